@@ -43,6 +43,8 @@ FILTER_VALUE_CHARACTERS: Final = 4096
 PARAMETER_DEPTH: Final = 100
 PARAMETER_VALUES: Final = 100_000
 RESULTS: Final = 10_000
+PROJECTS: Final = 20
+"""Projects that one read may name: it is as much work as that many reads."""
 IMPORTED_TEXT_BYTES: Final = 64 * 1024 * 1024
 """Of a file that is read whole."""
 

@@ -3,7 +3,7 @@ afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -149,6 +149,17 @@ class Access:
         if limited and (of_more or wide):
             raise Forbidden(f"{method} needs a key that is limited to no project and no user")
         return rule
+
+    async def projects_of(
+        self, principal: Principal, requested: Mapping[str, str | None], names: Sequence[str]
+    ) -> list[str]:
+        """Where the projects of a read in several are stored, in their order; each is asked for
+        like one alone (see :meth:`scope_of`): one that is not this key's refuses the call."""
+        found = []
+        for name in names:
+            scope = await self.scope_of(principal, {**requested, "project_id": name})
+            found.append(scope["project_id"] or name)
+        return found
 
     async def scope_of(
         self, principal: Principal, requested: Mapping[str, str | None]

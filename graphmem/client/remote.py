@@ -67,6 +67,8 @@ class _Remote:
             return body
         names = [name for name in self._defaults if name in call.hints]
         usual = {name: self._defaults[name] for name in names if body.get(name) is None}
+        if body.get("project_ids") is not None:
+            usual.pop("project_id", None)
         return {**body, **usual, **(self._at if call.read else {})}
 
     async def _send(

@@ -39,6 +39,20 @@ def checked_keys(values: object) -> list[str]:
     return list(dict.fromkeys(make_episode.check_key(value) for value in values))
 
 
+def checked_projects(values: object) -> list[str]:
+    """The projects of a read, each once."""
+    names: list[str] = []
+    if isinstance(values, Collection) and not isinstance(values, str | bytes | Mapping):
+        texts = [one for one in values if isinstance(one, str)]
+        names = list(dict.fromkeys(texts)) if len(texts) == len(values) else []
+    if not 1 <= len(names) <= limits.PROJECTS:
+        raise UsageError(
+            f"project_ids is a list of the names of 1 to {limits.PROJECTS} projects, got "
+            f"{shown(values)}"
+        )
+    return names
+
+
 def checked_flag(value: object, name: str) -> None:
     """True or False, and nothing that only counts as one of them."""
     if not isinstance(value, bool):

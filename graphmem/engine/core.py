@@ -22,7 +22,7 @@ from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Episode, Fact, Receipt, Scope
 from graphmem.portability.copy import INDEXED_SEQ
-from graphmem.ports.arguments import Content, ScopeArgs
+from graphmem.ports.arguments import Content, ReadArgs, ScopeArgs
 from graphmem.ports.ledger import FactQuery
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
@@ -81,7 +81,7 @@ class Core(NarrowedSearches):
         self._finishing = asyncio.Lock()
         self._indexed_seq = 0
 
-    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
+    async def get(self, fact_id: str, **scope: Unpack[ReadArgs]) -> Fact:
         fact = await self._fact(fact_id, scope)
         used = (await self._parts.ledger.uses([fact.id])).get(fact.id)
         self._note_reads([fact.id])

@@ -15,6 +15,7 @@ from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
 from graphmem.engine.actors import current_actor
+from graphmem.engine.checks import checked_projects
 from graphmem.engine.pseudonyms import Pseudonyms
 from graphmem.errors import BudgetExceeded, Damaged, NotFound, UsageError
 from graphmem.ingest.redact import Redaction
@@ -164,6 +165,23 @@ class Present:
             self.pseudonyms.forget()
         return await self.pseudonyms.scope(named, new=new)
 
+    async def scopes(self, given: Mapping[str, Any]) -> list[Scope]:
+        """The scopes of a read, one for each project that it names, each made by :meth:`scope`:
+        what is read in several projects is read in each by itself."""
+        rest, projects = self._projects(given)
+        if projects is None:
+            return [await self.scope(rest)]
+        return [await self.scope({**rest, "project_id": one}) for one in projects]
+
+    def _projects(self, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str] | None]:
+        """What a read was given of a scope, and the projects that it names, each once."""
+        if given.get("project_ids") is None:
+            return {name: given[name] for name in given if name != "project_ids"}, None
+        if given.get("project_id") is not None:
+            raise UsageError("give project_id or project_ids, not both")
+        rest = {name: given[name] for name in given if name not in ("project_id", "project_ids")}
+        return rest, checked_projects(given["project_ids"])
+
     def has_owner(self, given: Mapping[str, Any]) -> bool:
         """Whether a call, or the opening, says whose memory it is about."""
         sources = (given, self.defaults)
@@ -189,6 +207,12 @@ class Present:
     async def scope_of(self, id: str, given: Mapping[str, Any]) -> Scope:
         """The scope of a call about one thing: for who gives no owner, that of whoever has it in
         the project. :class:`~graphmem.errors.NotFound` when nobody has."""
+        given, projects = self._projects(given)
+        for one in projects or ():
+            # Where it is; if nowhere, the last is asked like any other.
+            given = {**given, "project_id": one}
+            if await self.parts.ledger.owners(id, self.project(given)):
+                break
         if self.has_owner(given):
             return await self.scope(given)
         run = given.get("run_id") or self.defaults.get("run_id")

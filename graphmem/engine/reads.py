@@ -2,86 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from graphmem.clock import parse_when_or_none
 from graphmem.engine.checks import (
-    checked_budget,
     checked_flag,
     checked_hops,
-    checked_kinds,
     checked_limit,
-    checked_min_score,
     checked_offset,
     checked_query,
     checked_text,
     checked_text_or_none,
-    checked_threshold,
 )
-from graphmem.engine.filtering import Filtering
 from graphmem.engine.present import Present
 from graphmem.engine.pseudonyms import Pseudonyms
+from graphmem.engine.searches import Searching, Stores, of_each
 from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter
 from graphmem.ingest import make_episode
 from graphmem.model import (
     Change,
     Citation,
-    Context,
     Entity,
     Episode,
     Explanation,
     Fact,
     Hit,
-    HitKind,
     Moment,
     Page,
     Path,
     Relation,
     Scope,
-    SearchResult,
     Subgraph,
     Table,
 )
-from graphmem.ports.arguments import ScopeArgs, When
-from graphmem.ports.graph import GraphStore
+from graphmem.ports.arguments import ReadArgs, ScopeArgs, When
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.ports.view import ReadAPI
 from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
-from graphmem.retrieve.present.context import NOTHING_KNOWN, write_context
+from graphmem.retrieve.present.merged import by_begin, merged
 from graphmem.retrieve.present.sources import explain
-from graphmem.retrieve.question.search_query import SearchQuery
-from graphmem.retrieve.relationships.queries import Relate
+from graphmem.retrieve.relationships.queries import in_time
 
 if TYPE_CHECKING:
     import networkx as nx
 
-_ENDED = 5  # facts of any time that a context looks at, at least
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-class Stores(Protocol):
-    """What a view reads: :class:`~graphmem.engine.present.Present`, or
-    :class:`~graphmem.engine.known_at.Past`."""
-
-    ledger: LedgerView
-    relate: Relate
-    """Relationship queries that do not walk the graph."""
-
-    async def search(self, query: SearchQuery) -> SearchResult: ...
-
-    async def walk(self, scope: Scope) -> Relate:
-        """Relationship queries that walk the graph."""
-        ...
-
-    async def graph_of(self, scope: Scope) -> GraphStore: ...
-
-
-class ViewReads(Filtering, ReadAPI):
+class ViewReads(Searching, ReadAPI):
     """The reads of one view: of what was known at ``known_at`` (None: now), what held at
     ``valid_at`` (None: when it was known)."""
 
@@ -106,105 +78,14 @@ class ViewReads(Filtering, ReadAPI):
     def _seen_ledger(self) -> LedgerView:
         return self._stores.ledger
 
-    def _view(self, current: bool, *, begun: bool = False) -> View:
-        """What is seen; with ``current`` only what holds at the moment of this view. ``begun``:
-        without what is to begin, for relations, of which nobody reads the dates first."""
-        if not current:
-            return View()
-        if self._valid_at is not None:
-            return View(at=self._valid_at)
-        # Known then, and asked without a date: what would have been answered then.
-        return View(current=self._known_at or self._present.parts.clock.now(), begun=begun)
-
-    def _moment(self, view: View) -> datetime:
-        return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
-
-    def _with_archived(self, view: View, asked: object) -> View:
-        """A view of other moments than now reaches back to what is archived since."""
-        checked_flag(asked, "include_archived")
-        return replace(view, archived=bool(asked) or view.current is None)
-
-    def _note_reads(self, fact_ids: Sequence[str]) -> None:
-        """Of now, reads are counted."""
-
-    def _question(
-        self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
-    ) -> SearchQuery:
-        return SearchQuery(
-            make_episode.check_text(query, "query", self._present.parts.settings.max_text_bytes),
-            scope,
-            checked_limit(limit),
-            checked_kinds(kinds, view.where),
-            view,
-        )
-
-    async def search(
-        self,
-        query: str,
-        *,
-        limit: int = 10,
-        kinds: Sequence[HitKind] = ("fact", "turn"),
-        current: bool = True,
-        include_archived: bool = False,
-        where: Filter | None = None,
-        min_score: float = 0.0,
-        threshold: float = 0.0,
-        **scope: Unpack[ScopeArgs],
-    ) -> SearchResult:
-        asked = await self._present.scope(scope)
-        seen = self._with_archived(self._view(current), include_archived)
-        view = await self._filtered(seen, where, asked, "search")
-        least = checked_min_score(min_score)
-        question = self._question(query, limit, kinds, view, asked)
-        nearest = checked_threshold(threshold)
-        wanted = replace(question, min_score=least, threshold=nearest)
-        found = await self._stores.search(wanted)
-        self._note_reads([hit.id for hit in found if hit.kind == "fact"])
-        return found
-
-    async def context(
-        self,
-        query: str,
-        *,
-        budget_tokens: int = 1000,
-        include_archived: bool = False,
-        where: Filter | None = None,
-        min_score: float = 0.0,
-        **scope: Unpack[ScopeArgs],
-    ) -> Context:
-        most = checked_budget(budget_tokens)
-        asked = await self._present.scope(scope)
-        more: dict[str, Any] = {"include_archived": include_archived, "min_score": min_score}
-        found = await self.search(query, limit=most, where=where, **more, **scope)
-        any_time: Sequence[Hit] = ()
-        if self._valid_at is None and (found.hits or not min_score):
-            view = await self._filtered(View(), where, asked, "search")
-            question = self._question(query, max(_ENDED, most // 4), ("fact",), view, asked)
-            # What has ended only fills what room is left: not worth asking a reranker again.
-            any_time = (await self._stores.search(replace(question, rerank=False))).hits
-        facts = [hit.fact for hit in (*found, *any_time) if hit.fact]
-        ids = {id for fact in facts for id in (fact.subject_id, *fact.entity_ids) if id}
-        entities = EntityQuery(asked.tenant, ids=tuple(sorted(ids)), limit=max(1, len(ids)))
-        named = await self._stores.ledger.entities(entities) if ids else []
-        return await write_context(
-            found,
-            any_time,
-            seeds=found.seeds,
-            names={entity.id: entity for entity in named},
-            tokens=self._present.parts.tokens,
-            budget_tokens=budget_tokens,
-            now=self._moment(View()),
-            nothing=NOTHING_KNOWN if min_score > 0 else "",
-        )
-
-    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ReadArgs]) -> Explanation:
         hit = cited.hit if isinstance(cited, Citation) else cited
         whole = hit if isinstance(hit, Hit) else None
         id = checked_text(hit.id, "id") if isinstance(hit, Hit) else checked_text(hit, "cited")
         asked = await self._present.scope_of(id, scope)
         return await explain(self._stores.ledger, asked, id, whole)
 
-    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
+    async def get(self, fact_id: str, **scope: Unpack[ReadArgs]) -> Fact:
         id = checked_text(fact_id, "fact_id")
         asked = await self._present.scope_of(id, scope)
         query = View().query(asked, ids=(id,))
@@ -223,23 +104,28 @@ class ViewReads(Filtering, ReadAPI):
         current: bool = True,
         include_archived: bool = False,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Page:
-        asked = await self._present.scope(scope)
+        scopes = await self._present.scopes(scope)
         seen = self._with_archived(self._view(current), include_archived)
-        view = await self._filtered(seen, where, asked)
         checked_flag(count, "count")
         first, end = checked_offset(offset), offset + checked_limit(limit)
         place = checked_text_or_none(after, "after")
-        query = view.query(asked, after=place, limit=end + 1)
-        facts = await facts_in_scope(self._stores.ledger, asked, query)
-        total = None
-        if count:
-            total = await self._stores.ledger.count_facts(view.query(asked))
+        ledger = self._stores.ledger
+
+        async def facts_of(asked: Scope) -> tuple[list[Fact], int]:
+            view = await self._filtered(seen, where, asked)
+            query = view.query(asked, after=place, limit=end + 1)
+            number = await ledger.count_facts(view.query(asked)) if count else 0
+            return await facts_in_scope(ledger, asked, query), number
+
+        found = await of_each(scopes, facts_of)
+        facts = merged([some for some, _ in found], lambda fact: fact.id, limit=end + 1)
+        total = sum(number for _, number in found) if count else None
         following = facts[end - 1].id if len(facts) > end else None
         return Page(tuple(facts[first:end]), following, total)
 
-    async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
+    async def episode(self, episode_id: str, **scope: Unpack[ReadArgs]) -> Episode:
         ids = [checked_text(episode_id, "episode_id")]
         asked = await self._present.scope_of(ids[0], scope)
         found = await self._stores.ledger.episodes(asked, ids=ids)
@@ -247,7 +133,7 @@ class ViewReads(Filtering, ReadAPI):
             raise NotFound(f"no episode {episode_id!r} in this scope")
         return found[0]
 
-    async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
+    async def history(self, fact_id: str, **scope: Unpack[ReadArgs]) -> list[Change]:
         id = checked_text(fact_id, "fact_id")
         asked = await self._present.scope_of(id, scope)
         changes = await history_in_scope(self._stores.ledger, asked, id)
@@ -263,17 +149,22 @@ class ViewReads(Filtering, ReadAPI):
         limit: int = 100,
         offset: int = 0,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> list[Entity]:
-        asked = await self._present.scope(scope)
-        query = EntityQuery(
-            asked.tenant,
-            kind=checked_text_or_none(kind, "kind"),
-            contains=make_episode.name_part(name),
-            limit=checked_limit(limit) + checked_offset(offset),
-            where=(await self._filtered(View(), where, asked, "entities")).where,
-        )
-        return (await self._stores.ledger.entities(query))[offset:]
+        scopes = await self._present.scopes(scope)
+
+        async def entities_of(asked: Scope) -> list[Entity]:
+            query = EntityQuery(
+                asked.tenant,
+                kind=checked_text_or_none(kind, "kind"),
+                contains=make_episode.name_part(name),
+                limit=checked_limit(limit) + checked_offset(offset),
+                where=(await self._filtered(View(), where, asked, "entities")).where,
+            )
+            return await self._stores.ledger.entities(query)
+
+        found = await of_each(scopes, entities_of)
+        return merged(found, lambda one: (one.name, one.id), limit=limit, offset=offset)
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
         asked = await self._present.scope(scope)
@@ -289,19 +180,24 @@ class ViewReads(Filtering, ReadAPI):
         limit: int = 100,
         offset: int = 0,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> list[Relation]:
-        asked = await self._present.scope(scope)
-        view = await self._filtered(self._view(current, begun=True), where, asked)
-        found = await self._stores.relate.relations(
-            asked,
-            checked_text_or_none(entity, "entity"),
-            types=await self._types_meant(checked_text_or_none(type, "type"), asked),
-            other=checked_text_or_none(other, "other"),
-            view=view,
-            limit=checked_limit(limit) + checked_offset(offset),
-        )
-        return found[offset:]
+        scopes = await self._present.scopes(scope)
+        one, two = checked_text_or_none(entity, "entity"), checked_text_or_none(other, "other")
+        named = checked_text_or_none(type, "type")
+
+        async def relations_of(asked: Scope) -> list[Relation]:
+            return await self._stores.relate.relations(
+                asked,
+                one,
+                types=await self._types_meant(named, asked),
+                other=two,
+                view=await self._filtered(self._view(current, begun=True), where, asked),
+                limit=checked_limit(limit) + checked_offset(offset),
+            )
+
+        found = await of_each(scopes, relations_of)
+        return merged(found, by_begin, limit=limit, offset=offset)
 
     async def neighbours(
         self,
@@ -346,23 +242,29 @@ class ViewReads(Filtering, ReadAPI):
         limit: int = 100,
         offset: int = 0,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> list[Moment]:
-        asked = await self._present.scope(scope)
+        scopes = await self._present.scopes(scope)
+        after = parse_when_or_none(since, name="since")
         before = parse_when_or_none(until, name="until")
         if self._valid_at is not None and self._valid_at < _LAST:
             # Moments before an end, which does not count itself: that of the view does.
             end = self._valid_at + timedelta(microseconds=1)
             before = end if before is None else min(before, end)
-        found = await self._stores.relate.timeline(
-            asked,
-            checked_text_or_none(entity, "entity"),
-            after=parse_when_or_none(since, name="since"),
-            before=before,
-            limit=checked_limit(limit) + checked_offset(offset),
-            view=await self._filtered(View(), where, asked),
-        )
-        return found[offset:]
+        name, most = checked_text_or_none(entity, "entity"), checked_limit(limit)
+
+        async def moments_of(asked: Scope) -> list[Moment]:
+            return await self._stores.relate.timeline(
+                asked,
+                name,
+                after=after,
+                before=before,
+                limit=most + checked_offset(offset),
+                view=await self._filtered(View(), where, asked),
+            )
+
+        found = await of_each(scopes, moments_of)
+        return merged(found, in_time, limit=most, offset=offset)
 
     async def cypher(
         self,

@@ -13,7 +13,7 @@ from graphmem.engine.diff import State, differences
 from graphmem.engine.known_at import Past
 from graphmem.engine.narrowed_searches import NarrowedSearches
 from graphmem.engine.present import Present
-from graphmem.engine.reads import Stores
+from graphmem.engine.searches import Stores
 from graphmem.errors import UsageError
 from graphmem.model import Difference, Table
 from graphmem.ports.arguments import AtMoment, ScopeArgs, When

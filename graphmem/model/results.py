@@ -130,6 +130,8 @@ class Hit:
     led there and no ``threshold`` was given."""
     outdated: str | None = None
     """For a turn: what it says that has ended since, as ``lives_in until February 2025``."""
+    project_id: str | None = None
+    """The project that it is from, of a search in several."""
 
     def __str__(self) -> str:
         old = f"outdated: {self.outdated}" if self.outdated else None

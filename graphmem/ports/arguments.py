@@ -40,6 +40,13 @@ class ScopeArgs(TypedDict, total=False):
     project_id: str | None
 
 
+class ReadArgs(ScopeArgs, total=False):
+    """The scope of a read, in one project or in several."""
+
+    project_ids: Sequence[str] | None
+    """The projects that are read together, at most 20, in place of ``project_id``."""
+
+
 class WriteArgs(ScopeArgs, total=False):
     """The scope of a call that changes something, and in whose name it does."""
 

@@ -26,7 +26,7 @@ from graphmem.model import (
     Subgraph,
     Table,
 )
-from graphmem.ports.arguments import AtMoment, ScopeArgs, When
+from graphmem.ports.arguments import AtMoment, ReadArgs, ScopeArgs, When
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -47,7 +47,7 @@ class ReadAPI(Protocol):
         where: Filter | None = None,
         min_score: float = 0.0,
         threshold: float = 0.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         """The facts and verbatim turns that answer a question best, each with its explanation.
 
@@ -127,7 +127,7 @@ class ReadAPI(Protocol):
         include_archived: bool = False,
         where: Filter | None = None,
         min_score: float = 0.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Context:
         """What :meth:`search` finds, as text ready for a prompt, never over a budget of tokens.
 
@@ -140,14 +140,14 @@ class ReadAPI(Protocol):
         """
         ...
 
-    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ScopeArgs]) -> Explanation:
+    async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ReadArgs]) -> Explanation:
         """Why a memory says something: the fact, what it is about, who said it when (word for
         word), and what has happened to it. ``cited`` is a hit, a citation of :meth:`context`, or
         the id of a fact or a turn. :class:`~graphmem.errors.NotFound` when this scope does not hold
         it."""
         ...
 
-    async def get(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> Fact:
+    async def get(self, fact_id: str, **scope: Unpack[ReadArgs]) -> Fact:
         """One fact. :class:`~graphmem.errors.NotFound` when this scope does not hold it.
 
         An id is enough: where neither call nor opening gives an owner, it is looked for in the
@@ -164,18 +164,18 @@ class ReadAPI(Protocol):
         current: bool = True,
         include_archived: bool = False,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Page:
         """Every fact, oldest first, a page at a time; those that pass a filter (see
         :meth:`search`). ``after`` goes on where a page ended; ``offset`` passes over so many, and
         costs as much as reading them. With ``count`` the page says how many there are in all."""
         ...
 
-    async def episode(self, episode_id: str, **scope: Unpack[ScopeArgs]) -> Episode:
+    async def episode(self, episode_id: str, **scope: Unpack[ReadArgs]) -> Episode:
         """One episode with its turns, as it was received."""
         ...
 
-    async def history(self, fact_id: str, **scope: Unpack[ScopeArgs]) -> list[Change]:
+    async def history(self, fact_id: str, **scope: Unpack[ReadArgs]) -> list[Change]:
         """What happened to a fact, oldest first: before, after, why, from which episode. Narrowed
         to an agent or a run: while that held it; of what others stated, only what it changed."""
         ...
@@ -188,7 +188,7 @@ class ReadAPI(Protocol):
         limit: int = 100,
         offset: int = 0,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> list[Entity]:
         """People, places, organizations and things, by name; ``name`` filters by part of it.
 
@@ -210,7 +210,7 @@ class ReadAPI(Protocol):
         limit: int = 100,
         offset: int = 0,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> list[Relation]:
         """Typed relations: of one entity, of one type, between two; by when they began, the
         ``limit`` earliest.
@@ -264,7 +264,7 @@ class ReadAPI(Protocol):
         limit: int = 100,
         offset: int = 0,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> list[Moment]:
         """What began, ended or was stated when, oldest first; plans at the date they are for.
 

@@ -132,6 +132,44 @@ async def everything(memory: AsyncMemory, scope: ScopeArgs, number: int) -> dict
     }
 
 
+async def in_several(memory: AsyncMemory, homes: Sequence[Home]) -> None:
+    """A read of several projects gives what its owner has in them, and nothing else."""
+    question = "Where does Bob Canary live? Oslo Zoë Lane"
+    every = list(dict.fromkeys(str(home.scope.get("project_id")) for home in homes))
+    for home in homes:
+        owner = {name: value for name, value in home.scope.items() if name != "project_id"}
+        kind = "user_id" if "user_id" in owner else "agent_id"
+        own = {
+            canary(number)
+            for number, one in enumerate(homes)
+            if one.scope.get(kind) == owner[kind] and kind in one.scope
+        }
+        more: Any = {**owner, "project_ids": every}
+        facts = await memory.get_all(current=False, limit=1000, count=True, **more)
+        found = await memory.search(question, limit=1000, current=False, **more)
+        answers: dict[str, Any] = {
+            "search": found,
+            "get_all": facts,
+            "entities": await memory.entities(limit=1000, **more),
+            "relations": await memory.relations(current=False, limit=1000, **more),
+            "timeline": await memory.timeline(limit=1000, **more),
+        }
+        for method, answer in answers.items():
+            assert canaries(answer) == own, f"{method} of {owner} in {every}"
+        assert canaries(await memory.context(question, budget_tokens=10_000, **more)) <= own
+        assert len(facts.items) == facts.total == 2 * len(own)
+        assert len(found) == 3 * len(own)
+        assert {hit.project_id for hit in found} <= set(every) | {None}
+        for other in homes:
+            reads = (memory.get, memory.history, memory.explain)
+            for read in reads:
+                if {canary(homes.index(other))} <= own:
+                    assert canaries(await read(other.fact, **more)) == {canary(homes.index(other))}
+                else:
+                    with pytest.raises(NotFound):
+                        await read(other.fact, **more)
+
+
 async def check(memory: AsyncMemory, homes: Sequence[Home]) -> None:
     for number, home in enumerate(homes):
         found = await everything(memory, home.scope, number)
@@ -188,6 +226,7 @@ async def trespass(memory: AsyncMemory, mine: Home, other: Home) -> None:
 async def live(memory: AsyncMemory, scopes: Sequence[ScopeArgs]) -> None:
     homes = [await settle(memory, number, scope) for number, scope in enumerate(scopes)]
     await check(memory, homes)
+    await in_several(memory, homes)
     for mine, other in zip(homes, [*homes[1:], homes[0]], strict=True):
         await trespass(memory, mine, other)
     await check(memory, homes[:2])

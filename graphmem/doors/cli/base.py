@@ -367,9 +367,19 @@ WHERE = click.option(
 )
 
 
-def filtered(where: str | None) -> dict[str, Any]:
-    """The argument ``where`` of a read, where a filter was given."""
-    return {} if where is None else {"where": where}
+IN_PROJECTS = click.option(
+    "--in-project",
+    "projects",
+    metavar="ID",
+    multiple=True,
+    help="Read this project; given again, all of them together.",
+)
+
+
+def filtered(where: str | None, projects: Sequence[str] = ()) -> dict[str, Any]:
+    """The arguments ``where`` and ``project_ids`` of a read, where they were given."""
+    found: dict[str, Any] = {} if where is None else {"where": where}
+    return {**found, "project_ids": list(projects)} if projects else found
 
 
 def pairs(values: Sequence[str], flag: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.as_of import in_the_past, moments, reader
-from graphmem.doors.cli.base import WHERE, command, filtered, options, time_option
+from graphmem.doors.cli.base import IN_PROJECTS, WHERE, command, filtered, options, time_option
 from graphmem.doors.cli.hints import memory_to_ask, say_if_empty, say_if_no_type
 from graphmem.doors.cli.output import (
     FIXED,
@@ -43,6 +43,7 @@ MOST_OPTION = click.option(
 @MOST_OPTION
 @ALL_OPTION
 @WHERE
+@IN_PROJECTS
 @in_the_past
 @IDS_OPTION
 def relations_command(
@@ -53,16 +54,17 @@ def relations_command(
     limit: int,
     everything: bool,
     where: str | None,
+    projects: tuple[str, ...],
     ids: bool,
 ) -> None:
     """List typed relations, of an entity or all."""
     with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
         found = seen.relations(
-            entity, type=type_, other=other, limit=limit, **current, **filtered(where)
+            entity, type=type_, other=other, limit=limit, **current, **filtered(where, projects)
         )
-        say_if_empty(memory, found)
-        if type_ is not None and not found:
+        say_if_empty(memory, found or projects)
+        if type_ is not None and not found and not projects:
             say_if_no_type(memory, type_)
     if options().json:
         emit(found)
@@ -102,15 +104,23 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
 @click.option("--kind", metavar="KIND", help="Only this kind, for example person.")
 @MOST_OPTION
 @WHERE
+@IN_PROJECTS
 @in_the_past
 @IDS_OPTION
 def entities_command(
-    name: str | None, *, kind: str | None, limit: int, where: str | None, ids: bool
+    name: str | None,
+    *,
+    kind: str | None,
+    limit: int,
+    where: str | None,
+    projects: tuple[str, ...],
+    ids: bool,
 ) -> None:
     """List entities, or those with NAME in their name."""
     with memory_to_ask() as memory:
-        found = reader(memory)[0].entities(name, kind=kind, limit=limit, **filtered(where))
-        say_if_empty(memory, found)
+        narrowed = filtered(where, projects)
+        found = reader(memory)[0].entities(name, kind=kind, limit=limit, **narrowed)
+        say_if_empty(memory, found or projects)
     if options().json:
         emit(found)
         return
@@ -209,6 +219,7 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
 @time_option("--until", "Only before then.")
 @MOST_OPTION
 @WHERE
+@IN_PROJECTS
 @in_the_past
 @IDS_OPTION
 def timeline_command(
@@ -218,6 +229,7 @@ def timeline_command(
     until: str | None,
     limit: int,
     where: str | None,
+    projects: tuple[str, ...],
     ids: bool,
 ) -> None:
     """Show what began or ended when.
@@ -227,9 +239,9 @@ def timeline_command(
     """
     with memory_to_ask() as memory:
         found = reader(memory)[0].timeline(
-            entity, since=since, until=until, limit=limit, **filtered(where)
+            entity, since=since, until=until, limit=limit, **filtered(where, projects)
         )
-        say_if_empty(memory, found)
+        say_if_empty(memory, found or projects)
     if options().json:
         emit(found)
         return

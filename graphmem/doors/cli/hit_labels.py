@@ -31,15 +31,15 @@ def labels(memory: Memory, hits: Iterable[Hit]) -> dict[str, str]:
         label = own_label(hit)
         if not label and hit.episode_id:
             if hit.episode_id not in episodes:
-                episodes[hit.episode_id] = _of_episode(memory, hit.episode_id)
+                episodes[hit.episode_id] = _of_episode(memory, hit.episode_id, hit.project_id)
             label = episodes[hit.episode_id]
         found[hit.id] = label
     return found
 
 
-def _of_episode(memory: Memory, id: str) -> str:
+def _of_episode(memory: Memory, id: str, project: str | None) -> str:
     try:
-        return _named(memory.episode(id).metadata)
+        return _named(memory.episode(id, project_id=project).metadata)
     except NotFound:  # a fact may outlive the view of its episode that a run or an agent has
         return ""
 

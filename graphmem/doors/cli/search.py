@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.as_of import in_the_past, reader
-from graphmem.doors.cli.base import WHERE, command, filtered, next_command, options
+from graphmem.doors.cli.base import IN_PROJECTS, WHERE, command, filtered, next_command, options
 from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
 from graphmem.doors.cli.hit_labels import labels, own_label
 from graphmem.doors.cli.output import (
@@ -74,6 +74,7 @@ def _question(words: tuple[str, ...], name: str) -> str:
 )
 @ALL_OPTION
 @WHERE
+@IN_PROJECTS
 @MIN_SCORE_OPTION
 @in_the_past
 @IDS_OPTION
@@ -85,6 +86,7 @@ def search_command(
     kinds: str,
     everything: bool,
     where: str | None,
+    projects: tuple[str, ...],
     min_score: float,
     ids: bool,
 ) -> None:
@@ -92,10 +94,10 @@ def search_command(
     question = _question(query, "search")
     with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
-        narrowed = {**current, **filtered(where), "min_score": min_score}
+        narrowed = {**current, **filtered(where, projects), "min_score": min_score}
         result = seen.search(question, limit=limit, kinds=kinds.split(","), **narrowed)
         sources = labels(memory, result)
-        say_if_empty(memory, result)
+        say_if_empty(memory, result or projects)
     if options().json:
         hits = [{**to_json(hit), "source": sources[hit.id] or None} for hit in result]
         emit({**to_json(result), "hits": hits})
@@ -213,17 +215,25 @@ def marked(fact: Fact) -> Text:
 )
 @click.option("--sources", is_flag=True, help="Say below what each number stands for, by id.")
 @WHERE
+@IN_PROJECTS
 @MIN_SCORE_OPTION
 @in_the_past
 def context_command(
-    query: tuple[str, ...], *, budget: int, sources: bool, where: str | None, min_score: float
+    query: tuple[str, ...],
+    *,
+    budget: int,
+    sources: bool,
+    where: str | None,
+    projects: tuple[str, ...],
+    min_score: float,
 ) -> None:
     """Print what is known, ready for a prompt."""
     question = _question(query, "context")
     with memory_to_ask() as memory:
         seen = reader(memory)[0]
-        text = seen.context(question, budget_tokens=budget, min_score=min_score, **filtered(where))
-        say_if_empty(memory, text)
+        narrowed = {**filtered(where, projects), "min_score": min_score}
+        text = seen.context(question, budget_tokens=budget, **narrowed)
+        say_if_empty(memory, text or projects)
     if options().json:
         cited = [{"number": c.number, "kind": c.hit.kind, "id": c.hit.id} for c in text.citations]
         emit({"query": question, "context": text, "tokens": text.tokens, "citations": cited})
@@ -269,6 +279,7 @@ def explain_command(id: str) -> None:
 @click.option("--count", is_flag=True, help="Say how many there are in all.")
 @ALL_OPTION
 @WHERE
+@IN_PROJECTS
 @in_the_past
 def facts_command(
     *,
@@ -278,13 +289,14 @@ def facts_command(
     count: bool,
     everything: bool,
     where: str | None,
+    projects: tuple[str, ...],
 ) -> None:
     """List every fact, oldest first."""
     with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
         part = {"limit": limit, "after": after, "offset": offset, "count": count}
-        page = seen.get_all(**part, **current, **filtered(where))
-        say_if_empty(memory, page.items or after or offset)
+        page = seen.get_all(**part, **current, **filtered(where, projects))
+        say_if_empty(memory, page.items or after or offset or projects)
     if show_json(page):
         return
     print_table(

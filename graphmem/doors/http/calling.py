@@ -13,9 +13,18 @@ from graphmem.access import Allowance, Principal
 from graphmem.client.calls import Call
 from graphmem.doors.http import gate
 from graphmem.doors.http.served import Served
-from graphmem.engine.checks import checked_limit, checked_offset
+from graphmem.engine.checks import checked_limit, checked_offset, checked_projects
+from graphmem.errors import UsageError
 from graphmem.limits import RESULTS
-from graphmem.model import DocumentReceipt, Listing, Receipt, ScopeCount
+from graphmem.model import (
+    Context,
+    DocumentReceipt,
+    Hit,
+    Listing,
+    Receipt,
+    ScopeCount,
+    SearchResult,
+)
 from graphmem.wiring.access import administration_of
 
 _SCOPE: Final[tuple[str, ...]] = ("user_id", "agent_id", "run_id", "project_id")
@@ -77,8 +86,16 @@ async def admitted(
 
 async def _scoped(served: Served, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
     asked = {name: values[name] for name in _SCOPE if name in values}
+    rest = {name: value for name, value in values.items() if name not in _SCOPE}
+    if (several := rest.get("project_ids")) is not None:
+        if asked.get("project_id") is not None:
+            raise UsageError("give project_id or project_ids, not both")
+        names = checked_projects(several)
+        rest["project_ids"] = await served.access.projects_of(caller.principal, asked, names)
+        user = await served.access.scope_of(caller.principal, {**asked, "project_id": names[0]})
+        return {**rest, **user, "project_id": None}
     scope = await served.access.scope_of(caller.principal, asked)
-    return {**{n: v for n, v in values.items() if n not in _SCOPE}, **scope}
+    return {**rest, **scope}
 
 
 async def _narrow(
@@ -152,7 +169,7 @@ async def perform(
         asked = served.of_moment(values) if call.read else served.memory
         if progress is not None and call.reports:
             values["progress"] = progress
-        found = await _made(served, caller, call, asked, values)
+        found = _named(await _made(served, caller, call, asked, values), given, values)
     except BaseException as error:
         outcome = type(error).__name__
         raise
@@ -177,6 +194,23 @@ async def _made(
     if call.name == "projects" and not caller.principal.administrator:
         return await _own_projects(served, caller.principal, values)
     return await getattr(asked, call.name)(**values)
+
+
+def _named(found: Any, given: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+    """Hits of several projects, by the names that the caller has for those."""
+    if given.get("project_ids") is None:
+        return found
+    names = dict(zip(values["project_ids"], checked_projects(given["project_ids"]), strict=True))
+
+    def renamed(hit: Hit) -> Hit:
+        return replace(hit, project_id=names.get(hit.project_id or "", hit.project_id))
+
+    if isinstance(found, SearchResult):
+        return replace(found, hits=tuple(map(renamed, found.hits)))
+    if isinstance(found, Context):
+        citations = tuple(replace(one, hit=renamed(one.hit)) for one in found.citations)
+        return Context.of(str(found), citations, found.tokens)
+    return found
 
 
 async def _own_projects(

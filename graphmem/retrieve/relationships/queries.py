@@ -171,7 +171,7 @@ class Relate:
             for moment in _moments(fact)
             if (after is None or moment.at >= after) and (before is None or moment.at < before)
         ]
-        return sorted(moments, key=lambda m: (m.at, m.fact.id, m.what))[:limit]
+        return sorted(moments, key=in_time)[:limit]
 
     async def to_networkx(self, scope: Scope, view: View) -> nx.MultiDiGraph[str]:
         """Every entity as a node and every relation as an edge whose key is the fact's id."""
@@ -271,6 +271,11 @@ def happened(fact: Fact) -> bool:
     if fact.type is None:
         return fact.valid_at is not None and not _STATE.search(fact.text)
     return RelationTypes().behaviour(fact.type).event
+
+
+def in_time(moment: Moment) -> tuple[datetime, str, str]:
+    """The order of a timeline."""
+    return moment.at, moment.fact.id, moment.what
 
 
 def _moments(fact: Fact) -> list[Moment]:
