@@ -161,8 +161,10 @@ SELECT DISTINCT coalesce(n.merged_into, n.id) AS id FROM mentions AS m
 JOIN entities AS n ON n.id = m.entity_id WHERE m.episode_id = :id ORDER BY 1;
 
 -- name: mentioning_episodes
-SELECT DISTINCT m.episode_id AS id, e.tenant FROM mentions AS m
-JOIN episodes AS e ON e.id = m.episode_id WHERE e.status <> 'undone';
+-- Those that mention anybody, or of which the events say so: their turns may be lost.
+SELECT e.id, e.tenant FROM episodes AS e WHERE e.status <> 'undone' AND (
+  e.id IN (SELECT episode_id FROM mentions)
+  OR e.id IN (SELECT id FROM events WHERE kind = 'mention' AND after IS NOT NULL));
 
 -- name: name_of_entity
 SELECT name FROM entities WHERE id = :id;
