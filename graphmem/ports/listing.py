@@ -37,7 +37,8 @@ class ListingAPI(Protocol):
         self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
     ) -> Listing[ConversationState]:
         """The conversations of a project or an owner, or the one with this ``run_id``. A title that
-        was not given is made of its first words."""
+        was not given is made of its first words, until a model (where there is one) has worded one,
+        once nothing was told in it for ``title_after_s``."""
         ...
 
     async def communities(

@@ -65,6 +65,11 @@ class ReadAPI(Protocol):
         ``where`` keeps only what passes a filter, text or data, before anything is counted or
         ranked: ``tag = work and occurred_at >= 2024-05`` is ``{"tag": "work", "occurred_at":
         {"gte": "2024-05"}}`` (docs/filters.md has the language).
+
+        With ``project_ids`` each of these projects (at most 20) answers by itself, and the hits are
+        put together by how likely they answer; a hit says in ``project_id`` where it is from. So do
+        :meth:`context`, :meth:`get_all`, :meth:`entities`, :meth:`relations` and :meth:`timeline`;
+        what is read by an id is looked for in each.
         """
         ...
 

@@ -11,6 +11,7 @@ import pytest
 from graphmem import Memory, Settings
 from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
+from graphmem.model import Fact
 from tests.engine.test_servers import graph_url, ledger_url  # noqa: F401 - fixtures
 
 BOTH: Any = {"project_ids": ["work", "home"]}
@@ -74,7 +75,8 @@ def test_lists_are_one_list(memory: Memory) -> None:
         "Bob Stone works at Acme",
         "Carla Lind likes tea",
     ], "oldest first, whatever the project"
-    paged, after = [], None
+    paged: list[Fact] = []
+    after = None
     while True:
         page = memory.get_all(limit=1, after=after, **BOTH)
         paged += page.items
