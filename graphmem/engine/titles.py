@@ -76,12 +76,12 @@ class Titles:
         found = (await self._ledger.conversations(where.project_id, where, 1, 0)).items
         if not found or found[0].titled or found[0].title_by is not None:
             return
-        told = [
+        began = [
             episode
             for episode in await self._ledger.episodes(where, limit=_FIRST)
             if episode.status != "undone" and not any(turn.silenced for turn in episode.turns)
         ]
-        turns = [turn for episode in told for turn in episode.turns][:_FIRST]
+        turns = [turn for episode in began for turn in episode.turns][:_FIRST]
         if not turns:
             return
         title = await model.title(turns, tenant=where.tenant)

@@ -52,9 +52,9 @@ class LifecycleAPI(Protocol):
         Each sentence names the facts that say it. Without a model they are the facts that matter
         (important, said by several, new), as they are worded. With one it words them, in one call,
         within the ceilings, and gives a ``title``; what no fact bears out is left out. What it gave
-        is kept in the ledger until something that it cites, or a fifth of the rest, has changed, and
-        goes with the first fact that it was made of that is erased. Nothing is believed because of
-        a summary. That of eight sentences is the ``summary`` of
+        is kept in the ledger until something that it cites, or a fifth of the rest, has changed;
+        it goes with the first fact that it was made of that is erased. Nothing is believed because
+        of a summary. That of eight sentences is the ``summary`` of
         :meth:`~graphmem.ports.view.ReadAPI.entity`, too, which never asks a model.
         """
         ...
