@@ -18,7 +18,7 @@ from graphmem.engine.checks import (
 )
 from graphmem.engine.present import Present
 from graphmem.engine.pseudonyms import Pseudonyms
-from graphmem.engine.searches import Searching, Stores, of_each
+from graphmem.engine.searches import Searching, Stores, read_each_scope
 from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter
 from graphmem.ingest import make_episode
@@ -43,7 +43,7 @@ from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.ports.view import ReadAPI
 from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
-from graphmem.retrieve.present.merged import by_begin, merged
+from graphmem.retrieve.present.merged import merged_lists, relation_begin
 from graphmem.retrieve.present.sources import explain
 from graphmem.retrieve.relationships.queries import in_time
 
@@ -119,8 +119,8 @@ class ViewReads(Searching, ReadAPI):
             number = await ledger.count_facts(view.query(asked)) if count else 0
             return await facts_in_scope(ledger, asked, query), number
 
-        found = await of_each(scopes, facts_of)
-        facts = merged([some for some, _ in found], lambda fact: fact.id, limit=end + 1)
+        found = await read_each_scope(scopes, facts_of)
+        facts = merged_lists([some for some, _ in found], lambda fact: fact.id, limit=end + 1)
         total = sum(number for _, number in found) if count else None
         following = facts[end - 1].id if len(facts) > end else None
         return Page(tuple(facts[first:end]), following, total)
@@ -163,8 +163,8 @@ class ViewReads(Searching, ReadAPI):
             )
             return await self._stores.ledger.entities(query)
 
-        found = await of_each(scopes, entities_of)
-        return merged(found, lambda one: (one.name, one.id), limit=limit, offset=offset)
+        found = await read_each_scope(scopes, entities_of)
+        return merged_lists(found, lambda one: (one.name, one.id), limit=limit, offset=offset)
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
         asked = await self._present.scope(scope)
@@ -196,8 +196,8 @@ class ViewReads(Searching, ReadAPI):
                 limit=checked_limit(limit) + checked_offset(offset),
             )
 
-        found = await of_each(scopes, relations_of)
-        return merged(found, by_begin, limit=limit, offset=offset)
+        found = await read_each_scope(scopes, relations_of)
+        return merged_lists(found, relation_begin, limit=limit, offset=offset)
 
     async def neighbours(
         self,
@@ -263,8 +263,8 @@ class ViewReads(Searching, ReadAPI):
                 view=await self._filtered(View(), where, asked),
             )
 
-        found = await of_each(scopes, moments_of)
-        return merged(found, in_time, limit=most, offset=offset)
+        found = await read_each_scope(scopes, moments_of)
+        return merged_lists(found, in_time, limit=most, offset=offset)
 
     async def cypher(
         self,

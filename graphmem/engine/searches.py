@@ -190,7 +190,9 @@ class Searching(Filtering):
         return {entity.id: entity for entity in named}
 
 
-async def of_each(scopes: Sequence[Scope], read: Callable[[Scope], Awaitable[_T]]) -> list[_T]:
+async def read_each_scope(
+    scopes: Sequence[Scope], read: Callable[[Scope], Awaitable[_T]]
+) -> list[_T]:
     """What a read gives in each of these. Where a name is not known it is passed over, unless that
     is so in all."""
     found, missing = list[_T](), None

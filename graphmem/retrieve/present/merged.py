@@ -33,14 +33,14 @@ def merged_search(
     )
 
 
-def merged(
+def merged_lists(
     found: Sequence[Sequence[_T]], key: Callable[[_T], Any], *, limit: int, offset: int = 0
 ) -> list[_T]:
     """Lists in the order of ``key``, each from its beginning, as a part of one."""
     return list(itertools.islice(heapq.merge(*found, key=key), offset, offset + limit))
 
 
-def by_begin(relation: Relation) -> tuple[datetime, str]:
+def relation_begin(relation: Relation) -> tuple[datetime, str]:
     """The order of relations: by when they began, else (only that is known) ended."""
     stated_at = relation.stated_at or relation.recorded_at
     over = relation.invalid_at is not None and relation.invalid_at <= stated_at
