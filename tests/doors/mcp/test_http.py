@@ -60,13 +60,13 @@ async def test_on_this_machine_it_answers_whoever_asks(tmp_path: Path) -> None:
                 async def note(progress: float, total: float | None, message: str | None) -> None:
                     steps.append((progress, total, message))  # noqa: B023 - called in this turn
 
-                contents = [f"{mode} guest {n} sits at table {n}." for n in range(40)]
+                contents = [f"{mode} guest {n} sits at table {n}." for n in range(20)]
                 found = await client.call_tool(
                     "remember_many", {"contents": contents}, progress_callback=note
                 )
                 assert found.structured_content is not None
-                assert found.structured_content["new"] == 40
-                assert steps[-1][0] == 40
+                assert found.structured_content["new"] == 20
+                assert steps[-1][0] == 20
                 hits = await client.call_tool("search", {"query": f"{mode} guest 7"})
                 assert "guest 7 sits" in str(hits.structured_content)
         body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}

@@ -280,8 +280,8 @@ async def test_errors_are_the_tools_and_name_the_remedy() -> None:
 
 async def test_what_is_long_is_cut_to_what_a_model_can_read() -> None:
     async with connected() as client:
-        for n in range(30):
-            await call(client, "remember", content=f"Note {n}: {'word ' * 600}end.")
+        for n in range(20):
+            await call(client, "remember", content=f"Note {n}: {'word ' * 250}end.")
         found = await client.call_tool("search", {"query": "note word", "limit": 30})
         assert found.structured_content is not None
         assert found.structured_content["left_out"] > 0
