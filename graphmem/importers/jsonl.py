@@ -181,6 +181,8 @@ def _who(record: Mapping[str, Any], content: object) -> tuple[str, str | None]:
     for within in (content, *(record.get(key) for key in _NAME)):
         if not given and isinstance(within, Mapping):
             given = within.get("role")
+    if not isinstance(given, str | int):
+        given = None
     names = [name for key in _NAME if (name := _named(record.get(key)))]
     if not given:  # "sender": "human"
         given = next((name for name in names if name.lower() in _KNOWN_ROLES), None)

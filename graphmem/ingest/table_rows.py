@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from graphmem.errors import UsageError
@@ -32,4 +32,5 @@ def is_empty(value: object) -> bool:
         return True
     if isinstance(value, float) and math.isnan(value):
         return True
-    return not isinstance(value, str | int) and str(value).lower() in _MISSING
+    # Of a list within lists there may be no text at all.
+    return not isinstance(value, str | int | Collection) and str(value).lower() in _MISSING

@@ -324,14 +324,12 @@ def make(kind: str, url: str, settings: Settings) -> Any:
     """The adapter that a URL or name chooses: a built-in one, or an entry point's."""
     scheme = url.partition(":")[0].strip().lower()
     known = {**_KNOWN[kind], **{n: f for (k, n), f in _REGISTERED.items() if k == kind}}
-    for entry in metadata.entry_points(group=f"graphmem.{kind}"):
-        if entry.name not in known and entry.name == scheme:
-            known[scheme] = _loaded(entry, kind, url)
-    if scheme not in known:
-        names = sorted(
-            {*known, *(entry.name for entry in metadata.entry_points(group=f"graphmem.{kind}"))}
-        )
-        raise UsageError(f"unknown {kind} {redacted(url)!r}; known are: {', '.join(names)}")
+    if scheme not in known:  # to look for those of other packages reads what is known of each
+        others = metadata.entry_points(group=f"graphmem.{kind}")
+        if scheme not in others.names:
+            names = ", ".join(sorted({*known, *others.names}))
+            raise UsageError(f"unknown {kind} {redacted(url)!r}; known are: {names}")
+        known[scheme] = _loaded(others[scheme], kind, url)
     return known[scheme](url, settings)
 
 

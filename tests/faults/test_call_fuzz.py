@@ -3,6 +3,7 @@ only errors raised on purpose, and what is refused changes nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import json
@@ -147,6 +148,14 @@ async def test_each_argument_of_each_call_may_be_awful(
                         assert len(str(error)) < 2000, name
                         unknown = "unexpected keyword argument"
                         assert isinstance(error, GraphmemError) or unknown in str(error), name
+        for value in _AWFUL:
+            for row in ((value, "knows", "Bob"), ("Ada", "knows", "Bob", value), {"tags": value}):
+                with pytest.raises(GraphmemError):
+                    await memory.relate_many([row])
+            items: list[Any] = [value, {"content": value}, {"content": "x", "tags": [value]}]
+            for item in items:
+                with contextlib.suppress(GraphmemError):
+                    await memory.add_many([item])
         assert (await memory.verify()).ok
 
 

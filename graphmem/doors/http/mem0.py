@@ -295,7 +295,7 @@ def _moment(given: object) -> str:
 
 def _number(given: object, name: str) -> int:
     try:
-        found = int(str(given))
+        found = int(given if isinstance(given, str | int) else "")
     except ValueError:
         found = 0
     if not 1 <= found <= 10_000:

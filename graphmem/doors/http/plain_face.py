@@ -151,6 +151,6 @@ async def _current(face: Face, _: Mapping[str, Any]) -> Any:
 
 def _whole(given: Any, name: str) -> int:
     try:
-        return int(str(given))
+        return int(given if isinstance(given, str | int) else "")
     except ValueError:
         raise UsageError(f"{name} is a whole number, got {shown(given)}") from None
