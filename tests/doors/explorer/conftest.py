@@ -31,6 +31,13 @@ TOLD = (
     ("2025-05-05", "Bolt is based in Lisbon. Clara Diaz has a dog named Rex."),
 )
 
+DRAWN = """() => {
+  const canvas = document.getElementById("graph");
+  const all = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  return all.filter((value, i) => i % 4 === 3 && value > 0).length;
+}"""
+"""How many points of the canvas have something on them."""
+
 
 @dataclass
 class Visitor:

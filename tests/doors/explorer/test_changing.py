@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.doors.explorer.conftest import Visitor
-
-_DRAWN = """() => {
-  const canvas = document.getElementById("graph");
-  const all = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  return all.filter((value, i) => i % 4 === 3 && value > 0).length;
-}"""
-"""How many points of the canvas have something on them."""
+from tests.doors.explorer.conftest import DRAWN, Visitor
 
 
 def _open(page: Page, visitor: Visitor, name: str) -> None:
@@ -51,7 +44,7 @@ def test_what_is_added_is_shown_with_what_was_decided(visitor: Visitor) -> None:
     page.get_by_role("button", name="Remember").click()
     page.get_by_role("button", name="Dora Penn works at Acme").click()
     expect(page.get_by_role("heading", name="Dora Penn")).to_be_visible()
-    assert page.evaluate(_DRAWN) > 500, "the graph that grew meanwhile is not to be seen"
+    assert page.evaluate(DRAWN) > 500, "the graph that grew meanwhile is not to be seen"
     page.get_by_role("button", name="Conversations", exact=True).click()
     page.get_by_role("button", name="Dora Penn works at Acme.").click()
     expect(page.locator(".conversation .turn")).to_have_text("ada: Dora Penn works at Acme.")
