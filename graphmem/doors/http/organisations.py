@@ -15,7 +15,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
-from graphmem.access import Administration, Limits, Principal
+from graphmem.access import Administration, Limits, Organisation, Principal
 from graphmem.access.administration import MOST_ENTRIES
 from graphmem.clock import parse_when_or_none
 from graphmem.doors.http.answering import rate_headers
@@ -185,6 +185,39 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def _limits(values: Mapping[str, Any]) -> Limits:
+    limits = values.get("limits", {})
+    if not isinstance(limits, dict):
+        raise UsageError("limits are an object")
+    return Limits.from_json(limits)
+
+
+async def _organisations(over: Administration, _: str | None, __: Asked) -> Any:
+    """All organisations of the store, with their limits. For administrators."""
+    return [_as_json(one) for one in await over.organisations()]
+
+
+async def _add_organisation(over: Administration, _: str | None, asked: Asked) -> Any:
+    """Make an organisation, with a project `default`. For administrators."""
+    given = asked.only("name", "limits")
+    return _as_json(await over.add_organisation(_text(given, "name"), limits=_limits(given)))
+
+
+async def _set_limits(over: Administration, _: str | None, asked: Asked) -> Any:
+    """Set its limits, in the place of those before. For administrators."""
+    return _as_json(await over.set_limits(asked.path["name"], _limits(asked.only("limits"))))
+
+
+async def _close_organisation(over: Administration, _: str | None, asked: Asked) -> Any:
+    """Let none of its keys be good any more. For administrators."""
+    return _as_json(await over.close_organisation(asked.path["name"]))
+
+
+def _as_json(one: Organisation) -> dict[str, Any]:
+    times = {"created_at": one.created_at, "closed_at": one.closed_at}
+    return {"name": one.name, **times, "limits": one.limits.to_json()}
+
+
 async def _whoami(_: Administration, ours: str | None, asked: Asked) -> Any:
     """Who the key of this call stands for."""
     one = asked.principal
@@ -210,16 +243,15 @@ async def make_key(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Make a key; it is in this answer, and nowhere else."""
     given = asked.only(*_KEY_FIELDS)
     given["expires_at"] = asked.time("expires_at")
-    limits = given.get("limits", {})
-    if not isinstance(limits, dict) or type(given.get("read_only", False)) is not bool:
-        raise UsageError("limits are an object, read_only is true or false")
+    if type(given.get("read_only", False)) is not bool:
+        raise UsageError("read_only is true or false")
     for name in {"role", "member", "project", "user_id"} & given.keys():
         _text(given, name)
     made = await over.add_key(
         ours,
         _text({"name": "key"} | given, "name"),
         principal=asked.principal,
-        limits=Limits.from_json(limits),
+        limits=_limits(given),
         **{n: v for n, v in given.items() if n not in {"name", "limits"}},
     )
     return {**made.key.shown(), "key": made.secret}
@@ -318,54 +350,40 @@ async def _audit(over: Administration, ours: str | None, asked: Asked) -> Any:
     return await over.audit(query)
 
 
+_NAME = {"name": "string"}
+_NAMED = ("name",)
+_ROLE = {"role": "string"}
+_LIMITS = {"limits": "object"}
+_AUDIT = ("since", "until", "key", "method", "changes", "before", "limit")
+
 _ROUTES: tuple[_Route, ...] = (
+    _Route("organisations", "GET", "organisations", _organisations),
+    _Route(
+        "add_organisation", "POST", "organisations", _add_organisation, (), _NAME | _LIMITS, _NAMED
+    ),
+    _Route("set_limits", "PUT", "organisations/{name}", _set_limits, (), _LIMITS, ("limits",)),
+    _Route("close_organisation", "DELETE", "organisations/{name}", _close_organisation),
     _Route("whoami", "GET", "whoami", _whoami),
     _Route("keys", "GET", "keys", _keys),
-    _Route("add_key", "POST", "keys", make_key, body=_KEY_FIELDS),
+    _Route("add_key", "POST", "keys", make_key, (), _KEY_FIELDS),
     _Route("revoke_key", "DELETE", "keys/{key}", _revoke_key),
     _Route("members", "GET", "members", _members),
-    _Route(
-        "add_member",
-        "POST",
-        "members",
-        _add_member,
-        body={"name": "string", "role": "string"},
-        needed=("name",),
-    ),
-    _Route(
-        "set_role",
-        "PUT",
-        "members/{name}",
-        _set_role,
-        body={"role": "string"},
-        needed=("role",),
-    ),
+    _Route("add_member", "POST", "members", _add_member, (), _NAME | _ROLE, _NAMED),
+    _Route("set_role", "PUT", "members/{name}", _set_role, (), _ROLE, ("role",)),
     _Route("remove_member", "DELETE", "members/{name}", _remove_member),
     _Route("projects", "GET", "projects", _projects),
-    _Route(
-        "add_project",
-        "POST",
-        "projects",
-        _add_project,
-        body={"name": "string"},
-        needed=("name",),
-    ),
+    _Route("add_project", "POST", "projects", _add_project, (), _NAME, _NAMED),
     _Route("webhooks", "GET", "webhooks", _webhooks),
     _Route(
         "add_webhook",
         "POST",
         "webhooks",
         _add_webhook,
-        body={"url": "string", "news": "array"},
-        needed=("url",),
+        (),
+        {"url": "string", "news": "array"},
+        ("url",),
     ),
     _Route("remove_webhook", "DELETE", "webhooks/{webhook}", _remove_webhook),
-    _Route("usage", "GET", "usage", _usage, query=("since", "until", "key", "format")),
-    _Route(
-        "audit",
-        "GET",
-        "audit",
-        _audit,
-        query=("since", "until", "key", "method", "changes", "before", "limit"),
-    ),
+    _Route("usage", "GET", "usage", _usage, ("since", "until", "key", "format")),
+    _Route("audit", "GET", "audit", _audit, _AUDIT),
 )
