@@ -14,7 +14,7 @@ from graphmem.doors.cli.output import note, print_table, show, show_json, table_
 
 @subgroup("webhooks")
 def webhooks_command() -> None:
-    """Webhooks: addresses that are told what happens in an organisation."""
+    """Addresses that are told what happens in an organisation."""
 
 
 @webhooks_command.command("add")

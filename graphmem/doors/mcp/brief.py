@@ -222,7 +222,7 @@ def brief_entity(entity: Entity) -> BriefEntity:
         name=clipped(entity.name),
         kind=entity.kind,
         aliases=list(entity.aliases[:10]),
-        summary=entity.summary and clipped(entity.summary),
+        summary=entity.summary and clipped(" ".join(entity.summary.split())),
     )
 
 
