@@ -98,6 +98,8 @@ class Care(Core):
         settings = self._parts.settings
         parts["extraction"] = self._parts.extractor.name
         parts["embedder"] = self._parts.embedder.name
+        if self._parts.reranker is not None:
+            parts["reranker"] = self._parts.reranker.name
         if unfinished := await self._parts.ledger.erasures(pending=True):
             parts["erasures"] = f"{len(unfinished):,} pending, the first: {unfinished[0]}"
         if deep:
@@ -129,6 +131,9 @@ class Care(Core):
             "embedder": lambda: store.embedder.embed(["hello"], "query"),
             "extraction": lambda: store.extractor.extract(episode, ()),
         }
+        if (reranker := store.reranker) is not None:
+            tenant = _NOBODY.tenant
+            asks["reranker"] = lambda: reranker.scores("hello", ["Hello."], tenant=tenant)
         found = {}
         for name, ask in asks.items():
             try:

@@ -219,3 +219,18 @@ class TestCrossEncoder:
             await FastEmbedReranker("x/y").scores("a", ["b"], tenant="w")
         with pytest.raises(UsageError, match="has no name"):
             FastEmbedReranker(" ")
+
+
+def test_deep_health_asks_it_too(
+    tmp_path: Path, server_of: Callable[[Any], LocalModelServer]
+) -> None:
+    answers: list[Any] = [Status(500), {"scores": [5]}]
+    with memory_of(tmp_path, server_of(lambda _: answers.pop(0))) as memory:
+        assert memory.health().parts["reranker"] == "openai:judge", "not asked"
+        ill = memory.health(deep=True)
+        assert not ill.ok
+        assert ill.parts["reranker"].startswith("openai:judge: failing since ")
+        assert memory.health(deep=True).ok
+        assert not answers
+    with memory_of(tmp_path / "without") as memory:
+        assert "reranker" not in memory.health(deep=True).parts

@@ -17,13 +17,10 @@ from graphmem.engine.checks import checked_limit, checked_offset, checked_projec
 from graphmem.errors import UsageError
 from graphmem.limits import RESULTS
 from graphmem.model import (
-    Context,
     DocumentReceipt,
-    Hit,
     Listing,
     Receipt,
     ScopeCount,
-    SearchResult,
 )
 from graphmem.wiring.access import administration_of
 
@@ -169,7 +166,7 @@ async def perform(
         asked = served.of_moment(values) if call.read else served.memory
         if progress is not None and call.reports:
             values["progress"] = progress
-        found = _named(await _made(served, caller, call, asked, values), given, values)
+        found = await _made(served, caller, call, asked, values)
     except BaseException as error:
         outcome = type(error).__name__
         raise
@@ -194,23 +191,6 @@ async def _made(
     if call.name == "projects" and not caller.principal.administrator:
         return await _own_projects(served, caller.principal, values)
     return await getattr(asked, call.name)(**values)
-
-
-def _named(found: Any, given: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    """Hits of several projects, by the names that the caller has for those."""
-    if given.get("project_ids") is None:
-        return found
-    names = dict(zip(values["project_ids"], checked_projects(given["project_ids"]), strict=True))
-
-    def renamed(hit: Hit) -> Hit:
-        return replace(hit, project_id=names.get(hit.project_id or "", hit.project_id))
-
-    if isinstance(found, SearchResult):
-        return replace(found, hits=tuple(map(renamed, found.hits)))
-    if isinstance(found, Context):
-        citations = tuple(replace(one, hit=renamed(one.hit)) for one in found.citations)
-        return Context.of(str(found), citations, found.tokens)
-    return found
 
 
 async def _own_projects(

@@ -319,6 +319,42 @@ async def _organisations(administration: Administration) -> dict[str, str]:
     return {**keys, "few": few.secret, "ada": ada.secret}
 
 
+async def _two_projects(administration: Administration) -> dict[str, str]:
+    keys = await _organisations(administration)
+    # Each is stored where the other's name is: neither may be taken for it.
+    await administration.add_project("acme", "one", project_id="two")
+    await administration.add_project("acme", "two", project_id="one")
+    only = await administration.add_key("acme", "only", project="one")
+    return {**keys, "only": only.secret}
+
+
+def test_several_projects_by_the_names_of_their_organisation() -> None:
+    with serving(prepare=_two_projects) as server:
+        keys: dict[str, str] = server.prepared
+        with (
+            server.memory(api_key=keys["acme writer"], user_id="ada", project_id="one") as ours,
+            server.memory(api_key=keys["only"], user_id="ada") as only,
+        ):
+            ours.add("Bob Stone works at Acme.")
+            ours.add("Bob Stone lives in Oslo.", project_id="two")
+            ours.add("Bob Stone likes tea.", project_id="default")
+            found = ours.search("Bob Stone", project_ids=["one", "two"])
+            where = {(hit.project_id, "Acme" in hit.text) for hit in found}
+            assert where == {("one", True), ("two", False)}
+            assert {hit.fact.scope.project_id for hit in found if hit.fact} == {"one", "two"}
+            assert "tea" not in str(ours.context("Bob Stone", project_ids=["one", "two"]))
+            assert len(ours.get_all(project_ids=["two", "one"]).items) == 2
+            (oslo,) = (hit for hit in found if hit.fact and "Oslo" in hit.text)
+            assert ours.explain(oslo, project_ids=["one", "two"]).text == oslo.text
+            assert ours.get(oslo.id, project_id=oslo.project_id).text == oslo.text
+            assert len(only.get_all(project_ids=["one"]).items) == 1
+            with pytest.raises(NotFound, match="no project"):
+                only.get_all(project_ids=["one", "two"])
+            for bad in ([], "one", ["one"] * 1 + [3], [f"p{n}" for n in range(21)]):
+                with pytest.raises(UsageError):
+                    ours.get_all(project_ids=bad)  # type: ignore[arg-type]
+
+
 def test_organisations_have_nothing_in_common() -> None:
     with serving(prepare=_organisations) as server:
         keys: dict[str, str] = server.prepared
@@ -343,6 +379,14 @@ def test_organisations_have_nothing_in_common() -> None:
                     call(fact)
             with pytest.raises(NotFound, match="no project"):
                 theirs.search("Bob", project_id="acme/default")
+            assert [hit.project_id for hit in ours.search("Bob", project_ids=["default"])]
+            for names in (["acme/default"], ["default", "acme/default"], ["default", "nobodys"]):
+                for read in (theirs.get_all, theirs.entities, theirs.relations, theirs.timeline):
+                    with pytest.raises(NotFound, match="no project"):
+                        read(project_ids=names)
+                for ask in (theirs.search, theirs.context, theirs.get, theirs.explain):
+                    with pytest.raises(NotFound, match="no project"):
+                        ask(fact, project_ids=names)
             with pytest.raises(NotFound, match="no project"):
                 theirs.add_many([{"content": "Mine.", "project_id": "acme/default"}])
             with pytest.raises(NotFound, match="no project"):
