@@ -38,3 +38,19 @@ def test_a_trip_happened_and_what_was_over_when_told_only_ended() -> None:
         assert "2024-07-01 · Ada no longer works at Acme" not in changes  # not yet begun in April
         changes = [str(one) for one in memory.diff("2024-06-15", "2024-08-01")]
         assert "2024-07-01 · Ada no longer works at Acme" in changes
+
+
+def test_what_was_bought_is_owned_until_it_is_sold() -> None:
+    with Memory("memory://", user_id="Ada") as memory:
+        memory.add("I bought a Vespa.", occurred_at="2024-01-10")
+        assert [str(r.object) for r in memory.relations(type="owns")] == ["Vespa"]
+        memory.add("Sold the Vespa.", occurred_at="2024-03-10")
+        assert not memory.relations(type="owns")
+
+
+def test_who_died_holds_no_post() -> None:
+    with Memory("memory://", user_id="Ada") as memory:
+        memory.add("Petrok Nance is the treasurer of Roskear Guild.", occurred_at="2024-01-10")
+        assert memory.relations("Petrok Nance", type="works_as")
+        memory.add("Petrok Nance died on 3 September.", occurred_at="2024-09-10")
+        assert not memory.relations("Petrok Nance", type="works_as")

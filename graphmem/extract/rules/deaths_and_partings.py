@@ -144,6 +144,13 @@ def _alone(
             **valid_from(departure.at),
             importance=0.7,
         )
+    if departure.text == f"{departure.name} died" and names.is_person(departure.name):
+        for type in ("works_at", "works_as", "lives_in", "member_of"):
+            yield CandidateFact(
+                f"{departure.name} {type.replace('_', ' ')}: no more, by death",
+                departure.name, type, None, (departure.name,),
+                **valid_until(departure.at), importance=0.6, retracts=True,
+            )  # fmt: skip
 
 
 def _departures_in(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[Departure]:

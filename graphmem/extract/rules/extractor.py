@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from graphmem.extract.rules.attributes import attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
+from graphmem.extract.rules.fragments import spelt
 from graphmem.extract.rules.framing import Framing, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
@@ -107,7 +108,7 @@ class _Episode:
             if alias is not None:
                 self.names.add_alias(alias, name)
         self.known = {entity.name for entity in known}
-        self.turns = [(turn, list(split_sentences(turn.text))) for turn in episode.turns]
+        self.turns = [(turn, list(split_sentences(spelt(turn.text)))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
         self.facts: dict[tuple[str, bool], CandidateFact] = {}
         self.open_facts: dict[tuple[str | None, str | None], _Open] = {}
@@ -292,7 +293,7 @@ class _Episode:
         one = self.structured and "\n" not in turn.text
         if notes is None or not (one or notes.topic or notes.fenced or is_structured(turn.text)):
             plain = without_quotes(turn.text)
-            yield from parts if plain == turn.text else split_sentences(plain)
+            yield from parts if plain == turn.text else split_sentences(spelt(plain))
             return
         for line in notes.turn(without_quotes(turn.text)):
             facts, texts = notes.line(line, stated_at)

@@ -40,3 +40,12 @@ def completed(sentence: Sentence, context: TurnContext) -> Sentence:
     if first in _WITHOUT_I_AM and not sentence.lows & _AFTER_GERUND_SUBJECT:
         return after("I'm ", sentence)
     return sentence
+
+
+_CASUAL = re.compile(r"(?<![\w'’.-])(?:im|ive|hes|shes|theyre)(?![\w'’-])")
+_SPELT = {"im": "I'm", "ive": "I've", "hes": "he's", "shes": "she's", "theyre": "they're"}
+
+
+def spelt(text: str) -> str:
+    """A text with the apostrophes that people leave out: "im from Grimsby"."""
+    return _CASUAL.sub(lambda match: _SPELT[match.group()], text)

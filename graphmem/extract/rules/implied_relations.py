@@ -57,6 +57,10 @@ def consequences(fact: CandidateFact) -> Iterator[CandidateFact]:
     if fact.subject is None or fact.object is None:
         return
     one, two = fact.subject, fact.object
+    bought = fact.type == "bought" and not fact.retracts and fact.modality == "stated"
+    if bought and all(word[0].isupper() for word in two.split()):
+        text = f"{one} owns {two}"
+        yield replace(fact, text=text, type="owns", importance=0.5)
     if fact.type not in MUTUAL:
         return
     if fact.retracts:

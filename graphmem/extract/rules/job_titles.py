@@ -11,7 +11,7 @@ from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.phrases import Parse, name_slot, named_thing
 from graphmem.extract.rules.relation_patterns import RelationRule, TimeClass
 from graphmem.extract.rules.subjects import Subject, TurnContext
-from graphmem.extract.rules.word_lists import word_set
+from graphmem.extract.rules.word_lists import is_occupation, word_set
 from graphmem.ports.llm import CandidateFact
 
 _FIELD = r"[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?"
@@ -58,6 +58,12 @@ _LAST_DAY = re.compile(
     r"\b(?:was|is)\s+(?P<whose>my|[^\W\d_a-z][\w-]*'s)\s+(?:very\s+)?last\s+day\s+"
     r"(?:of\s+work\s+)?(?:at|with)(?=\s)"
 )
+_NEW = re.compile(
+    r"(?:^|(?<=\W))(?:(?:the|our|my)\s+)?new\s+(?P<post>[a-z]+(?:\s+[a-z]+){0,2})"
+    r"(?:\s+is\s+(?:called\s+)?|:\s+)(?=[^\W\d_a-z])",
+    re.I,
+)
+_ASIDE = re.compile(r"\s*,\s+an?\s+(?P<post>[a-z]+(?:\s+[a-z]+){0,2}?)(?=\s*(?:[,.;!)]|$|and\s))")
 _CLUBS = word_set("clubs")
 _WEIGHT = 0.8
 _AT: dict[bool, dict[str, tuple[str, str]]] = {
@@ -98,6 +104,8 @@ class JobRelation:
 def job_relations(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
     """Who holds which post where, when a sentence says so plainly."""
     text = parse.sentence.text
+    if not parse.sentence.question:
+        yield from _professions(parse, context)
     if parse.sentence.question or not _CUES.search(text):
         return
     if context.speaker is not None:
@@ -113,6 +121,26 @@ def job_relations(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
             yield from _stated_job(parse, context, Subject(name, span.end), span.start)
     for match in _THE.finditer(text):
         yield from _the(parse, context, match)
+
+
+def _professions(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
+    """ "Our new baker is Solveig Aune", "Attracta Lunny, a dentist"."""
+    text, names = parse.sentence.text, context.people.names
+    found: list[tuple[str, Subject, int, TimeClass]] = []
+    if (match := _NEW.search(text)) and (who := _who(parse, context, match.end())) is not None:
+        found.append((match["post"], who, match.start(), "change"))
+    for span in parse.names if ", a" in text else ():
+        aside = _ASIDE.match(text, span.end)
+        if aside is not None and not span.owns and names.may_be_person(span.name):
+            who = Subject(names.canonical_of(span.name), span.end)
+            found.append((aside["post"], who, span.start, "state"))
+    for post, who, start, time in found:
+        if is_occupation(post.split()[-1].lower()) and names.kind(who.name) in {"person", "thing"}:
+            names.register(who.name, "person")
+            what = Filler(post.lower(), post.lower(), "thing", who.end)
+            says = "{s} is the new {o}" if time == "change" else "{s} is a {o}"
+            rule = RelationRule("works_as", says, "role", weight=_WEIGHT, time=time)
+            yield JobRelation(rule, who, what, start)
 
 
 def last_days(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:

@@ -15,6 +15,15 @@ from datetime import datetime
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.note_changes import changed_values
+from graphmem.extract.rules.note_groups import (
+    BARE,
+    GROUPS,
+    VERBS,
+    holders,
+    is_name,
+    of_person,
+    post_holder,
+)
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.word_lists import KIN, LANGUAGES, NOT_NAMES, is_occupation
 from graphmem.model import valid_from
@@ -154,17 +163,23 @@ class NoteReader:
         if match := _ROW.match(line):
             return list(self._row(match["columns"])), []
         self.header = []
-        if match := _KEY_LINE.match(line):
-            found = self._keyed(self.topic, match["key"], match["value"])
-            if found is not None:
-                return found, []
+        if (found := self._of_topic(line)) is not None:
+            return found, [line] if post_holder(line) else []
         if match := _PERSON_LINE.match(line):
             found_person = self._person(match)
             if found_person is not None:
                 return found_person
+        text = _BULLET.sub("", line, count=1)
         return list(changed_values(line, self.topic, self.names, stated_at)), [
-            _BULLET.sub("", line, count=1)
+            of_person(self.names, self.topic, text) if text != line else text
         ]
+
+    def _of_topic(self, line: str) -> list[CandidateFact] | None:
+        """What a line says of the topic, by a key or of a post; None when it is no such line."""
+        if holder := post_holder(line):
+            return list(holders(self.names, self.topic, *holder)) or None
+        match = _KEY_LINE.match(line)
+        return None if match is None else self._keyed(self.topic, match["key"], match["value"])
 
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
@@ -192,11 +207,10 @@ class NoteReader:
             return None
         if any(char.isdigit() for char in title) and not self.names.is_sure(title):
             return None
-        named = all(
-            w[0].isupper() or w.lower() in {"of", "the", "and", "de", "van", "&"} for w in words
-        )
-        if not named or "," in title or ":" in title or "/" in title:
+        if "," in title or ":" in title or "/" in title or not is_name(words):
             return None
+        if low[-1] in GROUPS and len(words) > 1:
+            return self.names.register(title, "organization")
         if len(words) == 1 and low[0] in NOT_NAMES:
             return None
         return self.names.register(title)
@@ -205,7 +219,7 @@ class NoteReader:
         """The facts of "key: value" about a topic; None when the key is not known."""
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
-            return None
+            return list(holders(self.names, topic, key, value)) or None
         if topic is None or value.strip(" -–—?").lower() in _NO_VALUE:
             return []
         kind = self.names.kind(topic)
@@ -301,7 +315,7 @@ class NoteReader:
             not self.names.may_be_person(who)
             or low in NOT_NAMES
             or low in LANGUAGES
-            or match["sep"] == ":"
+            or (match["sep"] == ":" and " " not in who)
             or _GOES_ON.search(match["rest"])
         ):
             return None
@@ -323,9 +337,9 @@ class NoteReader:
                 facts.append(_past_job(name, ex["org"]))
             elif found:
                 facts += found
-            elif part.split()[0].lower() in _VERBS:
+            elif part.split()[0].lower() in VERBS:
                 first = part.split()[0].lower()
-                sentences.append(f"{who} {'is ' if first in _BARE else ''}{part}")
+                sentences.append(f"{who} {'is ' if first in BARE else ''}{part}")
         firm = match["rest"].partition(")")[0].strip()
         if (
             match["sep"] == "("
@@ -385,13 +399,6 @@ class NoteReader:
         about = self.names.register(values[0], "person" if person else None)
         for key, value in zip(self.header[1:], values[1:], strict=False):
             yield from self._keyed(about, key, value) or ()
-
-
-_BARE = frozenset({"based", "married", "living", "working"})
-_VERBS = _BARE | frozenset(
-    {"lives", "works", "reports", "speaks", "plays", "leads", "manages", "owns", "joined"}
-    | {"studies", "moved", "left", "teaches", "runs", "likes", "has"}
-)
 
 
 def _past_job(name: str, org: str) -> CandidateFact:

@@ -217,7 +217,7 @@ def test_of_five_hundred_right_facts_at_most_two_in_a_hundred_are_refused() -> N
             given = episode(*lines, occurred_at=passage.at)
             refused += [f"{written.name}: {one}" for one in _refused(given, facts, known.values())]
             for name in itertools.chain.from_iterable(one["entities"] for one in facts):
-                known[name] = Entity(id=name, tenant="t", name=name)
+                known[name] = Entity(name, "t", name, "thing")
     assert count >= 500
     assert len(refused) <= 0.02 * count, "\n".join(refused)
 

@@ -159,3 +159,35 @@ def test_items_are_about_the_item_that_they_stand_below() -> None:
 def test_what_stands_above_items_is_read_once() -> None:
     (fact,) = _facts("- Ada Berg works at Acme\n  - one\n  - two\n  - three")
     assert fact.turns == (0,)
+
+
+def test_who_holds_which_post_in_a_group_that_small_letters_name() -> None:
+    text = (
+        "# Garden club\n\nChair: Ida Holm\n\n"
+        "- [[Jonas]] is the secretary\n- Lars stepped down, treasurer is now Ola Nor"
+    )
+    found = _said(text)
+    assert {
+        "Ida Holm works_as chair",
+        "Ida Holm member_of Garden club",
+        "Jonas works_as secretary",
+        "Ola Nor works_as treasurer",
+        "Ola Nor member_of Garden club",
+    } <= found
+    assert any(f.subject == "Lars" and f.retracts for f in _facts(text))
+    assert not _said("# Site visit\n\nChair: Ida Holm")
+
+
+def test_a_list_about_somebody() -> None:
+    found = _said(
+        "# Jory Penhallow\n\n- founder of [[Studio Penhallow]]\n- studied at Bath\n"
+        "- allergic to shellfish!!\n"
+    )
+    assert {
+        "Jory Penhallow founded Studio Penhallow",
+        "Jory Penhallow studied_at Bath",
+        "Jory Penhallow allergic_to shellfish",
+    } <= found
+    assert "Jory Penhallow works_as architect" in _said(
+        "- Jory Penhallow: architect, lives in Bath"
+    )

@@ -1,0 +1,93 @@
+"""What a heading names, and who holds which post in the group or company that it names; and what a
+list says of the person whom it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.word_lists import word_set
+from graphmem.ports.llm import CandidateFact
+
+GROUPS = word_set("clubs") | {"club", "committee", "charity", "company", "trust"}
+BARE = frozenset({"based", "married", "living", "working"})
+_OF_PERSONS = frozenset({"allergic", "founder", "co-founder", "born", "fluent", "engaged"})
+VERBS = BARE | frozenset(
+    {"lives", "works", "reports", "speaks", "plays", "leads", "manages", "owns", "joined"}
+    | {"studies", "moved", "left", "teaches", "runs", "likes", "has", "studied", "grew", "worked"}
+)
+_WEIGHT = 0.8
+_SMALL = frozenset({"of", "the", "and", "de", "van", "&"})
+_MOST_AFTER = 2
+_WORD = r"[^\W\d_a-z][\w.'-]*"
+_NAME = rf"{_WORD}(?:\s+(?:(?:de|van|von|der|den)\s+)?{_WORD}){{0,3}}"
+_WHOLE_NAME = re.compile(_NAME)
+_LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
+_BRACKETS = re.compile(r"\s*\([^()]*\)")
+_POST = (
+    r"(?i:(?:vice[- ]|deputy )?(?:chair(?:man|woman|person)?|treasurer|secretary|president|captain|"
+    r"conductor|coach|C[ETFOIMP]O|CISO))"
+)
+_WHOLE_POST = re.compile(_POST)
+_HOLDER = re.compile(
+    rf"\s*(?:[-*+•]\s+)?(?:(?P<who>{_NAME}) is (?:now )?(?:the|our) (?P<post>{_POST})"
+    rf"|(?:.{{0,80}}?[,;] )?(?:[Tt]he |[Oo]ur |[Nn]ew )?(?P<what>{_POST}) is (?:now )?"
+    rf"(?P<whom>{_NAME}))\.?$"
+)
+
+
+def is_name(words: Sequence[str]) -> bool:
+    """Whether a heading names something: "Bank of Tirol", "Weir Street renovation", "garden club";
+    "Site visit" is a sentence's beginning as likely."""
+    if len(words) > 1 and words[-1].lower() in GROUPS:
+        return True
+    capitals = next(
+        (n for n, w in enumerate(words) if not w[0].isupper() and w.lower() not in _SMALL),
+        len(words),
+    )
+    rest = words[capitals:]
+    return not rest or (
+        capitals > 1 and len(rest) <= _MOST_AFTER and all(w.isalpha() and w.islower() for w in rest)
+    )
+
+
+def post_holder(line: str) -> tuple[str, str] | None:
+    """The post and the name of "Lars is the treasurer", "treasurer is now Lars"."""
+    match = _HOLDER.match(line)
+    if match is None:
+        return None
+    return match["post"] or match["what"], match["who"] or match["whom"]
+
+
+def holders(
+    names: NameRegistry, topic: str | None, post: str, value: str
+) -> Iterator[CandidateFact]:
+    """ "Chair: Ida Holm" of a group or a company: who holds a post there."""
+    if topic is None or not _WHOLE_POST.fullmatch(post) or names.is_person(topic):
+        return
+    post = post if any(c.isupper() for c in post[1:]) else post.lower()
+    for given in _LISTED.split(_BRACKETS.sub("", value).strip(" .*_")):
+        if not _WHOLE_NAME.fullmatch(given) or not names.may_be_person(given):
+            continue
+        who = names.register(names.canonical_of(given), "person")
+        names.register(topic, "organization")
+        group = bool(GROUPS & set(topic.lower().split()))
+        type, says = ("member_of", "is a member of") if group else ("works_at", "works at")
+        about = (who, post, topic)
+        yield CandidateFact(
+            f"{who} is {post} of {topic}", who, "works_as", post, about, importance=_WEIGHT
+        )
+        yield CandidateFact(
+            f"{who} {says} {topic}", who, type, topic, (who, topic), importance=_WEIGHT
+        )
+
+
+def of_person(names: NameRegistry, topic: str | None, item: str) -> str:
+    """ "studied at Bath" in a list about somebody, with whom it is of."""
+    first = item.partition(" ")[0].lower()
+    if topic is None or first not in VERBS | _OF_PERSONS or item[0].isupper():
+        return item
+    if names.kind(topic) not in {"person", "thing"} or not names.may_be_person(topic):
+        return item
+    return f"{topic} {'is ' if first in BARE | _OF_PERSONS else ''}{item}"
