@@ -86,6 +86,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "api_key": (SECRET, SecretStr(SECRET)),
     "server_host": ("0.0.0.0", "0.0.0.0"),
     "server_log_level": ("error", "error"),
+    "title_after_s": ("7.5", 7.5),
     "server_docs": ("0", False),
     "server_explorer": ("0", False),
     "server_signature_secret": (SECRET * 2, SecretStr(SECRET * 2)),

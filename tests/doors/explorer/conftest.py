@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,12 +31,22 @@ TOLD = (
     ("2025-05-05", "Bolt is based in Lisbon. Clara Diaz has a dog named Rex."),
 )
 
-DRAWN = """() => {
+_DRAWN = """() => {
   const canvas = document.getElementById("graph");
   const all = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   return all.filter((value, i) => i % 4 === 3 && value > 0).length;
 }"""
-"""How many points of the canvas have something on them."""
+
+
+def until_drawn(page: Page, enough: Callable[[int], bool]) -> None:
+    """Wait until so many points of the canvas have something on them."""
+    points = -1
+    for _ in range(150):
+        points = page.evaluate(_DRAWN)
+        if enough(points):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{points} points of the canvas have something on them")
 
 
 @dataclass

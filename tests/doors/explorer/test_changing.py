@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.doors.explorer.conftest import DRAWN, Visitor
+from tests.doors.explorer.conftest import Visitor, until_drawn
 
 
 def _open(page: Page, visitor: Visitor, name: str) -> None:
@@ -44,7 +44,7 @@ def test_what_is_added_is_shown_with_what_was_decided(visitor: Visitor) -> None:
     page.get_by_role("button", name="Remember").click()
     page.get_by_role("button", name="Dora Penn works at Acme").click()
     expect(page.get_by_role("heading", name="Dora Penn")).to_be_visible()
-    assert page.evaluate(DRAWN) > 500, "the graph that grew meanwhile is not to be seen"
+    until_drawn(page, lambda points: points > 500)  # what grew meanwhile is in sight
     page.get_by_role("button", name="Conversations", exact=True).click()
     page.get_by_role("button", name="Dora Penn works at Acme.").click()
     expect(page.locator(".conversation .turn")).to_have_text("ada: Dora Penn works at Acme.")

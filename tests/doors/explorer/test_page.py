@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from graphmem.doors.http.explorer import POLICY
-from tests.doors.explorer.conftest import DRAWN, Visitor
+from tests.doors.explorer.conftest import Visitor, until_drawn
 from tests.doors.http.running import RunningServer, serving
 
 
@@ -112,26 +112,16 @@ def test_a_graph_of_many_is_drawn_in_parts_and_dragged_as_a_whole(
         assert memory.relate_many(rows) == len(rows)
     page = visitor.sign_in()
     expect(page.locator(".counted")).to_contain_text("629 entities")
-    _until_drawn(page, lambda points: points > 5_000)
+    until_drawn(page, lambda points: points > 5_000)
     for _ in range(3):  # out of sight
         page.mouse.move(400, 650)
         page.mouse.down()
         page.mouse.move(1_200, 650, steps=4)
         page.mouse.up()
-    _until_drawn(page, lambda points: points < 500)
+    until_drawn(page, lambda points: points < 500)
     page.get_by_role("button", name="Show all").click()
-    _until_drawn(page, lambda points: points > 5_000)
+    until_drawn(page, lambda points: points > 5_000)
     page.get_by_role("application").press("Enter")  # nobody is pointed at: nothing happens
     page.get_by_role("application").press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator(".card h2")).to_have_text("Bob Stone")  # who has most relations
-
-
-def _until_drawn(page: Page, enough: Callable[[int], bool]) -> None:
-    points = -1
-    for _ in range(150):
-        points = page.evaluate(DRAWN)
-        if enough(points):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"{points} points of the canvas have something on them")
