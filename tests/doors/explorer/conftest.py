@@ -84,6 +84,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+    expect.set_options(timeout=20_000)  # a slow machine is no fault of the page
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield started
@@ -111,7 +112,7 @@ def visitor(
 ) -> Iterator[Visitor]:
     """Asserts at the end that nothing was asked of any other host, and that nothing failed."""
     context: BrowserContext = browser.new_context(**context_options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     page = context.new_page()
     one = Visitor(page, server)
     context.on("request", lambda request: one.asked.append(request.url))
