@@ -234,7 +234,8 @@ class Entity:
     name: str
     kind: str
     aliases: tuple[str, ...] = ()
-    summary: str | None = None
+    summary: str | None = field(default=None, compare=False)
+    """What is known of it in a few sentences, where it is read alone: it makes no other of it."""
     recorded_at: datetime | None = None
 
     def __str__(self) -> str:
