@@ -1,7 +1,8 @@
 """Find what tells that one candidate replaces another, over several kinds of text at once:
 
-``python -m benchmarks.fit_replaced changes=benchmarks/changes/fitted beam=PATH plain=FOLDER
-locomo=PATH`` (``changes`` is a set in the plain form, too)
+``python -m benchmarks.fit_replaced changes=benchmarks/changes/fitted
+steady=benchmarks/changes/steady beam=PATH plain=FOLDER locomo=PATH`` (``changes`` and ``steady``
+are sets in the plain form, too)
 
 Every question is asked without the signal ``replaces``; then of each pair of its best candidates
 what speaks for it is noted (``graphmem/retrieve/rank/replaced.py``). A logistic choice, of one of
@@ -271,7 +272,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         sets = [
-            (name, load_dataset("plain" if name == "changes" else name, path))
+            (name, load_dataset("plain" if name in {"changes", "steady"} else name, path))
             for name, path in options.sets
         ]
         asked = asyncio.run(gather(sets, Path(folder)))

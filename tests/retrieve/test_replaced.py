@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
 
@@ -98,6 +99,43 @@ def test_what_another_person_has_changes_nothing(memory: Memory) -> None:
     memory.add("My dentist is Doctor Moss.", occurred_at="2025-01-03")
     memory.add("The weather is lovely. My sister sold her boat.", occurred_at="2025-03-03")
     assert first_turns(memory, "Who is my dentist?")[0] == "My dentist is Doctor Moss."
+
+
+NOTES = (
+    "My tax number is 48 772 915.",
+    "The key of the cellar hangs behind the boiler.",
+    "My blood type is A positive.",
+    "The plumber's name is Osman.",
+    "I keep the passports in the blue box.",
+    "The boat shed is number 14.",
+    "My locker at the pool is number 212.",
+    "The landlord's birthday is in May.",
+    "I wear shoes of size 43.",
+    "The router stands on top of the bookshelf.",
+    "My bike is a green Batavus.",
+    "The vet is on Mill Road.",
+    "I buy bread at the mill shop.",
+    "The spare fuses are in the kitchen drawer.",
+)
+
+
+def test_what_nothing_replaced_stays_first_in_a_year_of_short_notes(memory: Memory) -> None:
+    """Of one whose like is told later ("number") vectors of words cannot say that nothing did."""
+    for week, text in enumerate(NOTES):
+        memory.add(text, occurred_at=date(2025, 1, 6) + timedelta(weeks=week))
+    asked = {
+        "What is my tax number?": 0,
+        "Where is the key of the cellar?": 1,
+        "What is my blood type?": 2,
+        "What is the plumber's name?": 3,
+        "Where are the passports?": 4,
+        "Which number is the boat shed?": 5,
+        "What size are my shoes?": 8,
+        "Where does the router stand?": 9,
+    }
+    found = {question: first_turns(memory, question) for question in asked}
+    assert all(NOTES[note] in found[question][:2] for question, note in asked.items())
+    assert sum(found[question][0] == NOTES[note] for question, note in asked.items()) >= 7
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.retrieve.candidates.change_words import corrects
+from graphmem.retrieve.candidates.change_words import corrects, tells_of_change
 from graphmem.retrieve.question.stop_words import STOP_WORDS
-from graphmem.text import heading, name_key, words
+from graphmem.text import heading, name_key, sentences, words
 
 AROUND = 2
 """Turns on each side that tell what a turn is about."""
@@ -39,9 +40,6 @@ _NUMBER = re.compile(
     r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|couple|few|"
     r"several|dozens?|hundreds?|thousands?)\b",
     re.IGNORECASE,
-)
-_AMOUNT = re.compile(
-    r"\d[\d.,:]*\d|\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twice|once)\b"
 )
 _NAME = re.compile(r"(?<=\s)(?!I\b)[^\W\d_a-z]\w")
 _MOST_NAMES = 3
@@ -73,6 +71,14 @@ class AnalysedText:
         """It is a question."""
         self.questions = "?" in text
         """There is a question in it."""
+
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """From where to where in ``words`` each sentence stands; one at least."""
+        ends = np.cumsum([1, *[len(content_words(one)) for one in sentences(self.head)]])
+        ends = np.minimum(ends, len(self.words)).tolist()
+        found = [(start, end) for start, end in pairwise(ends) if end > start]
+        return found or [(0, len(self.words))]
 
     @cached_property
     def only_heading(self) -> bool:
@@ -109,6 +115,11 @@ class AnalysedText:
         return corrects(self.head)
 
     @cached_property
+    def changes(self) -> bool:
+        """It tells that something is not as it was."""
+        return tells_of_change(self.head)
+
+    @cached_property
     def people(self) -> frozenset[str]:
         """What people are to whoever speaks: sister, boss."""
         return frozenset(_PEOPLE.findall(self.head.lower()))
@@ -118,11 +129,6 @@ class AnalysedText:
         """Of them whom it begins with, and so is about."""
         found = _BEGINS_WITH.match(self.head.lower())
         return frozenset(found.groups()) if found else frozenset()
-
-    @cached_property
-    def amounts(self) -> frozenset[str]:
-        """The numbers in it, in digits or in words."""
-        return frozenset(_AMOUNT.findall(self.head.lower()))
 
 
 class Vocabulary:

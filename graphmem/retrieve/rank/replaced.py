@@ -3,8 +3,8 @@
 Known only when there is an order: each of the best candidates is held against the newer turns among
 them. No words tell reliably that one replaces another ("we're in Ghent now", months after "a studio
 in Leuven"); that it is newer, by the same person, and about the same, does
-(:data:`PAIR_EVIDENCE`). The likeliest are put just above. Where the question asks about before, the
-two change places.
+(:data:`PAIR_EVIDENCE`). The likeliest are put just above, or where that is less sure just below.
+Where the question asks about before, the two change places.
 """
 
 from __future__ import annotations
@@ -24,26 +24,27 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.model.stored import MACHINE_ROLES
 from graphmem.retrieve.candidates.text_analysis import AnalysedText
+from graphmem.retrieve.rank.pair_meaning import compare_meaning
 from graphmem.retrieve.rank.ranking import Ranking
 from graphmem.retrieve.signals.inputs import SignalInputs
 from graphmem.text import words
 
 PAIR_EVIDENCE: Final[Mapping[str, str]] = {
     "close": "how near the total of the second is to that of the first",
-    "asked": "what share of what the first has of the question, beside people, the second has too",
     "near": "how near both are in meaning, against how near all candidates are to the first",
+    "sentence": "the same of the sentence of the first that answers, and the nearest of the second",
+    "shared": "how rare the words are that both have, beside those of the question",
     "speaker": "whether the same person says both",
     "corrects": "whether the second takes back what was said just before, as the first was",
-    "other number": "whether the newer one has another number than the older",
-    "same numbers": "whether the newer one has all numbers of the older",
-    "longer": "how much longer the newer one is than what people say here usually is",
-    "usual": "how long that is: in long texts much is alike",
+    "changes": "whether the newer one tells of a change (no longer, instead, now)",
+    "later": "how long after the older one the newer one was said",
+    "usual": "how long what people say here usually is: in long texts much is alike",
     "talk": "how far people talk with each other: they come back to a thing without changing it",
 }
 """What tells whether the second of two candidates replaces the first. (Where one asks about before,
 the second is the older.)"""
 
-_BY_USUAL = ("close", "other number", "longer")
+_BY_USUAL = ("close", "sentence", "shared", "later")
 """These tell more, or less, in long texts, where much is alike: they count a second time, times
 ``usual``."""
 PAIR_NUMBERS: Final = (*PAIR_EVIDENCE, *(f"{name}, by usual" for name in _BY_USUAL), "always")
@@ -52,15 +53,19 @@ _BEST = 30  # candidates that are compared
 _OVERTAKEN = 5  # of which so many may be overtaken,
 _AT_LEAST = 0.4  # if they have so much of the best one's total,
 _EACH_BY, _AS_LIKELY = 2, 1.0  # each by so many, the others not so much less likely than the best
-_CLOSE, _MOST = 0.7, 1.3  # shares of the other's total: both answer the question; all the same
-_LINKED = 0.1  # of meaning, or of what is asked: so much must be shared
-_FEW = 3  # candidates more that are near to nothing: of few, the mean says little
+_MOST = 1.3  # of the other's total: more is all the same
+_LINKED, _SHARED = 0.05, 0.5  # so near must a sentence be, or so rare what both name
+_DAY, _LONG = timedelta(days=1), 5.0
+"""What is later by as many e-folds of a day counts 1."""
 _NEXT, _SOON = 2, timedelta(minutes=10)
 """So many turns further on, or in another episode so much later, stands what takes back what was
 just said."""
 _LONGEST = 2.5  # e-folds of 100 characters
 _PERSONAL = re.compile(r"\b(?:i|me|my|we|us|our|he|him|his|she|her|they|them|their)\b")
-_JUST_ABOVE = 1e-4
+_NEXT_TO = 1e-4  # of a total: above or below, with nothing between
+_UNSURE = 1.25
+"""What is less likely than not, by so much at most, is put just below: both are in sight then, and
+what nothing replaced stays first."""
 _SHIPPED = Path(__file__).with_name("replaced.json")
 
 _Numbers = NDArray[np.float64]
@@ -117,33 +122,32 @@ def compare_pairs(
     turns = [text.turn for text in texts if text.turn is not None]
     totals = ranking.totals[best]
     newer, corrects, known = _newer(turns), _corrects(texts, turns), _known(inputs, turns)
-    near, asked = _near(inputs, best), _both_asked(inputs, best)
-    other, same = _numbers(texts)
+    meaning = compare_meaning(inputs, best)
+    near, sentence = meaning.near, meaning.sentence
     length = np.log1p(np.array([len(text.text) for text in texts]) / 100).clip(max=_LONGEST)
     by_people = np.array([turn.role not in MACHINE_ROLES for turn in turns])
     usual = float(length[by_people].mean()) if by_people.any() else 0.0
-    longer = np.broadcast_to(length - usual, near.shape)
+    changes = np.broadcast_to([text.changes for text in texts], near.shape)
     if about == "before":  # the rows are newer: each pair is the other way round
         newer, corrects, known, near = newer.T, corrects.T, known.T, near.T
-        asked, other, same, longer = asked.T, other.T, same.T, longer.T
-    share = np.minimum(totals[None, :] / np.maximum(totals[:, None], 1e-9), _MOST)
+        changes = changes.T
     says = [(turn.role, turn.speaker) for turn in turns]
     values = {
-        "close": np.maximum(share - _CLOSE, 0),
-        "asked": asked,
+        "close": np.minimum(totals[None, :] / np.maximum(totals[:, None], 1e-9), _MOST),
         "near": near,
+        "sentence": sentence,
+        "shared": meaning.shared,
         "speaker": np.array([[one == two for two in says] for one in says]),
         "corrects": corrects,
-        "other number": other,
-        "same numbers": same,
-        "longer": longer,
+        "changes": changes,
+        "later": _apart(turns),
         "usual": np.full(near.shape, usual),
         "talk": np.full(near.shape, kinds.get("conversation", 0.0)),
     }
     values |= {f"{name}, by usual": usual * values[name] for name in _BY_USUAL}
     evidence = np.stack([values[name] for name in PAIR_NUMBERS[:-1]], axis=-1).astype(np.float64)
-    about_the_same = ((near >= _LINKED) | (asked >= _LINKED)) & ~_of_others(inputs, texts)
-    about_the_same &= ~_of_another(inputs, texts)
+    about_the_same = (sentence >= _LINKED) | (meaning.shared >= _SHARED)
+    about_the_same &= ~_of_others(inputs, texts) & ~_of_another(inputs, texts)
     possible = newer & ~_stays(inputs, best, turns, at) & (corrects | about_the_same)
     # When the relation that is asked for ended is known: only what was just said stands open.
     settled = np.array([inputs.texts[place].turn is None for place in best])
@@ -157,7 +161,8 @@ def compare_pairs(
 
 def raised(pairs: ComparedPairs, weights: _Numbers) -> dict[int, float]:
     """By place, how much is added to its total: of each of the first candidates the likeliest that
-    replace it, above 0, are put just above it."""
+    replace it are put just above it, where more speaks for it than against (above 0), else just
+    below."""
     speaks = pairs.evidence @ weights[:-1] + weights[-1]
     speaks[pairs.known] += 100
     speaks[~pairs.possible] = -np.inf
@@ -169,11 +174,14 @@ def raised(pairs: ComparedPairs, weights: _Numbers) -> dict[int, float]:
         if first in moved or not enough:
             continue
         best = np.argsort(-speaks[first], kind="stable")[:_EACH_BY].tolist()
-        for second in reversed(best):
-            above = totals[second] > totals[first] or ids[second] == ids[first]
-            likely = speaks[first, second] > max(0.0, speaks[first, best[0]] - _AS_LIKELY)
-            if likely and second not in moved and not above:
-                totals[second] = totals[first] + _JUST_ABOVE * (1 + len(best) - best.index(second))
+        for order, second in reversed(list(enumerate(best))):
+            likely = speaks[first, second]
+            if likely <= max(-_UNSURE, speaks[first, best[0]] - _AS_LIKELY) or second in moved:
+                continue
+            step = _NEXT_TO if likely > 0 else -_NEXT_TO
+            total = totals[first] + step - 0.1 * _NEXT_TO * order
+            if totals[second] < total and ids[second] != ids[first]:
+                totals[second] = total
                 moved.add(second)
     return {pairs.places[n]: float(totals[n] - before[n]) for n in sorted(moved)}
 
@@ -221,37 +229,6 @@ def _newer(turns: Sequence[Turn]) -> _Flags:
     return newer
 
 
-def _near(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
-    """How near two texts are in meaning, but for the people whom the question names, against how
-    near all are to the first."""
-    beside = set(inputs.beside_people)
-    named = [word for at, word in enumerate(inputs.words) if at not in beside]
-    people = inputs.vocabulary.rows(named)
-    texts = [inputs.texts[place].words for place in best]
-    # Of all texts at once: thirty times it took longer than all that comes after it.
-    others = ~np.isin(np.concatenate(texts), people)
-    parts = np.split(others, np.cumsum([len(rows) for rows in texts])[:-1])
-    totals = np.stack(
-        [
-            inputs.vocabulary.vectors(rows[part]).sum(axis=0)
-            for rows, part in zip(texts, parts, strict=True)
-        ]
-    )
-    vectors = totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-9)
-    near = np.einsum("ik,jk->ij", vectors, vectors)
-    against: _Numbers = near - (near.sum(axis=1, keepdims=True) - 1) / (len(near) + _FEW)
-    return against
-
-
-def _both_asked(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
-    """Of what the question asks beside people and the first has, how much the second has too."""
-    asked = (inputs.likeness * inputs.rarity)[inputs.beside_people]
-    asked = asked[:, list(best)]
-    both = np.minimum(asked[:, :, None], asked[:, None, :]).sum(axis=0)
-    share: _Numbers = both / np.maximum(asked.sum(axis=0), 1e-9)[:, None]
-    return share
-
-
 def _of_others(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
     """Whether the second begins with somebody ("My sister …") whom neither the first nor the
     question names."""
@@ -292,12 +269,15 @@ def _corrects(texts: Sequence[AnalysedText], turns: Sequence[Turn]) -> _Flags:
     return found
 
 
-def _numbers(texts: Sequence[AnalysedText]) -> tuple[_Flags, _Flags]:
-    """Whether the second has another number than the first, and whether it has all of its."""
-    numbers = [text.amounts for text in texts]
-    other = [[bool(one) and bool(two - one) for two in numbers] for one in numbers]
-    same = [[bool(one) and two >= one for two in numbers] for one in numbers]
-    return np.array(other), np.array(same)
+def _apart(turns: Sequence[Turn]) -> _Numbers:
+    """How long after one another two were said, on a logarithmic scale; 0 where that is not
+    known."""
+    days = np.array([
+        turn.occurred_at.timestamp() / _DAY.total_seconds() if turn.occurred_at else np.nan
+        for turn in turns
+    ])  # fmt: skip
+    apart: _Numbers = np.nan_to_num(np.log1p(np.abs(days[None, :] - days[:, None]))) / _LONG
+    return apart
 
 
 def _just_before(one: Turn, two: Turn) -> bool:

@@ -156,7 +156,7 @@ _ALL = (
         "replaces",
         None,
         (),
-        "It is newer and replaces what it stands above (older, where one asks about before).",
+        "It is newer, and may replace what it stands next to (older, where one asks about before).",
         fitted=False,
     ),
     Signal(
