@@ -76,8 +76,10 @@ class Visitor:
         expect(self.page.get_by_role("heading", name="result")).to_be_visible()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with its file: as long as Playwright runs, so does its event loop in this thread, and no
+    test of another file could have one."""
     try:
         path = chromium()
     except ServerMissing as error:
