@@ -24,6 +24,7 @@ from graphmem.retrieve.summaries import (
 from graphmem.text import digest
 
 _MOST_FACTS = 1_000  # the newest, of which a summary is made
+_GLANCED_AT = 100  # the newest, where nothing is kept that rests on more
 _FOLDED = 12  # sentences of a summary that is kept as a fact
 _USUAL = 8  # sentences of one, unless told otherwise
 
@@ -50,9 +51,11 @@ class Summarising(Aging, Writes):
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
         found = await super().entity(name_or_id, **scope)
         where = await self._scope(scope)
-        _, facts = await self._facts_about(found.id, where)
-        kept = await self._kept(where, found, facts, _USUAL)
-        summed_up = kept or self._plain(found, facts, _USUAL)
+        id = _id(where, found, _USUAL)
+        kept = (await self._parts.ledger.summaries(where.tenant, [id])).get(id)
+        facts = await self._facts_of(where, found, _MOST_FACTS if kept else _GLANCED_AT)
+        good = kept is not None and is_good(kept, facts)
+        summed_up = kept.summary if kept and good else self._plain(found, facts, _USUAL)
         return replace(found, summary=str(summed_up) or None)
 
     def _plain(self, entity: Entity | None, facts: Sequence[Fact], most: int) -> Summary:
@@ -102,6 +105,9 @@ class Summarising(Aging, Writes):
         entity = None if about is None else await self._stores.relate.entity(where, about)
         if entity is None and where.run_id is None:
             raise UsageError("summary of what? give an entity, or the run_id of a conversation")
+        return entity, await self._facts_of(where, entity, _MOST_FACTS)
+
+    async def _facts_of(self, where: Scope, entity: Entity | None, most: int) -> list[Fact]:
         query = FactQuery(
             where.tenant,
             entity_ids=None if entity is None else (entity.id,),
@@ -109,10 +115,10 @@ class Summarising(Aging, Writes):
             run_id=where.run_id,
             current=self._parts.clock.now(),
             newest_first=True,
-            limit=_MOST_FACTS,
+            limit=most,
         )
         found = await self._parts.ledger.facts(query)
-        return entity, [fact for fact in found if not is_summary(fact)]
+        return [fact for fact in found if not is_summary(fact)]
 
     async def consolidate(
         self, entity: str, *, min_facts: int = 5, **scope: Unpack[WriteArgs]
