@@ -93,7 +93,7 @@ class _Talk:
         self._thread = thread
         self._budget = budget
         self._quiet = quiet or shared.json
-        self._run = shared.run or f"chat-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        self._run = shared.run or f"chat-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
         self._before: list[dict[str, str]] = []
 
     def go_on(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,6 +28,7 @@ from graphmem.extract.llm.schema import ProcedureAnswer, snake_keys
 from graphmem.model import Episode
 from graphmem.ports.llm import CandidateFact, Extraction
 from graphmem.text import name_key, sentences, text_key
+from graphmem.text.outline import lines_above
 
 _NUMBERED = re.compile(r"^\s*(?:[-*]\s+)?(?:step\s*)?(\d{1,3})\s*[.):]\s+(?=\S)", re.IGNORECASE)
 _LISTED = re.compile(r"^\s*[-*•]\s+(?=\S)")
@@ -155,9 +157,7 @@ def as_procedures(episode: Episode, found: Extraction) -> Extraction:
 def _procedures(episode: Episode) -> Iterator[_Procedure]:
     """Steps of all turns in order. A new list of numbers, or a new "first", begins a new one; text
     before it is its title."""
-    marked = [
-        (turn.ordinal, line, *_mark(line)) for turn in episode.turns for line in _lines(turn.text)
-    ]
+    marked = [(ordinal, line, *_mark(line)) for ordinal, line in _lines_once(episode)]
     if not any(number is not None for *_, number in marked):
         # Nothing separates steps from other text: every message or line is one.
         yield from _unmarked(episode)
@@ -212,9 +212,23 @@ def _unmarked(episode: Episode) -> Iterator[_Procedure]:
         yield _Procedure(steps=[line for _, line in parts], turns=turns)
 
 
-def _lines(text: str) -> Iterator[str]:
+def _lines_once(episode: Episode) -> Iterator[tuple[int, str]]:
+    """The lines of all turns, each with the turn's number. What several items of a list stand
+    below, and each of them repeats, is there once."""
+    above: list[str] = []
+    for turn in episode.turns:
+        lines = turn.text.splitlines()
+        before, above = above, lines[: lines_above(lines)]
+        same = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, above, strict=False))
+        )
+        for line in _lines(lines[same:]):
+            yield turn.ordinal, line
+
+
+def _lines(lines: Iterable[str]) -> Iterator[str]:
     """Lines that are marked as steps whole, others sentence by sentence."""
-    for line in text.splitlines():
+    for line in lines:
         if _NUMBERED.match(line) or _LISTED.match(line):
             yield line.strip()
         else:

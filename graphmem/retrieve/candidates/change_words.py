@@ -32,6 +32,6 @@ def corrects(text: str) -> bool:
     return _CORRECTS.search(text, 0, _LONGEST) is not None
 
 
-def tells_of_change(text: str) -> bool:
+def names_a_change(text: str) -> bool:
     """Whether a text says that something is not as it was: "no longer", "instead", "now"."""
     return _CHANGES.search(text, 0, _LONGEST) is not None

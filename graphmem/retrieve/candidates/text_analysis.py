@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.retrieve.candidates.change_words import corrects, tells_of_change
+from graphmem.retrieve.candidates.change_words import corrects, names_a_change
 from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import heading, name_key, sentences, words
 
@@ -117,7 +117,7 @@ class AnalysedText:
     @cached_property
     def changes(self) -> bool:
         """It tells that something is not as it was."""
-        return tells_of_change(self.head)
+        return names_a_change(self.head)
 
     @cached_property
     def people(self) -> frozenset[str]:
