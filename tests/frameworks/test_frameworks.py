@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import sysconfig
-import venv
 from pathlib import Path
 
 import pytest
+
+from tests.servers import environment_with, had_or_skipped
 
 PACKAGES = (
     "langchain-core==1.7.2",
@@ -29,15 +30,7 @@ def frameworks_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("FRAMEWORKS_PYTHON"):
         return Path(given)
     home = tmp_path_factory.mktemp("frameworks")
-    venv.create(home, with_pip=True)
-    python = home / "bin" / "python"
-    command = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    wanted = ["--only-binary", ":all:", *PACKAGES]
-    done = subprocess.run(
-        [*command, *wanted], capture_output=True, text=True, timeout=280, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"the frameworks cannot be installed here: {done.stderr.strip()[-300:]}")
+    python = had_or_skipped(lambda: environment_with(home, *PACKAGES))
     (own,) = (home / "lib").glob("python*/site-packages")
     (own / "tests.pth").write_text(f"{sysconfig.get_path('purelib')}\n{_ROOT}\n")
     return python

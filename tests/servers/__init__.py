@@ -3,8 +3,18 @@
 ``python -m tests.servers`` starts both and prints the variables that point a test run at them.
 """
 
-from tests.servers.base import Server, ServerMissing, remove_stale, running
+from tests.servers.base import Server, ServerMissing, had_or_skipped, remove_stale, running
+from tests.servers.environment import environment_with
 from tests.servers.neo4j import Neo4jServer
 from tests.servers.postgres import PostgresServer
 
-__all__ = ["Neo4jServer", "PostgresServer", "Server", "ServerMissing", "remove_stale", "running"]
+__all__ = [
+    "Neo4jServer",
+    "PostgresServer",
+    "Server",
+    "ServerMissing",
+    "environment_with",
+    "had_or_skipped",
+    "remove_stale",
+    "running",
+]

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import psutil
 import pytest
@@ -32,6 +32,7 @@ _PREFIX = "graphmem-"
 _LOCK = "in-use.lock"
 _READY_S = 90.0
 _STOP_S = 30.0
+_T = TypeVar("_T")
 
 
 class ServerMissing(RuntimeError):
@@ -144,15 +145,20 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-@contextlib.contextmanager
-def running(kind: Callable[[], Server]) -> Iterator[Server]:
-    """A started server. Where it cannot be had the tests are skipped, but fail in CI."""
+def had_or_skipped(make: Callable[[], _T]) -> _T:
+    """What is made. Where it cannot be had the tests are skipped, but fail in CI."""
     try:
-        server = kind()
+        return make()
     except ServerMissing as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+@contextlib.contextmanager
+def running(kind: Callable[[], Server]) -> Iterator[Server]:
+    """A started server."""
+    server = had_or_skipped(kind)
     try:
         server.start()
         yield server

@@ -6,6 +6,7 @@ as plain text.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
@@ -35,9 +36,9 @@ class Brief(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Something as a model reads it; what is not known is left out."""
 
     @property
+    @abstractmethod
     def line(self) -> str:
         """The same in one line."""
-        raise NotImplementedError
 
 
 class BriefFact(Brief):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,7 @@ from playwright.sync_api import (
 )
 
 from tests.doors.http.running import RunningServer, serving
-from tests.servers.base import ServerMissing
+from tests.servers import had_or_skipped
 from tests.servers.browser import FLAGS, chromium
 
 MARKUP = "<img src=x onerror=window.hurt=1> likes <script>window.hurt=1</script>."
@@ -80,12 +79,7 @@ class Visitor:
 def browser() -> Iterator[Browser]:
     """Ends with its file: as long as Playwright runs, so does its event loop in this thread, and no
     test of another file could have one."""
-    try:
-        path = chromium()
-    except ServerMissing as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    path = had_or_skipped(chromium)
     expect.set_options(timeout=20_000)  # a slow machine is no fault of the page
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))

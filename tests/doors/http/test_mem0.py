@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from graphmem.doors.http.mem0_filters import read_filters
 from graphmem.errors import UsageError
 from graphmem.importers.mem0 import Mem0Reader
 from tests.doors.http.running import RunningServer, serving
+from tests.servers import environment_with, had_or_skipped
 
 CLIENT = "mem0ai==2.2.1"
 _SCRIPT = Path(__file__).with_name("mem0_script.py")
@@ -30,15 +30,7 @@ def client_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("MEM0_PYTHON"):
         return Path(given)
     home = tmp_path_factory.mktemp("mem0")
-    venv.create(home, with_pip=True)
-    python = home / "bin" / "python"
-    wanted = [CLIENT, "--only-binary", ":all:"]
-    quiet = ["-q", "--disable-pip-version-check"]
-    command = [str(python), "-m", "pip", "install", *quiet, *wanted]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-    if done.returncode:
-        pytest.skip(f"{CLIENT} cannot be installed here: {done.stderr.strip()[-300:]}")
-    return python
+    return had_or_skipped(lambda: environment_with(home, CLIENT))
 
 
 def _run(python: Path, server: RunningServer, folder: Path) -> dict[str, Any]:
