@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from graphmem.errors import GraphmemError, UsageError
-from graphmem.providers.protocol import (
+from graphmem.memory_providers.protocol import (
     ClosedAtEnd,
     MemoryProvider,
     MemoryRecord,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphmem.errors import Forbidden, GraphmemError, NotFound
+from graphmem.memory_providers.protocol import ClosedAtEnd, MemoryRecord, ProviderHealth
 from graphmem.model import Fact, to_json
 from graphmem.ports.api import MemoryAPI
-from graphmem.providers.protocol import ClosedAtEnd, MemoryRecord, ProviderHealth
 
 
 class EngineProvider(ClosedAtEnd):

@@ -12,7 +12,7 @@ import pytest
 from graphmem import Settings
 from graphmem.access import Administration, user_signature
 from graphmem.errors import GraphmemError, Unauthenticated, Unavailable, UsageError
-from graphmem.providers import (
+from graphmem.memory_providers import (
     Mem0Provider,
     MemoryProvider,
     ProviderAnswer,
@@ -20,7 +20,7 @@ from graphmem.providers import (
     open_memory_provider,
 )
 from tests.doors.http.running import serving
-from tests.providers.mem0_service import mem0_service
+from tests.memory_providers.mem0_service import mem0_service
 
 SECRET = "a secret of some length"
 _SIGNED = Settings.load({"GRAPHMEM_SERVER_SIGNATURE_SECRET": SECRET})
@@ -110,7 +110,7 @@ async def test_what_is_remembered_is_listed_recalled_and_deleted(provider: Memor
 @pytest.mark.parametrize("infer", [False, True])
 async def test_a_text_that_repeats_can_be_deleted_by_what_was_returned(infer: bool) -> None:
     from graphmem import open_memory
-    from graphmem.providers import EngineProvider
+    from graphmem.memory_providers import EngineProvider
 
     async with EngineProvider(await open_memory("memory://"), infer=infer) as provider:
         first = await provider.remember("ada", "Bob Stone works at Acme.")

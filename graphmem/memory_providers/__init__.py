@@ -8,10 +8,10 @@ import os
 from collections.abc import Mapping
 
 from graphmem.errors import UsageError
-from graphmem.providers.chain import ProviderAnswer, ProviderChain
-from graphmem.providers.engine import EngineProvider
-from graphmem.providers.mem0_service import Mem0Provider
-from graphmem.providers.protocol import MemoryProvider, MemoryRecord, ProviderHealth
+from graphmem.memory_providers.chain import ProviderAnswer, ProviderChain
+from graphmem.memory_providers.engine import EngineProvider
+from graphmem.memory_providers.mem0_service import Mem0Provider
+from graphmem.memory_providers.protocol import MemoryProvider, MemoryRecord, ProviderHealth
 from graphmem.settings import Settings
 
 __all__ = [

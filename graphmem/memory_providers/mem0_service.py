@@ -12,7 +12,7 @@ from graphmem.access import user_signature
 from graphmem.client.transport import Transport
 from graphmem.clock import parse_when
 from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError, shown
-from graphmem.providers.protocol import ClosedAtEnd, MemoryRecord, ProviderHealth
+from graphmem.memory_providers.protocol import ClosedAtEnd, MemoryRecord, ProviderHealth
 
 _LARGEST_PAGE = 1000
 
