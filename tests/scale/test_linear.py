@@ -11,7 +11,7 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from graphmem import AsyncMemory, Settings, open_memory
 from graphmem.adapters.vectors import bm25
 from graphmem.belief.fold import fold_statements
 from graphmem.clock import ManualClock
+from graphmem.extract.llm.grounding import grounded
 from graphmem.extract.rules.extractor import extract
 from graphmem.ingest.make_episode import build_episode
-from graphmem.model import Date, Scope, Statement, valid_from, valid_until
+from graphmem.model import Date, Episode, Scope, Statement, valid_from, valid_until
 from graphmem.off_loop import (
     collector_waits,
     long_work,
@@ -32,6 +33,7 @@ from graphmem.off_loop import (
     run_off_loop,
     stop_if_given_up,
 )
+from graphmem.ports.llm import CandidateFact, Extraction
 from graphmem.relation_types.behaviour import TypeBehaviour
 from tests.faults.sizes import FUZZ
 from tests.scale.texts import TEXTS, name
@@ -100,9 +102,16 @@ def test_a_long_word_is_found_by_itself_and_no_other() -> None:
     assert set(bm25.document(f"the {word}-berlin")[0]) == {found, *bm25.document("berlin")[0]}
 
 
+def _hold_an_answer_against(episode: Episode) -> None:
+    """As a model's: a fact with a number, a date and names."""
+    fact = CandidateFact("Ada moved to Oslo in 2019.", "Ada", "lives_in", "Oslo", ("m1",), value=2)
+    grounded(Extraction((), (fact,), "a model", "1"), episode, ())
+
+
+@pytest.mark.parametrize("read", [lambda e: extract(e, ()), _hold_an_answer_against])
 @pytest.mark.parametrize("kind", TEXTS)
-def test_rules_read_every_kind_of_text(kind: str) -> None:
-    """Whole turns, which messages are, whatever their length."""
+def test_every_kind_of_text_is_read_in_time(kind: str, read: Callable[[Episode], object]) -> None:
+    """By the rules, and beside what a model answers. Whole turns, whatever their length."""
     size = 2048 if FUZZ <= 1 else 1 << 15
     took = []
     for factor in (1, 4):
@@ -111,7 +120,7 @@ def test_rules_read_every_kind_of_text(kind: str) -> None:
         episode = build_episode(content, {}, scope, ManualClock(), max_bytes=1 << 21)
         with collector_waits():  # a walk over what other tests have left takes a second
             begun = time.process_time()
-            extract(episode, ())
+            read(episode)
             took.append(time.process_time() - begun)
     assert took[1] <= 6 * (took[0] + 0.1)
 

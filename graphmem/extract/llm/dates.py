@@ -29,7 +29,7 @@ _ISO_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})[T ][\d:.]*Z?$")
 _ABOUT = re.compile(
     r"^(?:circa|ca\.?|c\.|about|around|approx(?:imately|\.)?|since|in|on|~)\s*", re.I
 )
-_NOTE = re.compile(r"\s*\(.*\)$")
+_NOTE = re.compile(r"(?<!\s)\s*\(.*\)$")
 _WEEKDAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+", re.IGNORECASE)
 
 

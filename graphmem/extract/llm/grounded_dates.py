@@ -50,7 +50,7 @@ _SEASONS = re.compile(
 )
 _YEARS = re.compile(
     r"\b(?:years?|yrs?|yr|anniversary|birthday|old|aged?|since|century|when\s+(?:i|he|she|they|we)\s+"
-    r"(?:was|were))\b|\d+\s?y(?:o|rs?)?\b"
+    r"(?:was|were))\b|(?<!\d)\d+\s?y(?:o|rs?)?\b"
 )
 _LONG_AGO = re.compile(
     r"\b(?:decades?|childhood|grew\s+up|as\s+a\s+(?:kid|child|boy|girl)|born|teens?|youth|"
