@@ -23,7 +23,7 @@ from graphmem.adapters.vectors.qdrant.server import QdrantServer
 from graphmem.ports.vectors import Collection, Scored, VectorQuery
 
 _EXTRA = 8
-_MOST_EXTRA = 512
+_MOST_EXTRA = 64
 _COUNTS_AT_ONCE = 16
 
 
@@ -63,7 +63,7 @@ class _Job:
 async def search(
     server: QdrantServer, queries: Sequence[VectorQuery], *, corpus_idf: bool
 ) -> list[list[Scored]]:
-    """Best first, ties by id. More than 4,096 hits that tie at the limit are cut anyhow."""
+    """Best first, ties by id. More than 512 hits that tie at the limit are cut anyhow."""
     jobs = [_dense(server, query) if query.dense is not None else _text(query) for query in queries]
     texts = [job for job in jobs if job.using in requests.TERMS and job.hits is None]
     if corpus_idf:

@@ -51,7 +51,7 @@ _PAGE = 2000
 _FULL_SCAN_KIB = 131_072
 _SPARSE_SCAN = 65_536
 """Points of a tenant up to which they are scored one by one."""
-_MOST_TIES = 512
+_MOST_TIES = 64
 
 
 def engine_config(size: int) -> Any:
@@ -138,7 +138,7 @@ class Shard:
                 self._engine.update(edge.UpdateOperation.delete_points(some))
 
     def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
-        """For each query the best first, ties by id. More than 4,096 hits that tie at the limit are
+        """For each query the best first, ties by id. More than 512 hits that tie at the limit are
         cut anyhow."""
         found: list[list[Scored]] = [[] for _ in queries]
         conditions = {id(query.only): _filter(query.only) for query in queries}
