@@ -104,7 +104,7 @@ def test_a_long_word_is_found_by_itself_and_no_other() -> None:
 
 def _hold_an_answer_against(episode: Episode) -> None:
     """As a model's: a fact with a number, a date and names."""
-    fact = CandidateFact("Ada moved to Oslo in 2019.", "Ada", "lives_in", "Oslo", ("m1",), value=2)
+    fact = CandidateFact("Ada moved to Oslo in 2019", "Ada", "lives_in", "Oslo", ("m1",), value="2")
     grounded(Extraction((), (fact,), "a model", "1"), episode, ())
 
 
