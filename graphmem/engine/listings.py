@@ -9,13 +9,15 @@ from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_flag, checked_limit, checked_offset, checked_text
 from graphmem.engine.core import Core
+from graphmem.engine.searches import read_each_scope
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest.make_episode import checked_name
 from graphmem.limits import checked_metadata
 from graphmem.model import Community, ConversationState, Listing, Metadata, Scope, ScopeCount
 from graphmem.off_loop import off_loop
-from graphmem.ports.arguments import ScopeArgs, WriteArgs
+from graphmem.ports.arguments import ReadArgs, ScopeArgs, WriteArgs
 from graphmem.ports.ledger import EntityQuery
+from graphmem.retrieve.present.merged import merged_lists
 
 
 class Listings(Core):
@@ -49,23 +51,38 @@ class Listings(Core):
         limit: int = 20,
         offset: int = 0,
         min_size: int = 3,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Listing[Community]:
-        from graphmem.retrieve.relationships.communities import community_name, find_communities
 
         most, first = checked_limit(limit), checked_offset(offset)
         least = checked_limit(min_size)
-        asked = await self._scope(scope)
+        scopes = await self._present.scopes(scope)
+
+        async def groups_of(asked: Scope) -> tuple[list[Community], int]:
+            return await self._communities_of(asked, least, first + most)
+
+        found = await read_each_scope(scopes, groups_of)
+        largest = merged_lists(
+            [some for some, _ in found], lambda one: -len(one.entities), limit=most, offset=first
+        )
+        return Listing(tuple(largest), sum(number for _, number in found), first)
+
+    async def _communities_of(
+        self, asked: Scope, least: int, most: int
+    ) -> tuple[list[Community], int]:
+        """The largest ones of one scope, and how many there are."""
+        from graphmem.retrieve.relationships.communities import community_name, find_communities
+
         graph = await self._relate.to_networkx(asked, self._view(current=True, begun=True))
         found = await off_loop(partial(find_communities, graph, least))
         shown = []
-        for ids in found[first : first + most]:
+        for ids in found[:most]:
             query = EntityQuery(asked.tenant, ids=tuple(map(str, ids)), limit=len(ids))
             known = {entity.id: entity for entity in await self._parts.ledger.entities(query)}
             entities = tuple(known[str(id)] for id in ids if str(id) in known)
             name = community_name([entity.name for entity in entities])
             shown.append(Community(name, entities, graph.subgraph(ids).number_of_edges()))
-        return Listing(tuple(shown), len(found), first)
+        return shown, len(found)
 
     async def update_run(
         self,

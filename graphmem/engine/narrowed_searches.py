@@ -7,11 +7,13 @@ from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_flag, checked_limit, checked_min_score, checked_threshold
 from graphmem.engine.reads import ViewReads
+from graphmem.engine.searches import read_each_scope
 from graphmem.errors import UsageError, shown
-from graphmem.model import SearchResult
-from graphmem.ports.arguments import ScopeArgs, When
+from graphmem.model import Scope, SearchResult
+from graphmem.ports.arguments import ReadArgs, When
 from graphmem.retrieve.narrow import facts_in_scope
 from graphmem.retrieve.present.hits import unranked_hits
+from graphmem.retrieve.present.merged import merged_newest
 
 
 class NarrowedSearches(ViewReads):
@@ -27,7 +29,7 @@ class NarrowedSearches(ViewReads):
         current: bool = True,
         min_score: float = 0.0,
         threshold: float = 0.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         ends = {"gte": since, "lte": until}
         span = {sign: end for sign, end in ends.items() if end is not None}
@@ -54,7 +56,7 @@ class NarrowedSearches(ViewReads):
         current: bool = True,
         min_score: float = 0.0,
         threshold: float = 0.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         where = {"tag": _any_or_all(tags, "tags", match_all)}
         return await self._narrowed(
@@ -77,7 +79,7 @@ class NarrowedSearches(ViewReads):
         current: bool = True,
         min_score: float = 0.0,
         threshold: float = 0.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         where = {"about": _any_or_all(people, "people", match_all)}
         return await self._narrowed(
@@ -94,7 +96,7 @@ class NarrowedSearches(ViewReads):
         self,
         query: str | None,
         where: Mapping[str, Any],
-        scope: ScopeArgs,
+        scope: ReadArgs,
         *,
         limit: int,
         current: bool,
@@ -114,12 +116,17 @@ class NarrowedSearches(ViewReads):
             )
         checked_min_score(min_score)
         checked_threshold(threshold)
-        asked = await self._present.scope(scope)
+        scopes, most = await self._present.scopes(scope), checked_limit(limit)
         seen = self._with_archived(self._view(current), False)
-        view = await self._filtered(seen, where, asked)
-        newest = view.query(asked, newest_first=True, limit=checked_limit(limit))
-        facts = await facts_in_scope(self._stores.ledger, asked, newest)
-        return SearchResult("", unranked_hits(facts, asked))
+
+        async def newest_of(asked: Scope) -> tuple[str, SearchResult]:
+            view = await self._filtered(seen, where, asked)
+            newest = view.query(asked, newest_first=True, limit=most)
+            facts = await facts_in_scope(self._stores.ledger, asked, newest)
+            return asked.project_id, SearchResult("", unranked_hits(facts, asked))
+
+        found = await read_each_scope(scopes, newest_of)
+        return found[0][1] if len(found) == 1 else merged_newest(found, most)
 
 
 def _any_or_all(words: Sequence[str], name: str, match_all: bool) -> dict[str, list[str]]:

@@ -43,7 +43,12 @@ from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.ports.view import ReadAPI
 from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
-from graphmem.retrieve.present.merged import merged_lists, relation_begin
+from graphmem.retrieve.present.merged import (
+    merged_lists,
+    merged_subgraphs,
+    merged_tables,
+    relation_begin,
+)
 from graphmem.retrieve.present.sources import explain
 from graphmem.retrieve.relationships.queries import in_time
 
@@ -207,13 +212,18 @@ class ViewReads(Searching, ReadAPI):
         limit: int = 50,
         current: bool = True,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Subgraph:
-        asked, start = await self._present.scope(scope), checked_text(entity, "entity")
+        scopes, start = await self._present.scopes(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
-        view = await self._filtered(self._view(current, begun=True), where, asked)
-        relate = await self._stores.walk(asked)
-        return await relate.neighbours(asked, start, steps, most, view)
+
+        async def around(asked: Scope) -> Subgraph:
+            view = await self._filtered(self._view(current, begun=True), where, asked)
+            relate = await self._stores.walk(asked)
+            return await relate.neighbours(asked, start, steps, most, view)
+
+        found = await read_each_scope(scopes, around)
+        return found[0] if len(found) == 1 else merged_subgraphs(found, most)
 
     async def paths(
         self,
@@ -224,14 +234,19 @@ class ViewReads(Searching, ReadAPI):
         limit: int = 5,
         current: bool = True,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> list[Path]:
-        asked = await self._present.scope(scope)
+        scopes = await self._present.scopes(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
-        view = await self._filtered(self._view(current, begun=True), where, asked)
-        relate = await self._stores.walk(asked)
-        return await relate.paths(asked, *ends, max_hops=steps, limit=most, view=view)
+
+        async def between(asked: Scope) -> list[Path]:
+            view = await self._filtered(self._view(current, begun=True), where, asked)
+            relate = await self._stores.walk(asked)
+            return await relate.paths(asked, *ends, max_hops=steps, limit=most, view=view)
+
+        found = await read_each_scope(scopes, between)
+        return merged_lists(found, lambda path: len(path.steps), limit=most)
 
     async def timeline(
         self,
@@ -273,9 +288,9 @@ class ViewReads(Searching, ReadAPI):
         *,
         max_rows: int = 1000,
         timeout_s: float = 10.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Table:
-        asked = await self._present.scope(scope)
+        scopes = await self._present.scopes(scope)
         longest = self._present.parts.settings.max_text_bytes
         text, values = checked_query(query, parameters, timeout_s, longest)
         most = checked_limit(max_rows)
@@ -284,18 +299,30 @@ class ViewReads(Searching, ReadAPI):
                 "a view without known_at has no graph of its own: the graph of now holds every "
                 "date; ask it with memory.cypher, and say in the query which ones count"
             )
-        graph = await self._stores.graph_of(asked)
-        return await graph.cypher(
-            text, values, tenant=asked.tenant, max_rows=most, timeout_s=timeout_s
-        )
+
+        async def rows_of(asked: Scope) -> Table:
+            graph = await self._stores.graph_of(asked)
+            return await graph.cypher(
+                text, values, tenant=asked.tenant, max_rows=most, timeout_s=timeout_s
+            )
+
+        found = await read_each_scope(scopes, rows_of)
+        return found[0] if len(found) == 1 else merged_tables(found, most)
 
     async def to_networkx(
         self,
         *,
         current: bool = True,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> nx.MultiDiGraph[str]:
-        asked = await self._present.scope(scope)
-        view = await self._filtered(self._view(current, begun=True), where, asked)
-        return await self._stores.relate.to_networkx(asked, view)
+        scopes = await self._present.scopes(scope)
+
+        async def graph_of(asked: Scope) -> nx.MultiDiGraph[str]:
+            view = await self._filtered(self._view(current, begun=True), where, asked)
+            return await self._stores.relate.to_networkx(asked, view)
+
+        whole, *others = await read_each_scope(scopes, graph_of)
+        for one in others:
+            whole.update(one)  # no entity is in two projects
+        return whole

@@ -16,7 +16,7 @@ from graphmem.engine.present import Present
 from graphmem.engine.searches import Stores
 from graphmem.errors import UsageError
 from graphmem.model import Difference, Table
-from graphmem.ports.arguments import AtMoment, ScopeArgs, When
+from graphmem.ports.arguments import AtMoment, ReadArgs, ScopeArgs, When
 
 
 class AsyncMemoryView(NarrowedSearches):
@@ -104,7 +104,7 @@ class Views(Core):
         max_rows: int = 1000,
         timeout_s: float = 10.0,
         all_scopes: bool = False,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Table:
         self._check_open()
         checked_flag(all_scopes, "all_scopes")

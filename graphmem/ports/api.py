@@ -26,6 +26,7 @@ from graphmem.ports.arguments import (
     AddArgs,
     AtMoment,
     Content,
+    ReadArgs,
     RelateArgs,
     ScopeArgs,
     UpdateArgs,
@@ -330,9 +331,10 @@ class MemoryAPI(
         max_rows: int = 1000,
         timeout_s: float = 10.0,
         all_scopes: bool = False,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Table:
-        """Read the graph in Cypher: read-only, and only inside this scope's tenant.
+        """Read the graph in Cypher: read-only, and only inside this scope's tenant. Of several
+        projects (``project_ids``) each answers by itself, and the rows follow one another.
 
         ``all_scopes=True`` is for administrators: read-only too, but over everyone's graph. No
         scope may be given with it; those given on opening are set aside.

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol, Unpack
 
 from graphmem.model import Community, ConversationState, Listing, Metadata, Scope, ScopeCount
-from graphmem.ports.arguments import ScopeArgs, WriteArgs
+from graphmem.ports.arguments import ReadArgs, ScopeArgs, WriteArgs
 
 
 class ListingAPI(Protocol):
@@ -47,7 +47,7 @@ class ListingAPI(Protocol):
         limit: int = 20,
         offset: int = 0,
         min_size: int = 3,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Listing[Community]:
         """Groups of at least ``min_size`` entities with more relations among each other than to
         others, the largest first: Louvain's method over the relations that hold now. The same

@@ -68,8 +68,9 @@ class ReadAPI(Protocol):
 
         With ``project_ids`` each of these projects (at most 20) answers by itself, and the hits are
         put together by how likely they answer; a hit says in ``project_id`` where it is from. So do
-        :meth:`context`, :meth:`get_all`, :meth:`entities`, :meth:`relations` and :meth:`timeline`;
-        what is read by an id is looked for in each.
+        the other searches, :meth:`context`, lists, and what walks the graph: no entity is in two
+        projects, so that each way, neighbour and group is within one. What is read by an id is
+        looked for in each.
         """
         ...
 
@@ -83,7 +84,7 @@ class ReadAPI(Protocol):
         current: bool = True,
         min_score: float = 0.0,
         threshold: float = 0.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         """:meth:`search` among the facts that were said, or happened, in a stretch of time; without
         a question the newest of them, by when they were recorded, with a ``score`` of 0.
@@ -103,7 +104,7 @@ class ReadAPI(Protocol):
         current: bool = True,
         min_score: float = 0.0,
         threshold: float = 0.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         """The same among the facts that have one of these tags, or (``match_all``) all of them."""
         ...
@@ -118,7 +119,7 @@ class ReadAPI(Protocol):
         current: bool = True,
         min_score: float = 0.0,
         threshold: float = 0.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         """The same among the facts that speak of one of these people (or any other entities: by
         id, name or alias), or of all of them. A name that nobody here has is refused."""
@@ -235,7 +236,7 @@ class ReadAPI(Protocol):
         limit: int = 50,
         current: bool = True,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Subgraph:
         """What surrounds an entity in the graph, up to ``limit`` entities, itself included, those
         of the newest facts first; with ``where``, by ways whose facts pass a filter (see
@@ -252,7 +253,7 @@ class ReadAPI(Protocol):
         limit: int = 5,
         current: bool = True,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> list[Path]:
         """How two entities connect: shortest paths first, through relations and shared facts (with
         ``where``, those that pass a filter; see :meth:`search`). Of an entity in between that has
@@ -283,9 +284,12 @@ class ReadAPI(Protocol):
         *,
         max_rows: int = 1000,
         timeout_s: float = 10.0,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> Table:
         """Read the graph in Cypher: read-only, and only inside this scope's tenant.
+
+        Of several projects each answers the query by itself, and the rows follow one another: what
+        it counts or orders, it does so in each.
 
         A view with ``known_at`` reads the graph as it was known then. One with ``valid_at`` alone
         refuses: the graph of now holds every date, so ask the memory, and say in the query which
@@ -298,7 +302,7 @@ class ReadAPI(Protocol):
         *,
         current: bool = True,
         where: Filter | None = None,
-        **scope: Unpack[ScopeArgs],
+        **scope: Unpack[ReadArgs],
     ) -> nx.MultiDiGraph[str]:
         """Entities and relations of the whole scope as a NetworkX graph; of the relations, those
         that pass a filter (see :meth:`search`)."""

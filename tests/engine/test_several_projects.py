@@ -29,6 +29,28 @@ def settle(memory: Memory) -> None:
     memory.add("Anna Schmidt works at Quuxcorp.", user_id="eve", project_id="home")
 
 
+def walked(memory: Memory) -> list[object]:
+    """What reads the graph gives, of both projects and no other."""
+    near = memory.neighbours("Anna Schmidt", **BOTH)
+    assert {one.name for one in near.entities} == {"Anna Schmidt", "Acme", "Oslo"}
+    assert {one.object for one in near.relations} == {"Acme", "Oslo"}
+    ways = memory.paths("Anna Schmidt", "Acme", **BOTH)
+    assert [len(way.steps) for way in ways] == [1], "in the one project that knows both"
+    names = memory.cypher("MATCH (e:Entity) RETURN e.name ORDER BY e.name", **BOTH)
+    assert [row[0] for row in names.rows] == [
+        *("Acme", "Anna Schmidt", "Bob Stone"), *("Anna Schmidt", "Carla Lind", "Oslo", "tea"),
+    ]  # fmt: skip
+    graph = memory.to_networkx(**BOTH)
+    assert sorted(name for _, name in graph.nodes(data="name")) == sorted(
+        row[0] for row in names.rows
+    )
+    groups = memory.communities(min_size=2, **BOTH)
+    assert groups.total == len(groups.items) == 3
+    then = memory.as_of("2024-01-15").neighbours("Anna Schmidt", **BOTH)
+    assert {one.object for one in then.relations} == {"Acme"}
+    return [near, *ways, names, list(graph.nodes(data=True)), *groups, then]
+
+
 def check(memory: Memory) -> None:
     found = memory.search("Where does Anna Schmidt live and work?", limit=20, **BOTH)
     assert {hit.project_id for hit in found} == {"work", "home"}
@@ -50,6 +72,7 @@ def check(memory: Memory) -> None:
         *map(str, memory.entities(**BOTH)),
         *map(str, memory.relations("Anna Schmidt", **BOTH)),
         *map(str, memory.timeline(**BOTH)),
+        *map(str, walked(memory)),
     ]
     assert not [text for text in everything if "Zyx" in text or "Quux" in text]
     assert memory.verify().ok
@@ -146,13 +169,46 @@ def test_what_is_no_list_of_projects(memory: Memory, given: Any) -> None:
         memory.get("x", **given)
 
 
-def test_what_walks_or_writes_is_in_one_project(memory: Memory) -> None:
-    with pytest.raises(UsageError, match="unknown argument project_ids"):
-        memory.neighbours("Anna Schmidt", **BOTH)
+def test_what_writes_is_in_one_project(memory: Memory) -> None:
     with pytest.raises(UsageError, match="project_ids"):
         memory.add("Bob lives in Rome.", **BOTH)
     with pytest.raises(UsageError, match="project_ids"):
-        memory.cypher("MATCH (n) RETURN count(n)", **BOTH)
+        memory.sweep(**BOTH)
+
+
+def test_each_limit_is_that_of_the_whole(memory: Memory) -> None:
+    """The nearest of each project in turns; the shortest ways; the first rows."""
+    near = memory.neighbours("Anna Schmidt", hops=3, limit=3, **BOTH)
+    assert [one.name for one in near.entities] == ["Anna Schmidt", "Anna Schmidt", "Acme"]
+    assert [one.object for one in near.relations] == ["Acme"]
+    memory.add("Anna Schmidt knows Bob Stone. Bob Stone lives in Oslo.", project_id="home")
+    memory.add("Anna Schmidt knows Bob Stone.", project_id="work")
+    ways = memory.paths("Anna Schmidt", "Bob Stone", **BOTH)
+    assert [len(way.steps) for way in ways] == sorted(len(way.steps) for way in ways)
+    assert len(ways) == 4, "in each project one of one step, one of two"
+    assert memory.paths("Anna Schmidt", "Bob Stone", limit=2, **BOTH) == ways[:2]
+    rows = memory.cypher("MATCH (e:Entity) RETURN e.name ORDER BY e.name", **BOTH).rows
+    cut = memory.cypher("MATCH (e:Entity) RETURN e.name ORDER BY e.name", max_rows=4, **BOTH)
+    assert (cut.rows, cut.truncated) == (rows[:4], True)
+    groups = memory.communities(min_size=2, **BOTH)
+    assert groups.total == 3
+    sizes = [len(one.entities) for one in groups]
+    assert sizes == sorted(sizes, reverse=True)
+    assert memory.communities(min_size=2, limit=1, offset=1, **BOTH).items == groups.items[1:2]
+
+
+def test_searches_by_time_tags_and_people_are_searches(memory: Memory) -> None:
+    memory.add("The bus is late.", infer=False, tags=["bus"], project_id="work")
+    memory.add("The bus is on time.", infer=False, tags=["bus"], project_id="home")
+    memory.add("The bus is full.", infer=False, tags=["bus"], project_id="secret")
+    for question in (None, "Which bus?"):
+        found = memory.search_by_tags(["bus"], question, **BOTH)
+        assert {hit.project_id for hit in found} == {"work", "home"}
+        assert [hit.rank for hit in found] == [1, 2]
+    newest = memory.temporal_search(since="2024-01-01", until="2024-12-31", **BOTH)
+    assert [hit.text for hit in newest][:2] == ["Carla Lind likes tea", "Bob Stone works at Acme"]
+    assert len(newest) == 4
+    assert len(memory.search_by_people(["Anna Schmidt"], **BOTH)) == 2
 
 
 @pytest.mark.server

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem.doors.cli.as_of import in_the_past, moments, reader
-from graphmem.doors.cli.base import command, options, pairs, piped
+from graphmem.doors.cli.base import IN_PROJECTS, command, filtered, options, pairs, piped
 from graphmem.doors.cli.cypher_output import OUTPUT_FORMATS, print_result
 from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
 from graphmem.doors.cli.output import emit, note, print_table, show_json
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--max-rows", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds.")
 @click.option("--all-scopes", is_flag=True, help="As administrator: read everyone's graph.")
+@IN_PROJECTS
 @in_the_past
 def cypher_command(
     query: str | None,
@@ -51,6 +52,7 @@ def cypher_command(
     max_rows: int,
     timeout: float,
     all_scopes: bool,
+    projects: tuple[str, ...],
 ) -> None:
     """Ask the graph in Cypher, read-only.
 
@@ -70,6 +72,7 @@ def cypher_command(
             "max_rows": max_rows,
             "timeout_s": timeout,
             "all_scopes": all_scopes,
+            **filtered(None, projects),
         }
         if text is None:
             from graphmem.doors.cli.cypher_prompt import CypherPrompt
@@ -81,7 +84,7 @@ def cypher_command(
                 raise UsageError("--all-scopes, or --as-of and --known-at: not both")
             del limits["all_scopes"]
         result = reader(memory)[0].cypher(text, given, **limits)
-        if not all_scopes:
+        if not all_scopes and not projects:
             say_if_empty(memory, result.rows)
     if not (options().json and show_json(result)):
         print_result(result, chosen)

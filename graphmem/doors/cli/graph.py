@@ -158,14 +158,23 @@ def entity_command(name_or_id: str) -> None:
 )
 @ALL_OPTION
 @WHERE
+@IN_PROJECTS
 @in_the_past
 def neighbours_command(
-    entity: str, *, hops: int, limit: int, everything: bool, where: str | None
+    entity: str,
+    *,
+    hops: int,
+    limit: int,
+    everything: bool,
+    where: str | None,
+    projects: tuple[str, ...],
 ) -> None:
     """Show what surrounds an entity."""
     with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
-        found = seen.neighbours(entity, hops=hops, limit=limit, **current, **filtered(where))
+        found = seen.neighbours(
+            entity, hops=hops, limit=limit, **current, **filtered(where, projects)
+        )
     if show_json(found):
         return
     show_entities(found.entities)
@@ -181,9 +190,17 @@ def neighbours_command(
 )
 @ALL_OPTION
 @WHERE
+@IN_PROJECTS
 @in_the_past
 def paths_command(
-    source: str, target: str, *, max_hops: int, limit: int, everything: bool, where: str | None
+    source: str,
+    target: str,
+    *,
+    max_hops: int,
+    limit: int,
+    everything: bool,
+    where: str | None,
+    projects: tuple[str, ...],
 ) -> None:
     """Show how two entities connect.
 
@@ -192,9 +209,9 @@ def paths_command(
     with memory_to_ask() as memory:
         seen, current = reader(memory, everything=everything)
         found = seen.paths(
-            source, target, max_hops=max_hops, limit=limit, **current, **filtered(where)
+            source, target, max_hops=max_hops, limit=limit, **current, **filtered(where, projects)
         )
-        if not found and seen.entity(source).id == seen.entity(target).id:
+        if not found and not projects and seen.entity(source).id == seen.entity(target).id:
             note(f"{source} and {target} are one entity")
     if options().json:
         emit([{**to_json(way), "text": str(way)} for way in found])
@@ -296,9 +313,17 @@ def _moment_dates(moment: Moment) -> list[object]:
 )
 @click.option("--current", is_flag=True, help="Leave out relations that have ended.")
 @WHERE
+@IN_PROJECTS
 @in_the_past
 def graph_command(
-    entity: str | None, *, hops: int, out: Path, limit: int, current: bool, where: str | None
+    entity: str | None,
+    *,
+    hops: int,
+    out: Path,
+    limit: int,
+    current: bool,
+    where: str | None,
+    projects: tuple[str, ...],
 ) -> None:
     """Draw the graph: around an entity, or all."""
     from graphmem.doors.drawing import picture_format
@@ -310,12 +335,12 @@ def graph_command(
     with memory_to_ask() as memory:
         whole: Subgraph | nx.MultiDiGraph[str]
         seen, more = (memory, {"current": current}) if not moments() else reader(memory)
-        more |= filtered(where)
+        more |= filtered(where, projects)
         if entity is None:
             whole = seen.to_networkx(**more)
         else:
             whole = seen.neighbours(entity, hops=hops, limit=limit, **more)
-        say_if_empty(memory, _size(whole))
+        say_if_empty(memory, _size(whole) or projects)
     owner = shared.user or shared.agent or ""
     title = owner if entity is None else f"{entity}, {counted(hops, 'hop')}"
     summary = draw(whole, out, title=title, limit=limit)

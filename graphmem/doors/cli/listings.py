@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from graphmem.doors.cli.base import command, options, pairs
+from graphmem.doors.cli.base import IN_PROJECTS, command, filtered, options, pairs
 from graphmem.doors.cli.output import (
     FIXED,
     RIGHT,
@@ -76,10 +76,13 @@ def runs_command(limit: int, offset: int) -> None:
 @click.option(
     "--min-size", type=click.IntRange(min=1), default=3, show_default=True, help="No smaller ones."
 )
-def communities_command(limit: int, offset: int, min_size: int) -> None:
+@IN_PROJECTS
+def communities_command(limit: int, offset: int, min_size: int, projects: tuple[str, ...]) -> None:
     """List groups of entities that belong together."""
     with options().memory() as memory:
-        found = memory.communities(limit=limit, offset=offset, min_size=min_size)
+        found = memory.communities(
+            limit=limit, offset=offset, min_size=min_size, **filtered(None, projects)
+        )
     if show_json(found):
         return
     print_table(

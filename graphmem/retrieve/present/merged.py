@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from graphmem.model import Hit, Relation, SearchResult
+from graphmem.model import Hit, Relation, SearchResult, Subgraph, Table
 
 _T = TypeVar("_T")
 
@@ -33,11 +33,37 @@ def merged_search(
     )
 
 
+def merged_newest(found: Sequence[tuple[str, SearchResult]], limit: int) -> SearchResult:
+    """The same of results that nothing was asked for: the newest first, whatever the project."""
+    lists = [[replace(hit, project_id=name) for hit in one] for name, one in found]
+    newest = heapq.merge(*lists, key=lambda hit: hit.id, reverse=True)
+    hits = itertools.islice(newest, limit)
+    return SearchResult("", tuple(replace(hit, rank=n) for n, hit in enumerate(hits, 1)))
+
+
 def merged_lists(
     found: Sequence[Sequence[_T]], key: Callable[[_T], Any], *, limit: int, offset: int = 0
 ) -> list[_T]:
     """Lists in the order of ``key``, each from its beginning, as a part of one."""
     return list(itertools.islice(heapq.merge(*found, key=key), offset, offset + limit))
+
+
+def merged_subgraphs(found: Sequence[Subgraph], limit: int) -> Subgraph:
+    """What surrounds an entity of each project: in turns, the nearest of each first, and of the
+    relations those among what is shown."""
+    turns = itertools.chain(*itertools.zip_longest(*(one.entities for one in found)))
+    entities = tuple(itertools.islice((one for one in turns if one is not None), limit))
+    shown = {one.id for one in entities}
+    relations = itertools.chain(*(one.relations for one in found))
+    inside = tuple(one for one in relations if {one.subject_id, one.object_id} <= shown)
+    return Subgraph(entities, inside)
+
+
+def merged_tables(found: Sequence[Table], max_rows: int) -> Table:
+    """What one query returned of each project, one after another."""
+    rows = tuple(itertools.chain(*(one.rows for one in found)))
+    cut = len(rows) > max_rows or any(one.truncated for one in found)
+    return Table(found[0].columns, rows[:max_rows], cut)
 
 
 def relation_begin(relation: Relation) -> tuple[datetime, str]:

@@ -23,6 +23,25 @@ def test_where_narrows_every_listing(ada: Run) -> None:
     assert "Acme" not in ada("entities", "--where", "kind = person").out
 
 
+def test_several_projects_are_read_together(ada: Run) -> None:
+    for project, city in (("work", "Oslo"), ("home", "Rome"), ("secret", "Zyxville")):
+        assert ada("--project", project, "add", f"Zed Kay lives in {city}.").code == 0
+    both = ("--in-project", "work", "--in-project", "home")
+    for command in (
+        ("search", "Where does Zed live?"), ("context", "Where does Zed live?"), ("facts",),
+        ("relations", "Zed Kay"), ("timeline",), ("entities",), ("neighbours", "Zed Kay"),
+        ("cypher", "MATCH (f:Fact) RETURN f.text"), ("communities", "--min-size", "2", "--json"),
+    ):  # fmt: skip
+        found = ada(*command, *both)
+        assert found.code == 0, found.err
+        assert "Oslo" in found.out, command
+        assert "Rome" in found.out, command
+        assert "Zyxville" not in found.out, command
+    assert "Rome" in ada("paths", "Zed Kay", "Rome", *both).out
+    assert "one entity" not in ada("paths", "Zed Kay", "Zed Kay", *both).err
+    assert ada("paths", "Zed Kay", "Zyxville", *both).code == 4
+
+
 def test_a_wrong_filter_is_a_wrong_call(ada: Run) -> None:
     ada("add", "Bo Stone works at Acme.")
     refused = ada("facts", "--where", "tgas = work")

@@ -350,6 +350,22 @@ def test_several_projects_by_the_names_of_their_organisation() -> None:
             assert len(only.get_all(project_ids=["one"]).items) == 1
             with pytest.raises(NotFound, match="no project"):
                 only.get_all(project_ids=["one", "two"])
+            in_both: Any = {"project_ids": ["one", "two"]}
+            assert len(ours.neighbours("Bob Stone", **in_both).relations) == 2
+            assert len(ours.cypher("MATCH (f:Fact) RETURN f.text", **in_both).rows) == 2
+            assert ours.communities(min_size=2, **in_both).total == 2
+            assert len(ours.paths("Bob Stone", "Oslo", **in_both)) == 1
+            walks = (
+                lambda: only.neighbours("Bob Stone", **in_both),
+                lambda: only.cypher("MATCH (f:Fact) RETURN f.text", **in_both),
+                lambda: only.communities(**in_both),
+                lambda: only.to_networkx(**in_both),
+                lambda: only.paths("Bob Stone", "Oslo", **in_both),
+                lambda: only.search_by_people(["Bob Stone"], **in_both),
+            )
+            for walk in walks:
+                with pytest.raises(NotFound, match="no project"):
+                    walk()
             for bad in ([], "one", ["one"] * 1 + [3], [f"p{n}" for n in range(21)]):
                 with pytest.raises(UsageError):
                     ours.get_all(project_ids=bad)  # type: ignore[arg-type]
