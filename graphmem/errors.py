@@ -51,6 +51,11 @@ class GraphmemError(Exception):
     retryable = False
 
 
+def unforeseen(error: BaseException) -> bool:
+    """Whether nobody raised it on purpose: a log then has where it came from, too."""
+    return not isinstance(error, GraphmemError)
+
+
 class UsageError(GraphmemError, ValueError):
     """The arguments, settings or query are wrong. Nothing was stored."""
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
@@ -47,6 +47,24 @@ class _Call:
             raise asyncio.CancelledError from None
 
 
+async def to_its_end(
+    future: asyncio.Future[_T], on_cancelled: Callable[[], None] | None = None
+) -> _T:
+    """What a future gives. Where the call that waits for it is cancelled, however often, that goes
+    on once the future has ended: nothing of it is still under way then."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        if on_cancelled is not None:
+            on_cancelled()
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()
+        raise
+
+
 async def off_loop(work: Callable[[], _T]) -> _T:
     """What ``work`` gives, which runs in a thread. A cancellation goes on once it has stopped, at
     its next :func:`stop_if_given_up` or where it waits for the loop. Off the loop already, it runs
@@ -58,14 +76,7 @@ async def off_loop(work: Callable[[], _T]) -> _T:
     context = copy_context()
     context.run(_call.set, call)
     future = loop.run_in_executor(_threads, context.run, _at_once, work)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        call.give_up()
-        await asyncio.wait([future])
-        if not future.cancelled():
-            future.exception()
-        raise
+    return await to_its_end(future, on_cancelled=call.give_up)
 
 
 _TURN_S = 0.0005

@@ -13,7 +13,7 @@ from datetime import timedelta
 from graphmem.access.secrets import KEY_PREFIX
 from graphmem.access.values import EVERYWHERE, AccessKey, Principal
 from graphmem.clock import Clock
-from graphmem.errors import Forbidden, GraphmemError, LimitExceeded, NotFound, UsageError
+from graphmem.errors import Forbidden, LimitExceeded, NotFound, UsageError, unforeseen
 from graphmem.ports.access import AccessBook, AuditEntry, KeyUse
 
 _log = logging.getLogger("graphmem")
@@ -168,8 +168,9 @@ class Recorder:
     async def _try_to_write(self) -> None:
         try:
             await self.flush()
-        except GraphmemError as error:
-            _log.warning("what was called could not be noted in the ledger: %s", error)
+        except Exception as error:  # noqa: BLE001 - nobody is above who could be told
+            why = "what was called could not be noted in the ledger"
+            _log.warning("%s: %s", why, error, exc_info=unforeseen(error))
 
     async def close(self) -> None:
         """Write what is left."""

@@ -16,7 +16,7 @@ from graphmem.engine.present import SCOPE_NAMES, Parts, Present
 from graphmem.engine.renewing import Renewal
 from graphmem.engine.titles import Titles
 from graphmem.engine.uses import UseCounter
-from graphmem.errors import GraphmemError, NotFound, UsageError
+from graphmem.errors import NotFound, UsageError, unforeseen
 from graphmem.ingest import make_episode
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
@@ -215,9 +215,9 @@ class Core(NarrowedSearches):
         try:
             await self._follow()
             self._following = True
-        except GraphmemError as error:
+        except Exception as error:  # noqa: BLE001 - nobody is above who could be told
             self._following = False
-            _log.warning("graph or vectors lag behind: %s", error)
+            _log.warning("graph or vectors lag behind: %s", error, exc_info=unforeseen(error))
 
     async def _keep_lag_bounded(self, *, loading: bool = False) -> None:
         """When much is waiting, let the projections follow in the background, once at a time.
@@ -264,6 +264,7 @@ class Core(NarrowedSearches):
             elif self._indexed_seq == applied:
                 # Given up, as at the beginning of a load: its end is to do it.
                 self._indexed_seq = before
-        except GraphmemError as error:
+        except Exception as error:  # noqa: BLE001 - nobody is above who could be told
             # Searches stay right without it, only slower; the next time tries again.
-            _log.warning("the vectors could not be indexed: %s", error)
+            unknown = unforeseen(error)
+            _log.warning("the vectors could not be indexed: %s", error, exc_info=unknown)

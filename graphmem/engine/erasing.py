@@ -20,7 +20,7 @@ from typing import Any, Unpack
 from graphmem.clock import parse_when_or_none
 from graphmem.engine.checks import checked_flag, checked_text, checked_text_or_none
 from graphmem.engine.corrections import Amending, because, deleted
-from graphmem.errors import GraphmemError, LedgerLost, NotFound, UsageError
+from graphmem.errors import LedgerLost, NotFound, UsageError, unforeseen
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
 from graphmem.model import Episode, Erased, ErasureReceipt, Fact, Removal, Scope, Turn
 from graphmem.ports.arguments import ScopeArgs, When, WriteArgs
@@ -314,8 +314,9 @@ def _logged() -> Iterator[None]:
     """What fails is tried again later."""
     try:
         yield
-    except GraphmemError as error:
-        _log.warning("what was erased is not out of every file yet: %s", error)
+    except Exception as error:  # noqa: BLE001 - nobody is above who could be told
+        why = "what was erased is not out of every file yet"
+        _log.warning("%s: %s", why, error, exc_info=unforeseen(error))
 
 
 def _changed(before: Episode, after: Episode) -> list[tuple[Turn, Turn]]:

@@ -1,8 +1,9 @@
 """The background event loop that lets synchronous code use the asynchronous engine.
 
-One daemon thread runs one loop. A call waits for its coroutine; Ctrl-C cancels it and waits for
-the cancellation, so that nothing is left half done. It works inside a notebook's running loop,
-refuses after a fork (the thread did not come along) and from its own thread (it would deadlock).
+One daemon thread runs one loop. A call waits for its coroutine; Ctrl-C, or what the handler of
+another signal raises, cancels it and waits for the cancellation, so that nothing is left half done.
+It works inside a notebook's running loop, refuses after a fork (the thread did not come along) and
+from its own thread (it would deadlock).
 """
 
 from __future__ import annotations
@@ -72,7 +73,10 @@ class LoopThread:
             raise
         try:
             return done.result()
-        except KeyboardInterrupt:
+        except BaseException:
+            if done.done():  # the call's own
+                raise
+            # Ctrl-C, or what a handler of another signal raises (a timeout by SIGALRM).
             # Looked up in the loop: here the task may not exist yet.
             self._loop.call_soon_threadsafe(lambda: tasks[0].cancel())  # noqa: PLW0108
             # The task ends its cleanup before the interrupt goes on.

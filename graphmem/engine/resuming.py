@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 
 from graphmem.engine.writes import Writes
-from graphmem.errors import GraphmemError
+from graphmem.errors import unforeseen
 
 _log = logging.getLogger("graphmem")
 _FIRST_S = 5.0
@@ -31,8 +31,9 @@ class Resuming(Writes):
             pause = every
             try:
                 await self._resume_everybody(every)
-            except GraphmemError as error:
-                _log.warning("what is pending could not be gone on with: %s", error)
+            except Exception as error:  # noqa: BLE001 - nobody is above who could be told
+                why = "what is pending could not be gone on with"
+                _log.warning("%s: %s", why, error, exc_info=unforeseen(error))
 
     async def _resume_everybody(self, every: float) -> None:
         """One try at each episode that is pending. Where others write too, only what has been so

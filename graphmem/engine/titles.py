@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from graphmem.errors import GraphmemError
+from graphmem.errors import unforeseen
 from graphmem.model import Episode, KeptSummary, Scope
 from graphmem.ports.ledger import Ledger
 from graphmem.retrieve.summaries import SummaryModel
@@ -66,11 +66,12 @@ class Titles:
             del self._due[where]
             try:
                 await self._name(where, model)
-            except GraphmemError as error:
+            except Exception as error:  # noqa: BLE001 - nobody is above who could be told
                 self._refused[where] = None
                 while len(self._refused) > _MOST:
                     del self._refused[next(iter(self._refused))]
-                _log.warning("a conversation keeps its first words as its title: %s", error)
+                kept = "a conversation keeps its first words as its title"
+                _log.warning("%s: %s", kept, error, exc_info=unforeseen(error))
 
     async def _name(self, where: Scope, model: SummaryModel) -> None:
         found = (await self._ledger.conversations(where.project_id, where, 1, 0)).items

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from graphmem.clock import Clock
-from graphmem.errors import GraphmemError
+from graphmem.errors import unforeseen
 from graphmem.model import FactUse
+from graphmem.off_loop import to_its_end
 from graphmem.ports.lifecycle import UseBook
 
 _log = logging.getLogger("graphmem")
@@ -59,21 +60,26 @@ class UseCounter:
     async def _try_to_write(self) -> None:
         try:
             await self.flush()
-        except GraphmemError as error:
-            _log.warning("what was read could not be counted: %s", error)
+        except Exception as error:  # noqa: BLE001 - nobody is above who could be told
+            _log.warning(
+                "what was read could not be counted: %s", error, exc_info=unforeseen(error)
+            )
 
     async def flush(self) -> None:
         """Write what was counted; what cannot be written is kept for the next time."""
         counts, self._counts = self._counts, {}
         if not counts:
             return
+        uses = [FactUse(id, *one) for id, one in counts.items()]
+        writing = asyncio.ensure_future(self._book.add_uses(uses))
         try:
-            await self._book.add_uses([FactUse(id, *one) for id, one in counts.items()])
-        except BaseException:
-            for id, (count, at) in counts.items():
-                more, last = self._counts.get(id, (0, at))
-                self._counts[id] = count + more, max(at, last)
-            raise
+            # Cut short, nobody would know whether they are in the ledger.
+            await to_its_end(writing)
+        finally:
+            if writing.cancelled() or writing.exception() is not None:
+                for id, (count, at) in counts.items():
+                    more, last = self._counts.get(id, (0, at))
+                    self._counts[id] = count + more, max(at, last)
 
     async def close(self) -> None:
         """Write what is left."""

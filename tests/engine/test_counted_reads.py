@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
+import threading
 from pathlib import Path
+from typing import cast
 
-from graphmem import Memory
+from graphmem import Memory, open_memory
+from graphmem.adapters.ledger.sql.ledger import SqlLedger
+from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
 from graphmem.engine.uses import MOST_UNWRITTEN
 from tests.engine.helpers import child, child_environment
 
@@ -52,3 +57,24 @@ def test_all_but_the_last_buffer_survive_a_kill(tmp_path: Path) -> None:
     assert sum(counts) >= MOST_UNWRITTEN, "what was written is there"
     assert READ + 10 - sum(counts) <= MOST_UNWRITTEN, "no more than a buffer of them is lost"
     assert max(counts) <= 2
+
+
+async def test_what_is_being_written_when_it_is_closed_counts_once(tmp_path: Path) -> None:
+    """The ledger is busy with something else: the counts wait for it, then comes the closing."""
+    busy = threading.Event()
+    async with await open_memory(tmp_path / "m", user_id="ada") as memory:
+        await memory.add_many([f"Line {n} of it." for n in range(MOST_UNWRITTEN)], infer=False)
+        ids = [fact.id for fact in (await memory.get_all(limit=1000)).items]
+        database = cast(SqlLedger, memory._parts.ledger)._db
+        cast(SqliteDatabase, database)._writer.submit(busy.wait, 60)
+        for id in ids:  # as many as are written at once
+            await memory.get(id)
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        closing = asyncio.create_task(memory.close())
+        await asyncio.sleep(0.1)
+        busy.set()
+        await closing
+    async with await open_memory(tmp_path / "m", user_id="ada") as memory:
+        counts = [(await memory.get(id)).access_count for id in ids]
+    assert counts == [1] * MOST_UNWRITTEN

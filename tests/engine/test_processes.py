@@ -202,6 +202,35 @@ def test_ctrl_c_in_the_middle_of_add_leaves_a_memory_that_works(tmp_path: Path) 
     assert pending == "0"
 
 
+_TIMED_OUT = """
+import signal, sys
+from graphmem import Memory
+
+class TooSlow(Exception):
+    pass
+
+def tell(*_):
+    raise TooSlow
+
+signal.signal(signal.SIGALRM, tell)
+with Memory(sys.argv[1], user_id="ada") as memory:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        memory.add_many((f"Line {n}." for n in range(10**6)), infer=False)
+    except TooSlow:
+        before = memory.stats().episodes
+        memory.add("Ada lives in Oslo.")
+        print("stopped", memory.stats().episodes - before)
+"""
+
+
+def test_what_any_signal_raises_ends_the_call_that_it_comes_into(tmp_path: Path) -> None:
+    """A timeout by SIGALRM: nothing of the call goes on behind whoever thinks that it ended."""
+    done = run_child(_TIMED_OUT, str(tmp_path / "store"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "stopped 1\n"
+
+
 _OPEN = """
 import sys
 from graphmem import Memory

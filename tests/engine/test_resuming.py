@@ -25,12 +25,13 @@ class Failing(RulesExtractor):
     """The rules, while the model behind them is up."""
 
     up = False
+    error: Exception = ModelError("the model is down")
 
     async def extract(
         self, episode: Episode, known: Sequence[Entity], **options: Any
     ) -> Extraction:
         if not self.up:
-            raise ModelError("the model is down")
+            raise self.error
         return await super().extract(episode, known, **options)
 
 
@@ -59,6 +60,24 @@ async def test_it_tries_again_from_time_to_time_until_a_model_answers() -> None:
         assert (await memory.add("Bob Stone works at Acme.")).status == "pending"
         await asyncio.sleep(0.2)
         assert (await memory.stats()).pending == 1
+        model.up = True
+        await _until_done(memory)
+        assert len(await memory.relations("Bob Stone")) == 1
+
+
+async def test_it_goes_on_after_an_error_that_is_none_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A network that is away is an OSError, also of an extractor that somebody else wrote."""
+    model = Failing()
+    model.error = ConnectionError("the network is away")
+    settings = Settings.load({}, resume_every_s=0.05)
+    memory = await open_memory("memory://", user_id="ada", settings=settings, extractor=model)
+    async with memory:
+        with pytest.raises(ConnectionError):
+            await memory.add("Bob Stone works at Acme.")
+        await asyncio.sleep(0.2)
+        assert "the network is away" in caplog.text
         model.up = True
         await _until_done(memory)
         assert len(await memory.relations("Bob Stone")) == 1

@@ -26,7 +26,7 @@ from graphmem.access.webhooks import (
     signature,
     webhook_host,
 )
-from graphmem.errors import GraphmemError, UsageError
+from graphmem.errors import UsageError, unforeseen
 from graphmem.ports.access import Grant
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger_values import kept_numbers
@@ -76,8 +76,8 @@ class Deliverer:
                         await held()
                         await self.deliver()
                         await asyncio.sleep(_PAUSE_S)
-            except GraphmemError as error:
-                _log.warning("webhooks cannot be told: %s", error)
+            except Exception as error:  # noqa: BLE001 - nobody is above who could be told
+                _log.warning("webhooks cannot be told: %s", error, exc_info=unforeseen(error))
                 await asyncio.sleep(_PAUSE_S)
 
     async def deliver(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -11,7 +13,7 @@ from typing import cast
 import pytest
 
 from graphmem.adapters.ledger.sql.dialects import SQLITE, SqlDialect
-from graphmem.adapters.ledger.sql.steps import Fetch
+from graphmem.adapters.ledger.sql.steps import Fetch, execute
 from graphmem.adapters.ledger.sqlite import runner as sqlite_runner
 from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
@@ -309,3 +311,23 @@ def test_no_other_statement_walks_either(tmp_path: Path) -> None:
                 walks.setdefault(name, []).append(row[3])
     assert walks == {}
     raw.close()
+
+
+async def test_a_write_is_waited_for_however_often_it_is_cancelled(tmp_path: Path) -> None:
+    """A timeout around it, and then the memory is closed: what decides next reads what it left."""
+    database, busy = SqliteDatabase(tmp_path / "l.sqlite"), threading.Event()
+    await database.open()
+    database._writer.submit(busy.wait, 60)
+    setting = {"name": "written", "value": "yes"}
+    writing = asyncio.create_task(database.write(lambda _: execute("set_setting", setting)))
+    for _ in range(3):
+        await asyncio.sleep(0.02)
+        writing.cancel()
+    await asyncio.sleep(0.02)
+    assert not writing.done()
+    busy.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    (found,) = await database.fetch(Fetch("setting", {"name": "written"}))
+    assert found[0]["value"] == "yes"
+    await database.close()

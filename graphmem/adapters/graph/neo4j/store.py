@@ -37,6 +37,7 @@ from graphmem.adapters.graph.neo4j.values import public_properties, to_plain
 from graphmem.adapters.graph.rows import dump_of
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
+from graphmem.off_loop import to_its_end
 from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
 from graphmem.ports.part import Part
 
@@ -102,11 +103,7 @@ class Neo4jGraph:
         self._check()
         batch = ChangeBatch(changes)
         writing = asyncio.ensure_future(self._apply(batch, applied_seq))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await asyncio.wait([writing])
-            raise
+        await to_its_end(writing)
 
     async def expand(
         self, tenant: str, entity_ids: Sequence[str], *, limit: int

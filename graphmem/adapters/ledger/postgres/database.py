@@ -34,6 +34,7 @@ from graphmem.adapters.ledger.sql.steps import (
 )
 from graphmem.adapters.ledger.sql.tables import TABLES
 from graphmem.errors import BackendError, Rejected, Unavailable
+from graphmem.off_loop import to_its_end
 from graphmem.ports.ledger import Event, LedgerCheck
 from graphmem.ports.part import Part
 
@@ -203,14 +204,9 @@ class PostgresDatabase:
     async def _write_once(self, write: _Write[_T]) -> None:
         async with self._pool.connection() as connection:
             attempt = asyncio.ensure_future(self._attempt(connection, write))
-            try:
-                await asyncio.shield(attempt)
-            except asyncio.CancelledError:
+            with contextlib.suppress(_AlreadyCommitted):
                 # Whoever decides next must read what this left, so it is left first.
-                await _wait_until_done(attempt)
-                raise
-            except _AlreadyCommitted:
-                return
+                await to_its_end(attempt)
 
     async def _attempt(self, connection: PgConnection, write: _Write[_T]) -> None:
         """One transaction, in as few round trips as its questions need."""
@@ -265,12 +261,7 @@ class PostgresDatabase:
         try:
             yield check
         finally:
-            unlocking = asyncio.ensure_future(self._unlock(connection, key))
-            try:
-                await asyncio.shield(unlocking)
-            except asyncio.CancelledError:
-                await _wait_until_done(unlocking)
-                raise
+            await to_its_end(asyncio.ensure_future(self._unlock(connection, key)))
 
     async def _take_lock(self, key: SqlValues) -> PgConnection:
         connection = await self._pool.take()
@@ -336,15 +327,6 @@ class PostgresDatabase:
             if passing and isinstance(ours, BackendError):
                 raise ConnectionLost(ours) from error
             raise ours from error
-
-
-async def _wait_until_done(task: asyncio.Future[None]) -> None:
-    """Wait for what has its own end, however often one is told not to."""
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
 
 
 def _key(schema: str, name: str) -> int:

@@ -41,6 +41,7 @@ from graphmem.adapters.ledger.sqlite.snapshot import (
     sqlite_snapshot,
 )
 from graphmem.errors import BackendError, Damaged, Unavailable, UsageError
+from graphmem.off_loop import to_its_end
 from graphmem.ports.ledger import Event, LedgerCheck
 from graphmem.ports.part import Part
 
@@ -108,14 +109,8 @@ class SqliteDatabase:
                 "once nobody else holds it"
             )
         future = asyncio.get_running_loop().run_in_executor(self._writer, self._transaction, work)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            # Whoever decides next must read what this left, so it is left first.
-            await asyncio.wait([future])
-            if not future.cancelled():
-                future.exception()
-            raise
+        # Whoever decides next must read what this left, so it is left first.
+        return await to_its_end(future)
 
     async def update(self, fetch: Fetch) -> ResultRows:
         def work(_: EventLog) -> Steps[ResultRows]:
