@@ -50,10 +50,10 @@ fuzz: setup
 	  tests/adapters/graph/test_console_fuzz.py tests/scale tests/engine/test_crowd.py \
 	  tests/doors/http/test_openapi.py
 
-# Fourteen times the kills of make test (72), and as much of what else kills and breaks at random:
-# 1,008 kills over every operation that writes, 168 power cuts of the ledger, 24 threads and 200 tasks
-# for 84 seconds (five minutes in make fuzz), every damage to every file.
-NIGHTLY ?= 14
+# Ten times the kills of make test (100), and as much of what else kills and breaks at random:
+# 1,000 kills over every operation that writes, 120 power cuts of the ledger, 24 threads and 200 tasks
+# for a minute (five minutes in make fuzz), every damage to every file.
+NIGHTLY ?= 10
 nightly: setup
 	GRAPHMEM_FUZZ=$(NIGHTLY) $(PYTEST) -s tests/faults tests/engine/test_processes.py \
 	  tests/engine/test_damage.py tests/engine/test_crowd.py tests/adapters/graph/test_kill.py \

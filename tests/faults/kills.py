@@ -16,6 +16,8 @@ from tests.faults.workload import MOVES, OPERATIONS, Operation, named
 _READS = frozenset({"search, context", "paths, cypher", "as_of, diff", "verify"})
 KILLED_WRITES = tuple(one.name for one in (*OPERATIONS, *MOVES) if one.name not in _READS)
 _OPENING_S = 0.25
+_MOST_IN_A_ROW = 3
+"""Kills before somebody looks: what the first left is being put right when the next comes."""
 
 
 @dataclass(slots=True)
@@ -37,37 +39,38 @@ class Kills:
 async def kill_at_random(
     faults: Faults, count: int, rng: random.Random, names: Sequence[str] = KILLED_WRITES
 ) -> Kills:
-    """So many processes killed, each in the middle of an operation on a copy of the store."""
+    """At least so many processes killed, each in the middle of an operation on a copy of the store,
+    or while it opens what the one before left."""
     found = Kills()
     turn = 0
     while found.survived.total() + len(found.lost) + len(found.differences) < count:
         operation = named(names[turn % len(names)])
         turn += 1
         try:
-            if await _one(faults, operation, rng):
-                found.survived[operation.name] += 1
+            found.survived[operation.name] += await _one(faults, operation, rng)
         except Broken as error:
             (found.lost if error.lost else found.differences).append(f"{operation.name}: {error}")
     return found
 
 
-async def _one(faults: Faults, operation: Operation, rng: random.Random) -> bool:
-    """Whether the process was killed: now and then it is done before. :class:`Broken` when what is
-    there is not what should be."""
-    expected = await faults.expected(operation)
+async def _one(faults: Faults, operation: Operation, rng: random.Random) -> int:
+    """How many processes were killed: now and then one is done before. The caller makes the call
+    again after each, until it is acknowledged. :class:`Broken` when what is there in the end is not
+    what should be."""
+    took_s = (await faults.expected(operation)).took_s
     folder = faults.copied()
+    failed: str | None = "never begun"
+    kills = 0
     try:
-        child = Child(folder, faults.server_url, Case(operation.name, "ledger", "kill", 0))
-        if rng.random() < 0.9:
-            # "open" or, where it cannot be opened, the end of the pipe.
-            await asyncio.to_thread(child.pipe.poll, 30)
-            # Most of it is over soon: graph and vectors, and closing, take the rest.
-            most = expected.took_s if rng.random() < 0.5 else expected.took_s / 10
-        else:
-            most = _OPENING_S
-        await asyncio.sleep(rng.random() * most)
-        child.process.kill()
-        failed = await asyncio.to_thread(child.end)
+        for _ in range(rng.randint(1, _MOST_IN_A_ROW)):
+            what = operation if failed is not None else named("open and close")
+            child = Child(folder, faults.server_url, Case(what.name, "ledger", "kill", 0))
+            await _kill(child, took_s, rng)
+            said = await asyncio.to_thread(child.end)
+            kills += child.process.exitcode == -signal.SIGKILL
+            failed = said if failed is not None else None
+            if failed is None and operation.model:
+                break  # opened without its model, the rest would be done by rules
         await faults.outcome(operation, folder, failed)
     except Broken:
         raise
@@ -75,4 +78,16 @@ async def _one(faults: Faults, operation: Operation, rng: random.Random) -> bool
         raise Broken(f"{type(error).__name__}: {error}") from error
     finally:
         shutil.rmtree(folder)
-    return child.process.exitcode == -signal.SIGKILL
+    return kills
+
+
+async def _kill(child: Child, took_s: float, rng: random.Random) -> None:
+    if rng.random() < 0.9:
+        # "open" or, where it cannot be opened, the end of the pipe.
+        await asyncio.to_thread(child.pipe.poll, 30)
+        # Most of it is over soon: graph and vectors, and closing, take the rest.
+        most = took_s if rng.random() < 0.5 else took_s / 10
+    else:
+        most = _OPENING_S
+    await asyncio.sleep(rng.random() * most)
+    child.process.kill()

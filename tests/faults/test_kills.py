@@ -13,7 +13,7 @@ from tests.faults.matrix import Faults
 from tests.faults.sizes import FUZZ, SEED
 from tests.faults.workload import model_server
 
-_KILLS = 72
+_KILLS = 100
 _FEW = (
     "add, in conflict", "update", "delete a fact", "erase a fact", "delete_all", "forget", "undo",
     "merge", "declare_type", "rebuild", "backup", "migrate",
