@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -246,6 +247,19 @@ async def test_what_will_not_pass_is_not_tried_again(status: int) -> None:
     error = await failure(*[Status(status, "model not found")] * 4, sleep=waits)
     assert not error.retryable
     assert waits.seconds == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["-" * 4000 + " CUDA out of memory", "server error " * 20_000 + "zq", "model " * 100_000],
+    ids=["dashes", "nothing said", "one word"],
+)
+@pytest.mark.parametrize("status", [400, 404, 500])
+async def test_whatever_a_server_says_is_read_in_time(status: int, message: str) -> None:
+    begun = time.process_time()
+    error = await failure(*[Status(status, message)] * 8, max_attempts=1)
+    assert time.process_time() - begun < 2
+    assert str(status) in str(error)
 
 
 async def test_it_gives_up_after_max_attempts_with_a_retryable_error() -> None:

@@ -13,7 +13,7 @@ from graphmem.adapters.graph.rows import EDGE_ENDS, NODE_LABELS, Properties
 from graphmem.ports.graph import Digests
 from graphmem.ports.part import Part
 
-_COLUMN = re.compile(r"(\w+) (?:STRING|INT64|DOUBLE)")
+_COLUMN = re.compile(r"\b(\w+) (?:STRING|INT64|DOUBLE)")
 
 
 def read_digests(reader: Session, *, part: Part | None = None) -> Digests:

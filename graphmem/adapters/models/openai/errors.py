@@ -38,9 +38,11 @@ _SAYS_NOTHING = re.compile(
     r"(?:error(?: code)?|http(?: error)?|status(?: code)?|internal|server|bad|request|invalid|"
     r"unprocessable|entity|content|unsupported|media|type|not|found|implemented|allowed|method|"
     r"validation|failed|null|none|detail|an?|has|occurred|unknown|acceptable|something|went|wrong|"
-    r"please|try|again|later|\d+|[\W_]+)*",
+    r"please|try|again|later|\d++|[\W_]++)*+",
     re.IGNORECASE,
 )
+"""Nothing of it is tried twice: a server decides what stands here."""
+_LONGEST_MESSAGE = 4000
 _ADVICE = {
     401: "the key was refused: check OPENAI_API_KEY, or the key given for this endpoint",
     403: "the key has no access to this model or endpoint",
@@ -100,7 +102,11 @@ def http_status(error: Exception) -> int | None:
 
 
 def server_message(error: Exception) -> str:
-    """What the server itself said, from OpenAI's error object or any other body."""
+    """The first of what the server itself said, from OpenAI's error object or any other body."""
+    return _whole_message(error)[:_LONGEST_MESSAGE]
+
+
+def _whole_message(error: Exception) -> str:
     body = getattr(error, "body", None)
     if isinstance(body, Mapping):
         inner = body.get("error", body)
