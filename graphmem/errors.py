@@ -112,6 +112,8 @@ class Unavailable(BackendError):
     retryable = True
     lost = False
     """Whether a request went out and its answer never came: what it was to do may be done."""
+    retry_after_s: float | None = None
+    """How long to wait before it is tried again, where a server said so."""
 
 
 class SlowRequest(Unavailable):

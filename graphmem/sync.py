@@ -53,10 +53,16 @@ async def _connected(
         raise UsageError(
             f"{error.name} is missing: pip install 'graphmem[client]' brings what a client needs"
         ) from error
-    if api_key is None:
-        usual = (settings or Settings.load()).api_key
-        api_key = usual.get_secret_value() if usual is not None else None
-    return AsyncRemoteMemory(url, api_key=api_key, **ids)
+    usual = settings or Settings.load()
+    if api_key is None and usual.api_key is not None:
+        api_key = usual.api_key.get_secret_value()
+    return AsyncRemoteMemory(
+        url,
+        api_key=api_key,
+        timeout_s=usual.client_timeout_s,
+        attempts=usual.client_attempts,
+        **ids,
+    )
 
 
 class _Reads(Mirror):

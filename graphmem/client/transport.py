@@ -6,9 +6,11 @@ import asyncio
 import json
 import random
 import ssl
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -189,7 +191,7 @@ class Transport:
             except LimitExceeded as error:
                 failed, wait_s = error, error.retry_after_s
             except Unavailable as error:
-                failed = error
+                failed, wait_s = error, max(wait_s, error.retry_after_s or 0.0)
                 if not repeatable:
                     raise
             if attempt == self._attempts or wait_s > _LONGEST_WAIT_S:
@@ -211,7 +213,21 @@ def _raise_for(answer: httpx.Response) -> None:
         body = answer.json()
     except (ValueError, RecursionError):
         body = None
-    raise error_of(answer.status_code, body, answer.text)
+    error = error_of(answer.status_code, body, answer.text)
+    wait_s = _asked_to_wait(answer.headers.get("retry-after", ""))
+    if wait_s is not None and isinstance(error, LimitExceeded | Unavailable):
+        error.retry_after_s = wait_s
+    raise error
+
+
+def _asked_to_wait(given: str) -> float | None:
+    """What ``Retry-After`` says, which is seconds or a date; None where it says neither."""
+    if given.isascii() and given.isdigit():
+        return float(given[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -170,7 +170,14 @@ def _metadata(record: Mapping[str, Any], where: str) -> dict[str, Any]:
     noted = {name: record[name] for name in _NOTED if record.get(name) is not None}
     id = record.get("id")
     noted |= {} if id is None else {"mem0_id": str(id)}
-    return {"source": where.partition(",")[0], "format": "mem0", **noted, **(given or {})}
+    own = {"source": where.partition(",")[0], "format": "mem0", **noted}
+    found = {name: value for name, value in (given or {}).items() if name not in own}
+    for name in [one for one in own if one in (given or {})]:
+        free = f"given_{name}"
+        while free in found:
+            free = f"given_{free}"
+        found[free] = (given or {})[name]
+    return {**own, **found}
 
 
 def _end(date: Any) -> datetime | None:

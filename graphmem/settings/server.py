@@ -24,6 +24,12 @@ class ServerSettings(BaseModel):
         "folder is given"
     )  # fmt: skip
     api_key: SecretStr | None = Field(None, description="the key that goes to the server")
+    client_timeout_s: float = Field(
+        330.0, gt=0, le=86_400, description="how long a server that is gone through may be silent"
+    )
+    client_attempts: int = Field(
+        4, ge=1, le=100, description="how often a request to it is tried that may be made again"
+    )
     server_host: str = Field(
         "127.0.0.1", description="the address that `graphmem serve` listens on"
     )
@@ -71,3 +77,15 @@ class ServerSettings(BaseModel):
     server_max_connections: int = Field(
         1000, ge=1, le=1_000_000, description="connections at a time; more are told to come later"
     )
+
+    def of_the_server(self) -> dict[str, str]:
+        """How it answers, as texts by the names of its settings, secrets among them: for processes
+        that are to answer alike."""
+        found: dict[str, str] = {}
+        for name in ServerSettings.model_fields:
+            value = getattr(self, name)
+            if name.startswith("server_") and value is not None:
+                if isinstance(value, SecretStr):
+                    value = value.get_secret_value()
+                found[name] = ",".join(value) if isinstance(value, tuple) else str(value)
+        return found

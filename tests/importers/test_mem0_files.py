@@ -67,6 +67,16 @@ def test_every_shape_of_get_all(tmp_path: Path, export: object) -> None:
     assert items[0]["expires_at"].isoformat() == "2999-01-02T00:00:00+00:00"
 
 
+def test_a_memorys_metadata_is_not_taken_for_where_it_comes_from(tmp_path: Path) -> None:
+    metadata = {"source": "slack", "mem0_id": "forged", "given_source": "kept", "role": None}
+    items, _ = _read(_json(tmp_path, [{**_ONE, "metadata": metadata, "role": "user"}]))
+    assert items[0]["metadata"] == {
+        "source": "memories.json", "format": "mem0", "mem0_id": "m1", "role": "user",
+        "given_source": "kept", "given_given_source": "slack", "given_mem0_id": "forged",
+        "given_role": None,
+    }  # fmt: skip
+
+
 def test_what_is_not_in_the_file_is_said(tmp_path: Path) -> None:
     page = {"count": 300, "next": "https://mem0/?page=2", "results": [_ONE], "relations": [{}, {}]}
     _, reader = _read(_json(tmp_path, page))

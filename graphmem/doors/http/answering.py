@@ -22,12 +22,21 @@ from graphmem.doors.http import gate, replies
 from graphmem.doors.http.calling import Caller, identified, perform, scope_asked
 from graphmem.doors.http.served import Served
 from graphmem.engine.checks import checked_projects
-from graphmem.errors import GraphmemError, Unavailable
+from graphmem.errors import (
+    AccessRefused,
+    Conflict,
+    GraphmemError,
+    NotFound,
+    Unavailable,
+    UsageError,
+)
 from graphmem.model import DEFAULT_PROJECT, tenant_prefix
 from graphmem.off_loop import off_loop
 
 _MANY = 200  # items of a result, from which it is written beside the event loop
 _BEAT_S = 10.0
+_UNDONE = (UsageError, NotFound, AccessRefused, Conflict)
+"""Errors that say that nothing was stored."""
 _T = TypeVar("_T")
 JSON_TYPE: Final = "application/json"
 
@@ -48,7 +57,12 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
     # A request that is signed for a user is none for another, be the rest of it the same.
     who = f"{caller.principal.key_id} {caller.principal.user_id or ''}"
     done = replies.once(
-        served, (who, key), (call.name, raw), lambda: work(None), lambda: made.scope
+        served,
+        (who, key),
+        (call.name, raw),
+        lambda: work(None),
+        lambda: made.scope,
+        undone=lambda error: call.repeatable or made.undone(error),
     )
     body, again = await _in_time(served, call, done)
     if again:
@@ -65,6 +79,12 @@ class _Made:
 
     headers: dict[str, str] = field(default_factory=dict)
     scope: dict[str, str | None] = field(default_factory=dict)
+    begun: bool = False
+    done: bool = False
+
+    def undone(self, error: BaseException) -> bool:
+        """Whether a call that failed so has stored nothing, for certain."""
+        return not self.begun or (not self.done and isinstance(error, _UNDONE))
 
 
 def _work(served: Served, call: Call, caller: Caller, raw: bytes, made: _Made) -> _Work:
@@ -73,6 +93,7 @@ def _work(served: Served, call: Call, caller: Caller, raw: bytes, made: _Made) -
     def allowed(allowance: Allowance, given: dict[str, Any]) -> None:
         made.headers.update(rate_headers(allowance))
         made.scope.update(scope_asked(given))
+        made.begun = True
         if not caller.principal.administrator:
             one = given.get("project_id")
             stored.extend(given.get("project_ids") or ([one] if isinstance(one, str) else []))
@@ -81,6 +102,7 @@ def _work(served: Served, call: Call, caller: Caller, raw: bytes, made: _Made) -
         values = read_request(call, raw)
         name = values.get("project_id") or caller.principal.project or DEFAULT_PROJECT
         found = await perform(served, caller, call, values, progress=progress, allowed=allowed)
+        made.done = True
         body = await encoded(found)
         several = values.get("project_ids")
         names = [str(name)] if several is None else checked_projects(several)

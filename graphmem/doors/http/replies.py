@@ -22,10 +22,9 @@ _LONGEST_KEY: Final = 256
 _LARGEST_ANSWER: Final = 256 * 1024
 _LONGEST_WAIT_S: Final = 10.0
 _STEP_S: Final = 0.1
-_GONE = "this was done under this Idempotency-Key, and what was answered is kept no more"
 _UNKNOWN = (
-    "a request under this Idempotency-Key was begun by a server that ended before it answered: "
-    "whether it was done is not known. Look, and take a new key if it was not"
+    "a request under this Idempotency-Key was begun, and what came of it is not known (the server "
+    "failed or ended on the way) or kept no more: look, and take a new key if it was not done"
 )
 _UNDER_WAY = "a request under this Idempotency-Key is under way: try again in a moment"
 
@@ -36,9 +35,13 @@ async def once(
     request: tuple[str, bytes],
     work: Callable[[], Awaitable[bytes]],
     scope: Callable[[], Mapping[str, str | None]],
+    *,
+    undone: Callable[[BaseException], bool] = lambda _: False,
 ) -> tuple[bytes, bool]:
     """The answer to a request under a key of its caller (the id of who asks, and what they wrote),
-    and whether it was given before. ``scope`` tells whose memories it was about, once it is done.
+    and whether it was given before. ``scope`` tells whose memories it was about, once it is done;
+    ``undone``, of an error, whether nothing was done by then: only such a request may be made
+    again under its key.
 
     :class:`~graphmem.errors.Conflict` where the key belongs to another request, where the answer
     is kept no more, or where it is not known how the first one ended;
@@ -60,7 +63,7 @@ async def once(
         if found.answer:
             return found.answer.encode(), True
         if found.answer is not None:
-            raise Conflict(_GONE)
+            raise Conflict(_UNKNOWN)
         _check_goes_on(served, found, wanted, shared=ledger.shared)
         if time.monotonic() > ends:
             raise Unavailable(_UNDER_WAY)
@@ -68,10 +71,10 @@ async def once(
         wanted = replace(wanted, at=SystemClock().now())
     try:
         body = await work()
-    except Exception:
-        # Nothing was done: the same may be tried again.
+    except (Exception, asyncio.CancelledError) as error:
+        end = (None, {}) if undone(error) else ("", scope())
         with contextlib.suppress(GraphmemError):
-            await ledger.finish_request(wanted, None, {})
+            await ledger.finish_request(wanted, *end)
         raise
     answer = body.decode() if len(body) <= _LARGEST_ANSWER else ""
     await ledger.finish_request(wanted, answer, scope())

@@ -20,14 +20,15 @@ from graphmem.access import Administration
 from graphmem.doors.http.app import make_app
 from graphmem.doors.http.punctual import PunctualProtocol
 from graphmem.engine import AsyncMemory
-from graphmem.errors import UsageError
+from graphmem.errors import Unavailable, UsageError
 from graphmem.settings import PREFIX, Settings
-from graphmem.settings.server import ServerSettings
 from graphmem.wiring import open_memory
 from graphmem.wiring.access import administration_of
 from graphmem.wiring.places import SERVER_NOTE, embedded_parts, urls_of
 
 _OWN_KEY = "the server itself"
+_HUNG_S = 60
+"""A worker that does not answer its parent for so long is ended, and another begun."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -52,16 +53,11 @@ def serve(
             "servers (docs/deploy.md)"
         )
     _check_transport(settings)
-    logging.basicConfig(
-        level=settings.server_log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
+    _log_as(settings)
     listening = listen_at(settings)
     url = url_at(settings, listening.getsockname()[1])
     if settings.server_workers > 1:
-        report(f"graphmem answers at {url}")
-        _serve_many(settings, listening)
+        _serve_many(folder, settings, listening, lambda: report(f"graphmem answers at {url}"))
         return
     opening = _Opening(folder, settings, url, report, place)
     try:
@@ -279,27 +275,53 @@ def _serve_one(
         signal.signal(signal.SIGTERM, before)
 
 
-def _serve_many(settings: Settings, listening: socket.socket) -> None:
+def _log_as(settings: Settings) -> None:
+    which = " [%(process)d]" if settings.server_workers > 1 else ""
+    logging.basicConfig(
+        level=settings.server_log_level.upper(),
+        format=f"%(asctime)s{which} %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+
+
+def _serve_many(
+    folder: str | Path | None,
+    settings: Settings,
+    listening: socket.socket,
+    ready: Callable[[], None],
+) -> None:
+    from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
-    for name in ServerSettings.model_fields:  # what was given on the command line, too
-        value = getattr(settings, name)
-        if name.startswith("server_"):
-            text = ",".join(value) if isinstance(value, tuple) else str(value)
-            os.environ[f"{PREFIX}{name.upper()}"] = text
+    # What is wrong with the store is told once, and what it lacks is made by one.
+    asyncio.run(_tried(folder, settings))
+    given = settings.of_the_server()  # on the command line, too
+    os.environ.update({f"{PREFIX}{name.upper()}": text for name, text in given.items()})
     config = _config(
         "graphmem.doors.http.serve:worker",
         settings,
         factory=True,
         workers=settings.server_workers,
         http=PunctualProtocol,
+        timeout_worker_healthcheck=_HUNG_S,
     )
-    Multiprocess(config, sockets=[listening]).run()
+    listening.listen(config.backlog)  # whoever comes before the first of them is there waits
+    ready()
+    workers = Multiprocess(config, sockets=[listening])
+    workers.run()
+    if any(one.exitcode == STARTUP_FAILURE for one in workers.processes):
+        raise Unavailable("a worker could not open the store: the log above says why")
+
+
+async def _tried(folder: str | Path | None, settings: Settings) -> None:
+    async with open_memory(folder, settings=settings):
+        pass
 
 
 def worker() -> FastAPI:
     """The application of one of several workers, from the environment."""
     settings = Settings.load()
+    _log_as(settings)
 
     async def opened() -> AsyncMemory:
         return await open_memory(settings=settings)

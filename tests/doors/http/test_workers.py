@@ -1,16 +1,21 @@
-"""Several processes over one store: on PostgreSQL and Neo4j (and Qdrant, where QDRANT_URL names
-one) what one of them was told the others know, limits are counted and requests are done once for
-all of them together; and so it is after a restart."""
+"""Several processes over one store, on PostgreSQL, Neo4j and a Qdrant (the one that QDRANT_URL
+names, else a stand-in that speaks its API): what one of them was told the others know, limits are
+counted and requests are done once for all of them together; and so it is after a restart."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +24,11 @@ import pytest
 
 from graphmem import Memory, Settings
 from graphmem.access import Administration, Limits
+from graphmem.access.secrets import user_signature
+from graphmem.errors import Unavailable
 from graphmem.wiring.access import administration_at
 from tests.adapters.ledger.conftest import fresh_schema
+from tests.adapters.vectors.qdrant_http import QdrantHttp
 from tests.doors.http.running import serving
 from tests.engine.helpers import child_environment
 
@@ -67,21 +75,58 @@ def _end(process: subprocess.Popen[str]) -> int:
     return ended
 
 
+@contextmanager
+def _qdrant(given: str | None) -> Iterator[str]:
+    if given is not None:
+        yield given
+        return
+    yield from _stand_in()
+
+
+def _stand_in() -> Iterator[str]:
+    ready: Future[str] = Future()
+    ends = threading.Event()
+
+    async def answer() -> None:
+        async with QdrantHttp() as server:
+            ready.set_result(server.url)
+            await asyncio.to_thread(ends.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(answer(),))
+    thread.start()
+    try:
+        yield ready.result(30)
+    finally:
+        ends.set()
+        thread.join()
+
+
 @pytest.fixture(scope="module")
-def workers(postgres_url: str, neo4j_uri: str, qdrant_url: str | None) -> Iterator[Workers]:
-    with fresh_schema(postgres_url) as ledger:
-        parts = {"ledger": ledger, "graph": f"{neo4j_uri}?replace=1"}
-        parts["vectors"] = f"{qdrant_url}?replace=1" if qdrant_url else "memory://"
-        variables = {f"GRAPHMEM_{name.upper()}": value for name, value in parts.items()}
-        environment = child_environment(**variables)
-        keys = asyncio.run(_prepared(Settings.load({}, **parts)))
-        started = [_started(environment) for _ in range(2)]
-        found = Workers([url for _, url in started], *keys, [p for p, _ in started], environment)
+def parts(postgres_url: str, neo4j_uri: str, qdrant_url: str | None) -> Iterator[dict[str, str]]:
+    with fresh_schema(postgres_url) as ledger, _qdrant(qdrant_url) as vectors:
+        found = {"ledger": ledger, "graph": neo4j_uri, "vectors": vectors}
+        with Memory(settings=Settings.load({}, **{
+            **found, "graph": f"{neo4j_uri}?replace=1", "vectors": f"{vectors}?replace=1"
+        })):  # fmt: skip
+            pass  # what other tests left there is gone
         yield found
-        for process in found.processes:
-            process.terminate()
-        for process in found.processes:
-            assert _end(process) == 0
+
+
+@pytest.fixture(scope="module")
+def environment(parts: dict[str, str]) -> dict[str, str]:
+    return child_environment(**{f"GRAPHMEM_{name.upper()}": url for name, url in parts.items()})
+
+
+@pytest.fixture(scope="module")
+def workers(parts: dict[str, str], environment: dict[str, str]) -> Iterator[Workers]:
+    keys = asyncio.run(_prepared(Settings.load({}, **parts)))
+    started = [_started(environment) for _ in range(2)]
+    found = Workers([url for _, url in started], *keys, [p for p, _ in started], environment)
+    yield found
+    for process in found.processes:
+        process.terminate()
+    for process in found.processes:
+        assert _end(process) == 0
 
 
 async def _prepared(settings: Settings) -> tuple[str, str]:
@@ -91,6 +136,144 @@ async def _prepared(settings: Settings) -> tuple[str, str]:
         few = Limits(calls_per_minute=6, burst=20)
         hasty = await administration.add_key("acme", "few", limits=few)
     return key.secret, hasty.secret
+
+
+class _Pair:
+    """``graphmem serve --workers 2``, and what it writes to its log."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        command = [sys.executable, "-m", "graphmem.doors.cli", "serve", "--port", "0"]
+        self.process = subprocess.Popen(
+            [*command, "--workers", "2"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        self.lines: list[str] = []
+        self._reading = threading.Thread(target=self._read)
+        self._reading.start()
+        self.url = self.wait_for("graphmem answers at ").split()[-1]
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as written:
+            self.lines.extend(written)
+
+    def wait_for(self, text: str) -> str:
+        ends = time.monotonic() + 60
+        while not (found := [line for line in self.lines if text in line]):
+            assert self._reading.is_alive(), self.lines
+            assert time.monotonic() < ends, self.lines
+            time.sleep(0.05)
+        return found[0]
+
+    def answered(self) -> set[int]:
+        """The processes that have answered."""
+        found = (re.search(r"\[(\d+)\] INFO graphmem.server: \w+ /", line) for line in self.lines)
+        return {int(one[1]) for one in found if one}
+
+    def end(self) -> int:
+        self.process.terminate()
+        ended = self.process.wait(60)
+        self._reading.join()
+        return ended
+
+
+async def _one_more(settings: Settings) -> tuple[str, str]:
+    async with administration_at(None, settings) as administration:
+        await administration.add_organisation("pair")
+        own = (await administration.add_key("pair", "all", role="owner")).secret
+        few = Limits(calls_per_minute=_RATE * 60, burst=_BURST)
+        return own, (await administration.add_key("pair", "few", limits=few)).secret
+
+
+_RATE, _BURST = 30, 60
+
+
+def _let_in(url: str, key: str, seconds: float) -> tuple[int, float, float]:
+    """How many calls are answered in so many seconds, by whoever takes each connection, and until
+    a caller is refused once more; the least and the most that there was by then."""
+    ends = time.monotonic() + seconds
+
+    def ask(_: int) -> list[tuple[float, float, int]]:
+        asked: list[tuple[float, float, int]] = []
+        while not asked or asked[-1][2] == 200 or asked[-1][0] < ends:
+            with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}) as http:
+                for _ in range(20):
+                    sent = time.monotonic()
+                    answer = http.post("/v1/stats", json={"user_id": "ada"}, timeout=60)
+                    asked.append((sent, time.monotonic(), answer.status_code))
+        return asked
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [one for some in pool.map(ask, range(4)) for one in some]
+    assert {status for *_, status in asked} == {200, 429}
+    first = min((one for one in asked if one[2] == 200), key=lambda one: one[1])
+    last = max(sent for sent, _, status in asked if status == 429)
+    least = _BURST + _RATE * (last - first[1]) - 1
+    most = _BURST + _RATE * (max(come for _, come, _ in asked) - first[0])
+    return sum(status == 200 for *_, status in asked), least, most
+
+
+def test_one_command_begins_two_that_share_everything(
+    parts: dict[str, str], environment: dict[str, str]
+) -> None:
+    """Words, limits and requests; one is killed; both are ended. A secret is each one's, too."""
+    secret = "a secret of sixteen and more"
+    key, few = asyncio.run(_one_more(Settings.load({}, **parts)))
+    pair = _Pair({**environment, "GRAPHMEM_SERVER_SIGNATURE_SECRET": secret})
+    ids: list[str] = []
+
+    def memory() -> Memory:  # each has a connection of its own
+        return Memory(pair.url, api_key=key, user_id="ada")
+
+    def tell(n: int) -> None:
+        with memory() as one:
+            ids.append(one.add(f"Note {n}.", infer=False).episode_id)
+        with memory() as one:
+            assert f"Note {n}." in {fact.text for fact in one.get_all(limit=1000).items}
+
+    def look(_: int) -> None:
+        with contextlib.suppress(Unavailable), memory() as one:
+            assert one.stats().episodes == len(ids)
+
+    def until_answered(number: int) -> None:
+        ends = time.monotonic() + 120
+        with ThreadPoolExecutor(4) as pool:
+            while len(pair.answered()) < number:
+                assert time.monotonic() < ends, pair.lines[-20:]
+                list(pool.map(look, range(8)))
+
+    try:
+        until_answered(2)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(tell, range(16)))
+        signed = {"x-user-context": "eve", "x-signature": user_signature(secret, "eve")}
+        for _ in range(8):
+            with httpx.Client(headers={"authorization": f"Bearer {key}", **signed}) as http:
+                assert http.post(f"{pair.url}/v1/stats", json={}).json()["episodes"] == 0
+        taken, least, most = _let_in(pair.url, few, 8.0)
+        assert 0.98 * least <= taken <= 1.02 * most, f"{taken} of {least:.1f} to {most:.1f}"
+        sys.stdout.write(f"\nlet in {taken} of {least:.1f} to {most:.1f}, by two workers\n")
+        gone = min(pair.answered())
+        os.kill(gone, signal.SIGKILL)
+        until_answered(3)  # another, in place of the one that was killed
+        with memory() as one:
+            assert [one.episode(id).id for id in ids] == ids
+    finally:
+        ended = pair.end()
+    assert ended == 0, pair.lines
+    assert not [line for line in pair.lines if "Traceback" in line or key in line]
+
+
+def test_what_keeps_workers_from_beginning_is_said_once(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "graphmem.doors.cli", "serve", "--port", "0", "--workers", "2"]
+    nowhere = {**environment, "GRAPHMEM_LEDGER": "postgresql://nobody@127.0.0.1:1/nothing"}
+    for given, why in ((nowhere, "127.0.0.1:1"), (child_environment(), "one process at a time")):
+        ended = subprocess.run(
+            command, env=given, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert ended.returncode not in {0, -9}
+        assert why in ended.stderr
+        assert "answers at" not in ended.stderr
+        assert "Traceback" not in ended.stderr
 
 
 def test_what_one_is_told_the_other_knows(workers: Workers) -> None:
