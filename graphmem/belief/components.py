@@ -59,7 +59,7 @@ class _Components:
 
     def _is_linked(self, key: GroupKey) -> bool:
         """Whether a symmetric single-valued group hangs together with one that was found."""
-        behaviour = self._snapshot.behaviour(key[0] or None)
+        behaviour = self._snapshot.types.behaviour(key[0] or None)
         if not (behaviour.single_valued and behaviour.symmetric):
             return False
         # Found sets are whole: one that has one of them has all.
@@ -68,7 +68,7 @@ class _Components:
     def _component(self, key: GroupKey) -> Collection[str]:
         snapshot = self._snapshot
         type, *ends = key
-        behaviour = snapshot.behaviour(type or None)
+        behaviour = snapshot.types.behaviour(type or None)
         own = snapshot.groups.get(key, _NONE)
         if type and not behaviour.single_valued:
             if not ends[1]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -17,9 +18,11 @@ from graphmem.relation_types.behaviour import Target, TypeBehaviour
 from graphmem.text import text_key
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_Kind: TypeAlias = tuple[object, ...]
+_Place: TypeAlias = tuple[str, tuple[str, int] | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StatedInterval:
     """What one statement says of its target: that it held from ``start`` to ``end``. Without
     ``start`` it held just before ``anchor``, from nobody knows when."""
@@ -34,22 +37,43 @@ class StatedInterval:
     undated_past: bool = False
     """It only says that it was over by then ("I used to live in Lyon")."""
 
-    @property
+    # It is asked for these again and again, by all that it may exclude.
+
+    @cached_property
     def start(self) -> datetime | None:
         return None if self.start_date is None else self.start_date.at
 
-    @property
+    @cached_property
     def end(self) -> datetime | None:
         return None if self.end_date is None else self.end_date.at
 
-    @property
+    @cached_property
     def anchor(self) -> datetime:
         return self.anchor_date.at
 
-    @property
+    @cached_property
     def key(self) -> tuple[datetime, bool]:
         """Its place in time."""
-        return (self.anchor, self.start is not None)
+        return (self.anchor_date.at, self.start_date is not None)
+
+    @cached_property
+    def closed_in(self) -> tuple[str, int] | None:
+        """The turn that says from when to when it held, None where it does not: with what another
+        turn says so of, it is stated at once."""
+        closed = self.dated and self.end_date is not None
+        return (self.statement.episode_id, self.statement.turn) if closed else None
+
+    @property
+    def ended_by_edit(self) -> bool:
+        """Whether a person set its end."""
+        return self.edit is not None and self.edit.invalid_at is not None
+
+    @cached_property
+    def kind(self) -> _Kind:
+        """What decides whether it is stated at once with another, and whether it is over."""
+        statement = self.statement
+        turn = statement.episode_id, statement.turn
+        return self.undated_past, *turn, self.key, self.end, self.dated
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +90,7 @@ class StatedEnd:
         return self.date.at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Interval:
     """A stretch of time in which one target held, and what says so.
 
@@ -90,11 +114,11 @@ class Interval:
         """That of its statements: they have one."""
         return self.stated[0].statement.modality
 
-    @property
+    @cached_property
     def since(self) -> datetime | None:
         return None if self.since_date is None else self.since_date.at
 
-    @property
+    @cached_property
     def until(self) -> datetime | None:
         return None if self.until_date is None else self.until_date.at
 
@@ -103,22 +127,26 @@ class Interval:
         """``since_date``, or before everything when that is not known."""
         return self.since_date or Date(LONG_AGO, "instant")
 
-    @property
+    @cached_property
     def begins(self) -> datetime:
         """Its moment."""
-        return self.begin_date.at
+        return LONG_AGO if self.since_date is None else self.since_date.at
 
-    @property
+    @cached_property
     def edited_end(self) -> Date | None:
         """The end that a person set: nothing else moves it."""
-        ends = (own_end(one) for one in self.stated)
-        edited = (end.date for end in ends if end is not None and end.by_edit)
-        return max(edited, key=by_moment, default=None)
+        edited = [one.end_date for one in self.stated if one.end_date and one.ended_by_edit]
+        return max(edited, key=by_moment) if edited else None
 
-    @property
+    @cached_property
+    def past_only(self) -> bool:
+        """Whether it is only known to have been over by some time."""
+        return all(stated.undated_past for stated in self.stated)
+
+    @cached_property
     def empty(self) -> bool:
         """Whether no time is left of it."""
-        return self.until is not None and self.until <= self.begins
+        return self.until_date is not None and self.until_date.at <= self.begins
 
     def covers(self, moment: datetime) -> bool:
         """Whether it held at that moment."""
@@ -129,7 +157,7 @@ def own_end(stated: StatedInterval) -> StatedEnd | None:
     """The end that the statement of an interval says itself."""
     if stated.end_date is None:
         return None
-    by_edit = stated.edit is not None and stated.edit.invalid_at is not None
+    by_edit = stated.ended_by_edit
     return StatedEnd(stated.statement, stated.end_date, dated=True, by_edit=by_edit)
 
 
@@ -228,20 +256,7 @@ def stated_at_once(one: StatedInterval, other: StatedInterval) -> bool:
     a, b = one.statement, other.statement
     if (a.episode_id, a.turn) == (b.episode_id, b.turn):
         return one.key == other.key and one.end == other.end
-    return closed_in(one) is not None and closed_in(other) is not None
-
-
-def past_only(one: Interval) -> bool:
-    """Whether it is only known to have been over by some time."""
-    return all(stated.undated_past for stated in one.stated)
-
-
-def closed_in(one: StatedInterval) -> tuple[str, int] | None:
-    """The turn that says from when to when it held, None where it does not: with what another turn
-    says so of, it is stated at once."""
-    if not one.dated or one.end is None:
-        return None
-    return one.statement.episode_id, one.statement.turn
+    return one.closed_in is not None and other.closed_in is not None
 
 
 def any_stated_at_once(one: Sequence[StatedInterval], other: Sequence[StatedInterval]) -> bool:
@@ -288,28 +303,28 @@ class Exclusion:
 
     def add(self, one: StatedInterval) -> None:
         """One more; of one target each kind is there once."""
-        turn = closed_in(one)
+        turn = one.closed_in
         for end in self._ends(one):
             self._turns.setdefault(end, {})[turn] = None
             kinds = self._filed.setdefault((end, turn), {})
-            kinds.setdefault(kind_of(one), (one, {}))[1][one.target] = None
+            kinds.setdefault(one.kind, (one, {}))[1][one.target] = None
 
     def remove(self, one: StatedInterval) -> None:
         """One less."""
-        turn = closed_in(one)
+        turn = one.closed_in
         for end in self._ends(one):
             kinds = self._filed[end, turn]
-            targets = kinds[kind_of(one)][1]
+            targets = kinds[one.kind][1]
             targets.pop(one.target, None)
             if not targets:
-                del kinds[kind_of(one)]
+                del kinds[one.kind]
             if not kinds:
                 del self._filed[end, turn]
                 del self._turns[end][turn]
 
     def excluded(self, one: StatedInterval) -> Iterator[Target]:
         """The targets of those that cannot be beside this one (:func:`exclude`)."""
-        turn = closed_in(one)
+        turn = one.closed_in
         for end in self._ends(one):
             # What is closed in other turns is at once with what is closed in this one.
             few = turn is not None and self._behaviour.may_overlap
@@ -323,13 +338,3 @@ class Exclusion:
         if not self._behaviour.single_valued:
             return ()
         return dict.fromkeys(one.target if self._behaviour.symmetric else one.target[:1])
-
-
-_Kind: TypeAlias = tuple[object, ...]
-_Place: TypeAlias = tuple[str, tuple[str, int] | None]
-
-
-def kind_of(one: StatedInterval) -> _Kind:
-    """What decides whether it is stated at once with another, and whether it is over."""
-    statement = one.statement
-    return one.undated_past, statement.episode_id, statement.turn, one.key, one.end, one.dated

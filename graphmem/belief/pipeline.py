@@ -133,7 +133,7 @@ def _fold(
     stop_if_given_up()
     statements = [snapshot.resolved[id] for id in sorted(group)]
     own = edits_over(group, edits) if edits else []
-    return fold_statements(statements, snapshot.behaviour(statements[0].type), edits=own)
+    return fold_statements(statements, snapshot.types.behaviour(statements[0].type), edits=own)
 
 
 def _joined(foldings: Iterable[FoldedGroup]) -> FoldedGroup:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from typing import Literal, TypeAlias
 
-from graphmem.belief.intervals import Interval, any_stated_at_once, closed_in, kind_of, past_only
+from graphmem.belief.intervals import Interval, any_stated_at_once
 from graphmem.relation_types.behaviour import Target, TypeBehaviour
 
 Order: TypeAlias = tuple[int, ...]
 """The place of an interval among others."""
 _Entry: TypeAlias = tuple[Order, int]
 _Turn: TypeAlias = tuple[str, int]
+_InTurn: TypeAlias = _Turn | Literal["any"] | None
 _LineKey: TypeAlias = tuple[object, ...]
 _NOBODY: frozenset[int] = frozenset()
 
@@ -27,9 +28,11 @@ class IntervalIndex:
         self._lines: dict[_LineKey, _Line] = {}
 
     def add(self, order: Order, one: Interval) -> None:
-        past, turn = past_only(one), self._closed_in(one)
-        own = [("of", one.target)] if past or turn is not None else []
-        for key in [*own, *self._keys(one, past), *self._keys(one, past, turn)]:
+        past, turn = one.past_only, self._closed_in(one)
+        keys = self._keys(one, (past,), ("any", turn))
+        if past or turn is not None:
+            keys.append(("of", one.target))
+        for key in keys:
             self._lines.setdefault(key, _Line()).add((order, one.number), one)
 
     def near(
@@ -37,13 +40,10 @@ class IntervalIndex:
     ) -> Iterator[tuple[Order, Interval]]:
         """Those that may be apart from this, in order, of what is ``still`` there."""
         turn = self._closed_in(one)
-        keys: list[_LineKey] = [("of", one.target)]
-        for past in (False,) if past_only(one) else (False, True):
-            if turn is None:
-                keys += self._keys(one, past)
-            else:
-                # Those of other turns that are closed too can all be beside it.
-                keys += [*self._keys(one, past, None), *self._keys(one, past, turn)]
+        # Those of other turns that are closed too can all be beside one that is closed.
+        turns: tuple[_InTurn, ...] = ("any",) if turn is None else (None, turn)
+        keys = self._keys(one, (False,) if one.past_only else (False, True), turns)
+        keys.append(("of", one.target))
         lines = [self._lines[key] for key in keys if key in self._lines]
         last = None
         for order, number in merge(*(line.near(one, still, self._behaviour) for line in lines)):
@@ -52,18 +52,17 @@ class IntervalIndex:
             last = number
 
     def _keys(
-        self, one: Interval, past: bool, turn: _Turn | Literal["any"] | None = "any"
+        self, one: Interval, pasts: Iterable[bool], turns: Iterable[_InTurn]
     ) -> list[_LineKey]:
-        """Of those with an end in common: in any turn, closed in this one, or not closed."""
-        return [(past, turn, end) for end in self._ends(one.target)]
+        """Of those with an end in common: over or not; in any turn, closed in this one, or not
+        closed."""
+        ends = dict.fromkeys(one.target if self._behaviour.symmetric else one.target[:1])
+        return [(past, turn, end) for past in pasts for turn in turns for end in ends]
 
     def _closed_in(self, one: Interval) -> _Turn | None:
         """The turn of a single statement that says from when to when, where such count."""
         single = self._behaviour.may_overlap and len(one.stated) == 1
-        return closed_in(one.stated[0]) if single else None
-
-    def _ends(self, target: Target) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(target)) if self._behaviour.symmetric else target[:1]
+        return one.stated[0].closed_in if single else None
 
 
 class _Line:
@@ -120,7 +119,7 @@ class _Run:
     def is_like(self, one: Interval) -> bool:
         """Whether it could be one of them."""
         mine, other = self._like.stated, one.stated
-        return len(mine) == 1 == len(other) and kind_of(mine[0]) == kind_of(other[0])
+        return len(mine) == 1 == len(other) and mine[0].kind == other[0].kind
 
     def split(self, entry: _Entry) -> _Run:
         """Those from a place on, as a run of their own."""
@@ -139,6 +138,6 @@ class _Run:
         """Whether none of them can be apart from it."""
         if len(self._like.stated) != 1 or self._numbers.get(one.target, _NOBODY) - {one.number}:
             return False
-        if past_only(one) and past_only(self._like):
+        if one.past_only and self._like.past_only:
             return True
         return behaviour.may_overlap and any_stated_at_once(one.stated, self._like.stated)

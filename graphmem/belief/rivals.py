@@ -13,7 +13,6 @@ from graphmem.belief.intervals import (
     Interval,
     any_stated_at_once,
     by_moment,
-    past_only,
     statement_order,
 )
 from graphmem.belief.rival_index import IntervalIndex, Order
@@ -54,7 +53,7 @@ def _apart(one: Interval, other: Interval, behaviour: TypeBehaviour) -> bool:
     """Whether the two cannot hold at once."""
     if one.target == other.target:
         return not behaviour.event
-    if past_only(one) and past_only(other):
+    if one.past_only and other.past_only:
         return False
     if behaviour.may_overlap and any_stated_at_once(one.stated, other.stated):
         return False

@@ -9,7 +9,6 @@ from typing import Self, TypeVar
 from graphmem.belief.conflict_groups import GroupKey, group_keys
 from graphmem.model import Edit, Fact, Statement
 from graphmem.ports.ledger import LoadedStatements
-from graphmem.relation_types.behaviour import TypeBehaviour
 from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.merges import with_merges
 
@@ -40,24 +39,20 @@ class Snapshot:
 
     # What it has
 
-    def behaviour(self, type: str | None) -> TypeBehaviour:
-        """How the statements of a type bear on each other."""
-        return self.types.behaviour(type)
-
     def keys_of(self, statement_ids: Iterable[str]) -> list[GroupKey]:
         """The conflict groups of these statements, in their order."""
         found = (
             key
             for id in statement_ids
             if (statement := self.resolved.get(id)) is not None
-            for key in group_keys(statement, self.behaviour(statement.type))
+            for key in group_keys(statement, self.types.behaviour(statement.type))
         )
         return list(dict.fromkeys(found))
 
     def is_linking(self, statement_id: str) -> bool:
         """Whether it is of a symmetric single-valued relation, which ties groups together."""
         statement = self.resolved.get(statement_id)
-        behaviour = self.behaviour(statement.type if statement else None)
+        behaviour = self.types.behaviour(statement.type if statement else None)
         return behaviour.single_valued and behaviour.symmetric
 
     def missing_support(self) -> frozenset[str]:
@@ -91,7 +86,9 @@ class Snapshot:
         """With these statements, each in place of the one of its id."""
         read = with_merges(self.types.read(statements), self.merged)
         resolved = {**self.resolved, **{one.id: one for one in read}}
-        by_key = ((k, one.id) for one in read for k in group_keys(one, self.behaviour(one.type)))
+        by_key = (
+            (k, one.id) for one in read for k in group_keys(one, self.types.behaviour(one.type))
+        )
         groups = _filed(self.groups, by_key)
         stated = {**self.statements, **{s.id: s for s in statements}}
         return replace(self, statements=stated, resolved=resolved, groups=groups)

@@ -4,6 +4,7 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 """
 
 from graphmem.clock import Date, Precision
+from graphmem.model.as_json import to_json, to_sparse
 from graphmem.model.communities import Community
 from graphmem.model.diagnosis import NotFoundCause, WhyNot
 from graphmem.model.erasures import Erased, ErasureReceipt, Removal
@@ -64,8 +65,6 @@ from graphmem.model.stored import (
     Relation,
     Source,
     Turn,
-    to_json,
-    to_sparse,
     valid_from,
     valid_until,
 )

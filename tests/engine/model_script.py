@@ -6,7 +6,7 @@ from typing import Any
 
 from graphmem import AsyncMemory, Memory, Settings
 from graphmem.testing.llm_server import LocalModelServer
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 
 TEXT = "Bob moved to Lisbon in May, and he plays chess with Carol."
 

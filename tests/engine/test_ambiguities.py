@@ -29,7 +29,7 @@ from graphmem.testing.llm_server import (
     Truncated,
     Usage,
 )
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import child, child_environment
 from tests.engine.model_script import DIES, NOTHING, fact, settings
 

@@ -11,7 +11,7 @@ import pytest
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.errors import NotFound, UsageError
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import OnLoop, add_story
 
 

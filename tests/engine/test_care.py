@@ -16,7 +16,7 @@ import pytest
 from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Hit
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import NOTHING, STORY, add_story, facts_of
 from tests.sparse_copy import copy_store
 

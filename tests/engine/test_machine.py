@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from graphmem import AsyncMemory, open_memory
-from graphmem.testing.memory_machine import Opener, memory_machine, replay_differences
+from graphmem.testing.memory_machine import Opener, memory_machine
+from graphmem.testing.replay import replay_differences
 
 
 def runs(count: int, steps: int) -> settings:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from graphmem import AsyncMemory, Memory, open_memory
 from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
-from graphmem.testing.memory_machine import replay_differences, unfolded
+from graphmem.testing.replay import replay_differences, unfolded
 
 
 @pytest.fixture

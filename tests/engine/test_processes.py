@@ -17,7 +17,7 @@ import pytest
 from graphmem import AsyncMemory, Memory, Settings
 from graphmem.errors import Damaged, Unavailable, UsageError
 from graphmem.model import Stats
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import child, child_environment, run_child
 
 _ADD = """

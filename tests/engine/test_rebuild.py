@@ -30,7 +30,7 @@ from graphmem.ports.graph import GraphChanges
 from graphmem.ports.ledger import Ledger
 from graphmem.projection.fill import FEW_EVENTS, Filled, Filling, Watch
 from graphmem.testing.llm_server import LocalModelServer
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 from graphmem.wiring import filling
 from tests.engine.helpers import child, child_environment
 from tests.engine.remainders import remainders

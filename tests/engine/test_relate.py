@@ -10,7 +10,7 @@ from graphmem import Memory
 from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest.given import sentence
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import OnLoop
 
 

@@ -15,7 +15,7 @@ from graphmem import AsyncMemory, Memory, Settings
 from graphmem.clock import ManualClock
 from graphmem.errors import Unavailable
 from graphmem.ports.graph import GraphDump
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import STORY, add_story, child, child_environment, facts_of
 from tests.engine.remainders import remainders
 from tests.servers import Neo4jServer, PostgresServer, Server, running

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from graphmem import AsyncMemory, open_memory
 from graphmem.clock import ManualClock
 from graphmem.model import Relation
-from graphmem.testing.memory_machine import replay_differences, unfolded
+from graphmem.testing.replay import replay_differences, unfolded
 from tests.engine.helpers import LAW, mixed
 
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Fact, Removal
 from graphmem.ports.graph import GraphDump
-from graphmem.testing.memory_machine import replay_differences, unfolded
+from graphmem.testing.replay import replay_differences, unfolded
 from tests.engine.helpers import LAW, NOTHING, add_story, facts_of, mixed
 
 

@@ -23,7 +23,7 @@ from graphmem.doors.cli import cli, run_cli
 from graphmem.errors import GraphmemError
 from graphmem.importers import IMPORT_FORMATS, FileReader
 from graphmem.ports.api import MemoryAPI
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import STORY
 from tests.faults.sizes import FUZZ, SEED
 

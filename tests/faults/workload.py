@@ -16,7 +16,7 @@ from graphmem.errors import NotFound
 from graphmem.model import Entity, Episode, Fact, to_json
 from graphmem.ports.llm import Extraction
 from graphmem.testing.llm_server import LocalModelServer, Request
-from graphmem.testing.memory_machine import replay_differences
+from graphmem.testing.replay import replay_differences
 
 ADA: dict[str, Any] = {"user_id": "ada"}
 BO: dict[str, Any] = {"user_id": "bo", "project_id": "p"}

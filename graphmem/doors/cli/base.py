@@ -39,6 +39,7 @@ BROKEN_PIPE = 141
 
 _SCOPE_HINT = "; on the command line: --user ID, or once and for all: export GRAPHMEM_USER=ID"
 _KEY = "graphmem.options"
+_HOLDS = f"Folder that holds the memory (./{DEFAULT_STORE} unless given)."
 _GUARD = "\0"  # no argument of a process can hold one
 _READS = frozenset(
     {"search", "context", "explain", "facts", "get", "episode", "history", "relations", "entities"}
@@ -191,8 +192,7 @@ def holds_store(folder: Path) -> bool:
 
 def options() -> Options:
     """The options of the command that is running."""
-    found = click.get_current_context().meta.setdefault(_KEY, Options())
-    assert isinstance(found, Options)  # noqa: S101 - for the type checker; only this module sets it
+    found: Options = click.get_current_context().meta.setdefault(_KEY, Options())
     if "profiles" not in found.sources:
         found.sources["profiles"] = None
         use_profile(found.profile, found.sources, partial(setattr, found))
@@ -232,12 +232,7 @@ def _shared(*, top: bool) -> list[click.Option]:
         )
 
     return [
-        option(
-            "--store",
-            "GRAPHMEM_STORE",
-            f"Folder that holds the memory (./{DEFAULT_STORE} unless given).",
-            metavar="FOLDER",
-        ),
+        option("--store", "GRAPHMEM_STORE", _HOLDS, metavar="FOLDER"),
         option("--user", "GRAPHMEM_USER", "Whose memory it is.", metavar="ID"),
         option(
             "--user-name", None, "What facts call the user (GRAPHMEM_USER_NAME).", metavar="NAME"
@@ -296,7 +291,7 @@ class Command(click.Command):
 
 def _unguarded(value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(_unguarded(part) for part in value)
+        return tuple(map(_unguarded, value))
     return value.removeprefix(_GUARD) if isinstance(value, str) else value
 
 
@@ -356,8 +351,7 @@ def time_option(flag: str, text: str, *, also: str | None = None) -> Callable[..
         parse_when(value, name=flag)
         return value
 
-    flags = [flag, also] if also else [flag]
-    return click.option(*flags, metavar="TIME", callback=parsed, help=text)
+    return click.option(*filter(None, (flag, also)), metavar="TIME", callback=parsed, help=text)
 
 
 WHERE = click.option(

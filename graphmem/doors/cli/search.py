@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -32,6 +32,7 @@ from graphmem.text import printable
 if TYPE_CHECKING:
     from rich.text import Text
 
+_HIT_COLUMNS = (NUMBER, ("score", RIGHT), ("kind", FIXED), ("when", FIXED), "who", "text", "source")
 _LINES = 3  # that say why a hit ranks where it does
 LIMIT_OPTION = click.option(
     "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many."
@@ -126,20 +127,11 @@ def show_hits(
     if not result.hits:
         note("nothing found" + _unsure(result))
         return
-    columns: list[str | tuple[str, dict[str, Any]]] = [
-        NUMBER,
-        ("score", RIGHT),
-        ("kind", FIXED),
-        ("when", FIXED),
-        "who",
-        "text",
-        "source",
-    ]
     if sources is None:
         sources = {hit.id: own_label(hit) for hit in result}
     reasons = _numbers if numbers else _reasons
     rows = [_hit_row(hit, reasons(hit) if explain else [], sources[hit.id]) for hit in result]
-    print_table(columns, rows, ids=[hit.id for hit in result] if ids else ())
+    print_table(_HIT_COLUMNS, rows, ids=[hit.id for hit in result] if ids else ())
 
 
 def _unsure(result: SearchResult) -> str:
@@ -381,13 +373,7 @@ def history_command(fact_id: str) -> None:
 def show_changes(changes: list[Change]) -> None:
     """A history as a table."""
     print_table(
-        [
-            ("recorded", FIXED),
-            ("what", FIXED),
-            "from → to",
-            "why",
-            "by",
-        ],
+        [("recorded", FIXED), ("what", FIXED), "from → to", "why", "by"],
         [
             (when(change.at), change.action, _change(change), change.reason, change.actor)
             for change in changes

@@ -52,6 +52,8 @@ _CUES = re.compile(
     r"salary|budget|plate|password|user\s?name|handle|pin\b|zone",
     re.IGNORECASE,
 )
+ATTRIBUTE_CUES = re.compile(rf"{_CUES.pattern}|\d", re.IGNORECASE)
+"""Without one of these a text says nothing of attributes."""
 _WHO = r"(?<![\w'])(?P<whose>I|(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*)"
 _BE = r"(?:\s+am|'m|\s+is|'s)(?:\s+(?:now|already|about|around))?"
 _YEARS = r"(?P<value>\d{1,3})"
@@ -84,8 +86,6 @@ def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
     text = straight(text)
     cued = _CUES.search(text) is not None
-    if not cued and not any(char.isdigit() for char in text):
-        return
     for match in _SENTENCE.finditer(text):
         sentence = match.group()
         sentence_words = frozenset(words(sentence))

@@ -16,6 +16,12 @@ from graphmem.ports.llm import CandidateFact
 _THING = r"(?:[^\W\d_a-z][\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
 _FIRM = rf"{_THING}(?:\s+(?:&|and|of)\s+{_THING})?"
 _WEIGHT = 0.7
+BUSINESS_CUES = re.compile(
+    r"client|customer|supplier|vendor|provider|distributor|owner|hired|recruited|appointed|based|"
+    r"headquartered|\b(?:the|our|my|his|her|their)\s",
+    re.IGNORECASE,
+)
+"""Without one of these a sentence says nothing of this kind."""
 _BASED = re.compile(r",\s+(?:which\s+is\s+)?(?:based|headquartered)\s+in(?=\s)")
 _HIRED_AS = re.compile(
     r"\b(?:hired|recruited|appointed)\s+(?P<who>"

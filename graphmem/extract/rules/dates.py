@@ -84,18 +84,17 @@ class TimeExpression:
 def find_dates(text: str, stated_at: datetime) -> list[TimeExpression]:
     """Every phrase of time, in order. ``said_at`` is when the sentence was said. After a verb that
     looks forward ("I start on 3 Feb") a day or month without its year is the next such."""
-    if not _MAYBE.search(text):
-        return []
     ahead = _AHEAD.search(text)
     found = [*_dated(text, stated_at, ahead.end() if ahead else None), *_lasting(text, stated_at)]
     return sorted(found, key=lambda when: when.start)
 
 
-_MAYBE = re.compile(
+MAYBE_DATED = re.compile(
     rf"\d{{4}}|\d\d?(?:st|nd|rd|th)|\b(?:{_MONTH}|{_WEEKDAY}|{_SEASON}|{_UNIT}s?|today|tonight|"
     r"yesterday|tomorrow|last|this|next|past)\b",
     re.IGNORECASE,
 )
+"""Without one of these a text has no phrase of time."""
 
 
 _AHEAD = re.compile(

@@ -27,6 +27,11 @@ from graphmem.extract.rules.word_lists import (
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
+DEPARTURE_CUES = re.compile(
+    r"died|passed|put|euthan|dead|longer|crossed|away|missing|lost|gave|give|rehome|buried",
+    re.IGNORECASE,
+)
+"""Without one of these, and without kin, a sentence tells of nobody that they are gone."""
 _ADVERB = r"(?:(?:just|sadly|recently|suddenly|finally|peacefully|unexpectedly|unfortunately)\s+)?"
 _DIED = re.compile(
     rf",?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>died|passed\s+away|passed\s+on|"

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from graphmem.extract.rules.attributes import attributes
+from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.fragments import spelt
 from graphmem.extract.rules.framing import Framing, without_quotes
@@ -21,6 +21,7 @@ from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
 from graphmem.extract.rules.notes import NoteReader, is_structured
 from graphmem.extract.rules.self_introductions import (
+    INTRODUCTION,
     apart_names,
     first_names,
     introduced_name,
@@ -31,7 +32,7 @@ from graphmem.extract.rules.sentence_reader import SentenceReader
 from graphmem.extract.rules.subjects import People, TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.wiki_links import linked_names, without_links
-from graphmem.extract.rules.word_lists import GREETINGS, word_set
+from graphmem.extract.rules.word_lists import GREETINGS, PETS, word_set
 from graphmem.model import Date, Entity, Episode, Turn, valid_from, valid_until
 from graphmem.model.stored import MACHINE_ROLES
 from graphmem.off_loop import off_loop, stop_if_given_up
@@ -98,9 +99,11 @@ class _Episode:
     """One run over an episode: first its names, then its facts, then who is mentioned where."""
 
     def __init__(self, episode: Episode, known: Sequence[Entity]) -> None:
-        links = [link for turn in episode.turns for link in linked_names(turn.text)]
-        self.episode = episode = without_links(episode)
-        self.names = NameRegistry()
+        links: list[tuple[str, str | None]] = []
+        if "[[" in episode.content:
+            links += [link for turn in episode.turns for link in linked_names(turn.text)]
+            episode = without_links(episode)
+        self.episode, self.names = episode, NameRegistry()
         for entity in known:
             self.names.register_known(entity.name, entity.kind, entity.aliases)
         for name, alias in links:
@@ -132,10 +135,7 @@ class _Episode:
         self._register_heading()
         self._register_names()
         self._read_all()
-        apart = set().union(*(apart_names(turn.text) for turn, _ in self.turns))
-        singles = (name for name in self.singles if name_key(name) not in apart)
-        short = first_names(self.names, singles, self.names.fixed)
-        if short:
+        if short := self._short_names():
             # who "Ben" is shows only once "Ben Okafor" is known to be a person
             for first, full in short.items():
                 self.names.add_alias(first, full)
@@ -154,6 +154,14 @@ class _Episode:
             version=RULES_VERSION,
             mentions=tuple(self.mentions),
         )
+
+    def _short_names(self) -> dict[str, str]:
+        """First names that stand for a full one."""
+        if not any(" " in name for name in self.names.canonical.values()):
+            return {}
+        apart = set().union(*(apart_names(turn.text) for turn, _ in self.turns))
+        singles = (name for name in self.singles if name_key(name) not in apart)
+        return first_names(self.names, singles, self.names.fixed)
 
     def _read_all(self) -> None:
         speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
@@ -223,27 +231,28 @@ class _Episode:
             for sentence in parts:
                 found = name_spans(sentence)
                 self.singles |= dict.fromkeys(s.name for s in found if s.first == s.last)
-                for pet in pet_names(sentence, found):
+                for pet in () if sentence.lows.isdisjoint(PETS) else pet_names(sentence, found):
                     if pet not in speaker_names:
                         self.names.register(pet, "animal")
                 self._introduce(turn, sentence, found)
-                for alias, name in stated_nicknames(self.names, found, sentence):
-                    self.names.add_alias(alias, name)
+                if len(found) > 1:
+                    for alias, name in stated_nicknames(self.names, found, sentence):
+                        self.names.add_alias(alias, name)
                 if len(speaker_names) == 2 and len(others) == 1:
                     self._nickname(sentence, str(next(iter(others))))
-                for span in self.names.find(sentence):
+                for span in self.names.sure_of(found):
                     self.names.register(span.name)
-                for _, _, title in titles(sentence):
+                for _, _, title in titles(sentence) if sentence.quotes else ():
                     self.names.register(title, "thing")
 
     def _introduce(self, turn: Turn, sentence: Sentence, found: list[NameSpan]) -> None:
         """ "My name is Ada", "I'm Ada Berg": another name for the speaker."""
         speaker = self.speakers[turn.ordinal]
-        if speaker is None or not sentence.lows & _FIRST_PERSON:
+        introduced = sentence.lows & _FIRST_PERSON and INTRODUCTION.search(sentence.text)
+        if speaker is None or not introduced:
             return
-        name = introduced_name(self.names, found, sentence)
         # a speaker with a name of their own who says "I'm Batman" is not to be believed
-        if name is None:
+        if (name := introduced_name(self.names, found, sentence)) is None:
             return
         shared = not turn.speaker or shares_name_part(name, speaker)
         own_id = name_key(speaker) == name_key(self.episode.scope.user_name or "")
@@ -280,8 +289,9 @@ class _Episode:
                 # A job that was got is to begin, where the text says so.
                 if soon is None or fact.type != "works_at" or not _OFFERED.search(fact.text):
                     self._add_fact(fact, turn)
-        for fact in attributes(without_quotes(turn.text), context):
-            self._add_fact(fact, turn)
+        if ATTRIBUTE_CUES.search(turn.text):
+            for fact in attributes(without_quotes(turn.text), context):
+                self._add_fact(fact, turn)
         self.referent = context.referent
         self.it = context.it or (self.notes.topic if self.notes else None)
 
@@ -359,23 +369,14 @@ class _Episode:
         at = 0
         while at < len(tokens):
             longest = self.longest.get(keys[at].partition(" ")[0], 0)
-            size = next(
-                (
-                    n
-                    for n in range(min(longest, len(tokens) - at), 0, -1)
-                    if self._names_at(sentence, keys, at, n)
-                ),
-                0,
-            )
+            sizes = range(min(longest, len(tokens) - at), 0, -1)
+            size = next((n for n in sizes if self._names_at(sentence, keys, at, n)), 0)
             if size:
                 yield self.names.canonical[" ".join(keys[at : at + size])]
             at += size or 1
 
     def _key(self, word: str) -> str:
-        key = self.keys.get(word)
-        if key is None:
-            key = self.keys[word] = name_key(word)
-        return key
+        return self.keys.get(word) or self.keys.setdefault(word, name_key(word))
 
     def _names_at(self, sentence: Sentence, keys: list[str], at: int, size: int) -> bool:
         canonical = self.names.canonical.get(" ".join(keys[at : at + size]))
@@ -389,8 +390,8 @@ class _Episode:
         used = dict.fromkeys(name for _, name in self.mentions)
         used |= dict.fromkeys(name for fact in self.facts.values() for name in fact.entities)
         for name in used:
-            aliases = tuple(self.names.aliases.get(name, ()))
-            yield CandidateEntity(name, self.names.kind(name), aliases)
+            aliases = self.names.aliases.get(name, ())
+            yield CandidateEntity(name, self.names.kind(name), tuple(aliases))
 
 
 def _is_machine(turn: Turn) -> bool:

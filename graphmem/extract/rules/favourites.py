@@ -27,7 +27,7 @@ _IS_FAVOURITE = re.compile(
 def favourites(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     """Facts such as ``favourite_book``, in both orders."""
     text = parse.sentence.text
-    if "avo" not in text or parse.sentence.question:
+    if parse.sentence.question:
         return
     for match in _FAVOURITE.finditer(text):
         if match["what"].lower().split()[-1] in VAGUE_HEADS:

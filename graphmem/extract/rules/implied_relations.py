@@ -18,6 +18,9 @@ MUTUAL = frozenset(
     {"married_to", "engaged_to", "dating", "partner_of", "friend_of", "lives_with", "colleague_of"}
 )
 """Relations that hold in both directions, and may be stored in either."""
+WITH_CONSEQUENCES = MUTUAL | {"bought"}
+BIRTH_WORDS = frozenset({"birthday", "birthdate", "birth"})
+"""Without one of these nothing is said of a birthday."""
 _WEAKER = {"dating": "{s} is no longer dating {o}", "engaged_to": "{s} is no longer engaged to {o}"}
 
 _SOON = r"(?:(?:just|finally|recently|actually|then)\s+)?"
@@ -125,7 +128,7 @@ def proposals(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
 def birthdays(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
     """ "Sophie's birthday is on 3 May 1991": a birth with its year, a day of the year without."""
     sentence = parse.sentence
-    if sentence.question or not sentence.lows & {"birthday", "birthdate", "birth"}:
+    if sentence.question:
         return
     for match in _BIRTHDAY.finditer(sentence.text):
         who = _born(parse, context, match)

@@ -54,6 +54,8 @@ _CUES = re.compile(
     r"chair(?:man|woman|person)?|secretary|treasurer)(?!\w)",
     re.I,
 )
+JOB_CUES = re.compile(rf"{_CUES.pattern}|\bnew\b|, a|last\s+day", re.I)
+"""Without one of these nothing is said of a post."""
 _LAST_DAY = re.compile(
     r"\b(?:was|is)\s+(?P<whose>my|[^\W\d_a-z][\w-]*'s)\s+(?:very\s+)?last\s+day\s+"
     r"(?:of\s+work\s+)?(?:at|with)(?=\s)"

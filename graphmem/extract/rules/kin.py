@@ -22,6 +22,8 @@ from graphmem.extract.rules.word_lists import (
 )
 from graphmem.ports.llm import CandidateFact
 
+KIN_WORDS = PETS.union(PETS_PLURAL, KIN, KIN_PLURAL)
+"""Without one of these a sentence names no relative and no pet."""
 _IS_NAMED = re.compile(
     r"(?:'s\s+name\s+is|'s\s+names\s+are|s'\s+names\s+are|\s+is\s+(?:called|named)|\s+are\s+(?:called|named)|"
     r"\s*,?\s+named|\s*,?\s+called|\s+is|\s+are|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
@@ -305,8 +307,6 @@ def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[C
 
 def pet_names(sentence: Sentence, found: Iterable[NameSpan]) -> Iterator[str]:
     """The Mochi of "my cat Mochi" and of "a cat named Mochi", before anything is read."""
-    if not sentence.lows & PETS:
-        return
     tokens = sentence.tokens
     for span in found:
         at = span.first - 1

@@ -22,6 +22,9 @@ from graphmem.ports.llm import CandidateFact
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 _ONE_OF_THEM = word_set("kin_without_name")
 _FIRST = frozenset({"i", "we", "i've", "we've", "i'm"})
+NAMED_LATER_CUES = re.compile(r"\b(?:had|gave|name|called|say|meet)", re.IGNORECASE)
+UNNAMED_WORDS = PETS.union(KIN, ("someone",))
+"""Without one of either nobody is named later, and nobody without a name is spoken of."""
 _LATER = re.compile(
     r"(?:\b(?:[Hh]er|[Hh]is|[Ii]ts|[Tt]heir)\s+name(?:'s|\s+is)|\b(?:[Ss]he|[Hh]e|[Ii]t)(?:'s|\s+is)\s+(?:called|named)|"
     r"\b[Aa]\s+(?:girl|boy|son|daughter),?\s+(?:called|named)|"

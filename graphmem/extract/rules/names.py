@@ -234,9 +234,9 @@ class NameRegistry:
         canonical = self.canonical.get(name_key(name), name)
         return self.kinds.get(canonical) or guess_kind(canonical)
 
-    def find(self, sentence: Sentence) -> list[NameSpan]:
-        """The spans of a sentence that are names: a lone opening word only if it is sure."""
-        return [s for s in name_spans(sentence) if not s.initial or self.is_sure(s.name)]
+    def sure_of(self, found: Iterable[NameSpan]) -> list[NameSpan]:
+        """Of a sentence's spans those that are names: a lone opening word only if it is sure."""
+        return [s for s in found if not s.initial or self.is_sure(s.name)]
 
     def is_person(self, name: str) -> bool:
         return self.kind(name) == "person"

@@ -253,8 +253,7 @@ class NoteReader:
             says = row.says.replace("{s}", one).replace("{o}", name if not row.turned else other)
             registered = self.names.register(name, kind)
             ends = (registered, topic) if row.turned else (topic, registered)
-            fact = CandidateFact(says, ends[0], row.type, ends[1], ends, importance=_WEIGHT)
-            yield fact
+            yield CandidateFact(says, ends[0], row.type, ends[1], ends, importance=_WEIGHT)
             if role is not None:
                 yield from self._roles(registered, role, None)
 
@@ -263,11 +262,8 @@ class NoteReader:
         plain = _BRACKETS.sub("", value).strip(" .[]*_")
         if row.value == "role":
             if re.fullmatch(r"[A-Za-z][A-Za-z &/'-]{1,60}", plain) and len(plain.split()) <= 6:
-                yield (
-                    (plain if any(c.isupper() for c in plain[1:]) else plain.lower()),
-                    "thing",
-                    None,
-                )
+                role_name = plain if any(c.isupper() for c in plain[1:]) else plain.lower()
+                yield role_name, "thing", None
             return
         parts = [plain] if row.value in {"place", "org"} else _LISTED.split(plain)
         if row.value == "names" and _PLAIN_NAME.fullmatch(plain) and " and " not in plain:
@@ -320,17 +316,14 @@ class NoteReader:
             or _GOES_ON.search(match["rest"])
         ):
             return None
-        if GENERIC_TITLES.intersection(low.split()) or self.names.kind(who) not in {
-            "person",
-            "thing",
-        }:
+        person = self.names.kind(who) in {"person", "thing"}
+        if not person or GENERIC_TITLES.intersection(low.split()):
             return None
         facts: list[CandidateFact] = []
         sentences: list[str] = []
         name = self.names.canonical_of(who)
-        for part in (
-            part.strip(" .*_–—-") for part in _PARTS.split(match["rest"]) if part.strip(" .*_–—-")
-        ):
+        parts = [part.strip(" .*_–—-") for part in _PARTS.split(match["rest"])]
+        for part in filter(None, parts):
             role = _ROLE_AT.match(part)
             found = list(self._roles(name, role["role"].strip(), role["org"])) if role else []
             if ex := _EX.match(part):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from graphmem.extract.rules.dates import TimeExpression
 from graphmem.extract.rules.names import NameSpan
-from graphmem.extract.rules.tokenizer import Sentence, WordToken, titles
+from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
     NOT_NAMES,
     NP_STOP,
@@ -295,7 +295,3 @@ def _judge(parse: Parse, chosen: list[WordToken]) -> Phrase | None:
     first = parse.name_at(parse.sentence.token_at(chosen[0].start))
     whole = first is not None and first.end >= chosen[-1].end
     return Phrase(wording, name, text_start, chosen[-1].end, proper, mine, determiner, whole)
-
-
-def quoted_titles(sentence: Sentence) -> list[tuple[int, int, str]]:
-    return list(titles(sentence))

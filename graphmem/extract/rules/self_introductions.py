@@ -22,7 +22,9 @@ from graphmem.extract.rules.word_lists import (
 )
 from graphmem.text import name_key
 
-_SELF = re.compile(r"\b(?:my name is|my name's|call me|i go by|(?P<im>i'm|i am))\s+", re.IGNORECASE)
+INTRODUCTION = re.compile(
+    r"\b(?:my name is|my name's|call me|i go by|(?P<im>i'm|i am))\s+", re.IGNORECASE
+)
 _CALLED = re.compile(
     r",?\s+\(?(?:(?:who|whom)?\s*(?:everyone|everybody|we|people|friends|they)\s+(?:all\s+)?calls?"
     r"(?:\s+(?:her|him|them))?|(?:who\s+)?(?:is\s+)?(?:also\s+called|(?:also\s+)?known\s+as)|"
@@ -49,7 +51,7 @@ def introduced_name(
     """The name that a speaker gives themselves in a sentence, or None."""
     if sentence.question or sentence.lows & (SENTENCE_BLOCKERS | NEGATIONS):
         return None
-    match = _SELF.search(sentence.text)
+    match = INTRODUCTION.search(sentence.text)
     if match is None or sentence.quoted(match.start()):
         return None
     span = next((s for s in found if s.start == match.end()), None)

@@ -7,19 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from graphmem.extract.rules.dates import find_dates
-from graphmem.extract.rules.deaths_and_partings import Departures
+from graphmem.extract.rules.dates import MAYBE_DATED, find_dates
+from graphmem.extract.rules.deaths_and_partings import DEPARTURE_CUES, Departures
 from graphmem.extract.rules.favourites import favourites
 from graphmem.extract.rules.fragments import completed
-from graphmem.extract.rules.implied_relations import birthdays, consequences, proposals
+from graphmem.extract.rules.implied_relations import (
+    BIRTH_WORDS,
+    WITH_CONSEQUENCES,
+    birthdays,
+    consequences,
+    proposals,
+)
 from graphmem.extract.rules.intervals import day_or_year, times_of, when_of
-from graphmem.extract.rules.job_titles import job_relations, last_days, with_employers
-from graphmem.extract.rules.kin import relatives
+from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days, with_employers
+from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.name_slots import Filler
-from graphmem.extract.rules.named_later import later_names
+from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
 from graphmem.extract.rules.names import NameSpan, name_spans
 from graphmem.extract.rules.object_slots import Slots
-from graphmem.extract.rules.phrases import Parse, quoted_titles
+from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.relation_patterns import (
     PAIR_RULES,
     RelationRule,
@@ -27,9 +33,9 @@ from graphmem.extract.rules.relation_patterns import (
     rules_for,
 )
 from graphmem.extract.rules.subjects import Subject, TurnContext
-from graphmem.extract.rules.switches import switches
-from graphmem.extract.rules.tokenizer import Sentence, clause_starts
-from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS
+from graphmem.extract.rules.switches import SWITCH_CUES, switches
+from graphmem.extract.rules.tokenizer import Sentence, clause_starts, titles
+from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS, word_set
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
@@ -42,6 +48,7 @@ _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
 _EXTRA_WORK = re.compile(r"\s+(?:working\s+)?(?:at|for|with)(?=\s)", re.IGNORECASE)
 _EXTRA_HOME = re.compile(r",?\s+(?:living|based)\s+in(?=\s)", re.IGNORECASE)
 _WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
+_IRREGULAR_PAST = word_set("irregular_past")
 _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
 _ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
 _WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_at")
@@ -64,35 +71,52 @@ class SentenceReader:
 
     def read(self, sentence: Sentence) -> list[CandidateFact]:
         """The facts that a sentence states plainly."""
-        names = self.context.people.names
+        context, names = self.context, self.context.people.names
         if not sentence.whole or sentence.shouted or not sentence.tokens:
             return []
-        sentence = completed(sentence, self.context)
-        candidates = _opening_names(self.context, sentence)
-        parse = Parse(
-            sentence, candidates, find_dates(sentence.text, self.stated_at), quoted_titles(sentence)
-        )
-        kin_facts = list(relatives(parse, self.context))
-        facts = self.departures.read(parse, self.context, self.stated_at, kin_facts)
-        facts += proposals(parse, self.context, self.stated_at)
-        if not sentence.lows & SENTENCE_BLOCKERS:
-            facts += favourites(parse, self.context)
-            facts += self._job_relations(parse)
-            facts += self._clauses(parse)
-            facts += self._home(parse)
-            facts += later_names(parse, self.context)
-            facts += switches(parse, self.context, self.stated_at)
-            facts += birthdays(parse, self.context, self.stated_at)
-        facts += [more for fact in facts for more in consequences(fact)]
+        sentence = completed(sentence, context)
+        text = sentence.text
+        dates = find_dates(text, self.stated_at) if MAYBE_DATED.search(text) else ()
+        quoted = list(titles(sentence)) if sentence.quotes else ()
+        parse = Parse(sentence, _opening_names(context, sentence), dates, quoted)
+        kin_facts = [] if sentence.lows.isdisjoint(KIN_WORDS) else [*relatives(parse, context)]
+        facts: list[CandidateFact] = []
+        if kin_facts or DEPARTURE_CUES.search(text):
+            facts += self.departures.read(parse, context, self.stated_at, kin_facts)
+        if context.proposed_to is not None or "propose" in text:
+            facts += proposals(parse, context, self.stated_at)
+        if sentence.lows.isdisjoint(SENTENCE_BLOCKERS):
+            facts += self._read_plain(parse)
+        for fact in list(facts):
+            if fact.type in WITH_CONSEQUENCES:
+                facts += consequences(fact)
         for fact in facts:
             if fact.subject is not None:
                 names.register(fact.subject)
-        self.context.update_referent(parse)
+        context.update_referent(parse)
         return facts
+
+    def _read_plain(self, parse: Parse) -> Iterator[CandidateFact]:
+        """What a sentence says that is neither asked nor supposed: each module of rules is asked
+        only where one of its cues stands."""
+        context, text, lows = self.context, parse.sentence.text, parse.sentence.lows
+        if "avo" in text:
+            yield from favourites(parse, context)
+        if JOB_CUES.search(text):
+            yield from self._job_relations(parse)
+        yield from self._clauses(parse)
+        if _HOME.search(text):
+            yield from self._home(parse)
+        if NAMED_LATER_CUES.search(text) or not lows.isdisjoint(UNNAMED_WORDS):
+            yield from later_names(parse, context)
+        if SWITCH_CUES.search(text):
+            yield from switches(parse, context, self.stated_at)
+        if not lows.isdisjoint(BIRTH_WORDS):
+            yield from birthdays(parse, context, self.stated_at)
 
     def _clauses(self, parse: Parse) -> Iterator[CandidateFact]:
         rules = rules_for(parse.sentence.lows)
-        paired = any(t.low in {"and", "we"} for t in parse.sentence.tokens)
+        paired = not parse.sentence.lows.isdisjoint({"and", "we"})
         if not rules and not paired:
             return
         text = parse.sentence.text
@@ -353,25 +377,7 @@ def _namelike(word: str) -> bool:
 
 def _agrees(verb: str) -> bool:
     """The verb after an opening word is one that only a third person takes."""
-    first = re.split(r"\s+", verb.strip())
-    return any(
-        w.endswith(("s", "ed"))
-        or w
-        in {
-            "went",
-            "met",
-            "left",
-            "bought",
-            "got",
-            "quit",
-            "won",
-            "founded",
-            "grew",
-            "began",
-            "took",
-        }
-        for w in (word.lower() for word in first)
-    )
+    return any(w.endswith(("s", "ed")) or w in _IRREGULAR_PAST for w in verb.lower().split())
 
 
 def _covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:

@@ -33,7 +33,7 @@ _ONE_OF_THEM = word_set("kin_without_name")
 _KIN_NAME = {"mother": "mum", "mom": "mum", "father": "dad", "daddy": "dad", "mummy": "mum"}
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 # Somebody without a name: after one of these, "he" may be them.
-_SOMEBODY = word_set("somebody_unnamed") | frozenset(KIN)
+_SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)
 
 
 def kin_called(owner: str, word: str) -> str:
@@ -319,11 +319,9 @@ class TurnContext:
         )
 
     def _somebody(self, parse: Parse, before: int) -> bool:
-        return any(
-            t.low in _SOMEBODY or t.low in KIN_PLURAL
-            for t in parse.sentence.tokens
-            if t.start < before
-        )
+        if parse.sentence.lows.isdisjoint(_SOMEBODY):
+            return False
+        return any(t.low in _SOMEBODY for t in parse.sentence.tokens if t.start < before)
 
     def update_referent(self, parse: Parse) -> None:
         """After a sentence: who a following "he" or "she" would be."""

@@ -8,13 +8,20 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from graphmem.clock import Date
-from graphmem.extract.rules.business import business
+from graphmem.extract.rules.business import BUSINESS_CUES, business
 from graphmem.extract.rules.phrases import Parse, named_thing
 from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.word_lists import is_occupation
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
+SWITCH_CUES = re.compile(
+    r"notice|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
+    r"stepped|quit|lost|left|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
+    + BUSINESS_CUES.pattern,
+    re.IGNORECASE,
+)
+"""Without one of these a sentence says of nothing that it ended or was replaced."""
 _THING = r"(?:[^\W\d_a-z][\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
 _ADVERB = r"(?:(?:just|also|finally|recently|now|then|have|has|had|'ve|'s)\s+){0,2}"
 _SWITCHED = re.compile(
@@ -78,7 +85,8 @@ def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterato
     yield from _left(parse, context, stated_at)
     yield from _moved_out(parse, context, stated_at)
     yield from _begun(parse, context, stated_at)
-    yield from business(parse, context, _when(parse, stated_at))
+    if BUSINESS_CUES.search(text):
+        yield from business(parse, context, _when(parse, stated_at))
 
 
 def _when(parse: Parse, stated_at: datetime) -> Date:

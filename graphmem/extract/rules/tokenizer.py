@@ -60,10 +60,7 @@ class WordToken:
     """What stands between the word before and this one."""
     owns: bool = False
     """It had a possessive ``'s`` (``end`` is after it)."""
-
-    @property
-    def capital(self) -> bool:
-        return self.text[0].isupper()
+    capital: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,30 +75,30 @@ class Sentence:
 
     @cached_property
     def tokens(self) -> list[WordToken]:
-        return list(_tokens(self.text))
+        return _tokens(self.text)
 
     @cached_property
     def lows(self) -> frozenset[str]:
-        return frozenset(token.low for token in self.tokens)
+        return frozenset([token.low for token in self.tokens])
 
     @cached_property
     def shouted(self) -> bool:
         """Written in capitals throughout, so that a capital says nothing."""
-        letters = [c for c in self.text if c.isalpha()]
-        small = sum(1 for c in letters if c.islower())
+        letters = list(filter(str.isalpha, self.text))
+        small = sum(map(str.islower, letters))
         return len(letters) > 7 and small * 4 < len(letters)
 
     @cached_property
     def uncapped(self) -> bool:
         """Written without any capital, the way some people chat."""
-        return not any(c.isupper() for c in self.text)
+        return not any(map(str.isupper, self.text))
 
     def token_at(self, position: int) -> int:
         """Index of the first word that starts at or after a position."""
         return bisect_left([token.start for token in self.tokens], position)
 
     def quoted(self, position: int) -> bool:
-        return any(start < position < end for start, end in self.quotes)
+        return bool(self.quotes) and any(a < position < b for a, b in self.quotes)
 
 
 def straight(text: str) -> str:
@@ -175,7 +172,8 @@ def titles(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
             yield start, end, inside
 
 
-def _tokens(text: str) -> Iterator[WordToken]:
+def _tokens(text: str) -> list[WordToken]:
+    tokens: list[WordToken] = []
     before = 0
     for match in _TOKEN.finditer(text):
         word, end = match.group(), match.end()
@@ -183,8 +181,10 @@ def _tokens(text: str) -> Iterator[WordToken]:
         owns = low.endswith("'s") and low not in _CONTRACTED
         if owns:
             word, low = word[:-2], low[:-2]
-        yield WordToken(word, low, match.start(), end, text[before : match.start()], owns)
+        gap, capital = text[before : match.start()], word[0].isupper()
+        tokens.append(WordToken(word, low, match.start(), end, gap, owns, capital))
         before = end
+    return tokens
 
 
 _CONTRACTED = word_set("contractions_of_is")

@@ -137,16 +137,10 @@ class KuzuGraph:
         self._check()
         check_writable(changes, self._buffer_pool_bytes // 16)
         async with self._applying:
-            if (
-                changes.removed_facts
-                or changes.removed_entities
-                or changes.removed_episodes
-                or changes.renewed_mentions
-            ):
+            removed = changes.removed_facts or changes.removed_entities or changes.removed_episodes
+            if removed or changes.renewed_mentions:
                 await self._write_backlog()
-            rows, characters = (
-                sum(both) for both in zip(self._backlog_size, size_of(changes), strict=True)
-            )
+            rows, characters = map(sum, zip(self._backlog_size, size_of(changes), strict=True))
             few = self._copy_from is None or (not self._backlog and rows < self._copy_from)
             if few:
                 await self._write(changes, applied_seq)
@@ -168,12 +162,10 @@ class KuzuGraph:
                 await self._write_backlog()
 
     async def _write_backlog(self) -> None:
-        if self._backlog:
-            self._pool.need_disk_space()
-        backlog = self._backlog
-        self._backlog, self._backlog_size = [], (0, 0)
-        if not backlog:
+        if not self._backlog:
             return
+        self._pool.need_disk_space()
+        backlog, self._backlog, self._backlog_size = self._backlog, [], (0, 0)
         written = False
         try:
             await self._write(merged(backlog), self._backlog_seq)
