@@ -22,6 +22,7 @@ from langgraph.store.base import (
     TTLConfig,
     get_text_at_path,
     tokenize_path,
+    validate_op_namespace,
 )
 
 from graphmem.errors import NotFound, UsageError
@@ -73,7 +74,11 @@ class GraphmemStore(BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """The reads see what was there before the batch; of several puts of one item the last
-        counts."""
+        counts. LangGraph's ``InvalidNamespaceError`` for a label that is empty, no text, or has a
+        full stop: then none of them is done."""
+        ops = list(ops)
+        for op in ops:
+            validate_op_namespace(op)
         results: list[Result] = []
         puts: dict[tuple[Namespace, str], PutOp] = {}
         for op in ops:

@@ -1,5 +1,5 @@
 """Plain functions by which a model uses a memory: every framework makes its tools of such, those
-too that have no module here (CrewAI's ``tool``, AutoGen's ``FunctionTool``)."""
+too that have no module here."""
 
 from __future__ import annotations
 

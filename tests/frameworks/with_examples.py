@@ -20,11 +20,13 @@ _SHOWN = (
     "[{'a.name': 'Anna', 'b.name': 'Oslo'}]",
     "I see.\nI live in Lisbon. · ada -lives_in→ Lisbon",
     "I see.",
+    "I see.",
 )
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Resolved model mismatch")  # of AutoGen, by the dated name
 @pytest.mark.parametrize("number", range(len(_SHOWN)))
 def test_it_prints_what_a_reader_expects(
     number: int,
