@@ -6,6 +6,7 @@ and left alone.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -85,25 +86,46 @@ class Installation:
 
     def write(self, at: datetime) -> Path | None:
         """Write it, whole or not at all; returns where the file as it was is kept, if there was
-        one."""
+        one. UsageError where the file has changed since it was read, or may not be written."""
+        if _text(self.path) != self.before:
+            raise UsageError(f"{self.path} has changed meanwhile, and was left as it is: try again")
+        try:
+            return self._written(at)
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be written: {error}") from error
+
+    def _written(self, at: datetime) -> Path | None:
         target = self.path.resolve()  # a link leads to the file that is meant
         target.parent.mkdir(parents=True, exist_ok=True)
         kept = None
         mode = 0o600
         if self.before is not None:
             mode = target.stat().st_mode & 0o777
-            kept = target.with_name(f"{target.name}.{at:%Y%m%d-%H%M%S}.bak")
-            _put(kept, self.before, mode)
-        part = target.with_name(f"{target.name}.graphmem")
-        _put(part, self.after, mode)
-        part.replace(target)
+            kept = _put(_free(f"{target}.{at:%Y%m%d-%H%M%S}"), self.before, mode)
+        part = _put(target.with_name(f"{target.name}.{os.getpid()}.part"), self.after, mode)
+        try:
+            part.replace(target)
+        except OSError:
+            part.unlink()
+            raise
         return kept
 
 
-def _put(file: Path, text: str, mode: int) -> None:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+def _free(name: str) -> Path:
+    """A name for a copy that no copy has."""
+    files = (
+        Path(f"{name}{more and f'-{more}'}.bak")
+        for more in itertools.chain([""], itertools.count(2))
+    )
+    return next(file for file in files if not file.exists())
+
+
+def _put(file: Path, text: str, mode: int) -> Path:
+    """A file of its own: one that is there already is not touched."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
         stream.write(text)
+    return file
 
 
 def planned_installation(
@@ -124,8 +146,8 @@ def planned_installation(
     path = client.path(platform, environment)
     entry = {**dict(client.more), "command": command[0], "args": list(command[1:])}
     before = _text(path)
-    config = _config(path, before, client)
-    found = config.get(client.servers, {})
+    config = _config(path, before, client, {server: entry})
+    found = config.get(client.servers) or {}
     old = found.get(server)
     if isinstance(old, dict):  # what somebody set beside ours (env, disabled) stays
         entry = {**old, **entry}
@@ -145,18 +167,21 @@ def _text(path: Path) -> str | None:
         raise UsageError(f"{path} cannot be read, and was left as it is: {error}") from error
 
 
-def _config(path: Path, text: str | None, client: McpClient) -> dict[str, Any]:
+def _config(
+    path: Path, text: str | None, client: McpClient, ours: Mapping[str, Any]
+) -> dict[str, Any]:
     """What a file says, as far as it has to be understood."""
-    if text is None or not text.strip():
+    if text is None or not text.removeprefix("\ufeff").strip():
         return {}
     try:
         config = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
+        shown = json.dumps({client.servers: ours}, indent=2, ensure_ascii=False)
         raise UsageError(
             f"{path} is no JSON, and was left as it is: {error}. Mend it (comments and commas at "
-            "the end of a list are no JSON), or add what is shown by hand"
+            f"the end of a list are no JSON), or add this by hand:\n{shown}"
         ) from error
-    if not isinstance(config, dict) or not isinstance(config.get(client.servers, {}), dict):
+    if not isinstance(config, dict) or not isinstance(config.get(client.servers), dict | None):
         raise UsageError(
             f"{path} was left as it is: it should be an object in which {client.servers!r} is one, "
             "too"

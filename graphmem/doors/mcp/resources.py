@@ -10,7 +10,7 @@ import mcp_types as types
 
 from graphmem.doors.mcp.brief import brief_entity, brief_moment, brief_relation, clipped, fitting
 from graphmem.errors import NotFound, UsageError
-from graphmem.model import Entity
+from graphmem.model import ConversationState, Entity
 from graphmem.model.printing import day, dotted
 
 Ask = Callable[..., Awaitable[Any]]
@@ -47,38 +47,41 @@ def _address(kind: str, id: str) -> str:
 
 async def listed_resources(ask: Ask, cursor: str | None) -> types.ListResourcesResult:
     """The conversations, the newest first, then who and what is known, by name; in pages."""
-    offset = _offset(cursor)
-    resources = []
-    if not offset:
-        for run in await ask("runs", limit=_PAGE):
-            resources.append(
-                types.Resource(
-                    uri=_address("conversation", run.id),
-                    name=clipped(run.title, 100),
-                    description=f"conversation, {day(run.first_at)} to {day(run.last_at)}",
-                    mime_type=_MARKDOWN,
-                )
-            )
-    entities = await ask("entities", limit=_PAGE, offset=offset)
-    resources += [
-        types.Resource(
-            uri=_address("entity", one.id),
-            name=clipped(one.name, 100),
-            description=one.kind,
-            mime_type=_MARKDOWN,
-        )
-        for one in entities
-    ]
-    following = str(offset + _PAGE) if len(entities) == _PAGE else None
-    return types.ListResourcesResult(resources=resources, next_cursor=following)
+    kind, offset = _place_of(cursor)
+    found = await ask("runs" if kind == "conversation" else "entities", limit=_PAGE, offset=offset)
+    listed = [_listed_run(one) if kind == "conversation" else _listed_entity(one) for one in found]
+    following = f"{kind}:{offset + _PAGE}" if len(listed) == _PAGE else None
+    if following is None and kind == "conversation":  # the entities begin on the same page
+        more = await listed_resources(ask, "entity:0")
+        listed, following = [*listed, *more.resources], more.next_cursor
+    return types.ListResourcesResult(resources=listed, next_cursor=following)
 
 
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 9:
-        raise UsageError(f"{cursor[:80]!r} is no place in this list: begin again without one")
-    return int(cursor)
+def _listed_run(run: ConversationState) -> types.Resource:
+    return types.Resource(
+        uri=_address("conversation", run.id),
+        name=clipped(run.title, 100),
+        description=f"conversation, {day(run.first_at)} to {day(run.last_at)}",
+        mime_type=_MARKDOWN,
+    )
+
+
+def _listed_entity(entity: Entity) -> types.Resource:
+    return types.Resource(
+        uri=_address("entity", entity.id),
+        name=clipped(entity.name, 100),
+        description=entity.kind,
+        mime_type=_MARKDOWN,
+    )
+
+
+def _place_of(cursor: str | None) -> tuple[str, int]:
+    """Where a page begins: of what kind, and how many before it."""
+    kind, _, offset = (cursor or "conversation:0").partition(":")
+    fit = offset.isascii() and offset.isdigit() and len(offset) <= 9
+    if kind not in {"conversation", "entity"} or not fit:
+        raise UsageError(f"{str(cursor)[:80]!r} is no place in this list: begin again without one")
+    return kind, int(offset)
 
 
 async def read_resource(ask: Ask, uri: str) -> types.ReadResourceResult:

@@ -46,6 +46,7 @@ from graphmem.model import (
 )
 
 Arguments = Mapping[str, Any]
+_ABOUT = 20
 _T = TypeVar("_T")
 _B = TypeVar("_B", bound=Brief)
 
@@ -196,8 +197,8 @@ def remembered(receipt: Receipt, _: Arguments) -> Remembered:
     last = {d.after.id: d.after for d in receipt.decisions if d.after is not None}
     added = {d.after.id for d in receipt.decisions if d.after is not None and d.action == "ADD"}
     changed = {d.fact_id for d in receipt.decisions if d.action in {"UPDATE", "DELETE"}} - added
-    facts, _left = fitting([last[id] for id in last if id in added], brief_fact)
-    over, _left = fitting([last[id] for id in last if id in changed], brief_fact)
+    facts, few = fitting([last[id] for id in last if id in added], brief_fact)
+    over, fewer = fitting([last[id] for id in last if id in changed], brief_fact)
     words = {
         "done": f"Remembered as episode {receipt.episode_id}: {_number(len(added), 'new fact')}"
         + (f", {_number(len(changed), 'earlier fact')} changed." if changed else "."),
@@ -208,7 +209,7 @@ def remembered(receipt: Receipt, _: Arguments) -> Remembered:
         f"{receipt.reason}.",
     }
     return Remembered(
-        summary=words[receipt.status],
+        summary=f"{words[receipt.status]}{_unshown(few + fewer)}",
         status=receipt.status,
         episode_id=receipt.episode_id,
         facts=facts,
@@ -254,6 +255,10 @@ def found_context(context: Context, _: Arguments) -> FoundContext:
 
 def _cut(left_out: int) -> str:
     return f" {left_out} more do not fit here: ask for fewer, or more narrowly." if left_out else ""
+
+
+def _unshown(left_out: int) -> str:
+    return f" ({left_out:,} more are not shown here.)" if left_out else ""
 
 
 def _part(
@@ -308,6 +313,7 @@ def found_paths(paths: Iterable[Path], given: Arguments) -> FoundPaths:
     kept, left_out = fitting(paths, brief_path)
     ends = f"{clipped(str(given['source']), 100)} and {clipped(str(given['target']), 100)}"
     summary = f"{_number(len(kept), 'way', 'ways')} between {ends}, the shortest first."
+    summary += _cut(left_out)
     return FoundPaths(
         summary=summary if kept else f"Nothing that is remembered connects {ends}.",
         paths=kept,
@@ -330,13 +336,15 @@ def forgotten(removal: Removal, _: Arguments) -> Forgotten:
 
 def explained_answer(found: Explanation, _: Arguments) -> Explained:
     """Of an explanation."""
-    quotes, _left = fitting(found.quotes, brief_quote)
-    history, _left = fitting(found.history, brief_change)
+    quotes, few = fitting(found.quotes, brief_quote)
+    history, fewer = fitting(found.history, brief_change)
+    left_out = few + fewer + len(found.about[_ABOUT:])
+    text = clipped(str(found.fact or found.text), TEXT_CHARACTERS)
     return Explained(
-        summary=clipped(str(found.fact or found.text), TEXT_CHARACTERS),
+        summary=f"{text}{_unshown(left_out)}",
         kind=found.kind,
         id=found.id,
-        about=[brief_entity(entity) for entity in found.about[:20]],
+        about=[brief_entity(entity) for entity in found.about[:_ABOUT]],
         quotes=quotes,
         history=history,
     )

@@ -98,7 +98,7 @@ class KeyGate:
         self._memory = memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "lifespan":
             try:
                 await self._memory.check_key(given_key(Request(scope)) or "")
             except GraphmemError as error:

@@ -19,7 +19,7 @@ from graphmem.doors.mcp import prompts, resources
 from graphmem.doors.mcp.results import Answer, Changed
 from graphmem.doors.mcp.shared import SharedMemory
 from graphmem.doors.mcp.tools import TOOLS, MemoryTool
-from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError
+from graphmem.errors import GraphmemError, NotFound, Unauthenticated, Unavailable, UsageError
 
 _log = logging.getLogger("graphmem.mcp")
 _BEAT_S: Final = 2.0
@@ -134,9 +134,13 @@ class _Answering:
         return ask
 
     def _key(self, context: McpRequest) -> str | None:
-        if not self._keys or context.request is None:
+        """Whose key a request has. Where keys are asked for, none goes through without."""
+        if not self._keys:
             return None
-        return given_key(context.request)
+        key = given_key(context.request) if context.request is not None else None
+        if key is None:
+            raise Unauthenticated("each request needs a key of its own")
+        return key
 
     async def _answer(
         self, tool: MemoryTool, arguments: Mapping[str, Any] | None, context: McpRequest

@@ -9,7 +9,8 @@ import importlib
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,14 @@ _READ_AFTER_S = 2.0
 _DRAIN_S = 1.0
 _ATTEMPTS = 4
 _KEYS = 64
+
+
+@dataclass
+class _Caller:
+    """The memory as whoever has one key may use it, and how many calls of theirs are under way."""
+
+    memory: AsyncRemoteMemory
+    calls: int = 0
 
 
 class SharedMemory:
@@ -51,9 +60,9 @@ class SharedMemory:
         self._report = report
         self._memory: MemoryAPI | None = None
         self._here: ServedHere | None = None
-        self._remote = False
         self._url = ""
-        self._by_keys: OrderedDict[str, AsyncRemoteMemory] = OrderedDict()
+        self._callers: OrderedDict[str, _Caller] = OrderedDict()
+        self._past: list[MemoryAPI] = []
         self._reader: MemoryAPI | None = None
         self._connecting = asyncio.Lock()
         self._closed = False
@@ -76,31 +85,54 @@ class SharedMemory:
         at = {name: arguments.pop(name, None) for name in ("valid_at", "known_at") if call.read}
         for attempt in range(1, _ATTEMPTS + 1):
             memory = await self._connected(reads=call.read)
-            asked = memory if key is None else self._by_key(key)
             try:
-                return await getattr(_at_moment(asked, at), method)(**arguments)
+                async with self._asked(memory, key) as asked:
+                    return await getattr(_at_moment(asked, at), method)(**arguments)
             except Unavailable as error:
-                if not self._remote or memory is not self._memory or attempt == _ATTEMPTS:
+                if not isinstance(memory, AsyncRemoteMemory) or attempt == _ATTEMPTS:
                     raise
                 await self._let_go(memory)
                 if error.lost and not call.repeatable:
                     raise _unknown(method) from error
         raise AssertionError("there is at least one attempt")
 
-    def _by_key(self, key: str) -> AsyncRemoteMemory:
-        """The memory as whoever has this key may use it: through the server, which decides."""
-        if key not in self._by_keys:
-            self._by_keys[key] = AsyncRemoteMemory(self._url, api_key=key)
-        self._by_keys.move_to_end(key)
-        return self._by_keys[key]
+    @contextlib.asynccontextmanager
+    async def _asked(self, memory: MemoryAPI, key: str | None) -> AsyncIterator[MemoryAPI]:
+        """What is asked for whoever has this key: the server, which decides what they may."""
+        if key is None:
+            yield memory
+            return
+        caller = self._callers.get(key) or await self._admitted(key)
+        self._callers.move_to_end(key)
+        caller.calls += 1
+        try:
+            yield caller.memory
+        finally:
+            caller.calls -= 1
 
     async def check_key(self, key: str) -> None:
         """:class:`~graphmem.errors.Unauthenticated` for a key that is not good at this moment."""
-        await self._connected(reads=True)
-        while len(self._by_keys) >= _KEYS:
-            _, oldest = self._by_keys.popitem(last=False)
-            await oldest.close()
-        await self._by_key(key).ping()
+        memory = await self._connected(reads=True)
+        async with self._asked(memory, key) as asked:
+            if isinstance(asked, AsyncRemoteMemory):
+                await asked.ping()
+
+    async def _admitted(self, key: str) -> _Caller:
+        """A key that is good is known from then on; for it the one used least lately goes."""
+        asked = AsyncRemoteMemory(self._url, api_key=key)
+        try:
+            await asked.ping()
+        except BaseException:
+            await asked.close()
+            raise
+        idle = [name for name, one in self._callers.items() if not one.calls]
+        for name in idle[: max(0, 1 + len(self._callers) - _KEYS)]:
+            gone = self._callers.pop(name, None)
+            if gone is not None:
+                await gone.memory.close()
+        if key in self._callers:  # it came twice at a time
+            await asked.close()
+        return self._callers.setdefault(key, _Caller(asked))
 
     @property
     def has_keys(self) -> bool:
@@ -116,8 +148,9 @@ class SharedMemory:
         self._closed = True
         async with self._connecting:
             memory, self._memory = self._memory, None
-            for client in self._by_keys.values():
-                await client.close()
+            self._dismiss()
+            for one in self._past:
+                await one.close()
             if self._reader is not None:
                 await self._reader.close()
             if self._here is not None:
@@ -144,7 +177,7 @@ class SharedMemory:
         if isinstance(self._place, str) and self._place.startswith(("http://", "https://")):
             key = self._settings.api_key
             secret = key.get_secret_value() if key is not None else None
-            self._remote, self._url = True, self._place
+            self._url = self._place
             self._memory = AsyncRemoteMemory(self._place, api_key=secret)
             return self._memory
         await asyncio.to_thread(importlib.import_module, "graphmem.doors.http.serve")
@@ -182,13 +215,13 @@ class SharedMemory:
                     "what is served here. Until then it can only be read"
                 ) from error
             return None
-        self._here, self._remote, self._url = here, False, here.url
+        self._here, self._url = here, here.url
         await self._end_reader()
         return self._memory
 
     def _through(self, url: str, key: str | None) -> MemoryAPI:
         self._report(f"the folder is open in another program: going through it, at {url}")
-        self._remote, self._url = True, url
+        self._url = url
         return AsyncRemoteMemory(url, api_key=key, attempts=2)
 
     async def _read_only(self, folder: Path) -> MemoryAPI:
@@ -206,13 +239,18 @@ class SharedMemory:
             await reader.close()
 
     async def _let_go(self, memory: MemoryAPI) -> None:
-        """Forget a holder that does not answer, unless somebody else did already."""
+        """Forget a holder that does not answer, unless somebody else did already. What asks it is
+        closed with all of this: other calls by it may still be under way."""
         async with self._connecting:
             if self._memory is memory:
                 self._memory = None
-                self._by_keys.clear()
-                with contextlib.suppress(Unavailable):
-                    await memory.close()
+                self._past.append(memory)
+                self._dismiss()
+
+    def _dismiss(self) -> None:
+        """Whoever had a key is asked for at the next holder."""
+        self._past += [caller.memory for caller in self._callers.values()]
+        self._callers.clear()
 
 
 def _at_moment(memory: MemoryAPI, at: Mapping[str, Any]) -> Any:

@@ -12,10 +12,16 @@ from typing import Any
 
 import httpx
 import httpx2
+import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from graphmem import Settings
+from graphmem.doors.mcp import shared
+from graphmem.doors.mcp.server import make_server
+from graphmem.doors.mcp.shared import SharedMemory
 from graphmem.doors.mcp.tools import TOOLS
+from graphmem.errors import Unauthenticated
 from graphmem.wiring.access import administration_at
 
 
@@ -101,3 +107,36 @@ async def test_who_comes_from_elsewhere_needs_a_key_and_may_what_it_may(tmp_path
             refused = await client.call_tool("remember", {"content": "I have a cat."})
             assert refused.is_error
             assert "Forbidden" in str(refused.content)
+
+
+async def test_keys_are_kept_apart_and_bad_ones_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "_KEYS", 2)
+    async with administration_at(tmp_path / "store", create=True) as administration:
+        await administration.add_organisation("acme")
+        keys = [(await administration.add_key("acme", f"k{n}")).secret for n in range(4)]
+    memory = SharedMemory(tmp_path / "store", Settings.load({}), {"user_id": "ada"}, lambda _: None)
+    await memory.open()
+    for _ in range(5):
+        with pytest.raises(Unauthenticated):
+            await memory.check_key("gm_nonsense")
+    assert not memory._callers
+    await memory.call("add", {"content": "Rex is a dog."}, key=keys[0])
+    many = [memory.call("search", {"query": "dog"}, key=key) for key in keys * 5]
+    assert all("Rex" in str(one.hits) for one in await asyncio.gather(*many))
+    kept = list(memory._callers)
+    for _ in range(3):
+        for key in kept:
+            await memory.check_key(key)  # who is known goes for nobody
+    assert list(memory._callers) == kept
+    await memory.close()
+
+
+async def test_where_keys_are_asked_for_nothing_goes_without() -> None:
+    memory = SharedMemory("memory://", Settings.load({}), {"user_id": "ada"}, lambda _: None)
+    async with Client(make_server(memory, keys=True)) as client:  # no request of HTTP behind it
+        found = await client.call_tool("search", {"query": "x"})
+        assert found.is_error
+        assert "Unauthenticated" in str(found.content)
+    await memory.close()

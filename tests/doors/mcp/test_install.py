@@ -76,6 +76,8 @@ def test_a_file_that_is_no_json_is_named_and_left_alone(text: str, tmp_path: Pat
     done = invoke(tmp_path, "cursor", "--yes")
     assert done.exit_code != 0
     assert file.read_text() == text
+    if not text.startswith(("[", "3", '{"mcp')):
+        assert '"--user"' in str(done.exception), "what to add by hand is shown"
     assert [one.name for one in file.parent.iterdir()] == ["mcp.json"]
 
 
@@ -97,3 +99,56 @@ def test_an_unknown_program_is_told_which_are_known(tmp_path: Path) -> None:
     done = invoke(tmp_path, "clippy")
     assert isinstance(done.exception, UsageError)
     assert "claude-desktop, claude-code" in str(done.exception)
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "\ufeff", "\ufeff{}", '{"mcpServers": null}'])
+def test_an_empty_file_is_filled(text: str, tmp_path: Path) -> None:
+    file = tmp_path / ".cursor" / "mcp.json"
+    file.parent.mkdir()
+    file.write_text(text, encoding="utf-8")
+    kept = planned(tmp_path).write(NOW)
+    assert kept.read_text(encoding="utf-8") == text
+    assert list(json.loads(file.read_text())["mcpServers"]) == ["graphmem"]
+
+
+def test_a_link_leads_to_the_file_that_is_meant(tmp_path: Path) -> None:
+    meant = tmp_path / "dotfiles" / "cursor.json"
+    meant.parent.mkdir()
+    meant.write_text("{}")
+    (tmp_path / ".cursor").mkdir()
+    link = tmp_path / ".cursor" / "mcp.json"
+    link.symlink_to(meant)
+    planned(tmp_path).write(NOW)
+    assert link.is_symlink()
+    assert "graphmem" in json.loads(meant.read_text())["mcpServers"]
+
+
+def test_what_the_program_wrote_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    """Claude Code writes its file at every turn; somebody may take a minute to say yes."""
+    file = tmp_path / ".claude.json"
+    file.write_text('{"numStartups": 1}')
+    made = planned(tmp_path, "claude-code")
+    file.write_text('{"numStartups": 2}')
+    with pytest.raises(UsageError, match="changed meanwhile"):
+        made.write(NOW)
+    assert json.loads(file.read_text()) == {"numStartups": 2}
+    assert [one.name for one in tmp_path.iterdir()] == [".claude.json"]
+
+
+def test_each_copy_of_before_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / ".cursor" / "mcp.json"
+    file.parent.mkdir()
+    file.write_text('{"first": true}')
+    kept = planned(tmp_path).write(NOW)
+    other = planned(tmp_path, server="work").write(NOW)  # within the same second
+    assert kept.read_text() == '{"first": true}'
+    assert list(json.loads(other.read_text())["mcpServers"]) == ["graphmem"]
+    assert list(json.loads(file.read_text())["mcpServers"]) == ["graphmem", "work"]
+
+
+def test_where_nothing_may_be_written_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / ".cursor").write_text("a file where a folder should be")
+    with pytest.raises(UsageError, match=r"mcp\.json"):
+        planned(tmp_path).write(NOW)
+    done = invoke(tmp_path, "cursor", "--yes")
+    assert isinstance(done.exception, UsageError)

@@ -68,6 +68,18 @@ async def test_programs_on_one_folder_lose_nothing_and_take_over(tmp_path: Path)
     assert not (place / SERVER_NOTE).exists()
 
 
+async def test_calls_under_way_when_the_holder_ends_are_all_made_again(tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    second = SharedMemory(place, Settings.load({}), {"user_id": "ada"}, lambda _: None)
+    async with program(place) as first:
+        await remembered(first, "Anna has a dog.")
+        await second.open()
+        os.kill(int((place / "owner").read_text()), signal.SIGKILL)
+        found = await asyncio.gather(*(second.call("search", {"query": "dog"}) for _ in range(8)))
+        assert all("Anna" in str(one.hits) for one in found)
+        await second.close()
+
+
 async def test_a_program_that_serves_nobody_is_waited_for_and_read_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,8 +220,9 @@ async def test_resources_are_listed_and_read() -> None:
         for uri in ("graphmem://entity/Nobody%20At%20All", "graphmem://x/1", "file:///etc/passwd"):
             with pytest.raises(MCPError, match="NotFound"):
                 await client.read_resource(uri)
-        with pytest.raises(MCPError, match="begin again"):
-            await client.list_resources(cursor="x")
+        for cursor in ("x", "entity:-1", "other:0", "conversation:"):
+            with pytest.raises(MCPError, match="begin again"):
+                await client.list_resources(cursor=cursor)
         ref = mcp_types.ResourceTemplateReference(
             type="ref/resource", uri="graphmem://entity/{name}"
         )
@@ -240,6 +241,38 @@ async def test_a_conversation_is_a_resource() -> None:
         with pytest.raises(MCPError, match="NotFound"):
             await client.read_resource("graphmem://conversation/other")
     await memory.close()
+
+
+async def test_every_conversation_is_listed() -> None:
+    memory = SharedMemory("memory://", Settings.load({}), {"user_id": "ada"}, lambda _: None)
+    async with Client(make_server(memory)) as client:
+        for n in range(53):
+            ids = {"content": f"Note {n}.", "run_id": f"talk {n}", "infer": False}
+            await memory.call("add", ids)
+        await call(client, "remember", content=TOLD)
+        uris, cursor = [], None
+        while True:
+            page = await client.list_resources(cursor=cursor)
+            uris += [str(one.uri) for one in page.resources]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert len(set(uris)) == len(uris)
+        assert sum("conversation/" in uri for uri in uris) == 53
+        assert sum("entity/" in uri for uri in uris) >= 3
+    await memory.close()
+
+
+async def test_what_is_left_out_of_an_explanation_is_counted() -> None:
+    async with connected() as client:
+        for n in range(30):
+            long = f"Bob lives in Paris. Entry {n}: {'word ' * 180}."
+            new = await call(client, "remember", content=long)
+        (lives,) = (await call(client, "relations", entity="Bob", type="lives in"))["relations"]
+        why = await call(client, "explain", cited=lives["fact_id"])
+        assert len(why["quotes"]) < 30
+        assert "more are not shown here" in why["summary"]
+        assert new["status"] == "done"
 
 
 async def test_prompts_come_with_what_is_remembered() -> None:
