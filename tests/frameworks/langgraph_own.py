@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,6 @@ from langgraph.store import memory as theirs
 
 from graphmem import Memory
 from graphmem.frameworks.langgraph import GraphmemStore
-from tests.embed_test_utils import CharacterEmbeddings  # of LangGraph's sources
 
 _VECTORS = {
     "test_vector_store_initialization": "the vectors are the memory's, not of an `index`",
@@ -40,9 +40,10 @@ def _closing() -> Iterator[None]:
 
 
 @pytest.fixture
-def fake_embeddings() -> CharacterEmbeddings:
+def fake_embeddings() -> Any:
     """What theirs is given; ours does not ask it."""
-    return CharacterEmbeddings(dims=500)
+    of_their_sources = importlib.import_module("tests.embed_test_utils")
+    return of_their_sources.CharacterEmbeddings(dims=500)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
