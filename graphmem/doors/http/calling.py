@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -43,7 +44,7 @@ async def identified(served: Served, request: Request) -> Caller:
     :class:`~graphmem.errors.Unauthenticated` when no key is given, or none that is good, or one
     with a signature that is not.
     """
-    address = request.client.host if request.client else ""
+    address = _address_of(request)
     principal = await served.access.authenticate(gate.given_key(request), address=address)
     secret = served.settings.server_signature_secret
     user_id, signature = (_as_sent(request, name) for name in ("x-user-context", "x-signature"))
@@ -53,6 +54,15 @@ async def identified(served: Served, request: Request) -> Caller:
         )
     gate.caller.get().append(principal.key_id)
     return Caller(principal, address)
+
+
+def _address_of(request: Request) -> str:
+    """Where a request comes from; of what is no address, which a proxy may hand on, nothing."""
+    given = request.client.host if request.client else ""
+    try:
+        return str(ip_address(given.partition("%")[0]))  # behind it, anything may stand
+    except ValueError:
+        return ""
 
 
 def _as_sent(request: Request, name: str) -> str | None:
