@@ -32,6 +32,7 @@ from graphmem.model import (
 from graphmem.ports.arguments import ScopeArgs, UpdateArgs, WriteArgs
 from graphmem.ports.ledger import Commit, EntityQuery, StatementQuery, Undone
 from graphmem.resolve.merges import merged_entity, unmerged_entity
+from graphmem.retrieve.summaries import summed_up
 from graphmem.text import alias_keys, name_keys_in, words
 
 _LONGEST_NAME = 8  # words
@@ -237,7 +238,14 @@ class Amending(Core):
 
         return await self._ingest.decided(where.tenant, attempt)
 
-    async def _undo_episode(self, where: Scope, episode: Episode) -> Removal:
+    async def _summing_up(self, tenant: str, of: Set[str] | None = None) -> list[Episode]:
+        """What sums up any of these facts, or any at all; see :meth:`consolidate`."""
+        ledger = self._parts.ledger
+        ids = await ledger.episodes_summing_up(tenant)
+        found = await ledger.episodes_by_id(ids) if ids else []
+        return [one for one in found if of is None or of & summed_up(one.metadata)]
+
+    async def _undo_episode(self, where: Scope, episode: Episode, why: str = "undone") -> Removal:
         if episode.status == "undone":
             raise UsageError(f"episode {episode.id} is undone already; add it again to take it up")
         ledger, tenant = self._parts.ledger, where.tenant
@@ -245,7 +253,7 @@ class Amending(Core):
         query = StatementQuery(tenant, episode_ids=(episode.id,))
         plan = await self._ingest.belief(tenant).remove_statements(query)
         commit = self._by_hand(
-            tenant, because("undone", plan.decisions), undone=Undone(episode_id=episode.id)
+            tenant, because(why, plan.decisions), undone=Undone(episode_id=episode.id)
         )
         await ledger.commit([commit], since={tenant: state.seq})
         events = await ledger.events(head, _EVENTS)

@@ -22,7 +22,7 @@ from graphmem.engine.checks import checked_flag, checked_text, checked_text_or_n
 from graphmem.engine.corrections import Amending, because, deleted
 from graphmem.errors import LedgerLost, NotFound, UsageError, unforeseen
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
-from graphmem.model import Episode, Erased, ErasureReceipt, Fact, Removal, Scope, Turn
+from graphmem.model import Episode, Erased, ErasureReceipt, Fact, Removal, Scope, Turn, tenant_scope
 from graphmem.ports.arguments import ScopeArgs, When, WriteArgs
 from graphmem.ports.ledger import (
     EntityQuery,
@@ -65,6 +65,9 @@ class Erasing(Amending):
                 raise NotFound(f"no fact or episode {id!r} in this scope")
             silenced = () if keep_turn else await self._stated_by(facts[0])
             await self._edit(facts[0], "deleted by hand", drop=True, silenced=silenced)
+            for one in await self._summing_up(where.tenant, {id}):
+                if one.status == "done":
+                    await self._undo_episode(where, one, "what it sums up was deleted")
             return Removal(facts=1)
 
         return await self._ingest.decided(where.tenant, attempt)
@@ -110,6 +113,13 @@ class Erasing(Amending):
         tenant = erasure.scope.tenant
         state = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_statements(query)
+        gone = {d.before.id for d in plan.decisions if d.before and d.after is None}
+        summing_up = await self._summing_up(tenant, gone | set(erasure.fact_ids or ()))
+        if ids := tuple(one.id for one in summing_up if not _goes_with(one, erasure)):
+            # What repeats it goes first: the rest is then believed without.
+            again = Erasure(tenant_scope(tenant), episode_ids=ids, what="episode")
+            await self._erase(again, StatementQuery(tenant, episode_ids=ids))
+            return await self._erase(erasure, query)
         decisions = because("a source was erased", plan.decisions)
         at = self._parts.clock.now()
         return await self._erased(replace(erasure, decisions=decisions, since=state.seq, at=at))
@@ -317,6 +327,13 @@ def _logged() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - nobody is above who could be told
         why = "what was erased is not out of every file yet"
         _log.warning("%s: %s", why, error, exc_info=unforeseen(error))
+
+
+def _goes_with(episode: Episode, erasure: Erasure) -> bool:
+    """Whether it is itself of what is to be erased."""
+    if erasure.episode_ids is not None:
+        return episode.id in erasure.episode_ids
+    return erasure.fact_ids is None and erasure.scope.takes_in(episode.scope)
 
 
 def _changed(before: Episode, after: Episode) -> list[tuple[Turn, Turn]]:

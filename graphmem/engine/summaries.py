@@ -134,14 +134,25 @@ class Summarising(Aging, Writes):
         made = await self._sum_up(where, about, facts, _FOLDED)
         ids = list(made.fact_ids)
         text = " ".join(one.text for one in made.sentences)
-        key = digest("\n".join([text, *ids]))
-        return await self.add(
+        whole = f"{CONSOLIDATES} {_id(where, about, _FOLDED)} "
+        ends = [fact.expires_at for fact in facts if fact.id in ids and fact.expires_at]
+        receipt = await self.add(
             text if name.lower() in text.lower() else f"{name}: {text}",
             infer=False,
             metadata={CONSOLIDATES: ids},
-            idempotency_key=f"{CONSOLIDATES}:{key}",
+            expires_at=min(ends, default=None),
+            idempotency_key=whole + digest("\n".join([text, *ids])),
             **scope,
         )
+
+        async def replace_former() -> None:
+            for one in await self._summing_up(where.tenant):
+                former = (one.idempotency_key or "").startswith(whole)
+                if former and one.id != receipt.episode_id and one.status == "done":
+                    await self._undo_episode(where, one, "summed up again")
+
+        await self._ingest.decided(where.tenant, replace_former)
+        return receipt
 
 
 def _id(where: Scope, entity: Entity | None, most: int) -> str:

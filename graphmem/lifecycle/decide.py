@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from graphmem.lifecycle.policies import Policies
-from graphmem.model import Fact
+from graphmem.model import Change, Fact
 
 SweepDecision = Literal["promote", "archive", "expire"]
 PROMOTED_BY = 0.1
@@ -43,10 +43,22 @@ def sweep_decision(
         return "expire"
     policy, importance = policies[fact.memory_type], weighed(fact, reads, thresholds)
     often = reads >= thresholds.promote_reads
-    if policy.promotes and often and importance >= thresholds.promote_importance:
+    lasts = fact.memory_type == "long_term" and fact.expires_at is None
+    if policy.promotes and not lasts and often and importance >= thresholds.promote_importance:
         return "promote"
     old = now - (fact.stated_at or fact.recorded_at) >= timedelta(days=thresholds.archive_days)
     seldom = reads < thresholds.archive_reads
     if policy.archives and old and seldom and importance < thresholds.archive_importance:
         return "archive"
     return None
+
+
+def was_taken_back(decision: SweepDecision, last: Change) -> bool:
+    """Whether the last that happened to a fact was that somebody took this back, by undoing it or
+    by hand: then it is not done again, until the fact changes otherwise. What has expired has."""
+    before, after = last.before, last.after
+    if before is None or after is None or decision == "expire":
+        return False
+    if decision == "archive":
+        return before.archived_at is not None and after.archived_at is None
+    return before.memory_type == "long_term" != after.memory_type

@@ -66,8 +66,10 @@ class LifecycleAPI(Protocol):
         them in its metadata (``consolidates``).
 
         It hides none of them, and goes by :meth:`~graphmem.ports.api.MemoryAPI.undo` of its
-        episode. No summary is made of it. The same facts folded again change nothing. With fewer
-        than ``min_facts`` it is a :class:`~graphmem.errors.UsageError`.
+        episode. It goes, too, when a fact that it names is deleted, for good when that is erased,
+        expires with the first of them, and is undone when the same entity is folded again. No
+        summary is made of it. The same facts folded again change nothing. With fewer than
+        ``min_facts`` it is a :class:`~graphmem.errors.UsageError`.
         """
         ...
 
@@ -82,6 +84,10 @@ class SummaryBook(Protocol):
 
     async def summaries(self, tenant: str, ids: Sequence[str]) -> Mapping[str, KeptSummary]:
         """Those of these that are kept, by id."""
+        ...
+
+    async def episodes_summing_up(self, tenant: str) -> Sequence[str]:
+        """The episodes that :meth:`LifecycleAPI.consolidate` made, undone ones too."""
         ...
 
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 
 from graphmem.errors import BadModelOutput
-from graphmem.model import Fact, KeptSummary, SummarySentence, Turn
+from graphmem.model import Fact, KeptSummary, Metadata, SummarySentence, Turn
 from graphmem.ports.llm import LLM, Completion, Prompt
 from graphmem.text import words
 
@@ -63,6 +63,16 @@ _TELLING = re.compile(r"(?<!^)\b[A-Z]\w+|\d+")
 def is_summary(fact: Fact) -> bool:
     """Whether it only repeats what other facts say."""
     return CONSOLIDATES in fact.metadata
+
+
+def summed_up(metadata: Metadata) -> frozenset[str]:
+    """The facts that it names, if it is one."""
+    named = metadata.get(CONSOLIDATES)
+    return (
+        frozenset(one for one in named if isinstance(one, str))
+        if isinstance(named, list)
+        else frozenset()
+    )
 
 
 def facts_that_matter(facts: Sequence[Fact], most: int) -> list[Fact]:

@@ -16,6 +16,7 @@ from tests.engine import (
     test_kept_summaries,
     test_listings,
     test_silence,
+    test_summaries,
     test_types_of_tenants,
 )
 from tests.engine.test_servers import graph_url, ledger_url  # noqa: F401 - fixtures
@@ -81,6 +82,7 @@ _AT_A_PLACE: tuple[Callable[..., None], ...] = (
     test_kept_summaries.kept_and_shown,
     test_kept_summaries.gone_with_what_it_was_made_of,
     test_kept_summaries.title_by_itself,
+    test_summaries.erased_with_what_it_sums_up,
 )
 
 

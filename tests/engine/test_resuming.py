@@ -83,6 +83,38 @@ async def test_it_goes_on_after_an_error_that_is_none_of_ours(
         assert len(await memory.relations("Bob Stone")) == 1
 
 
+class Hanging(RulesExtractor):
+    """The rules, behind a model that does not answer the first call."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.asked = asyncio.Event()
+
+    async def extract(
+        self, episode: Episode, known: Sequence[Entity], **options: Any
+    ) -> Extraction:
+        if not self.asked.is_set():
+            self.asked.set()
+            await asyncio.Event().wait()
+        return await super().extract(episode, known, **options)
+
+
+async def test_a_cancelled_add_goes_on_by_itself() -> None:
+    model = Hanging()
+    settings = Settings.load({}, resume_every_s=0.05)
+    memory = await open_memory("memory://", user_id="ada", settings=settings, extractor=model)
+    async with memory:
+        adding = asyncio.create_task(memory.add("Bob Stone works at Acme."))
+        await model.asked.wait()
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+        await _until_done(memory)
+        assert len(await memory.relations("Bob Stone")) == 1
+        assert (await memory.stats()).episodes == 1
+        assert (await memory.verify()).ok
+
+
 async def _until_done(memory: AsyncMemory) -> None:
     for _ in range(600):
         if not (await memory.stats()).pending:

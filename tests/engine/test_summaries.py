@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from graphmem import Memory
+from graphmem import Memory, Settings
 from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Summary
 from graphmem.testing.llm_server import LocalModelServer, Says
 from tests.engine.model_script import settings
+from tests.engine.remainders import remainders
 
 LIFE = (
     ("2024-01-05", "Anna Schmidt works at Acme."),
@@ -105,10 +107,79 @@ class TestConsolidated:
         assert list(memory.get_all().items) == list(before)
         assert memory.verify().ok
 
+    def test_it_goes_with_the_first_fact_that_is_deleted(self, memory: Memory) -> None:
+        folded = memory.consolidate("Anna Schmidt")
+        tea = next(f for f in memory.get_all().items if f.text == "Anna Schmidt likes tea")
+        bob = memory.consolidate("Bob Stone", min_facts=1)
+        memory.delete(tea.id)
+        assert not [hit.text for hit in memory.search("tea", limit=50) if "tea" in hit.text]
+        assert memory.episode(folded.episode_id).status == "undone"
+        assert memory.get(bob.fact_ids[0]), "another stays"
+        again = memory.consolidate("Anna Schmidt", min_facts=4)
+        assert "tea" not in memory.get(again.fact_ids[0]).text
+        memory.undo(memory.history(tea.id)[-1].seq)
+        back = memory.consolidate("Anna Schmidt")
+        assert back.episode_id == folded.episode_id, "taken up again, in the place of the other"
+        assert "tea" in memory.get(back.fact_ids[0]).text
+        assert len([f for f in memory.get_all().items if "consolidates" in f.metadata]) == 2
+        assert memory.verify().ok
+
+    def test_it_expires_with_the_first_of_its_facts(self, memory: Memory) -> None:
+        tea = next(f for f in memory.get_all().items if f.text == "Anna Schmidt likes tea")
+        assert memory.get(memory.consolidate("Anna Schmidt").fact_ids[0]).expires_at is None
+        memory.update(tea.id, expires_at="2025-02-02")
+        memory.archive(next(f for f in memory.get_all().items if "chess" in f.text).id)
+        folded = memory.get(memory.consolidate("Anna Schmidt", min_facts=4).fact_ids[0])
+        assert folded.expires_at == memory.get(tea.id).expires_at
+
+    def test_of_one_entity_there_is_one(self, memory: Memory) -> None:
+        first = memory.consolidate("Anna Schmidt")
+        memory.add("Anna Schmidt plays golf.", occurred_at="2024-07-01")
+        second = memory.consolidate("Anna Schmidt")
+        folds = [f for f in memory.get_all().items if "consolidates" in f.metadata]
+        assert [f.id for f in folds] == list(second.fact_ids)
+        assert memory.episode(first.episode_id).status == "undone"
+        narrow = memory.consolidate("Anna Schmidt", run_id="monday")
+        folds = [f for f in memory.get_all().items if "consolidates" in f.metadata]
+        assert len(folds) == 2, "that of a conversation alone is another"
+        memory.undo(narrow.episode_id)
+        assert memory.get(second.fact_ids[0])
+
     def test_few_facts_are_not_folded(self, memory: Memory) -> None:
         with pytest.raises(UsageError, match="too few to fold"):
             memory.consolidate("Bob Stone")
         assert memory.consolidate("Bob Stone", min_facts=1).fact_ids
+
+
+def erased_with_what_it_sums_up(place: Path, **more: Any) -> None:
+    """No fold outlives what is erased of it, nor does one that was undone; others stay."""
+    settings_ = Settings.load({}, **more)
+    with Memory(place, user_id="ada", settings=settings_) as memory:
+        for number, word in enumerate(("Zyxquorple", "Quuxbert", "Vlimkort", "tea", "golf")):
+            memory.add(f"Anna Schmidt likes {word}.", run_id=f"r{number}")
+        undone = memory.consolidate("Anna Schmidt")
+        memory.undo(undone.episode_id)
+        zyx = next(f for f in memory.get_all().items if "Zyxquorple" in f.text)
+        memory.delete(zyx.id, erase=True)
+        memory.consolidate("Anna Schmidt", min_facts=4)
+        memory.delete_all(run_id="r1")
+        memory.consolidate("Anna Schmidt", min_facts=3)
+        episode = memory.add("Anna Schmidt likes Vlimkort.", run_id="r2")
+        memory.delete(episode.episode_id, erase=True)
+        assert sorted(f.text for f in memory.get_all().items) == [
+            "Anna Schmidt likes golf", "Anna Schmidt likes tea",
+        ]  # fmt: skip
+        assert memory.verify().ok
+        memory.add("Anna Schmidt likes tea and golf.")
+        kept = memory.consolidate("Anna Schmidt", min_facts=2)
+        memory.add("Bob Stone likes milk.", run_id="bob")
+        memory.delete_all(run_id="bob")
+        assert memory.get(kept.fact_ids[0])
+
+
+def test_what_is_erased_is_summed_up_nowhere(tmp_path: Path) -> None:
+    erased_with_what_it_sums_up(tmp_path / "m")
+    assert remainders(tmp_path / "m", ["Zyxquorple", "Quuxbert", "Vlimkort"]) == []
 
 
 def _answer(title: str, *sentences: tuple[str, list[int]]) -> str:

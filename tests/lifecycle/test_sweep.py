@@ -229,6 +229,39 @@ class TestSweep:
         assert [hit.id for hit in memory.as_of("2024-01-03").search("safe")] == [id]
         assert memory.sweep() == Swept()
 
+    def test_what_was_taken_back_is_not_done_again(
+        self, memory: Memory, clock: ManualClock
+    ) -> None:
+        far = {"expires_at": "2030-01-01"}
+        restored, undone = told(memory, "Tea.", 0.1, **far), told(memory, "Rain.", 0.1, **far)
+        promoted = told(memory, "Snow.", 0.7, **far)
+        expired = told(memory, "Fog.", 0.1)
+        read(memory, promoted, 5)
+        clock.advance(days=31)
+        swept = memory.sweep()
+        assert (set(swept.archived), swept.promoted) == ({restored, undone}, (promoted,))
+        memory.restore(restored)
+        for id in (undone, promoted, expired):
+            memory.undo(memory.history(id)[-1].seq)
+        again = Swept(expired=(expired,))
+        assert memory.sweep(dry_run=True) == replace(again, done=False)
+        assert memory.sweep() == again
+        clock.advance(days=1)
+        memory.update(undone, importance=0.2)
+        memory.update(promoted, importance=0.8)
+        assert memory.sweep() == Swept((promoted,), (undone,))
+        assert memory.verify().ok
+
+    def test_what_lasts_is_promoted_once(self, clock: ManualClock) -> None:
+        """Whatever the policy of its type."""
+        settings = Settings.load({}, memory_types={"long_term": {"promotes": True}})
+        with Memory("memory://", user_id="ada", clock=clock, settings=settings) as memory:
+            id = told(memory, "Tea.", 0.7)
+            read(memory, id, 5)
+            assert memory.sweep() == Swept((id,))
+            assert memory.sweep() == Swept()
+            assert memory.get(id).importance == 0.8
+
     def test_without_an_owner_it_is_of_everybody_in_the_project(self, clock: ManualClock) -> None:
         with Memory("memory://", clock=clock) as memory:
             ids = {

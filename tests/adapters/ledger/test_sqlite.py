@@ -280,6 +280,7 @@ WALKS = {
     "clear_silences",
     "clear_conversations",
     *("clear_summaries", "made_of_in"),  # few: what a model was asked for
+    "episodes_summing_up",  # few, in an index of their own
     "clear_events",
     "erase_rules",
     "grants_of_kind",  # what an administrator lists, and few there are

@@ -76,6 +76,10 @@ class ListingLedger:
         read = ((row["id"], to_summary(row)) for row in found)
         return {id: kept for id, kept in read if kept is not None}
 
+    async def episodes_summing_up(self, tenant: str) -> list[str]:
+        (found,) = await self._db.fetch(Fetch("episodes_summing_up", {"tenant": tenant}))
+        return [row["id"] for row in found]
+
     async def add_uses(self, uses: Sequence[FactUse]) -> None:
         put = [
             {"fact_id": one.fact_id, "count": one.count, "last_at": stamp(one.last_at)}

@@ -327,6 +327,12 @@ ON CONFLICT (tenant, id) DO UPDATE SET run_id = excluded.run_id, title = exclude
 SELECT id, run_id, title, made_by, made_of, body FROM summaries
 WHERE tenant = :tenant AND id = ANY(:ids);
 
+-- name: episodes_summing_up
+-- The episodes of a tenant that sum up facts, undone ones too: by an index of theirs alone.
+SELECT id FROM episodes
+WHERE tenant = :tenant AND idempotency_key >= 'consolidates ' AND idempotency_key < 'consolidates!'
+ORDER BY id;
+
 -- name: made_of_in
 -- What the summaries of a tenant were made of.
 SELECT id, made_of FROM summaries WHERE tenant = :tenant;

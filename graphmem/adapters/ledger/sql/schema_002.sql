@@ -70,6 +70,11 @@ CREATE TABLE summaries (
 ){keyed};
 CREATE INDEX summaries_of_runs ON summaries (tenant, run_id) WHERE run_id IS NOT NULL;
 
+-- name: episodes_summing_up
+-- Facts that sum others up go with what they name: see episodes_summing_up in queries.sql.
+CREATE INDEX episodes_summing_up ON episodes (tenant)
+  WHERE idempotency_key >= 'consolidates ' AND idempotency_key < 'consolidates!';
+
 -- name: access
 -- Organisations, their projects, members and keys: see Grant in graphmem/ports/access.py. Of a key
 -- the body has a digest, never the key.
