@@ -57,6 +57,7 @@ _TITLE_SCHEMA = {
     "required": ["title"],
     "additionalProperties": False,
 }
+_JOINERS = "\u200c\u200d"  # between letters, and in pictures that are made of several
 _TELLING = re.compile(r"(?<!^)\b[A-Z]\w+|\d+")
 
 
@@ -149,11 +150,11 @@ class SummaryModel:
         text = answer.text
         try:
             found = json.loads(text[text.index("{") : text.rindex("}") + 1])
-            title = _one_line(str(found["title"]))
+            title = _worded(found["title"])[:_LONGEST]
         except (ValueError, TypeError, KeyError, RecursionError):
             title = ""
         stated = {word for turn in turns for word in words(f"{turn.speaker} {turn.text}")}
-        if not title or len(title) > _LONGEST_TITLE or not _telling(title) <= stated:
+        if not words(title) or len(title) > _LONGEST_TITLE or not _telling(title) <= stated:
             raise BadModelOutput(f"{self.name} gave no title that fits the turns", partial=text)
         return title
 
@@ -163,8 +164,9 @@ class SummaryModel:
         text = answer.text
         try:
             data = json.loads(text[text.index("{") : text.rindex("}") + 1])
-            found = [one for given in data["sentences"] if (one := _sentence(given, shown))]
-            title = " ".join(str(data.get("title") or "").split())[:_LONGEST_TITLE] or None
+            each = [one for given in data["sentences"] if (one := _sentence(given, shown))]
+            found = list({one.text: one for one in reversed(each)}.values())[::-1]
+            title = _worded(data.get("title"))[:_LONGEST_TITLE] or None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             title, found = None, []
         if not found:
@@ -172,9 +174,11 @@ class SummaryModel:
         return title, tuple(found[:most])
 
 
-def _sentence(given: Mapping[str, object], shown: Sequence[Fact]) -> SummarySentence | None:
+def _sentence(given: object, shown: Sequence[Fact]) -> SummarySentence | None:
     """A sentence whose names and numbers all stand in the facts that it cites; else None."""
-    text, numbers = " ".join(str(given["text"]).split()), given["facts"]
+    if not isinstance(given, Mapping):
+        return None
+    text, numbers = _worded(given.get("text")), given.get("facts")
     if not text or not isinstance(numbers, list):
         return None
     cited = [shown[n - 1] for n in numbers if type(n) is int and 1 <= n <= len(shown)]
@@ -190,6 +194,14 @@ def _sentence(given: Mapping[str, object], shown: Sequence[Fact]) -> SummarySent
 def _telling(text: str) -> set[str]:
     """The names and numbers of a sentence: what cannot be another way to say the same."""
     return {word for part in _TELLING.findall(text) for word in words(part)}
+
+
+def _worded(given: object) -> str:
+    """What a model gave as a text, in one line, of what can be printed; empty where it is none."""
+    if not isinstance(given, str):
+        return ""
+    shown = "".join(c for c in given if c.isprintable() or c.isspace() or c in _JOINERS)
+    return " ".join(shown.split())
 
 
 def _one_line(text: str) -> str:

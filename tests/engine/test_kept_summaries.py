@@ -178,7 +178,13 @@ class TestTitles:
             memory.delete(one, erase=True)
         assert remainders(tmp_path / "m", [WORD]) == []
 
-    @pytest.mark.parametrize("answer", ["none", {"title": "Bob Stone in Rome"}, {"title": ""}])
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "none", {"title": "Bob Stone in Rome"}, {"title": ""}, {"title": None},
+            {"title": ["a"]}, {"title": "\u202e\u200b\x00"}, {"title": "\ud800"},
+        ],
+    )  # fmt: skip
     def test_what_does_not_fit_is_none(self, tmp_path: Path, answer: Any) -> None:
         """A name that nobody named, or no title: the first words stand, and it is not asked about
         again and again."""

@@ -188,6 +188,25 @@ def _answer(title: str, *sentences: tuple[str, list[int]]) -> str:
     )
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "\x00", "\u202e", "\x1b"])
+def test_what_a_model_words_can_be_stored_and_shown(odd: str) -> None:
+    """Of what it gives, what is no sentence of any fact is left out, and the rest stays."""
+    good: dict[str, Any] = {"text": f"Anna{odd} Schmidt likes tea{odd}.", "facts": [1]}
+    bad = [5, None, {"facts": [1]}, {"text": "Tea.", "facts": 1}, {"text": None, "facts": [1]}]
+    answer = json.dumps({"title": f"T{odd}ea", "sentences": [*bad, good, good, {}]})
+    with (
+        LocalModelServer([Says(answer)]) as server,
+        Memory("memory://", user_id="ada", settings=settings(server)) as memory,
+    ):
+        memory.relate("Anna Schmidt", "likes", "tea")
+        found = memory.summary("Anna Schmidt")
+        assert [one.text for one in found.sentences] == ["Anna Schmidt likes tea."]
+        assert (found.title, found.reason) == ("Tea", None)
+        assert memory.summary("Anna Schmidt") == found
+        assert memory.entity("Anna Schmidt").summary == str(found)
+        assert len(server.requests) == 1
+
+
 class TestByAModel:
     def test_in_one_call_with_what_facts_bear_out(self) -> None:
         wording = _answer(
