@@ -32,7 +32,7 @@ from graphmem.model import (
 from graphmem.ports.arguments import ScopeArgs, UpdateArgs, WriteArgs
 from graphmem.ports.ledger import Commit, EntityQuery, StatementQuery, Undone
 from graphmem.resolve.merges import merged_entity, unmerged_entity
-from graphmem.retrieve.summaries import summed_up
+from graphmem.retrieve.summaries import consolidated_facts
 from graphmem.text import alias_keys, name_keys_in, words
 
 _LONGEST_NAME = 8  # words
@@ -243,7 +243,7 @@ class Amending(Core):
         ledger = self._parts.ledger
         ids = await ledger.episodes_summing_up(tenant)
         found = await ledger.episodes_by_id(ids) if ids else []
-        return [one for one in found if of is None or of & summed_up(one.metadata)]
+        return [one for one in found if of is None or of & consolidated_facts(one.metadata)]
 
     async def _undo_episode(self, where: Scope, episode: Episode, why: str = "undone") -> Removal:
         if episode.status == "undone":

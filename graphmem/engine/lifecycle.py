@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from graphmem.engine.checks import checked_flag
 from graphmem.engine.corrections import Amending
 from graphmem.errors import NotFound, UsageError
-from graphmem.lifecycle.decide import PROMOTED_BY, SweepDecision, sweep_decision, was_taken_back
+from graphmem.lifecycle.decide import PROMOTED_BY, SweepDecision, sweep_decision, was_reversed
 from graphmem.model import Fact, Scope, Swept, tenant_scope
 from graphmem.ports.arguments import WriteArgs
 from graphmem.ports.ledger import FactQuery
@@ -79,7 +79,7 @@ class Aging(Amending):
                 if decision is None:
                     continue
                 changes = await ledger.history(where.tenant, fact.id)
-                if not changes or not was_taken_back(decision, changes[-1]):
+                if not changes or not was_reversed(decision, changes[-1]):
                     yield decision, fact
             if len(facts) < _PAGE:
                 return

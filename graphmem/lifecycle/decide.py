@@ -53,7 +53,7 @@ def sweep_decision(
     return None
 
 
-def was_taken_back(decision: SweepDecision, last: Change) -> bool:
+def was_reversed(decision: SweepDecision, last: Change) -> bool:
     """Whether the last that happened to a fact was that somebody took this back, by undoing it or
     by hand: then it is not done again, until the fact changes otherwise. What has expired has."""
     before, after = last.before, last.after

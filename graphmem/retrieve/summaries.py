@@ -66,7 +66,7 @@ def is_summary(fact: Fact) -> bool:
     return CONSOLIDATES in fact.metadata
 
 
-def summed_up(metadata: Metadata) -> frozenset[str]:
+def consolidated_facts(metadata: Metadata) -> frozenset[str]:
     """The facts that it names, if it is one."""
     named = metadata.get(CONSOLIDATES)
     return (
