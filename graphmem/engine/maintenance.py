@@ -104,10 +104,9 @@ class Care(Core):
             parts["erasures"] = f"{len(unfinished):,} pending, the first: {unfinished[0]}"
         if deep:
             parts |= await self._asked(parts)
-        pending = (await self._parts.ledger.stats()).pending
+        pending, since = await self._parts.ledger.pending_state()
         parts["queue"] = _queue_state(len(self._queue), self._queue.unfinished())
         why = await self._parts.ledger.pending_reason() if pending else None
-        since = await self._parts.ledger.pending_since() if pending else None
         late = since is not None and (
             (self._parts.clock.now() - since).total_seconds() > settings.pending_alarm_s
         )
@@ -138,7 +137,7 @@ class Care(Core):
         for name, ask in asks.items():
             try:
                 await ask()
-            except GraphmemError as error:
+            except Exception as error:  # noqa: BLE001 - what a part raises is what is asked for
                 since = self._failing_since.setdefault(name, moment)
                 found[name] = f"{parts[name]}: failing since {stamp(since)}: {error}"
             else:

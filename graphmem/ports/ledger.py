@@ -287,9 +287,7 @@ class LedgerLog(Protocol):
         ...
 
     async def present(
-        self,
-        kind: Literal["episode", "turn", "session", "entity", "fact", "mention"],
-        tenant: str | None = None,
+        self, kind: Literal["episode", "turn", "session", "entity", "fact", "mention"]
     ) -> set[str]:
         """Ids of all that a projection should hold (mentions as ``episode id entity id``; sessions
         are the episodes whose turns are searched)."""

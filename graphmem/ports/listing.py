@@ -97,8 +97,8 @@ class LedgerLists(Protocol):
         ``before`` only those that were recorded before it."""
         ...
 
-    async def pending_since(self) -> datetime | None:
-        """When the oldest of them was recorded."""
+    async def pending_state(self) -> tuple[int, datetime | None]:
+        """How many there are, and when the oldest of them was recorded."""
         ...
 
     async def tenants_of(self, project_id: str) -> Sequence[str]:

@@ -57,7 +57,9 @@ ANALYZE;
 """
 _VALUES: dict[str, Any] = {
     "tenant": "w1",
-    "ids": ["f11", "e11", "t11", "n11"],
+    "ids": ["f11", "e11", "t11", "n11", "s11", "d11", "m11"],
+    "first_tenant": "w1",
+    "last_tenant": "w1",
     "facts": ["f11"],
     "episodes": ["e11"],
     "entities": ["n11"],

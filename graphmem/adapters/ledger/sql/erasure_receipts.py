@@ -41,11 +41,13 @@ def with_reason(part: str, why: str) -> Steps[None]:
 
 def erasures(tenant: str | None, id: str | None, *, pending: bool) -> Fetch:
     """Asks for what :func:`receipts_of` reads."""
-    return (
-        Fetch("erasures_pending", {})
-        if pending
-        else Fetch("erasures", {"tenant": tenant, "id": id})
-    )
+    if pending:
+        return Fetch("erasures_pending", {})
+    if id is not None:
+        return Fetch("erasure", {"id": id})
+    if tenant is not None:
+        return Fetch("erasures_of_tenants", {"first_tenant": tenant, "last_tenant": tenant})
+    return Fetch("erasures", {})
 
 
 def receipts_of(found: ResultRows) -> list[ErasureReceipt]:

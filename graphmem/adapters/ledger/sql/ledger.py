@@ -52,7 +52,6 @@ from graphmem.model import (
     Scope,
     Stats,
     Turn,
-    tenant_prefix,
 )
 from graphmem.off_loop import off_loop
 from graphmem.ports.ledger import (
@@ -232,9 +231,7 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         return Extraction(entities=(), facts=(), **dict(found[0])) if found else None
 
     async def stats(self, scope: Scope | None = None, project_id: str | None = None) -> Stats:
-        values = reading.scope_values(scope)
-        prefix = None if project_id is None else tenant_prefix(project_id)
-        found = await self._rows("stats", **values, prefix=prefix)
+        (found,) = await self._db.fetch(reading.of_whom("stats", scope, project_id))
         return Stats(**dict(found[0]))
 
     async def pending_reason(self) -> str | None:
@@ -297,8 +294,8 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
             await self._db.fetch(*reading.origin_fetches(turn_ids, episode_ids, mentioning))
         )
 
-    async def present(self, kind: _ProjectedKind, tenant: str | None = None) -> set[str]:
-        return {row["id"] for row in await self._rows(f"present_{kind}", tenant=tenant)}
+    async def present(self, kind: _ProjectedKind) -> set[str]:
+        return {row["id"] for row in await self._rows(f"present_{kind}")}
 
     async def present_state(
         self, kind: Literal["episode", "entity", "fact", "mention"], ids: Sequence[str]

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import Database
-from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, scope_values
+from graphmem.adapters.ledger.sql.read import scope_values, tenants_within
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, execute
 from graphmem.adapters.ledger.sql.summaries import put_summary, to_summary
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
@@ -21,7 +21,6 @@ from graphmem.model import (
     Listing,
     Scope,
     ScopeCount,
-    tenant_prefix,
 )
 from graphmem.ports.ledger import Row
 
@@ -36,14 +35,14 @@ class ListingLedger:
     async def counted(
         self, what: str, project_id: str | None, scope: Scope | None, limit: int, offset: int
     ) -> Listing[ScopeCount]:
-        values = {**scope_values(scope), **_within(project_id, scope)}
+        values = {**scope_values(scope), **tenants_within(project_id, scope)}
         found, total = await self._part(f"count_{what}", values, limit, offset)
         return Listing(tuple(map(_count, found)), total, offset)
 
     async def conversations(
         self, project_id: str, scope: Scope | None, limit: int, offset: int
     ) -> Listing[ConversationState]:
-        values = {**scope_values(scope), **_within(project_id, scope)}
+        values = {**scope_values(scope), **tenants_within(project_id, scope)}
         found, total = await self._part("count_runs", values, limit, offset)
         made_of = {
             (row["tenant"], row["id"]): json.loads(row["made_of"])
@@ -102,9 +101,9 @@ class ListingLedger:
         (found,) = await self._db.fetch(Fetch("pending_episodes", values))
         return {row["n"]: row["id"] for row in found}
 
-    async def pending_since(self) -> datetime | None:
-        (found,) = await self._db.fetch(Fetch("pending_since", {}))
-        return unstamp_or_none(found[0]["since"])
+    async def pending_state(self) -> tuple[int, datetime | None]:
+        (found,) = await self._db.fetch(Fetch("pending_state", {}))
+        return found[0]["number"], unstamp_or_none(found[0]["since"])
 
     async def tenants_of(self, project_id: str) -> list[str]:
         (found,) = await self._db.fetch(Fetch("tenants_of", {"project_id": project_id}))
@@ -119,14 +118,6 @@ class ListingLedger:
             return found, found[0]["total"] if found else 0
         (first,) = await self._db.fetch(Fetch(name, {**values, "limit": 1, "offset": 0}))
         return (), first[0]["total"] if first else 0
-
-
-def _within(project_id: str | None, scope: Scope | None) -> dict[str, str]:
-    """The tenants of a list, from one to another: found by an index, whoever else is there."""
-    if scope is not None:
-        return {"first_tenant": scope.tenant, "last_tenant": scope.tenant}
-    prefix = "" if project_id is None else tenant_prefix(project_id)
-    return {"first_tenant": prefix, "last_tenant": f"{prefix}{LAST_OF_ALL}"}
 
 
 def _count(row: Row) -> ScopeCount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,7 @@ _PAST = {
     "about": "past_entities",
     "sources": "past_sources",
 }
+_WHOSE = {"": "1 = 1", "_of_tenants": "{0} BETWEEN :first_tenant AND :last_tenant"}
 _BEGUN = {"": "", "_earliest": "coalesce(f.begins_at, f.ends_at), "}
 _COPYING = ("first", "next", "load", "adopt")
 
@@ -30,7 +32,8 @@ class Queries:
     """A ledger's statements by name and direction; parameters are written ``:name``.
 
     The queries of facts are filled in both directions and, with ``_then`` to the name, for what is
-    believed no more, those of relations also with ``_earliest``; those that copy for each table.
+    believed no more, those of relations also with ``_earliest``; those that ask whose something is
+    also with ``_of_tenants``; those that copy for each table.
     """
 
     def __init__(self, dialect: SqlDialect) -> None:
@@ -43,6 +46,9 @@ class Queries:
         for name, sql in loaded.items():
             if "{order}" in sql:
                 self._add_both_ways(name, sql.replace("{filters}", fact_filters))
+            elif "{whose:" in sql:
+                for suffix, condition in _WHOSE.items():
+                    self._by_name[name + suffix, False] = _for_whom(dialect, sql, condition)
             else:
                 self._by_name[name, False] = dialect.spell(sql).removesuffix(";")
         for table in TABLES.values():
@@ -77,6 +83,13 @@ class Queries:
 
     def __getitem__(self, key: tuple[str, bool]) -> str:
         return self._by_name[key]
+
+
+def _for_whom(dialect: SqlDialect, sql: str, condition: str) -> str:
+    """A statement for everybody, or for some tenants: a parameter that says which of the two would
+    have the database look at everybody in both."""
+    whose = re.sub(r"\{whose:([\w.]+)\}", lambda found: condition.format(found[1]), sql)
+    return dialect.spell(whose).removesuffix(";")
 
 
 def _for_table(sql: str, table: TableSpec) -> str:

@@ -472,7 +472,8 @@ DELETE FROM mentions WHERE episode_id = :id;
 
 -- name: episode_after
 -- The one that follows an episode in its scope.
-SELECT next.id FROM episodes AS next JOIN episodes AS e ON e.scope_key = next.scope_key AND next.n > e.n
+SELECT next.id FROM episodes AS next JOIN episodes AS e
+  ON {hash:e.scope_key} = {hash:next.scope_key} AND e.scope_key = next.scope_key AND next.n > e.n
 WHERE e.id = :id AND next.previous_id = :id AND next.status <> 'undone' ORDER BY next.n LIMIT 1;
 
 -- name: turns_of_episode
@@ -527,7 +528,7 @@ SELECT * FROM events WHERE seq = :seq AND tenant = :tenant AND kind IN ('fact', 
 
 -- name: event_before
 SELECT after FROM events
-WHERE id = :id AND seq < :seq AND tenant = :tenant ORDER BY seq DESC LIMIT 1;
+WHERE id = :id AND seq < :seq AND {no_index}tenant = :tenant ORDER BY seq DESC LIMIT 1;
 
 -- name: edits_at
 SELECT body FROM edits WHERE tenant = :tenant AND at = :at AND NOT undone;
@@ -585,7 +586,8 @@ WHERE v.id = ANY(:ids) AND v.kind = 'entity';
 -- name: statements_like
 -- Others with the key of one of these sentences.
 SELECT DISTINCT s.id, s.text_key, s.body FROM statements AS gone
-JOIN statements AS s ON s.tenant = gone.tenant AND s.text_key = gone.text_key
+JOIN statements AS s ON s.tenant = gone.tenant
+  AND {hash:s.text_key} = {hash:gone.text_key} AND s.text_key = gone.text_key
 WHERE gone.id = ANY(:ids) AND NOT s.id = ANY(:ids);
 
 -- name: replace_statement
@@ -796,9 +798,9 @@ SELECT DISTINCT tenant FROM events WHERE tenant <> '' AND kind = 'type' ORDER BY
 -- name: type_uses
 -- How often each type was said, and of how many.
 SELECT type, count(*) AS statements, count(DISTINCT subject_id) AS subjects FROM statements
-WHERE type IS NOT NULL AND NOT undone AND (:tenant IS NULL OR tenant = :tenant)
+WHERE type IS NOT NULL AND NOT undone AND {whose:tenant}
   AND ((:agent_id IS NULL AND :run_id IS NULL) OR episode_id IN (
-    SELECT id FROM episodes WHERE tenant = :tenant
+    SELECT id FROM episodes WHERE {whose:tenant}
       AND (:agent_id IS NULL OR agent_id = :agent_id) AND (:run_id IS NULL OR run_id = :run_id)
   ))
 GROUP BY type ORDER BY type;
@@ -917,30 +919,30 @@ FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id
 WHERE m.episode_id = ANY(:ids);
 
 -- name: present_episode
-SELECT id FROM episodes WHERE status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant);
+SELECT id FROM episodes WHERE status <> 'undone';
 
 -- name: present_turn
 -- Turns of episodes stored as they are (no inference) are facts already.
 SELECT t.id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
-WHERE e.infer AND e.status <> 'undone' AND (:tenant IS NULL OR t.tenant = :tenant)
+WHERE e.infer AND e.status <> 'undone'
   AND NOT EXISTS (SELECT 1 FROM silences AS q WHERE q.turn_id = t.id AND q.until IS NULL);
 
 -- name: present_session
 -- Episodes whose turns are searched as one text.
 SELECT id FROM episodes
-WHERE infer AND status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant)
+WHERE infer AND status <> 'undone'
   AND EXISTS (SELECT 1 FROM turns AS t WHERE t.episode_id = episodes.id AND NOT EXISTS (
     SELECT 1 FROM silences AS q WHERE q.turn_id = t.id AND q.until IS NULL));
 
 -- name: present_entity
-SELECT id FROM entities WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant);
+SELECT id FROM entities WHERE gone_at IS NULL;
 
 -- name: present_fact
-SELECT id FROM facts WHERE retired_at IS NULL AND archived_at IS NULL AND (:tenant IS NULL OR tenant = :tenant);
+SELECT id FROM facts WHERE retired_at IS NULL AND archived_at IS NULL;
 
 -- name: present_mention
 SELECT DISTINCT m.episode_id || ' ' || coalesce(e.merged_into, e.id) AS id FROM mentions AS m
-JOIN entities AS e ON e.id = m.entity_id WHERE :tenant IS NULL OR e.tenant = :tenant;
+JOIN entities AS e ON e.id = m.entity_id;
 
 -- name: state_entity
 SELECT id, tenant, body FROM entities WHERE id = ANY(:ids) AND gone_at IS NULL ORDER BY id;
@@ -1012,18 +1014,16 @@ WHERE status = 'pending' AND status <> 'done' AND reason IS NOT NULL AND reason 
 ORDER BY n DESC LIMIT 1;
 
 -- name: stats
--- Counts of one tenant narrowed by agent and run, of a project (its prefix), or (neither)
--- of the whole store.
+-- Counts of the whole store or, with `_of_tenants` to its name, as the others that ask whose it is,
+-- of the tenants from one to another: of a project, or of one, narrowed by agent and run.
 WITH mine AS (
   SELECT id, status FROM episodes
-  WHERE status <> 'undone' AND (:tenant IS NULL OR tenant = :tenant)
-    AND (:prefix IS NULL OR substr(tenant, 1, length(:prefix)) = :prefix)
+  WHERE status <> 'undone' AND {whose:tenant}
     AND (:agent_id IS NULL OR agent_id = :agent_id)
     AND (:run_id IS NULL OR run_id = :run_id)
 ), believed AS (
   SELECT f.id, f.type, f.modality FROM facts AS f
-  WHERE f.retired_at IS NULL AND (:tenant IS NULL OR f.tenant = :tenant)
-    AND (:prefix IS NULL OR substr(f.tenant, 1, length(:prefix)) = :prefix)
+  WHERE f.retired_at IS NULL AND {whose:f.tenant}
     AND ((:agent_id IS NULL AND :run_id IS NULL) OR EXISTS (
       SELECT 1 FROM sources AS s WHERE s.fact_id = f.id
         AND (:agent_id IS NULL OR s.agent_id = :agent_id)
@@ -1037,8 +1037,7 @@ SELECT
   (SELECT count(*) FROM believed WHERE type IS NOT NULL AND modality = 'stated') AS relations,
   (CASE WHEN :agent_id IS NULL AND :run_id IS NULL
     THEN (SELECT count(*) FROM entities
-      WHERE gone_at IS NULL AND (:tenant IS NULL OR tenant = :tenant)
-        AND (:prefix IS NULL OR substr(tenant, 1, length(:prefix)) = :prefix))
+      WHERE gone_at IS NULL AND {whose:tenant})
     ELSE (SELECT count(*) FROM (
       SELECT coalesce(e.merged_into, e.id) FROM mentions AS m
         JOIN entities AS e ON e.id = m.entity_id
@@ -1121,8 +1120,10 @@ ON CONFLICT (tenant, run_id) DO UPDATE SET title = excluded.title, closed_at = e
 SELECT n, id FROM episodes WHERE status = 'pending' AND status <> 'done' AND n > :after
   AND (:before IS NULL OR recorded_at < :before) ORDER BY n LIMIT :limit;
 
--- name: pending_since
-SELECT min(recorded_at) AS since FROM episodes WHERE status = 'pending' AND status <> 'done';
+-- name: pending_state
+-- How many are pending, and the oldest since when.
+SELECT count(*) AS number, min(recorded_at) AS since FROM episodes
+WHERE status = 'pending' AND status <> 'done';
 
 -- name: tenants_of
 SELECT DISTINCT tenant FROM episodes WHERE project_id = :project_id;
@@ -1298,7 +1299,8 @@ UNION ALL SELECT 'extractions', count(*) FROM extractions AS x
   JOIN episodes AS e ON e.id = x.episode_id WHERE e.tenant = :tenant
 UNION ALL SELECT 'mentions', count(*) FROM mentions AS m JOIN episodes AS e ON e.id = m.episode_id
   WHERE e.tenant = :tenant
-UNION ALL SELECT 'facts', count(*) FROM facts WHERE tenant = :tenant
+UNION ALL SELECT 'facts', (SELECT count(*) FROM facts WHERE tenant = :tenant AND retired_at IS NULL)
+  + (SELECT count(*) FROM facts WHERE tenant = :tenant AND retired_at IS NOT NULL)
 UNION ALL SELECT 'entities', count(*) FROM entities WHERE tenant = :tenant
 UNION ALL SELECT 'statements', count(*) FROM statements WHERE tenant = :tenant
 UNION ALL SELECT 'edits', count(*) FROM edits WHERE tenant = :tenant
@@ -1307,9 +1309,11 @@ UNION ALL SELECT 'summaries', count(*) FROM summaries WHERE tenant = :tenant
 UNION ALL SELECT 'events', count(*) FROM events WHERE tenant = :tenant AND after IS NOT NULL;
 
 -- name: left_in_tenant
--- What is there still by kind and id.
+-- What is there still by kind and id. Facts have an index for those that are believed, and one for
+-- the others.
 SELECT 'entity' AS kind, id FROM entities WHERE tenant = :tenant
-UNION ALL SELECT DISTINCT 'fact', id FROM facts WHERE tenant = :tenant;
+UNION ALL SELECT 'fact', id FROM facts WHERE tenant = :tenant AND retired_at IS NULL
+UNION ALL SELECT DISTINCT 'fact', id FROM facts WHERE tenant = :tenant AND retired_at IS NOT NULL;
 
 -- name: clear_statements
 DELETE FROM statements WHERE tenant = :tenant;
@@ -1330,7 +1334,8 @@ DELETE FROM events WHERE tenant = :tenant AND kind = 'type';
 -- name: types_in
 -- The relation types that a tenant has used.
 SELECT type FROM statements WHERE tenant = :tenant AND type IS NOT NULL
-UNION SELECT type FROM facts WHERE tenant = :tenant AND type IS NOT NULL;
+UNION SELECT type FROM facts WHERE tenant = :tenant AND type IS NOT NULL AND retired_at IS NULL
+UNION SELECT type FROM facts WHERE tenant = :tenant AND type IS NOT NULL AND retired_at IS NOT NULL;
 
 -- name: types_used
 -- Of these relation types, those that are used by anybody.
@@ -1367,9 +1372,10 @@ UPDATE erasures SET pending = :pending, body = :body WHERE id = :id;
 SELECT * FROM erasures WHERE pending <> '' ORDER BY id;
 
 -- name: erasures
--- All, those of one tenant, or one by its id.
-SELECT * FROM erasures
-WHERE (:tenant IS NULL OR tenant = :tenant) AND (:id IS NULL OR id = :id) ORDER BY id;
+SELECT * FROM erasures WHERE {whose:tenant} ORDER BY id;
+
+-- name: erasure
+SELECT * FROM erasures WHERE id = :id;
 
 -- name: grants
 -- By what they are and, where they are given, whose, which, and what about.

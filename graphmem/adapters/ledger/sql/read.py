@@ -10,7 +10,7 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch
 from graphmem.clock import stamp_or_none
 from graphmem.filters import And, Test, Where
-from graphmem.model import Episode, Fact, Scope, Turn
+from graphmem.model import Episode, Fact, Scope, Turn, tenant_prefix
 from graphmem.ports.ledger import (
     EntityQuery,
     FactQuery,
@@ -52,6 +52,22 @@ def scope_values(scope: Scope | None) -> dict[str, Any]:
         "agent_id": scope.narrow_agent_id if scope else None,
         "run_id": scope.run_id if scope else None,
     }
+
+
+def tenants_within(project_id: str | None, scope: Scope | None) -> dict[str, str]:
+    """Tenants from one to another: found by an index, whoever else is there."""
+    if scope is not None:
+        return {"first_tenant": scope.tenant, "last_tenant": scope.tenant}
+    prefix = "" if project_id is None else tenant_prefix(project_id)
+    return {"first_tenant": prefix, "last_tenant": f"{prefix}{LAST_OF_ALL}"}
+
+
+def of_whom(name: str, scope: Scope | None, project_id: str | None = None) -> Fetch:
+    """A statement for a scope, for a project or, with neither, for everybody."""
+    if scope is None and project_id is None:
+        return Fetch(name, scope_values(None))
+    values = {**scope_values(scope), **tenants_within(project_id, scope)}
+    return Fetch(f"{name}_of_tenants", values)
 
 
 def episodes(scope: Scope, status: str | None, limit: int) -> Steps[list[Episode]]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import Database
-from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, scope_values
+from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, of_whom
 from graphmem.adapters.ledger.sql.steps import EventLog, Fetch, ResultRows, WriteContext
 from graphmem.model import Scope, TypeRule
 from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
@@ -26,7 +26,7 @@ class TypesLedger:
         return [row["tenant"] for row in (await self._db.fetch(Fetch("ruling_tenants", {})))[0]]
 
     async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
-        (found,) = await self._db.fetch(_uses(scope))
+        (found,) = await self._db.fetch(of_whom("type_uses", scope))
         return _uses_of(found)
 
     async def typed_subjects(
@@ -70,10 +70,6 @@ def _rules_of(found: ResultRows) -> TypeRules:
         for which in (False, True)
     )
     return TypeRules(found[-1]["seq"] if found else 0, everybodys, own)
-
-
-def _uses(scope: Scope | None) -> Fetch:
-    return Fetch("type_uses", scope_values(scope))
 
 
 def _uses_of(found: ResultRows) -> list[TypeUse]:

@@ -33,6 +33,10 @@ CREATE TABLE silences (
   PRIMARY KEY (turn_id, edit_id)
 ){keyed};
 CREATE INDEX silences_of_edit ON silences (edit_id);
+CREATE INDEX silences_in_tenant ON silences (tenant);
+
+-- name: erasures_of_tenant
+CREATE INDEX erasures_of_tenant ON erasures (tenant, id);
 
 -- name: events_of_retention
 CREATE INDEX events_of_retention ON events (seq) WHERE kind = 'retention';
