@@ -37,6 +37,10 @@ _SCOPE: tuple[Literal["user_id", "agent_id", "run_id", "project_id"], ...] = (
     "project_id",
 )
 _MOST_KEPT = 10_000
+_NONE_GIVEN = (
+    "no key was given: send one as `Authorization: Bearer gm_…` (in Python api_key=…, else "
+    "GRAPHMEM_API_KEY); on the server's machine `graphmem keys add` makes one"
+)
 _NO_KEY = "no such key, or it is good no more: give one that is as `Authorization: Bearer gm_…`"
 
 _NO_SIGNATURE = (
@@ -80,7 +84,7 @@ class Access:
         # Compared before anything of it is read: the same work whether there is such a key or not.
         if not is_key(given, stored.body.get("digest") if stored else None) or stored is None:
             self._recorder.refused(address)
-            raise Unauthenticated(_NO_KEY)
+            raise Unauthenticated(_NO_KEY if given else _NONE_GIVEN)
         own = AccessKey.of(stored)
         principal = _principal(own, found) if own.good(self._clock.now()) else None
         if principal is None:

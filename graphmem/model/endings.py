@@ -19,9 +19,9 @@ _CHANGES = tuple(
         ("moved to|moved in with|moves to|joined|joins", "left"),
         ("started working at|got a job at|was hired by|starts at", "no longer works at"),
         ("became", "is no longer"),
-        ("bought|got|adopted", "no longer has"),
         ("got married to|married", "is no longer married to"),
         ("got engaged to", "is no longer engaged to"),
+        ("bought|got|adopted", "no longer has"),
         ("started dating", "is no longer dating"),
     )
 )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -367,8 +368,11 @@ def _explain(error: ValidationError) -> str:
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(sorted(Settings.model_fields))
-            lines.append(f"unknown setting {name} ({PREFIX}{name.upper()}); known are: {known}")
+            known = sorted(Settings.model_fields)
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            unknown = f"unknown setting {name} ({PREFIX}{name.upper()}){meant}"
+            lines.append(f"{unknown}; known are: {', '.join(known)}")
         else:
             lines.append(f"setting {name} ({PREFIX}{name.upper()}): {problem['msg']}")
     return "; ".join(lines)

@@ -199,4 +199,5 @@ def hold(folder: Path) -> Callable[[], None]:
 def _unusable(folder: Path, error: OSError) -> GraphmemError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return Unavailable(f"{folder} cannot be used now, the disk is full: {error}")
-    return UsageError(f"{folder} cannot be used as a memory folder: {error}")
+    why = "it is a file" if folder.is_file() else error.strerror or error
+    return UsageError(f"{folder} cannot be used as a memory folder: {why}")

@@ -17,6 +17,8 @@ from graphmem.model.endings import no_longer
         ("Ada's mum is now a nurse at Acme", "Ada's mum is no longer a nurse at Acme"),
         ("Bob got a job at Acme", "Bob no longer works at Acme"),
         ("Ada bought a Fiesta", "Ada no longer has a Fiesta"),
+        ("Leila got engaged to Tom on 2025-03-28", "Leila is no longer engaged to Tom"),
+        ("Leila got married to Tom", "Leila is no longer married to Tom"),
         ("Kim had a cat named Mo", "Kim had a cat named Mo"),
         ("Ada sold her car", "Ada sold her car"),
         ("Ada and Bob row", "no longer: Ada and Bob row"),

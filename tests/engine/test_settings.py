@@ -147,6 +147,10 @@ class TestNames:
         with pytest.raises(UsageError, match="unknown setting modell"):
             Settings.load({}, modell="x")
 
+    def test_one_that_is_like_a_known_one_is_told_which(self) -> None:
+        with pytest.raises(UsageError, match=r"GRAPHMEM_LLLM\) \(did you mean llm\?\)"):
+            Settings.load({"GRAPHMEM_LLLM": "none"})
+
     @pytest.mark.parametrize(
         ("name", "value"),
         [

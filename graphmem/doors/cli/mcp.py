@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def mcp_command(
     *, http: bool, host: str, port: int, install: str | None, name: str, yes: bool
 ) -> None:
-    """Give a model this memory, over the Model Context Protocol.
+    """Give a model this memory (Model Context Protocol).
 
     \b
     graphmem --user ada mcp           over stdin and stdout, for a program that starts it
