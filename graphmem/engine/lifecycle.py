@@ -14,6 +14,11 @@ from graphmem.ports.arguments import WriteArgs
 from graphmem.ports.ledger import FactQuery
 
 _PAGE = 500
+_REASONS: dict[SweepDecision, str] = {
+    "promote": "promoted: it is read often and matters",
+    "archive": "archived: it is old and hardly read",
+    "expire": "expired",
+}
 
 
 class Aging(Amending):
@@ -44,9 +49,8 @@ class Aging(Amending):
         found: dict[SweepDecision, list[str]] = {"promote": [], "archive": [], "expire": []}
         for where in await self._swept_scopes(scope):
             async for decision, fact in self._due(where):
-                found[decision].append(fact.id)
-                if not dry_run:
-                    await self._age(fact, decision)
+                if dry_run or await self._age(fact, decision):
+                    found[decision].append(fact.id)
         await self._keep_lag_bounded()
         ids = {name: tuple(of) for name, of in found.items()}
         return Swept(ids["promote"], ids["archive"], ids["expire"], done=not dry_run)
@@ -85,12 +89,21 @@ class Aging(Amending):
                 return
             after = facts[-1].id
 
-    async def _age(self, fact: Fact, decision: SweepDecision) -> None:
-        if decision == "promote":
-            await self._aged(fact, "promoted: it is read often and matters", **_promotion(fact))
-            return
-        why = "expired" if decision == "expire" else "archived: it is old and hardly read"
-        await self._aged(fact, why, archived_at=self._parts.clock.now())
+    async def _age(self, fact: Fact, decision: SweepDecision) -> bool:
+        """Do what was decided; not where the fact has changed or gone since it was looked at: the
+        next sweep looks again."""
+        tenant, changes = fact.scope.tenant, _promotion(fact)
+        if decision != "promote":
+            changes = {"archived_at": self._parts.clock.now()}
+
+        async def attempt() -> bool:
+            now = await self._parts.ledger.facts(FactQuery(tenant, ids=(fact.id,)))
+            if not now or now[0].version != fact.version:
+                return False
+            await self._edit(now[0], _REASONS[decision], **changes)
+            return True
+
+        return await self._ingest.decided(tenant, attempt)
 
     async def _aged(self, fact: Fact, why: str, **changes: Any) -> Fact:
         tenant = fact.scope.tenant

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -250,6 +251,23 @@ class TestSweep:
         memory.update(undone, importance=0.2)
         memory.update(promoted, importance=0.8)
         assert memory.sweep() == Swept((promoted,), (undone,))
+        assert memory.verify().ok
+
+    def test_what_changes_while_it_sweeps_is_left_to_the_next(
+        self, memory: Memory, clock: ManualClock
+    ) -> None:
+        ids = [told(memory, f"Thing {number}.", 0.5) for number in range(120)]
+        clock.advance(days=8)
+        with ThreadPoolExecutor(1) as pool:
+            sweeping = pool.submit(memory.sweep)
+            while memory.get(ids[0]).archived_at is None:
+                assert not sweeping.done()
+            memory.delete(ids[-1])
+            memory.update(ids[-2], expires_at="2030-01-01")
+            swept = sweeping.result()
+        assert swept.expired == tuple(ids[:-2])
+        assert memory.get(ids[-2]).archived_at is None
+        assert memory.sweep() == Swept()
         assert memory.verify().ok
 
     def test_what_lasts_is_promoted_once(self, clock: ManualClock) -> None:
