@@ -99,7 +99,10 @@ def beliefs_of(
         if next_place is not None and (belief.modality == "stated" or next_place not in followed):
             followed[next_place] = place
     return tuple(
-        replace(belief, supersedes=followed.get(place)) for place, (belief, _) in enumerate(drafts)
+        [
+            replace(belief, supersedes=followed[place]) if place in followed else belief
+            for place, (belief, _) in enumerate(drafts)
+        ]
     )
 
 
@@ -120,10 +123,10 @@ def _belief(one: Interval, support: Sequence[Statement]) -> Belief:
     first = statements[0]
     by_id = {s.edit.id: s.edit for s in one.stated if s.edit}
     edits = sorted(by_id.values(), key=lambda e: (e.at, e.id))
-    sources = sorted((*statements, *support), key=statement_order)
+    sources = sorted((*statements, *support), key=statement_order) if support else statements
     belief = Belief(
         text=_text(statements),
-        statement_ids=tuple(s.id for s in sources),
+        statement_ids=tuple([s.id for s in sources]),
         stated_at=first.stated_at,
         since=one.since,
         **valid_from(one.since_date if one.dated or one.since != first.stated_at else None),
@@ -131,10 +134,10 @@ def _belief(one: Interval, support: Sequence[Statement]) -> Belief:
         subject_id=first.subject_id,
         type=first.type,
         object_id=first.object_id,
-        entity_ids=tuple(dict.fromkeys(id for s in statements for id in s.entity_ids)),
+        entity_ids=tuple(dict.fromkeys([id for s in statements for id in s.entity_ids])),
         modality=first.modality,
         importance=_importance(statements, edits),
-        sources=tuple(dict.fromkeys(source for s in sources for source in s.sources)),
+        sources=tuple(dict.fromkeys([source for s in sources for source in s.sources])),
         reason=one.reason,
         planned_for=one.planned_for.at if one.planned_for else None,
         planned_precision=one.planned_for.precision if one.planned_for else None,

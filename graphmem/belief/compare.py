@@ -90,8 +90,9 @@ def compare_with_facts(
 
 
 def _fact_belief(place: int, belief: Belief, ids: Sequence[str]) -> FactBelief:
-    before = None if belief.supersedes is None else ids[belief.supersedes]
-    return FactBelief(ids[place], replace(belief, supersedes=None), before)
+    if belief.supersedes is None:
+        return FactBelief(ids[place], belief)
+    return FactBelief(ids[place], replace(belief, supersedes=None), ids[belief.supersedes])
 
 
 def _ids(

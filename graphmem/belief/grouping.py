@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 
 from graphmem.belief.intervals import (
     Exclusion,
@@ -14,7 +15,6 @@ from graphmem.belief.intervals import (
     StatedEnd,
     StatedInterval,
     own_end,
-    statement_order,
 )
 from graphmem.belief.stated_ends import Ends, chosen_end
 from graphmem.clock import Date, refines, same_date
@@ -33,7 +33,8 @@ class Grouped:
 
 def group(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour) -> Grouped:
     """Intervals with the start and end that their own statements give them. Each goes on until
-    something ended, or something that excludes it was stated in between."""
+    something ended, or something that excludes it was stated in between. ``stated`` is in the order
+    of the statements."""
     kept, corrected = _uncorrected(stated, behaviour)
     drafts = _drafts(kept, ends, behaviour)
     own_ends: dict[int, list[StatedEnd]] = {}
@@ -62,14 +63,14 @@ def _uncorrected(
     kept: list[StatedInterval] = []
     corrected: list[StatedInterval] = []
     by_key: dict[tuple[datetime, bool], Exclusion] = {}
-    for one in sorted(stated, key=lambda s: statement_order(s.statement), reverse=True):
+    for one in reversed(stated):
         of_that_date = by_key.setdefault(one.key, Exclusion(behaviour))
         if next(of_that_date.excluded(one), None) is not None:
             corrected.append(one)
         else:
             of_that_date.add(one)
             kept.append(one)
-    return kept, corrected
+    return kept[::-1], corrected
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ def _drafts(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehavio
     drafts: list[_Draft] = []
     open_: dict[Target, _Draft] = {}
     last = Exclusion(behaviour)
-    for one in sorted(stated, key=lambda s: (s.key, statement_order(s.statement))):
+    for one in sorted(stated, key=attrgetter("key")):
         draft = open_.get(one.target)
         if draft is None or not draft.goes_on(one, ends.get(one.target, ()), behaviour):
             draft = _Draft(one.target)

@@ -145,16 +145,12 @@ def _joined(foldings: Iterable[FoldedGroup]) -> FoldedGroup:
         first = len(beliefs)
         accounts |= folded.accounts
         for belief in folded.beliefs:
-            place = None if belief.supersedes is None else belief.supersedes + first
-            plain = belief.object_id is None
-            beliefs.append(
-                replace(
-                    belief,
-                    supersedes=place,
-                    subject_id=None if plain else belief.subject_id,
-                    type=None if plain else belief.type,
-                )
-            )
+            one = belief
+            if first and belief.supersedes is not None:
+                one = replace(one, supersedes=belief.supersedes + first)
+            if belief.object_id is None:
+                one = replace(one, subject_id=None, type=None)
+            beliefs.append(one)
     return FoldedGroup(tuple(beliefs), accounts)
 
 

@@ -166,11 +166,7 @@ def _fact(
         return fact
     if known.retired_at is not None:
         return replace(fact, version=known.version + 1)
-    return replace(
-        fact,
-        version=known.version,
-        recorded_at=known.recorded_at,
-    )
+    return replace(fact, version=known.version, recorded_at=known.recorded_at)
 
 
 def edits_by_statement(edits: Iterable[Edit]) -> dict[str, list[Edit]]:

@@ -33,14 +33,18 @@ def acting(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
     """A method whose changes are made in the name that its call gives."""
 
     @functools.wraps(method)
-    async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> Awaitable[_T]:
         given = kwargs.pop("actor", None)
         if given is None:
-            return await method(*args, **kwargs)
-        token = _actor.set(checked_name(given, "actor"))
-        try:
-            return await method(*args, **kwargs)
-        finally:
-            _actor.reset(token)
+            return method(*args, **kwargs)
+        return _in_the_name_of(checked_name(given, "actor"), method(*args, **kwargs))
 
     return call
+
+
+async def _in_the_name_of(actor: str, made: Awaitable[_T]) -> _T:
+    token = _actor.set(actor)
+    try:
+        return await made
+    finally:
+        _actor.reset(token)

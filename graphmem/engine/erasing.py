@@ -206,7 +206,7 @@ class Erasing(Amending):
                 return await ledger.forget(forgetting)
 
         tenants = sorted(one.tenant for one in scopes)
-        receipt = await self._ingest.decided_together(tenants, attempt)
+        receipt = await self._ingest.decided(tenants, attempt)
         if dry_run:
             return receipt
         if name is not None:

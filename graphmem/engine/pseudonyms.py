@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -45,7 +45,6 @@ _MOST_KNOWN = 100_000
 _MANY = 100
 """Decisions of a receipt, from which users are named in it beside the event loop."""
 _PARTS: Mapping[type, tuple[str, ...]] = {
-    Scope: ("user_id",),
     RetentionRule: ("user_id",),
     Fact: ("scope",),
     Episode: ("scope",),
@@ -147,17 +146,17 @@ class Pseudonyms:
             return kind([self._revealed(item) for item in value])
         if kind is dict:
             return {key: self._revealed(item) for key, item in value.items()}
+        if kind is Scope:
+            name = self._names.get(value.user_id)
+            return value if name is None else replace(value, user_id=name)
         if kind is Context:
             return Context.of(str(value), self._revealed(value.citations), value.tokens)
-        return self._with_parts_revealed(value, _PARTS.get(kind, ()))
-
-    def _with_parts_revealed(self, value: Any, parts: Iterable[str]) -> Any:
         changes = {}
-        for name in parts:
-            old = getattr(value, name)
-            new = self._revealed(old)
+        for part in _PARTS.get(kind, ()):
+            old = getattr(value, part)
+            new = old if old is None else self._revealed(old)
             if new is not old:
-                changes[name] = new
+                changes[part] = new
         return replace(value, **changes) if changes else value
 
 

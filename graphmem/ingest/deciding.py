@@ -77,19 +77,16 @@ class TenantDecisions:
         reader = BeliefReader(ledger or self._ledger, tenant, self.types(tenant))
         return BeliefPipeline(reader, self._clock)
 
-    async def decided(self, tenant: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
-        """Decide something about a tenant, or change or erase in it by hand: one after another, and
-        once more when another process, which shares the ledger, came in between."""
-        return await self.decided_together([tenant], attempt)
-
-    async def decided_together(
-        self, tenants: Sequence[str], attempt: Callable[[], Awaitable[_T]]
+    async def decided(
+        self, tenants: str | Sequence[str], attempt: Callable[[], Awaitable[_T]]
     ) -> _T:
-        """The same about several tenants, in the order in which all take them."""
+        """Decide something about a tenant, or change or erase in it by hand: one after another, and
+        once more when another process, which shares the ledger, came in between. Several tenants
+        are given in the order in which all take them."""
         once_more = AsyncRetrying(
             retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(_TRIES), reraise=True
         )
         async with contextlib.AsyncExitStack() as locks:
-            for tenant in tenants:
+            for tenant in [tenants] if isinstance(tenants, str) else tenants:
                 await locks.enter_async_context(self._tenants.setdefault(tenant, asyncio.Lock()))
             return await once_more(attempt)

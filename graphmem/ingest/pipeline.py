@@ -198,8 +198,11 @@ class Ingest(TenantDecisions):
                 return ended
             if isinstance(extraction, ModelError):
                 return await self._postpone(episode, extraction)
-            with long_work() if _says_much(extraction) else nullcontext():
-                commit = await self._decided_commit(episode, extraction, open_ambiguities)
+            much = _says_much(extraction)
+            with long_work() if much else nullcontext():
+                # Where it says much, others are served meanwhile.
+                decide = self._decide_off_loop if much else self._decide
+                commit, _ = await decide(episode, extraction, open_ambiguities=open_ambiguities)
                 if open_ambiguities is not None and open_ambiguities.open:
                     return None
                 await self._ledger.commit([commit], since={tenant: state.seq})
@@ -212,20 +215,16 @@ class Ingest(TenantDecisions):
                     await open_ambiguities.ask()
         return receipt
 
-    async def _decided_commit(
+    async def _decide_off_loop(
         self,
         episode: Episode,
         extraction: Extraction,
-        open_ambiguities: OpenAmbiguities | None,
-    ) -> Commit:
-        """What an episode changes. Where it says much, others are served meanwhile."""
-        if not _says_much(extraction):
-            commit, _ = await self._decide(episode, extraction, open_ambiguities=open_ambiguities)
-            return commit
+        *,
+        open_ambiguities: OpenAmbiguities | None = None,
+    ) -> tuple[Commit, Snapshot]:
         beside = ReadsOffLoop(self._ledger)
         decide = partial(self._decide, open_ambiguities=open_ambiguities, ledger=beside)
-        commit, _ = await run_off_loop(partial(decide, episode, extraction))
-        return commit
+        return await run_off_loop(partial(decide, episode, extraction))
 
     async def _decide(
         self,
@@ -316,9 +315,7 @@ class Ingest(TenantDecisions):
         by_tenant: dict[str, list[Episode]] = {}
         for episode in episodes:
             by_tenant.setdefault(episode.scope.tenant, []).append(episode)
-        receipts = await self.decided_together(
-            sorted(by_tenant), partial(self._verbatim_once, by_tenant)
-        )
+        receipts = await self.decided(sorted(by_tenant), partial(self._verbatim_once, by_tenant))
         return [receipts[episode.id] for episode in episodes]
 
     async def _verbatim_once(

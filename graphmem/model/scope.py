@@ -21,13 +21,18 @@ def tenant_prefix(project_id: str) -> str:
 
 
 class _Tenanted:
-    """Where a scope keeps its tenant, the name of its user where ``user_id`` is a pseudonym, and
-    what the user is called: no fields, so they are neither compared nor stored."""
+    """What is made of a scope's fields once, when it is made. These are no fields themselves, so
+    they are neither compared nor stored."""
 
-    __slots__ = ("_called", "_tenant", "_user_name")
-    _called: str
-    _tenant: str
-    _user_name: str
+    __slots__ = ("called", "narrow_agent_id", "tenant", "user_name")
+    tenant: str
+    """``project/user:ada`` or ``project/agent:bot``; no two scopes share one by accident."""
+    user_name: str | None
+    """What the user is called: ``user_id``, unless that is a pseudonym and the name known."""
+    called: str | None
+    """What facts call the user: the name given when opening, else ``user_name``."""
+    narrow_agent_id: str | None
+    """The agent a read is narrowed to, if it is not already the owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +49,35 @@ class Scope(_Tenanted):
     run_id: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("project_id", "user_id", "agent_id", "run_id"):
-            _check_id(name, getattr(self, name), required=name == "project_id")
+        _check_id("project_id", self.project_id)
+        for name in ("user_id", "agent_id", "run_id"):
+            if (value := getattr(self, name)) is not None:
+                _check_id(name, value)
         if self.user_id is None and self.agent_id is None:
             raise UsageError(
                 "a scope needs a user_id or an agent_id: give one on the call or when opening"
             )
+        kind, owner = ("user", self.user_id) if self.user_id else ("agent", self.agent_id)
+        tenant = f"{tenant_prefix(self.project_id)}{kind}:{owner}"
+        object.__setattr__(self, "tenant", tenant)
+        object.__setattr__(self, "user_name", self.user_id)
+        object.__setattr__(self, "called", self.user_id)
+        object.__setattr__(self, "narrow_agent_id", self.agent_id if self.user_id else None)
 
-    @property
-    def tenant(self) -> str:
-        """``project/user:ada`` or ``project/agent:bot``; no two scopes share one by accident."""
-        try:
-            return self._tenant
-        except AttributeError:  # asked for the first time, or since it was copied
-            kind, owner = ("user", self.user_id) if self.user_id else ("agent", self.agent_id)
-            tenant = f"{tenant_prefix(self.project_id)}{kind}:{owner}"
-            object.__setattr__(self, "_tenant", tenant)
-            return tenant
-
-    @property
-    def user_name(self) -> str | None:
-        """What the user is called: ``user_id``, unless that is a pseudonym and the name known."""
-        return getattr(self, "_user_name", self.user_id)
-
-    @property
-    def called(self) -> str | None:
-        """What facts call the user: the name given when opening, else ``user_name``."""
-        return getattr(self, "_called", None) or self.user_name
+    def __reduce__(self) -> tuple[type[Scope], tuple[str | None, ...]]:
+        return Scope, (self.project_id, self.user_id, self.agent_id, self.run_id)
 
     def calling(self, name: str) -> Scope:
         """The same, whose user is called so in facts."""
         made = Scope(self.project_id, self.user_id, self.agent_id, self.run_id)
-        object.__setattr__(made, "_called", name)
+        object.__setattr__(made, "called", name or self.user_id)
         return made
 
     def under(self, pseudonym: str) -> Scope:
         """The same under a pseudonym, which is what is stored; the name is kept beside it."""
         made = Scope(self.project_id, pseudonym, self.agent_id, self.run_id)
-        if (name := self.user_name) is not None:
-            object.__setattr__(made, "_user_name", name)
-        if (called := getattr(self, "_called", None)) is not None:
-            object.__setattr__(made, "_called", called)
+        object.__setattr__(made, "user_name", self.user_name or pseudonym)
+        object.__setattr__(made, "called", self.called or pseudonym)
         return made
 
     def in_run(self, run_id: str | None) -> Scope:
@@ -92,14 +85,9 @@ class Scope(_Tenanted):
         if run_id is None:
             return self
         made = Scope(self.project_id, self.user_id, self.agent_id, run_id)
-        if (name := self.user_name) is not None:
-            object.__setattr__(made, "_user_name", name)
+        object.__setattr__(made, "user_name", self.user_name)
+        object.__setattr__(made, "called", self.user_name)
         return made
-
-    @property
-    def narrow_agent_id(self) -> str | None:
-        """The agent a read is narrowed to, if it is not already the owner."""
-        return self.agent_id if self.user_id else None
 
     def takes_in(self, other: Scope) -> bool:
         """Whether what belongs to ``other`` is shown to a read in this scope."""
@@ -146,9 +134,7 @@ def is_forgotten(tenant: str) -> bool:
     return tenant.startswith(f"{_FORGOTTEN}/")
 
 
-def _check_id(name: str, value: object, *, required: bool) -> None:
-    if value is None and not required:
-        return
+def _check_id(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise UsageError(f"{name} must be text, got {type(value).__name__}")
     if value and not value.strip():

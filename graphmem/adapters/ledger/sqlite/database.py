@@ -120,11 +120,15 @@ class SqliteDatabase:
         return (await self.write(work))[0]
 
     async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
-        return await self._submit(self._reader, lambda: self._answer(fetches))
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reader, self._answer, fetches)
 
     async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
         """Run steps on one consistent snapshot."""
-        return await self._submit(self._reader, lambda: self._snapshot(begin))
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reader, self._snapshot, begin)
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqliteSnapshot]:
