@@ -141,11 +141,13 @@ class Shard:
         """For each query the best first, ties by id. More than 512 hits that tie at the limit are
         cut anyhow."""
         found: list[list[Scored]] = [[] for _ in queries]
-        conditions = {id(query.only): _filter(query.only) for query in queries}
+        only = {id(query.only): query.only for query in queries}
+        filters_of = {id: _filter(one) for id, one in only.items()}
+        inside = {tenant: _inside(tenant) for tenant in {one.tenant for one in only.values()}}
         asked = {
             place: one
             for place, query in enumerate(queries)
-            if (one := _asked(query, conditions[id(query.only)]))
+            if (one := _asked(query, filters_of[id(query.only)], inside[query.only.tenant]))
         }
         # The engine breaks ties as it likes: ask for more until the last place is not shared.
         extra = 8
@@ -224,8 +226,9 @@ class _Asked:
         )
 
 
-def _asked(query: VectorQuery, filter: Any) -> _Asked | None:
-    """None where nothing can be found; ``filter`` is that of ``query.only``."""
+def _asked(query: VectorQuery, filter: Any, inside: Any) -> _Asked | None:
+    """None where nothing can be found; ``filter`` is that of ``query.only``, ``inside`` that of its
+    tenant."""
     if query.limit < 1:
         return None
     if query.dense is not None:
@@ -236,7 +239,7 @@ def _asked(query: VectorQuery, filter: Any) -> _Asked | None:
         return None
     words = _WINDOW if query.around else _BM25
     near = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
-    params = edge.SearchParams(idf=edge.IdfParams(corpus=_inside(query.only.tenant)))
+    params = edge.SearchParams(idf=edge.IdfParams(corpus=inside))
     return _Asked(query.limit, near, filter, params)
 
 
