@@ -2,7 +2,7 @@
 // did, and offers to undo it.
 
 import { call } from "./api.js";
-import { button, confirm, date, field, form, h, toast } from "./dom.js";
+import { button, confirm, date, field, form, guarded, h, toast } from "./dom.js";
 
 /** A dialog with fields; `done(values)` may fail, which is shown in it. */
 function ask(title, fields, label, done, note = null) {
@@ -41,12 +41,13 @@ export function merge(entity, renew) {
   const other = field(`Which one is the same as ${entity.name}?`, { list: "merge-names", required: true, autocomplete: "off" });
   other.row.append(found);
   let known = [];
-  other.input.addEventListener("input", async () => {
+  other.input.addEventListener("input", () => guarded(async () => {
     const name = other.input.value.trim();
-    if (!name) return;
-    known = (await call("entities", { name, limit: 8 })).filter((one) => one.id !== entity.id);
+    const alike = name ? await call("entities", { name, limit: 8 }) : [];
+    if (name !== other.input.value.trim()) return; // more was typed meanwhile
+    known = alike.filter((one) => one.id !== entity.id);
     found.replaceChildren(...known.map((one) => h("option", { value: one.name }, one.kind)));
-  });
+  }));
   ask(`Merge into ${entity.name}`, [other], "Merge", async () => {
     const name = other.input.value.trim();
     const gone = known.find((one) => one.name === name) || await call("entity", { name_or_id: name });

@@ -61,9 +61,9 @@ export function setPlace(place) {
 }
 
 /** A method of the API, about the chosen memory, once one was chosen. */
-export async function call(method, given = {}, options = {}) {
+export async function call(method, given = {}) {
   await chosen;
-  return asked("POST", `/v1/${method}`, { ...session.place, ...given }, true, options);
+  return asked("POST", `/v1/${method}`, { ...session.place, ...given });
 }
 
 /** A method about the whole, without the chosen memory. */
@@ -78,7 +78,7 @@ export function access(verb, path, given) {
 
 /** How the store is; what is wrong with it is no error of the question. */
 export async function health() {
-  return asked("GET", "/v1/health", undefined, true, { also: 503 });
+  return asked("GET", "/v1/health", undefined, true, 503);
 }
 
 /** Whether who signed in may read what a role may. */
@@ -92,18 +92,18 @@ export function mayChange(role = "writer") {
   return may(role) && !session.who.read_only;
 }
 
-async function asked(verb, path, given, withKey = true, options = {}) {
+/** An answer as JSON. `also` is a status that is none of an error; else a `Problem` is thrown. */
+async function asked(verb, path, given, withKey = true, also = 200) {
   const headers = { "content-type": "application/json" };
   if (withKey) headers.authorization = `Bearer ${session.key}`;
   let response;
   try {
     const body = given === undefined ? undefined : JSON.stringify(given);
-    response = await fetch(path, { method: verb, headers, body, signal: options.signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+    response = await fetch(path, { method: verb, headers, body });
+  } catch {
     throw new Problem(0, "The server cannot be reached. Is it still running?");
   }
-  if (response.ok || response.status === options.also) {
+  if (response.ok || response.status === also) {
     return response.headers.get("content-type")?.startsWith("application/json") ? response.json() : response.text();
   }
   const problem = await response.json().catch(() => ({}));

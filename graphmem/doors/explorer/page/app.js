@@ -8,21 +8,25 @@ import { Explorer } from "./explorer.js";
 const THEME = "graphmem.theme";
 const app = document.getElementById("app");
 
-function applyTheme(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+let explorer = null;
+
+/** The colours that were chosen here, else those of the machine. */
+function applyTheme() {
+  document.documentElement.dataset.theme = localStorage.getItem(THEME) || (darkness.matches ? "dark" : "light");
+  explorer?.view.retheme();
 }
 
-function turnTheme(explorer) {
-  const dark = getComputedStyle(document.documentElement).getPropertyValue("--dark").trim() === "1";
-  const theme = dark ? "light" : "dark";
+function turnTheme() {
+  const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
   localStorage.setItem(THEME, theme);
-  applyTheme(theme);
-  explorer.view.retheme();
+  applyTheme();
   announce(`${theme} colours`);
 }
 
 function showSignIn(reason = "") {
+  explorer?.end();
+  explorer = null;
   document.title = "Sign in · graphmem";
   fill(app, signInForm(reason, async (key) => {
     await signIn(key);
@@ -33,23 +37,25 @@ function showSignIn(reason = "") {
 
 async function begin() {
   const place = h("div", { class: "place" });
-  const explorer = new Explorer();
+  explorer?.end();
+  const mine = explorer = new Explorer();
   const head = h("header", { class: "head" },
     h("h1", {}, h("span", { class: "dot", "aria-hidden": "true" }), "graphmem"),
     place,
-    explorer.tabs,
+    mine.tabs,
     h("div", { class: "head-end" },
-      button("◐", () => turnTheme(explorer), { class: "plain", "aria-label": "Light or dark", title: "Light or dark" }),
+      button("◐", turnTheme, { class: "plain", "aria-label": "Light or dark", title: "Light or dark" }),
       button("Sign out", () => signOut(), { class: "plain", title: session.who.key.name })));
-  fill(app, head, explorer.element);
+  fill(app, head, mine.element);
   document.title = "graphmem";
-  await choosePlace(place, () => guarded(() => explorer.begin()));
+  await choosePlace(place, () => guarded(() => mine.begin()));
 }
 
 session.signedOut = showSignIn;
 
 async function start() {
-  applyTheme(localStorage.getItem(THEME));
+  applyTheme();
+  darkness.addEventListener("change", applyTheme);
   const given = new URLSearchParams(location.hash.slice(1));
   history.replaceState(null, "", location.pathname); // a code is good once, and nobody's to read
   if (given.get("user")) session.wanted = given.get("user");

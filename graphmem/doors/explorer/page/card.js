@@ -2,7 +2,7 @@
 
 import { edit, forget, merge, separate, undoChange } from "./actions.js";
 import { call, mayChange } from "./api.js";
-import { button, count, date, disclosure, fill, guarded, h, interval } from "./dom.js";
+import { button, count, date, disclosure, fill, growing, guarded, h, interval } from "./dom.js";
 
 const MANY = 100;
 
@@ -30,7 +30,7 @@ export class EntityCard {
     const { moment } = this.explorer;
     const [entity, facts] = await Promise.all([
       call("entity", { name_or_id: id }),
-      call("get_all", { where: { about: id }, limit: MANY, count: true, ...moment }),
+      this.page({ count: true }),
     ]);
     if (mine !== this.shows || this.id !== id) return; // another one was chosen meanwhile
     this.entity = entity;
@@ -46,7 +46,7 @@ export class EntityCard {
       summary,
       this.facts(facts),
       disclosure("Timeline", () => this.timeline(id)),
-      disclosure("No longer so", () => this.ended(id, facts.items)));
+      disclosure("No longer so", () => this.ended(id)));
     if (!this.explorer.graph.day) guarded(() => this.summary(id, summary)); // it is of now
   }
 
@@ -62,11 +62,25 @@ export class EntityCard {
     if (this.id === id && found.sentences.length > 2) fill(element, found.sentences.map((one) => one.text).join(". "), ".");
   }
 
+  /** A page of the facts about the entity, on the chosen day. */
+  page(given) {
+    return call("get_all", { where: { about: this.id }, limit: MANY, ...this.explorer.moment, ...given });
+  }
+
   facts(page) {
-    const more = page.total > page.items.length;
     return h("section", { "aria-label": "Facts" },
-      h("h3", {}, count(page.total, "fact"), more && h("span", { class: "quiet" }, `, the first ${page.items.length}`)),
-      h("ul", { class: "facts" }, page.items.map((fact) => this.fact(fact))));
+      h("h3", {}, count(page.total, "fact")),
+      this.listed(page, (after) => this.page({ after })));
+  }
+
+  /** Facts by the page; `load(after)` gives the one that follows. */
+  listed(page, load) {
+    let { next } = page;
+    return growing({ class: "facts", label: "Facts" }, { items: page.items, more: next }, (fact) => this.fact(fact), async () => {
+      const following = await load(next);
+      ({ next } = following);
+      return { items: following.items, more: next };
+    });
   }
 
   fact(fact) {
@@ -95,17 +109,28 @@ export class EntityCard {
   }
 
   async timeline(id) {
-    const moments = await call("timeline", { entity: id, limit: MANY });
-    return h("ol", { class: "timeline" }, moments.map((moment) => h("li", {},
+    const load = async (offset) => {
+      const items = await call("timeline", { entity: id, limit: MANY, offset, ...this.explorer.moment });
+      return { items, more: items.length === MANY };
+    };
+    let passed = MANY;
+    return growing({ tag: "ol", class: "timeline", label: "Timeline" }, await load(0), (moment) => h("li", {},
       h("time", { datetime: moment.at }, date(moment.at, moment.precision)), h("span", { class: "chip" }, moment.what),
-      h("span", {}, moment.fact.text))));
+      h("span", {}, moment.fact.text)), async () => {
+      const found = await load(passed);
+      passed += MANY;
+      return found;
+    });
   }
 
-  async ended(id, holding) {
-    const all = await call("get_all", { where: { about: id }, limit: 500, current: false });
-    const known = new Set(holding.map((fact) => fact.id));
-    const rest = all.items.filter((fact) => !known.has(fact.id));
-    return rest.length ? h("ul", { class: "facts" }, rest.map((fact) => this.fact(fact))) : h("p", { class: "quiet" }, "Nothing.");
+  /** What has ended by the chosen day. */
+  async ended(id) {
+    const day = this.explorer.graph.day || "now";
+    const load = (after) => call("get_all", {
+      where: `about = "${id}" and ended_at <= ${day}`, limit: MANY, current: false, include_archived: true, after,
+    });
+    const page = await load();
+    return page.items.length ? this.listed(page, load) : h("p", { class: "quiet" }, "Nothing.");
   }
 }
 

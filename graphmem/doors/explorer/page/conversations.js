@@ -1,29 +1,46 @@
 // What was told in which conversation.
 
 import { call, mayChange } from "./api.js";
-import { button, confirm, count, date, fill, guarded, h, toast } from "./dom.js";
+import { button, confirm, count, date, failed, fill, growing, h, toast } from "./dom.js";
 
 const MANY = 100;
 
 /** The page with the list of conversations, and the one that was chosen. */
 export async function conversationsPage(explorer) {
   const one = h("section", { class: "conversation", "aria-live": "polite" }, h("p", { class: "quiet" }, "Choose a conversation."));
-  const list = h("ul", { class: "runs" });
-  const load = async (chosen) => {
-    const found = await call("runs", { limit: MANY });
-    fill(list, found.items.map((run) => h("li", {},
-      button([h("span", { class: "name" }, run.title), h("span", { class: "meta" }, [
-        count(run.turns, "turn"), count(run.facts, "fact"), date(run.last_at), run.closed_at && "closed",
-      ].filter(Boolean).join(" · "))], () => show(run), { class: "row", "aria-current": run.id === chosen ? "true" : null }))),
-    found.total === 0 && h("li", { class: "quiet" }, "Nothing was told in a conversation yet. Name one when you add something."));
-  };
-  const show = async (run) => {
+  const list = h("div", {});
+  let chosen = null;
+  const show = async (run, row) => {
+    chosen = run.id;
+    for (const other of list.querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
+    row.setAttribute("aria-current", "true");
     fill(one, h("p", { class: "quiet" }, "…"));
-    const found = await guarded(() => conversation(run, explorer, () => load(run.id)));
-    fill(one, found || h("p", { class: "quiet" }, "It could not be read."));
-    await load(run.id);
+    let found;
+    try {
+      found = await conversation(run, explorer, () => load());
+    } catch (error) {
+      found = failed(error, () => show(run, row));
+    }
+    if (chosen === run.id) fill(one, found); // else another was chosen meanwhile
   };
-  await load(null);
+  const row = (run) => {
+    const made = button([h("span", { class: "name" }, run.title), h("span", { class: "meta" }, [
+      count(run.turns, "turn"), count(run.facts, "fact"), date(run.last_at), run.closed_at && "closed",
+    ].filter(Boolean).join(" · "))], () => show(run, made), { class: "row", "aria-current": run.id === chosen ? "true" : null });
+    return h("li", {}, made);
+  };
+  const load = async () => {
+    let passed = 0;
+    const following = async () => {
+      const { items, total } = await call("runs", { limit: MANY, offset: passed });
+      passed += items.length;
+      return { items, more: passed < total };
+    };
+    const first = await following();
+    fill(list, first.items.length ? growing({ class: "runs", label: "Conversations" }, first, row, following)
+      : h("p", { class: "quiet" }, "Nothing was told in a conversation yet. Name one when you add something."));
+  };
+  await load();
   return h("div", {}, h("h2", {}, "Conversations"), h("div", { class: "two" }, list, one));
 }
 

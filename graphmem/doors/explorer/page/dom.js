@@ -62,9 +62,32 @@ export async function guarded(run, ...given) {
   try {
     return await run(...given);
   } catch (error) {
-    if (error.name !== "AbortError") toast(error.message || String(error), { error: true });
+    toast(error.message || String(error), { error: true });
     return undefined;
   }
+}
+
+/** What stands in the place of what could not be had, with a way to try again. */
+export function failed(error, again) {
+  return h("div", { class: "failed", role: "alert" }, h("p", { class: "wrong" }, error.message || String(error)),
+    button("Try again", again));
+}
+
+/** A list that grows by a button. `load(last)` gives `{items, more}` of what follows its last item. */
+export function growing(attributes, first, show, load) {
+  const list = h(attributes.tag || "ul", { class: attributes.class, tabindex: "-1", "aria-label": attributes.label });
+  let last = null;
+  const put = ({ items, more }) => {
+    append(list, items.map(show));
+    last = items.at(-1);
+    next.hidden = !more;
+  };
+  const next = button("Show more", async () => {
+    put(await load(last));
+    if (next.hidden) list.focus();
+  }, { class: "more" });
+  put(first);
+  return [list, next];
 }
 
 let fields = 0;

@@ -2,7 +2,7 @@
 
 import { call, may, mayChange } from "./api.js";
 import { addPage } from "./add.js";
-import { announce, button, count, fill, guarded, h, toast } from "./dom.js";
+import { announce, button, count, failed, fill, guarded, h, toast } from "./dom.js";
 import { colour } from "./colours.js";
 import { EntityCard } from "./card.js";
 import { conversationsPage } from "./conversations.js";
@@ -24,7 +24,8 @@ export class Explorer {
       open: (id) => guarded(() => this.open(id)),
       grow: (id) => guarded(() => this.grow(id)),
     });
-    this.search = new SearchPanel(this);
+    this.life = new AbortController(); // what listens beyond this page ends with it
+    this.search = new SearchPanel(this, this.life.signal);
     this.card = new EntityCard(this);
     this.slider = new TimeSlider(this.graph, () => this.changed(), () => this.settled());
     this.legend = h("ul", { class: "legend", "aria-label": "Kinds" });
@@ -42,11 +43,19 @@ export class Explorer {
       { name: "Cypher", make: consolePage },
       ...(may("owner") ? [{ name: "Admin", make: ownerPage }] : []),
     ];
+    this.view.coveredBy(this.legend, this.viewTools, this.slider.element);
     this.showTabs();
   }
 
+  /** Somebody else signs in, or nobody: nothing goes on in the background. */
+  end() {
+    this.life.abort();
+    this.slider.stop();
+    this.view.end();
+  }
+
   tools() {
-    return h("div", { class: "tools", role: "group", "aria-label": "View" },
+    return this.viewTools = h("div", { class: "tools", role: "group", "aria-label": "View" },
       button("+", () => this.view.zoom(1.3), { "aria-label": "Nearer" }),
       button("−", () => this.view.zoom(1 / 1.3), { "aria-label": "Further" }),
       button("⤢", () => this.view.fit(), { "aria-label": "Show all", title: "Show all" }),
@@ -63,13 +72,17 @@ export class Explorer {
 
   /** Show one of the pages in place of the graph, or the graph again. */
   async turnTo(name, make) {
+    const mine = (this.turns = (this.turns || 0) + 1);
     this.current = name;
+    this.slider.stop();
     this.showTabs();
     this.page.hidden = !make;
     this.explore.hidden = Boolean(make);
     if (!make) { this.view.shownAgain(); return; }
     fill(this.page, h("p", { class: "quiet" }, "…"));
-    fill(this.page, await make(this));
+    const made = await attempted(() => make(this), () => this.turnTo(name, make));
+    if (mine !== this.turns) return; // somebody turned on meanwhile
+    fill(this.page, made);
     this.tabs.querySelector("[aria-current]")?.focus();
   }
 
@@ -84,9 +97,15 @@ export class Explorer {
     this.graph.day = null;
     this.view.choose(null);
     if (this.current && this.current !== "Explore") await this.turnTo("Explore");
-    this.stats = await call("stats");
-    if (this.stats.entities <= WHOLE) await this.showAll();
-    else this.changed(0);
+    this.empty.hidden = false;
+    fill(this.empty, "…");
+    try {
+      this.stats = await call("stats");
+      if (this.stats.entities <= WHOLE) await this.showAll();
+      else this.changed(0);
+    } catch (error) {
+      fill(this.empty, failed(error, () => this.begin()));
+    }
   }
 
   /** Show the whole graph; of a large one some at once, and the rest as it comes. */
@@ -173,7 +192,7 @@ export class Explorer {
     this.graph.clear();
     this.dated = -1;
     if (whole) await this.showAll();
-    else for (const id of shown.slice(-12)) await this.grow(id).catch(() => toast("An entity is there no more."));
+    else for (const id of shown.slice(-12)) await this.grow(id).catch(gone);
     for (const [id, place] of places) Object.assign(this.graph.nodes.get(id) || {}, place);
     this.changed(0.3);
     const there = opened && (this.graph.nodes.has(opened) || !whole);
@@ -191,6 +210,20 @@ export class Explorer {
   get moment() {
     return this.graph.day ? { valid_at: this.graph.day } : {};
   }
+}
+
+async function attempted(make, again) {
+  try {
+    return await make();
+  } catch (error) {
+    return failed(error, again);
+  }
+}
+
+/** An entity that was shown is there no more; anything else is an error. */
+function gone(error) {
+  if (error.status !== 404) throw error;
+  toast("An entity is there no more.");
 }
 
 /** The entities that a relation joins, as far as it tells of them. */

@@ -32,6 +32,7 @@ async function organisations() {
 }
 
 async function show(body, organisation) {
+  body.dataset.shown = organisation || "";
   const ours = may("administrator") && organisation ? `?organisation=${encodeURIComponent(organisation)}` : "";
   const again = () => show(body, organisation);
   const parts = [
@@ -41,7 +42,8 @@ async function show(body, organisation) {
     usageBlock(ours),
     auditBlock(ours),
   ];
-  fill(body, await Promise.all(parts.filter(Boolean)));
+  const made = await Promise.all(parts.filter(Boolean));
+  if (body.dataset.shown === (organisation || "")) fill(body, made); // else another was chosen meanwhile
 }
 
 function block(title, ...children) {
@@ -57,12 +59,14 @@ function table(columns, rows, label) {
 
 async function healthBlock() {
   const found = await health();
-  const parts = Object.entries(found.parts).map(([name, state]) => [name, state]);
+  const parts = Object.entries(found.parts);
+  const behind = Object.entries(found.lag).filter(([, lag]) => lag)
+    .map(([name, lag]) => `${name}: ${count(lag, "change")} to take in, before the next read`);
   return block("Health",
     h("p", {}, h("span", { class: found.ok ? "state good" : "state bad" }, found.ok ? "well" : "not well"), " ",
       found.set_aside.length > 0 && `${count(found.set_aside.length, "thing")} set aside`),
     table(["part", "state"], parts, "Health"),
-    h("p", { class: "meta" }, Object.entries(found.lag).map(([name, lag]) => `${name} lags ${lag}`).join(" · ")));
+    h("p", { class: "meta" }, behind.join(" · ") || "Graph and vectors have taken in all changes."));
 }
 
 async function keysBlock(ours, again) {
@@ -99,8 +103,11 @@ async function membersBlock(ours, again) {
       ["reader", "writer", "owner"].map((one) => h("option", { value: one }, one)));
     choice.value = member.role;
     choice.addEventListener("change", () => guarded(async () => {
-      await access("PUT", `members/${encodeURIComponent(member.name)}${ours}`, { role: choice.value });
-      toast(`${member.name} is ${choice.value} now.`);
+      const { value } = choice;
+      choice.value = member.role; // until it is so
+      await access("PUT", `members/${encodeURIComponent(member.name)}${ours}`, { role: value });
+      choice.value = member.role = value;
+      toast(`${member.name} is ${value} now.`);
     }));
     choice.disabled = !mayChange("owner");
     return [member.name, choice, mayChange("owner") && button("Remove", async () => {

@@ -19,6 +19,7 @@ export class Painter {
     this.view = { k: 1, x: 0, y: 0 };
     this.picture = null;
     this.job = null;
+    this.covered = []; // boxes in which no name is written
     this.portion = 1500;
     this.theme();
   }
@@ -70,7 +71,7 @@ export class Painter {
   }
 
   drawPicture(ratio, tookMs) {
-    const { view, canvas, context } = this;
+    const { view, context } = this;
     const kept = this.picture;
     const far = !kept || kept.view.k !== view.k || kept.view.x !== view.x || kept.view.y !== view.y;
     if (!this.job && (this.old || far) && !this.busy) this.beginJob(ratio);
@@ -86,7 +87,6 @@ export class Painter {
       context.setTransform(k, 0, 0, k, x * ratio, y * ratio);
       context.drawImage(this.picture.canvas, 0, 0);
     }
-    void canvas;
     return Boolean(this.job) || (far && !this.busy);
   }
 
@@ -237,7 +237,7 @@ export class Painter {
   /** Names, always upright and of one size, none over another; what matters most goes first. */
   drawLabels(context, { focus, near, chosen, found }) {
     const { view, graph } = this;
-    const taken = [];
+    const taken = [...this.covered];
     const first = [chosen, focus, ...(found || []), ...(near ? [...near.keys()].slice(0, 30) : [])]
       .map((id) => id && graph.nodes.get(id)).filter((node) => node && graph.nodesShown.has(node));
     const seen = this.window(view);
@@ -263,7 +263,8 @@ export class Painter {
   /** Write a name beside its entity: below, else above, else at a side, wherever there is room. */
   label(context, node, strong, taken) {
     const { k, x, y } = this.view;
-    const text = node.name.length > 34 ? `${node.name.slice(0, 33)}…` : node.name;
+    const letters = [...node.name];
+    const text = letters.length > 34 ? `${letters.slice(0, 33).join("")}…` : node.name;
     context.font = `${strong ? 600 : 500} 12.5px ${this.font}`;
     node.wide ??= context.measureText(text).width;
     const wide = node.wide * (strong ? 1.06 : 1);
@@ -285,7 +286,10 @@ export class Painter {
     }
   }
 
-  write(context, text, [x, y], wide, taken, style) {
+  write(context, text, [middle, y], wide, taken, style) {
+    const most = this.canvas.clientWidth;
+    const inside = middle > 0 && middle < most && wide < most; // at the edge it moves to where it can be read
+    const x = inside ? Math.max(wide / 2 + 4, Math.min(most - wide / 2 - 4, middle)) : middle;
     const box = [x - wide / 2 - 4, y - 12, x + wide / 2 + 4, y + 5];
     const over = (other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1];
     if (taken.some(over)) return false;

@@ -1,10 +1,13 @@
 // The search: what was found and why, and why something else was not.
 
 import { call, session } from "./api.js";
-import { announce, button, count, date, disclosure, field, fill, form, h, interval } from "./dom.js";
+import { announce, button, count, date, disclosure, failed, field, fill, form, h, interval } from "./dom.js";
+
+const HITS = 10;
+const MOST = 50;
 
 export class SearchPanel {
-  constructor(explorer) {
+  constructor(explorer, signal) {
     this.explorer = explorer;
     const { row, input } = field("Search", { type: "search", id: "search", placeholder: "Ask, or name somebody…", autocomplete: "off" });
     this.input = input;
@@ -19,7 +22,7 @@ export class SearchPanel {
         event.preventDefault();
         this.input.focus();
       }
-    });
+    }, { signal });
   }
 
   reset() {
@@ -28,16 +31,28 @@ export class SearchPanel {
       " to search. Click an entity to see what is known of it and what is around it."));
   }
 
-  async run() {
+  /** Search for what is in the field, and show what was found in its place. */
+  async run(limit = HITS) {
     const query = this.input.value.trim();
     if (!query) { this.reset(); this.explorer.view.show([]); return; }
     const { explorer } = this;
     const mine = (this.runs = (this.runs || 0) + 1);
-    const [named, result] = await Promise.all([
-      call("entities", { name: query, limit: 6, ...explorer.moment }),
-      call("search", { query, limit: 10, ...explorer.moment }),
-    ]);
-    if (mine !== this.runs) return; // something else was asked meanwhile
+    this.found.setAttribute("aria-busy", "true");
+    try {
+      const [named, result] = await Promise.all([
+        call("entities", { name: query, limit: 6, ...explorer.moment }),
+        call("search", { query, limit, ...explorer.moment }),
+      ]);
+      if (mine === this.runs) await this.show(query, named, result, limit); // else something else was asked meanwhile
+    } catch (error) {
+      if (mine === this.runs) fill(this.found, failed(error, () => this.run(limit)));
+    } finally {
+      if (mine === this.runs) this.found.removeAttribute("aria-busy");
+    }
+  }
+
+  async show(query, named, result, limit) {
+    const { explorer } = this;
     this.query = query;
     const seeds = result.seeds.filter((seed) => !named.some((one) => one.id === seed.id));
     const entities = [...named, ...seeds];
@@ -47,6 +62,7 @@ export class SearchPanel {
         result.hits.length > 0 && h("span", { class: "quiet" }, ` · ${percent(result.answerable)} likely to answer`)),
       result.reason && h("p", { class: "quiet small" }, result.reason),
       h("ol", { class: "hits" }, result.hits.map((hit) => this.hit(hit))),
+      result.hits.length >= limit && limit < MOST && button("Show more", () => this.run(limit + 20), { class: "more" }),
       this.whyNot());
     const about = result.hits.flatMap((hit) => hit.fact?.entity_ids || []);
     explorer.view.show([...new Set([...entities.map((one) => one.id), ...about])].slice(0, 12));

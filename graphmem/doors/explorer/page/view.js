@@ -26,12 +26,25 @@ export class View {
     this.worker = new Worker(policy ? policy.createScriptURL(WORKER) : WORKER);
     this.worker.onmessage = ({ data }) => this.settle(data);
     this.round = 0;
-    this.places = [];
+    this.placed = [];
     this.followed = true;
-    this.times = [];
+    this.covers = [];
     handlePointer(this);
-    new ResizeObserver(() => this.resize()).observe(this.canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.retheme());
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(this.canvas);
+  }
+
+  /** These lie over the canvas: no name is written under them. */
+  coveredBy(...elements) {
+    this.covers = elements;
+    elements.forEach((element) => this.observer.observe(element));
+  }
+
+  /** Nobody looks at it any more. */
+  end() {
+    this.worker.terminate();
+    this.observer.disconnect();
+    cancelAnimationFrame(this.due);
   }
 
   retheme() {
@@ -41,6 +54,10 @@ export class View {
 
   resize() {
     const { canvas } = this;
+    const { left, top } = canvas.getBoundingClientRect();
+    this.painter.covered = this.covers.map((one) => one.getBoundingClientRect()).filter((box) => box.width)
+      .map((box) => [box.left - left, box.top - top, box.right - left, box.bottom - top]);
+    this.paint();
     const ratio = Math.min(2, window.devicePixelRatio || 1);
     const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
     if (!width || !height || (canvas.width === width && canvas.height === height)) return;
@@ -68,8 +85,6 @@ export class View {
       this.last = now;
       this.painter.busy = this.dragging;
       this.going = this.painter.frame(this.state, took);
-      this.times.push(took);
-      if (this.times.length > 600) this.times.shift();
       if (this.glide()) this.going = true;
       if (this.going) this.paint();
     });
@@ -97,10 +112,9 @@ export class View {
     this.paint();
   }
 
-  settle({ places, done, round }) {
+  settle({ places, round }) {
     if (round !== this.round) return;
     this.goal = places;
-    this.settled = done;
     this.paint();
   }
 
