@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from graphmem.access.values import Allowance, Limits, Principal
@@ -186,19 +186,3 @@ def _limited(principal: Principal) -> list[tuple[str, str, Limits]]:
         name = f"organisation:{principal.organisation}"
         found.append(("this organisation", name, principal.organisation_limits))
     return found
-
-
-def limit_headers(found: Allowance | LimitExceeded) -> Mapping[str, str]:
-    """The usual headers of an answer; empty where there is no limit."""
-    if isinstance(found, LimitExceeded):
-        seconds = str(math.ceil(found.retry_after_s))
-        return {"Retry-After": seconds, **_headers(found.limit, 0, found.reset_s)}
-    if found.limit is None or found.remaining is None or found.reset_s is None:
-        return {}
-    return _headers(found.limit, found.remaining, found.reset_s)
-
-
-def _headers(limit: int, remaining: int, reset_s: float) -> dict[str, str]:
-    values = {"Limit": limit, "Remaining": max(0, remaining), "Reset": math.ceil(max(0.0, reset_s))}
-    return {f"{start}-{name}": str(value) for start in ("RateLimit", "X-RateLimit")
-            for name, value in values.items()}  # fmt: skip

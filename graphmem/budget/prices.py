@@ -12,8 +12,6 @@ from typing import Any
 
 from graphmem.errors import UsageError
 
-_MILLION = 1_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Price:
