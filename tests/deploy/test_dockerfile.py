@@ -84,7 +84,9 @@ def test_only_known_instructions_in_two_stages_on_one_base(steps: list[Step]) ->
 
 
 def test_what_is_copied_exists_and_is_sent_to_the_builder(steps: list[Step]) -> None:
-    for source in sources(steps):
+    copied = list(sources(steps))
+    assert copied
+    for source in copied:
         path = ROOT / source
         assert path.exists(), source
         inside = path if path.is_file() else next(path.glob("*.*"))

@@ -70,7 +70,9 @@ def test_conversations_are_left_alone(memory: Memory) -> None:
         {"role": "user", "name": "Bob", "content": "Mirela Dvorsak was raised near me!"},
     ]
     memory.add(turns, user_id="bob")
-    for hit in memory.search(QUESTION, user_id="bob"):
+    found = memory.search(QUESTION, user_id="bob").hits
+    assert found
+    for hit in found:
         assert not {"named", "linked", "spread"} & {signal.name for signal in hit.signals}
 
 

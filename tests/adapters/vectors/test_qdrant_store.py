@@ -236,7 +236,8 @@ async def test_more_ties_than_a_first_answer_holds(old: bool) -> None:
             VectorQuery("facts", Only(TENANT), limit, text="tied"),
             VectorQuery("facts", Only(TENANT), limit, dense=unit(7)),
         ]
-        for hits in await store.search(queries):
+        by_text, by_vector = await store.search(queries)
+        for hits in (by_text, by_vector):
             assert [hit.id for hit in hits] == [uid(n) for n in numbers[:limit]]
 
 

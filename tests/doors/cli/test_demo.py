@@ -46,7 +46,9 @@ def test_the_demo_as_json_twice_and_without_a_key_being_used(
 def test_the_commands_of_the_demo_give_what_it_shows(graphmem: Run) -> None:
     import shlex
 
-    for step in graphmem("demo", "--json").json["steps"]:
+    steps = graphmem("demo", "--json").json["steps"]
+    assert len(steps) >= 5
+    for step in steps:
         arguments = shlex.split(step["command"])[1:]
         ran = graphmem("--store", "demo-memory", "--user", "demo", *arguments, "--json")
         assert ran.code == 0, ran.err
