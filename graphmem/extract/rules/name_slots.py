@@ -9,10 +9,10 @@ from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.phrases import (
     Parse,
     Phrase,
-    name_list,
     name_slot,
     named_thing,
     noun_phrases,
+    object_names,
 )
 from graphmem.extract.rules.relation_patterns import RelationRule
 from graphmem.extract.rules.subjects import Subject
@@ -164,7 +164,7 @@ class NamedSlots:
             return (
                 [] if self.me == subject.name else [Filler(self.me, self.me, "person", match.end())]
             )
-        found = name_list(parse, _past_kin(parse, at))
+        found = object_names(parse, _past_kin(parse, at))
         if not found or any(not self.names.may_be_person(p.name) for p in found):
             return []
         return [
@@ -176,7 +176,7 @@ class NamedSlots:
     def _names(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """All that is listed and has a name, people left out."""
         found = self._proper(rule, parse, at, subject)
-        more = name_list(parse, at) if found else []
+        more = object_names(parse, at) if found else []
         rest = [p for p in more if p.start > found[0].end and not self.names.is_person(p.name)]
         return found + [self._named(parse, p, self.names.kind(p.name)) for p in rest]
 

@@ -25,6 +25,8 @@ _INSIDE = frozenset({" ", " & ", "/", "-", " '", "' ", "'"})
 _ARTICLES = frozenset({"a", "an", "the"})
 _JOINERS = frozenset({"and", "or", "&"})
 _VERBISH = word_set("verb_like")
+_ADVERBS = word_set("adverbs_in_s")
+_THIRD_PERSON = (_VERBISH - word_set("adverbs_like_verbs")) | word_set("irregular_past")
 # "expressing myself", "seeing how": the activity is not whole without what follows.
 _NEEDED = word_set("activity_needs")
 _PARTICLES = word_set("particles")
@@ -105,6 +107,25 @@ def name_list(parse: Parse, position: int, *, owning: bool = False) -> list[Phra
             break
         position = after
     return found
+
+
+def object_names(parse: Parse, position: int) -> list[Phrase]:
+    """The same behind a verb: a further name that does something itself begins another clause, as
+    in "Greta reports to Sanjay, Sanjay reports to me"."""
+    found = name_list(parse, position)
+    doing = (place for place, name in enumerate(found) if place and _does(parse.sentence, name.end))
+    return found[: next(doing, len(found))]
+
+
+def _does(sentence: Sentence, position: int) -> bool:
+    """Whether the next word is a verb of a third person."""
+    index = _here(sentence, position)
+    if index is None or sentence.tokens[index].capital:
+        return False
+    word = sentence.tokens[index].low
+    if word in _ADVERBS:
+        return False
+    return word in _THIRD_PERSON or (len(word) > 3 and word.endswith(("s", "ed")))
 
 
 def _here(sentence: Sentence, position: int) -> int | None:

@@ -96,3 +96,22 @@ def test_who_was_let_go_has_no_job_and_a_last_day_ends_it_then() -> None:
     assert {(f.type, f.object) for f in gone} == {("works_at", None), ("works_as", None)}
     (fact, _) = ask("I handed in my notice. My last day is 31 May.").facts
     assert (fact.type, f"{fact.invalid_at:%Y-%m-%d}") == ("works_at", "2024-05-31")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "Sanjay reports to Philippa, Greta reports to Sanjay.",
+            {"Sanjay reports_to Philippa", "Greta reports_to Sanjay"},
+        ),
+        ("Ann is married to Bob, Carl is single.", {"Ann married_to Bob"}),
+        ("Ines lives with Dora and Theo moved out.", {"Ines lives_with Dora"}),
+        ("Anna knows Ben and Carl now.", {"Anna knows Ben", "Anna knows Carl"}),
+    ],
+)
+def test_a_name_that_does_something_itself_is_no_more_of_a_list(
+    text: str, wanted: set[str]
+) -> None:
+    found = {f"{f.subject} {f.type} {f.object}" for f in ask(text).facts if not f.retracts}
+    assert found == wanted
