@@ -25,6 +25,12 @@ def test_to_pandas() -> None:
     assert found["n"].isna().tolist() == [False, True, False]
     assert found["node"][0] == {"id": "a", "tags": ["x"]}
     assert Table(("a", "b"), ()).to_pandas().shape == (0, 2)
+    large = 2**53 + 1  # as a float it would be another number
+    twice = Table(("a", "a"), ((large, None), (None, 2), (None, True))).to_pandas()
+    assert twice.iloc[0, 0] == large
+    assert str(twice.dtypes.iloc[0]) == "Int64"
+    assert list(twice.iloc[:, 1]) == [None, 2, True]
+    assert Table(("n",), ((2**70,), (None,))).to_pandas().iloc[0, 0] == 2**70
 
 
 def test_to_arrow() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,19 @@ class Table:
         return lines(("\t".join(map(str, row)) for row in (self.columns, *self.rows)), none="")
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The same as a ``DataFrame``. UsageError where pandas is not installed."""
+        """The same as a ``DataFrame``; whole numbers stay whole where some are missing
+        (``Int64``). UsageError where pandas is not installed."""
         try:
             import pandas
         except ImportError as error:
             raise _missing("pandas") from error
-        return pandas.DataFrame(list(self.rows), columns=list(self.columns))
+        frame = pandas.DataFrame(list(self.rows), columns=list(self.columns))
+        for n in range(len(self.columns)):
+            values = [row[n] for row in self.rows]
+            if {type(value) for value in values} == {int, type(None)}:
+                with contextlib.suppress(OverflowError):  # longer than any column of numbers takes
+                    frame.isetitem(n, pandas.array(values, dtype="Int64"))
+        return frame
 
     def to_arrow(self) -> pyarrow.Table:
         """The same as a table of Arrow; of a column whose values are of several kinds (nodes beside

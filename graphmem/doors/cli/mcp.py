@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from datetime import UTC, datetime
@@ -59,9 +60,7 @@ def mcp_command(
     try:
         from graphmem.doors.mcp.running import serve_http, serve_stdio
     except ImportError as error:
-        raise UsageError(
-            f"{error.name} is missing: pip install 'graphmem[mcp]' brings what MCP needs"
-        ) from error
+        raise _missing(error.name) from error
     from graphmem.settings import Settings
 
     found = options()
@@ -77,10 +76,16 @@ def mcp_command(
     serve(_place(found, settings), settings, ids, lambda line: click.echo(line, err=True))
 
 
+def _missing(package: str | None) -> UsageError:
+    return UsageError(f"{package} is missing: pip install 'graphmem[mcp]' brings what MCP needs")
+
+
 def _install(program: str, name: str, *, yes: bool) -> None:
     """Show what would be written, ask, and write it."""
     from graphmem.doors.mcp.install import planned_installation
 
+    if importlib.util.find_spec("mcp") is None:  # the program would start it, and only say: failed
+        raise _missing("mcp")
     found = options()
     found.scope()
     planned = planned_installation(program, _own_command(found), server=name)

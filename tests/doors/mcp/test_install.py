@@ -152,3 +152,12 @@ def test_where_nothing_may_be_written_it_says_so(tmp_path: Path) -> None:
         planned(tmp_path).write(NOW)
     done = invoke(tmp_path, "cursor", "--yes")
     assert isinstance(done.exception, UsageError)
+
+
+def test_what_could_not_be_started_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = invoke(tmp_path, "cursor", "--yes")
+    assert "graphmem[mcp]" in str(done.exception)
+    assert not (tmp_path / ".cursor").exists()
