@@ -3,15 +3,20 @@ nothing, and nothing of theirs is changed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
+from graphmem import AsyncMemory, Settings
 from graphmem.access import METHODS, Administration, Role
 from graphmem.client.calls import CALLS
+from graphmem.doors.http.app import make_app
 from tests.doors.http.running import RunningServer, serving
 
 SECRET = "Zanzibar"
@@ -28,10 +33,14 @@ class Theirs:
     def everything(self) -> list[Any]:
         with self.server.http(self.server.prepared["globex owner"]) as http:
             read = {"user_id": "eve"}
-            return [
+            stored = [
                 http.post(f"/v1/{name}", json=read).json()
                 for name in ("get_all", "entities", "stats", "runs", "retention", "documents")
             ]
+            names = ("members", "projects", "webhooks")
+            kept = [http.get(f"/v1/access/{name}").json() for name in names]
+            keys = http.get("/v1/access/keys").json()
+            return [*stored, *kept, [(one["id"], one["role"], one["revoked_at"]) for one in keys]]
 
 
 async def _prepare(administration: Administration) -> dict[str, str]:
@@ -43,8 +52,17 @@ async def _prepare(administration: Administration) -> dict[str, str]:
             made = await administration.add_key(name, role, role=role)
             keys[f"{name} {role}"] = made.secret
     limited = await administration.add_key("acme", "own", role="owner", user_id="ada")
+    for name in ("Zoe", "Zuleika"):
+        await administration.add_member("globex", name, "owner")
+    hook = await administration.add_webhook("globex", "http://127.0.0.1:9/", hosts=["127.0.0.1"])
+    keys["globex hook"] = hook.id
+    keys["globex key"] = (await administration.add_key("globex", "spare", role="owner")).key.id
     keys["acme ada"] = limited.secret
     return keys
+
+
+async def _nothing() -> AsyncMemory:
+    raise AssertionError("nobody asks it")
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +133,49 @@ def test_every_method_with_what_is_anothers(theirs: Theirs, who: str) -> None:
                 body = {**_arguments(name, theirs.ids), **({"user_id": user} if scoped else {})}
                 body |= place
                 _check(http.post(f"/v1/{name}", json=body), name, who, body)
+    assert theirs.everything() == before
+
+
+_OTHER = ("access/", "auth/", "memories", "users/", "entities", "batch")
+ROUTES = sorted(
+    (verb, route.path, route.name)
+    for route in make_app(_nothing, Settings.load({})).routes
+    if isinstance(route, APIRoute) and re.match(rf"/v\d/({'|'.join(_OTHER)})", route.path)
+    for verb in route.methods
+)
+
+
+def _asked(ids: dict[str, Any], keys: dict[str, str]) -> list[dict[str, Any]]:
+    """Bodies, and queries, that name what is theirs."""
+    whole = {"user_id": "eve", "organisation": "globex", "project_id": "globex/default"}
+    whole |= {"role": "owner", "name": "Mallory", "query": "work", "key_id": keys["globex key"]}
+    batch = {"memories": [{"memory_id": ids["fact_id"], "text": "Mine"}]}
+    fits = {"tags": ["work"], "people": ["Eve"], "limits": {}}
+    return [{**whole, **batch, **fits}, {"role": "owner"}, {"user_id": "eve", "text": "Mine"}, {}]
+
+
+@pytest.mark.parametrize("who", ["acme reader", "acme writer", "acme owner", "acme ada"])
+def test_every_other_route_with_what_is_anothers(theirs: Theirs, who: str) -> None:
+    """Those of owners, of mem0's clients and the plain ones, by every name that another has."""
+    server, before = theirs.server, theirs.everything()
+    keys: dict[str, str] = server.prepared
+    names = [*theirs.ids.values(), "eve", "Zoe", "lab", "globex", "globex/default"]
+    names += [keys["globex key"], keys["globex hook"]]
+    with server.http(keys[who]) as http:
+        for verb, path, name in ROUTES:
+            for one in dict.fromkeys(map(str, names)) if "{" in path else [""]:
+                at = re.sub(r"{\w+}", quote(one, safe=""), path.replace("{kind}", "user"))
+                for given in _asked(theirs.ids, keys):
+                    query = {n: v for n, v in given.items() if isinstance(v, str)}
+                    answer = http.request(verb, at, json=given, params=query)
+                    assert answer.status_code < 500, (verb, at, answer.text)
+                    assert SECRET not in answer.text, (verb, at)
+                    assert "Zuleika" not in answer.text, (verb, at)
+                    if "%2F" in at:
+                        assert answer.status_code == 404
+                    elif name.startswith("access ") and who in {"acme reader", "acme writer"}:
+                        needs = METHODS[name.removeprefix("access ")].role
+                        assert answer.status_code == 403 or needs in {"reader", "writer"}
     assert theirs.everything() == before
 
 
