@@ -136,7 +136,9 @@ class Deliverer:
         try:
             status = await self._post(hook, body)
             why = None if 200 <= status < 300 else f"it answered {status}"
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UsageError, UnicodeError) as error:
+        except UsageError:  # which names the address: there may be a secret in it
+            why = "its address is none that may be called"
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             why = f"{type(error).__name__}: {error}"
         if why is None:
             self._pauses.pop(hook.id, None)

@@ -59,6 +59,7 @@ def serve(
     if settings.server_workers > 1:
         _serve_many(folder, settings, listening, lambda: report(f"graphmem answers at {url}"))
         return
+    listening.listen()  # whoever reads the note before it answers waits
     opening = _Opening(folder, settings, url, report, place)
     try:
         app = make_app(opening, settings)
@@ -277,11 +278,15 @@ def _serve_one(
 
 def _log_as(settings: Settings) -> None:
     which = " [%(process)d]" if settings.server_workers > 1 else ""
+    level = logging.getLevelNamesMapping()[settings.server_log_level.upper()]
+    # What libraries tell of their requests has addresses of webhooks and, in detail, what was said.
     logging.basicConfig(
-        level=settings.server_log_level.upper(),
+        level=max(level, logging.WARNING),
         format=f"%(asctime)s{which} %(levelname)s %(name)s: %(message)s",
         force=True,
     )
+    for ours in ("graphmem", "uvicorn"):
+        logging.getLogger(ours).setLevel(level)
 
 
 def _serve_many(
@@ -305,7 +310,7 @@ def _serve_many(
         http=PunctualProtocol,
         timeout_worker_healthcheck=_HUNG_S,
     )
-    listening.listen(config.backlog)  # whoever comes before the first of them is there waits
+    listening.listen()  # whoever comes before the first of them is there waits
     ready()
     workers = Multiprocess(config, sockets=[listening])
     workers.run()

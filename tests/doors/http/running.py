@@ -53,7 +53,8 @@ class RunningServer:
 
     def memory(self, **given: Any) -> Memory:
         """The synchronous client."""
-        return Memory(self.url, **{"api_key": self.key, **given})
+        usual = {"api_key": self.key, "settings": Settings.load({})}
+        return Memory(self.url, **{**usual, **given})
 
     def client(self, **given: Any) -> AsyncRemoteMemory:
         """The asynchronous one."""

@@ -6,6 +6,9 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -24,7 +27,8 @@ from graphmem.clock import SystemClock
 from graphmem.doors.http.deliveries import Deliverer
 from graphmem.errors import UsageError
 from graphmem.migration.store import ledger_of
-from graphmem.wiring.access import administration_of
+from graphmem.wiring.access import administration_at, administration_of
+from graphmem.wiring.places import ServerAt, server_at
 from tests.doors.http.running import serving
 
 LOCAL = ("127.0.0.1",)
@@ -164,6 +168,61 @@ def test_at_least_once_whatever_is_answered_and_restarted(tmp_path: Path) -> Non
         assert {one["event"] for one in json.loads(receiver.got[-1][1])["events"]} == {"added"}
 
 
+def test_what_a_killed_server_had_not_told_the_next_one_tells(tmp_path: Path) -> None:
+    """Killed after it was acknowledged and refused by the webhook: each episode is told at least
+    once, and the first deliveries are not the last."""
+    folder = tmp_path / "store"
+    command = [sys.executable, "-m", "graphmem.doors.cli", "--store", str(folder)]
+    environment = {**os.environ, "GRAPHMEM_WEBHOOK_HOSTS": LOCAL[0]}
+
+    @contextmanager
+    def served() -> Iterator[ServerAt]:
+        (folder / "server.json").unlink(missing_ok=True)  # of the one that was killed
+        program = [*command, "serve", "--port", "0", "--log-level", "debug"]
+        with (
+            (tmp_path / "log").open("a") as log,
+            subprocess.Popen(program, env=environment, stderr=log) as process,
+        ):
+            try:
+                ends = time.monotonic() + 60
+                while (found := server_at(folder)) is None:
+                    assert process.poll() is None
+                    assert time.monotonic() < ends
+                    time.sleep(0.05)
+                yield found
+            finally:
+                process.kill()
+
+    async def prepare(url: str) -> str:
+        async with administration_at(folder, create=True) as administration:
+            await administration.add_organisation("acme")
+            await administration.add_webhook("acme", url, hosts=LOCAL)
+            return (await administration.add_key("acme", "o", role="owner")).secret
+
+    with receiving() as receiver:
+        key = asyncio.run(prepare(receiver.url))
+        receiver.answers = [200, 500, 500, 500]
+        ids: list[str] = []
+        for _ in range(2):
+            with served() as server, Memory(server.url, api_key=key, user_id="ada") as memory:
+                for n in range(10):
+                    ids.append(memory.add(f"Note {len(ids)}.", infer=False).episode_id)
+                    if n == 0:
+                        receiver.wait_for(len(ids))
+        before = len(receiver.got)
+        with served():
+            until = time.monotonic() + 60
+            while len({one["memory_id"] for one in receiver.events} & {*ids}) < len(ids):
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        assert len(receiver.got) > before, "all was told before it was killed"
+    written = (tmp_path / "log").read_text()
+    assert "POST /v1/add 200" in written
+    assert "/hook" not in written, "its address may be a secret"
+    assert "Note 1" not in written
+    assert key not in written
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -171,7 +230,9 @@ def test_at_least_once_whatever_is_answered_and_restarted(tmp_path: Path) -> Non
         "fc00::1", "::ffff:127.0.0.1", "224.0.0.1", "100.64.0.1", "2002:7f00:1::",
     ],
 )  # fmt: skip
-async def test_a_name_that_leads_inside_is_not_called(tmp_path: Path, address: str) -> None:
+async def test_a_name_that_leads_inside_is_not_called(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert not is_public(address)
     assert is_public("93.184.216.34")
     asked: list[str] = []
@@ -181,13 +242,12 @@ async def test_a_name_that_leads_inside_is_not_called(tmp_path: Path, address: s
         return ["93.184.216.34", address]
 
     deliverer = Deliverer(SqliteLedger(None), resolve=resolve)
-    hook = Webhook.of(
-        Webhook(
-            "w", "acme", "https://innocent.example/", ("added",), SystemClock().now(), 0, "s"
-        ).grant()
-    )
-    assert not await deliverer._sent(hook, [{"event": "added"}])
+    for url in ("https://innocent.example/token-1", "http://innocent.example/token-2"):
+        made = Webhook("w", "acme", url, ("added",), SystemClock().now(), 0, "s")
+        assert not await deliverer._sent(Webhook.of(made.grant()), [{"event": "added"}])
     assert asked == ["innocent.example"]
+    assert "is told again" in caplog.text
+    assert "token" not in caplog.text
     shown = f"[{address}]" if ":" in address else address
     with pytest.raises(UsageError):
         webhook_host(f"https://{shown}/")
