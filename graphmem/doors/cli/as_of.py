@@ -49,6 +49,11 @@ def moments() -> dict[str, datetime]:
     return {names[name]: moment for name, moment in kept.items()}
 
 
+INCLUDE_ARCHIVED = click.option(
+    "--include-archived", "archived", is_flag=True, help="Also what has been archived."
+)
+
+
 def reader(memory: Memory, *, everything: bool | None = None) -> tuple[Any, dict[str, Any]]:
     """The memory, or its view at the given moments, and the argument ``current`` for its reads."""
     given = moments()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from graphmem.doors.cli.as_of import in_the_past, reader
+from graphmem.doors.cli.as_of import INCLUDE_ARCHIVED, in_the_past, reader
 from graphmem.doors.cli.base import IN_PROJECTS, WHERE, command, filtered, next_command, options
 from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
 from graphmem.doors.cli.hit_labels import labels, own_label
@@ -206,6 +206,7 @@ def marked(fact: Fact) -> Text:
     help="The most tokens that it may have.",
 )
 @click.option("--sources", is_flag=True, help="Say below what each number stands for, by id.")
+@INCLUDE_ARCHIVED
 @WHERE
 @IN_PROJECTS
 @MIN_SCORE_OPTION
@@ -215,6 +216,7 @@ def context_command(
     *,
     budget: int,
     sources: bool,
+    archived: bool,
     where: str | None,
     projects: tuple[str, ...],
     min_score: float,
@@ -223,7 +225,8 @@ def context_command(
     question = _question(query, "context")
     with memory_to_ask() as memory:
         seen = reader(memory)[0]
-        narrowed = {**filtered(where, projects), "min_score": min_score}
+        narrowed = {**filtered(where, projects), "include_archived": archived}
+        narrowed["min_score"] = min_score
         text = seen.context(question, budget_tokens=budget, **narrowed)
         say_if_empty(memory, text or projects)
     if options().json:

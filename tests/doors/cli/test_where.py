@@ -42,6 +42,19 @@ def test_several_projects_are_read_together(ada: Run) -> None:
     assert ada("paths", "Zed Kay", "Zyxville", *both).code == 4
 
 
+def test_what_is_archived_is_told_where_that_is_asked_for(ada: Run) -> None:
+    ada("add", "Zed Kay lives in Oslo.")
+    items = ada("facts", "--json").json["items"]
+    (fact,) = (one for one in items if one["text"] == "Zed Kay lives in Oslo")
+    assert ada("archive", fact["id"]).code == 0
+    asked = ("context", "Where does Zed Kay live?")
+    assert fact["id"] not in str(ada(*asked, "--json").json["citations"])
+    told = ada(*asked, "--include-archived", "--json").json
+    assert fact["id"] in str(told["citations"])
+    assert ada("restore-fact", fact["id"]).code == 0
+    assert fact["id"] in str(ada(*asked, "--json").json["citations"])
+
+
 def test_a_wrong_filter_is_a_wrong_call(ada: Run) -> None:
     ada("add", "Bo Stone works at Acme.")
     refused = ada("facts", "--where", "tgas = work")
