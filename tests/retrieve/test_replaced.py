@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from graphmem import Memory, Settings
+from graphmem.bench.metrics import distinct, newer_above_older
+from graphmem.bench.sets import load_dataset
 from graphmem.retrieve.candidates.change_words import corrects
 from graphmem.retrieve.question.moment import asks_about
+
+CHANGES = Path(__file__).parents[2] / "benchmarks" / "changes"
 
 
 @pytest.fixture
@@ -86,12 +91,12 @@ def test_where_one_lived_before(memory: Memory) -> None:
 
 
 def test_what_replaces_another_needs_no_word_of_change(memory: Memory) -> None:
-    old, new = "I've taken a studio in Leuven, by the station.", "We're in Ghent now, Jonas and I."
+    old, new = "I play badminton on Thursdays.", "The badminton people meet on Mondays."
     memory.add(old, occurred_at="2024-09-02")
     memory.add("My sister lives in Antwerp and bakes.", occurred_at="2024-09-20")
     memory.add("I adopted a cat from the shelter.", occurred_at="2024-10-11")
     memory.add(new, occurred_at="2024-12-03")
-    turns = first_turns(memory, "Where is my flat?")
+    turns = first_turns(memory, "When do I play badminton?")
     assert turns.index(new) < turns.index(old)
 
 
@@ -136,6 +141,26 @@ def test_what_nothing_replaced_stays_first_in_a_year_of_short_notes(memory: Memo
     found = {question: first_turns(memory, question) for question in asked}
     assert all(NOTES[note] in found[question][:2] for question, note in asked.items())
     assert sum(found[question][0] == NOTES[note] for question, note in asked.items()) >= 7
+
+
+def test_what_changed_stands_above_and_what_did_not_stays_first() -> None:
+    """Five memories with both; no weight was found on them."""
+    data = load_dataset("plain", CHANGES / "mixed_held_out")
+    newer: list[bool] = []
+    unchanged: list[bool] = []
+    for corpus in data.corpora:
+        with Memory("memory://", user_id=corpus.id, settings=Settings.load({})) as memory:
+            memory.add_many(corpus.items)
+            for one in corpus.questions:
+                hits = memory.search(one.text, limit=60)
+                turns = distinct([hit.source_id or "" for hit in hits])
+                if one.rivals:
+                    newer.append(bool(newer_above_older(turns, one.gold, one.rivals)))
+                else:
+                    unchanged.append(turns[0] in one.gold)
+    assert (len(newer), len(unchanged)) == (45, 33)
+    assert sum(newer) >= 29
+    assert sum(unchanged) >= 29
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,21 @@ _CORRECTS = re.compile(
 )
 _CHANGES = re.compile(
     r"\b(?:instead|no longer|any ?more|any longer|no more|nowadays|these days|from now on|"
-    r"from today|as of|until further notice|after all|(?:gave|give|giving|given) (?:\w+ )?"
-    r"(?:up|back|away)|quit|sold|swap(?:s|ped)?|replac(?:es?|ed|ing)|switch(?:ed|ing|es)?|"
-    r"chang(?:ed|es)|shift(?:ed|s)?|postponed|rescheduled|cancel(?:s|l?ed)|called off|"
-    r"scrap(?:s|ped)|drop(?:s|ped)|won't|resigned|retired|hand(?:s|ed) (?:in|back|over)|"
-    r"t(?:ook|akes?|aken|aking) over|broke up|split up|moved|rais(?:es|ed)|extended|updated|"
-    r"promoted|bec(?:ame|omes?)|"
-    r"turned out|by now|finally|now|new|gone|over|left|died|increased|reduced|up to|down to|closed|"
-    r"shut)\b",
+    r"as of|until further|gave|giv(?:e|en|ing) (?:\w+ )?(?:up|back|away)|quit|sold|swapped|"
+    r"replac\w+|switch\w*|chang\w+|shift(?:ed|s)?|postponed|rescheduled|pushed|put off|"
+    r"brought forward|cancel\w*|called off|scrap\w*|drop(?:s|ped)|won't|resigned|retired|"
+    r"hand(?:s|ed) (?:in|back|over)|t(?:ook|akes?|aken|aking) over|broke|split|dumped|moved|"
+    r"rais(?:es|ed|e)|extended|updated|promoted|bec(?:ame|omes?)|turned out|by now|finally|now|"
+    r"new|gone|over|left|leav\w+|died|increased|reduced|(?:up|down) to|went (?:up|down)|closed|"
+    r"shut|off|back|meanwhile|since|another|already|anyway|stands? down|elected|got|joined|"
+    r"started|lost|stolen|burned|crashed|bigger|used to)\b",
     re.IGNORECASE,
 )
+_REFERS = re.compile(
+    r"\b(?:it|that|the|he|she|they|them|there|so|same|instead|ones?|this)\b", re.IGNORECASE
+)
+_MOST_CHANGES, _MOST_REFERENCES = 2, 3
+_BEGINNING = 400
 _LONGEST = 2_000  # characters of a text that are looked at
 
 
@@ -32,6 +37,14 @@ def corrects(text: str) -> bool:
     return _CORRECTS.search(text, 0, _LONGEST) is not None
 
 
-def names_a_change(text: str) -> bool:
-    """Whether a text says that something is not as it was: "no longer", "instead", "now"."""
-    return _CHANGES.search(text, 0, _LONGEST) is not None
+def names_a_change(text: str) -> float:
+    """From 0 to 1, how much of a text tells that something is not as it was: "no longer",
+    "instead", "now"."""
+    found = _CHANGES.findall(text, 0, _LONGEST)
+    return min(_MOST_CHANGES, len(found)) / _MOST_CHANGES
+
+
+def refers_back(text: str) -> float:
+    """From 0 to 1, how much a text goes by what is known already: "it", "the", "the same"."""
+    found = _REFERS.findall(text, 0, _BEGINNING)
+    return min(_MOST_REFERENCES, len(found)) / _MOST_REFERENCES

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.retrieve.candidates.change_words import corrects, names_a_change
+from graphmem.retrieve.candidates.change_words import corrects, names_a_change, refers_back
 from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import heading, name_key, sentences, words
 
@@ -52,6 +52,20 @@ _TO_ME = (
 )
 _PEOPLE = re.compile(rf"\b(?:{_TO_ME})")
 _BEGINS_WITH = re.compile(rf"\W*(?:and |but )?my (?:\w+ )?({_TO_ME})\b(?!,? and i\b)")
+_SUBJECT = re.compile(
+    r"\W*(?:my|our|the|his|her|their)\s+((?:[\w'’-]+\s+){0,3}?[\w'’-]+?)(?:'s)?\s+(?:is|are|was|has|"
+    r"have|takes?|costs?|stands?|wants?|comes?|lives?|runs?|goes|needs?|gets?)\b",
+    re.IGNORECASE,
+)
+_AMOUNTS = re.compile(
+    r"\d+(?:[.:,]\d+)*|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|"
+    r"thirty|forty|fifty|hundred|half|dozen)\b"
+)
+_DAYS = re.compile(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|march|april|may|june|july|"
+    r"august|september|october|november|december|spring|summer|autumn|winter)\b"
+)
+_PROPER = re.compile(r"(?<=[\w,;] )(?!I\b)[^\W\d_a-z][\w&-]+")
 _OFTEN = 50
 """Prose quotes people, but not in one of so many words."""
 
@@ -115,9 +129,36 @@ class AnalysedText:
         return corrects(self.head)
 
     @cached_property
-    def changes(self) -> bool:
+    def changes(self) -> float:
         """It tells that something is not as it was."""
         return names_a_change(self.head)
+
+    @cached_property
+    def refers(self) -> float:
+        """It goes by what is known already."""
+        return refers_back(self.head)
+
+    @cached_property
+    def subject(self) -> str:
+        """What it begins with and says something of ("my locker at the pool"); empty where that is
+        not plain."""
+        found = _SUBJECT.match(self.head)
+        return found.group(1) if found else ""
+
+    @cached_property
+    def amounts(self) -> frozenset[str]:
+        """The numbers in it."""
+        return frozenset(_AMOUNTS.findall(self.head.lower()))
+
+    @cached_property
+    def days(self) -> frozenset[str]:
+        """The weekdays, months and seasons in it."""
+        return frozenset(_DAYS.findall(self.head.lower()))
+
+    @cached_property
+    def proper_names(self) -> frozenset[str]:
+        """The words in it that are written as names, but for those that begin a sentence."""
+        return frozenset(word.lower() for word in _PROPER.findall(self.head))
 
     @cached_property
     def people(self) -> frozenset[str]:

@@ -1,73 +1,136 @@
-"""How near in meaning two candidates are to each other, beside what the question says of both."""
+"""What two candidates have in common, beside what the question says of both, and what one of them
+has alone."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphmem.retrieve.candidates.text_analysis import AnalysedText, content_words
 from graphmem.retrieve.signals.inputs import SignalInputs
+from graphmem.text import words
 
 _FEW = 3  # candidates more that are near to nothing: of few, the mean says little
-_MOST_SHARED = 3.0
+_MOST_SHARED, _MOST_TOPICS = 3.0, 3
 _LEAST_RARE = 0.1
 """What a word counts, between this and 1, that all candidates have."""
+_ALIKE = 0.25  # words less alike than this have nothing to do with each other
+_LOOKED_AT = 60  # words of a text that are compared one by one
+_TOPICS = Path(__file__).with_name("topics.json")
 
 _Numbers = NDArray[np.float64]
+_Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class PairMeaning:
     """By pair of candidates: first (row) and second (column)."""
 
-    near: _Numbers
-    """How near the texts are, against how near all are to the first."""
-    sentence: _Numbers
-    """The same of the one sentence of the first that answers, with what is asked, and the nearest
-    sentence of the second: a change is told in passing, among much else."""
     shared: _Numbers
     """How rare the words are that both have and the question has not."""
+    sentence: _Numbers
+    """How near the sentence of the first that answers, with what is asked, is to the nearest
+    sentence of the second: a change is told in passing, among much else."""
+    akin: _Numbers
+    """How near, and how rare, the nearest two words are of the second, and of the question or the
+    first."""
+    subject: _Numbers
+    """How far from all words of the question and the first that is which the second begins with."""
+    different: _Numbers
+    """Which share of the words of the second the first has not."""
 
 
-def compare_meaning(inputs: SignalInputs, best: Sequence[int]) -> PairMeaning:
-    """What candidates (places) have in common, but for the people whom the question names."""
-    vocabulary, beside = inputs.vocabulary, set(inputs.beside_people)
-    words = [word for at, word in enumerate(inputs.words) if at in beside]
-    asked = vocabulary.rows([word for word in words if word not in inputs.question.event] or words)
-    people = vocabulary.rows([word for at, word in enumerate(inputs.words) if at not in beside])
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The different words of some texts and of what is asked, but for people that it names."""
+
+    rows: NDArray[np.int32]
+    """In the vocabulary."""
+    where: NDArray[np.intp]
+    """Of each word of all texts, and last of what is asked, its place in ``rows``."""
+    starts: NDArray[np.intp]
+    """In ``where``, by text; last where what is asked begins."""
+    has: _Flags
+    """By text and word."""
+    asked: _Flags
+    rare: _Numbers
+
+
+def compare_meaning(inputs: SignalInputs, best: Sequence[int], firsts: int) -> PairMeaning:
+    """What candidates (places) have in common, but for the people whom the question names; all
+    but ``shared`` and ``sentence`` of the first ``firsts`` rows only."""
     texts = [inputs.texts[place] for place in best]
+    words = _words_of(inputs, texts)
+    others = words.has & ~words.asked
+    shared = np.minimum((others * words.rare) @ others.T, _MOST_SHARED)
+    plain = inputs.vocabulary.vectors(words.rows) * words.rare[:, None]
+    until = np.cumsum(plain[words.where[: words.starts[-1]]], axis=0)
+    until = np.concatenate([np.zeros((1, until.shape[1])), until])
+    bounds = [start + np.array(t.sentences) for start, t in zip(words.starts, texts, strict=False)]
+    sums = [until[of_text[:, 1]] - until[of_text[:, 0]] for of_text in bounds]
+    asked_for: _Numbers = plain[words.where[words.starts[-1] :]].sum(axis=0)
+    return PairMeaning(
+        shared, _sentences(sums, asked_for), *_word_by_word(inputs, texts, words, firsts)
+    )
+
+
+def _words_of(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Words:
+    vocabulary, beside = inputs.vocabulary, set(inputs.beside_people)
+    names = [word for at, word in enumerate(inputs.words) if at in beside]
+    asked = vocabulary.rows([word for word in names if word not in inputs.question.event] or names)
+    people = vocabulary.rows([word for at, word in enumerate(inputs.words) if at not in beside])
     # Of all texts at once: one by one it took longer than all that comes after it.
-    lengths = [len(text.words) for text in texts]
-    starts = np.cumsum([0, *lengths])
-    every = np.concatenate([*(text.words for text in texts), asked])
-    used, where = np.unique(every, return_inverse=True)
-    in_texts, in_question = where[: starts[-1]], where[starts[-1] :]
-    nothing, kept = used == asked[0], ~np.isin(used, people)
+    used, where = np.unique(
+        np.concatenate([*(text.words for text in texts), asked]), return_inverse=True
+    )
+    starts = np.cumsum([0, *[len(text.words) for text in texts]])
+    kept = (used != asked[0]) & ~np.isin(used, people)
     has = np.zeros((len(texts), len(used)), dtype=np.bool_)
-    has[np.repeat(np.arange(len(texts)), lengths), in_texts] = kept[in_texts]
+    has[np.repeat(np.arange(len(texts)), np.diff(starts)), where[: starts[-1]]] = True
+    has &= kept
     different = max(2, len({text.text for text in texts})) + 1
     rare = np.log(different / np.maximum(has.sum(axis=0), 1)) / np.log(different)
-    rare = np.where(nothing, 0.0, np.maximum(rare, _LEAST_RARE))
-    vectors = vocabulary.vectors(used)
-    weighed = vectors * rare[:, None]
-    others = has & ~np.isin(used, asked)
-    shared = np.minimum((others * rare) @ others.T, _MOST_SHARED)
-    # What is near to nothing stays, so that no text is nothing at all.
-    plain = vectors[in_texts] * kept[in_texts, None]
-    whole = _unit(np.add.reduceat(plain, starts[:-1], axis=0) + vectors[nothing])
-    until = np.cumsum(weighed[in_texts] * kept[in_texts, None], axis=0)
-    until = np.concatenate([np.zeros((1, until.shape[1])), until])
-    bounds = [start + np.array(text.sentences) for start, text in zip(starts, texts, strict=False)]
-    sums = [until[of_text[:, 1]] - until[of_text[:, 0]] for of_text in bounds]
-    asked_for: _Numbers = weighed[in_question].sum(axis=0)
-    return PairMeaning(_against_all(whole @ whole.T), _sentences(sums, asked_for), shared)
+    rare = np.maximum(rare, _LEAST_RARE) * kept
+    return _Words(used, where, starts, has, np.isin(used, asked) & kept, rare)
+
+
+def _word_by_word(
+    inputs: SignalInputs, texts: Sequence[AnalysedText], words: _Words, firsts: int
+) -> tuple[_Numbers, _Numbers, _Numbers]:
+    """``akin``, ``subject`` and ``different`` of :class:`PairMeaning`: each word by itself."""
+    looked_at = np.zeros_like(words.has)
+    for row, (start, text) in enumerate(zip(words.starts, texts, strict=False)):
+        looked_at[row, words.where[start : start + min(len(text.words), _LOOKED_AT)]] = True
+    looked_at &= words.has
+    column = {int(word): at for at, word in enumerate(words.rows)}
+    subjects = [_columns(inputs, text, column) for text in texts]
+    akin, subject, different = (np.zeros((len(texts), len(texts))) for _ in range(3))
+    amount = np.maximum(looked_at.sum(axis=1), 1)
+    seen = np.flatnonzero(looked_at.any(axis=0) | words.asked)
+    vectors, rare = inputs.vocabulary.vectors(words.rows[seen]), words.rare[seen]
+    there, asked = looked_at[:, seen], words.asked[seen]
+    for row in range(min(firsts, len(texts))):
+        known = np.flatnonzero(there[row] | asked)
+        like = vectors[known] @ vectors.T
+        like[like < _ALIKE] = 0.0
+        far = np.ones(len(words.rows))
+        far[seen] = 1 - like.max(axis=0, initial=0.0)
+        subject[row] = [far[at].max(initial=0.0) for at in subjects]
+        akin_to = (like * np.minimum(rare[known][:, None], rare)).max(axis=0, initial=0.0)
+        akin[row] = (there * akin_to).max(axis=1, initial=0.0)
+        different[row] = (there & ~there[row]).sum(axis=1) / amount
+    return akin, subject, different
 
 
 def _sentences(sums: Sequence[_Numbers], asked: _Numbers) -> _Numbers:
     """How near the best sentence of each candidate, with what is ``asked``, is to the nearest of
-    each other; given the sums of the words of all."""
+    each other, against how near all are to it; given the sums of the words of all."""
     starts = np.cumsum([0, *[len(of_text) for of_text in sums[:-1]]])
     every = np.concatenate(sums)
     unit = _unit(every)
@@ -77,10 +140,7 @@ def _sentences(sums: Sequence[_Numbers], asked: _Numbers) -> _Numbers:
         for start, of_text in zip(starts, sums, strict=True)
     ]
     near = _unit(every[answers] + asked) @ unit.T
-    return _against_all(np.maximum(np.maximum.reduceat(near, starts, axis=1), 0.0))
-
-
-def _against_all(near: _Numbers) -> _Numbers:
+    near = np.maximum(np.maximum.reduceat(near, starts, axis=1), 0.0)
     against: _Numbers = near - (near.sum(axis=1, keepdims=True) - 1) / (len(near) + _FEW)
     return against
 
@@ -88,3 +148,45 @@ def _against_all(near: _Numbers) -> _Numbers:
 def _unit(vectors: _Numbers) -> _Numbers:
     unit: _Numbers = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
     return unit
+
+
+def beside_others(values: _Numbers, newer: _Flags) -> _Numbers:
+    """By pair, how much more it is than that of the second with any other that is older."""
+    older = np.where(newer, values, 0.0)
+    most = older.max(axis=0)
+    at_most = older.argmax(axis=0)
+    rest = older.copy()
+    rest[at_most, np.arange(len(values))] = 0.0
+    other = np.where(np.arange(len(values))[:, None] == at_most, rest.max(axis=0), most)
+    found: _Numbers = values - other
+    return found
+
+
+def shared_topics(question: Sequence[str], texts: Sequence[AnalysedText]) -> _Numbers:
+    """By text from 0 to 1, of how many things of everyday life both speak: a flat, work, a
+    price."""
+    topics = _topics()
+    asked = {topic for word in question for topic in topics.get(word, ())}
+    found = [
+        len(asked & {topic for word in words(text.head[:2_000]) for topic in topics.get(word, ())})
+        for text in texts
+    ]
+    share: _Numbers = np.minimum(np.array(found), _MOST_TOPICS) / _MOST_TOPICS
+    return share
+
+
+def _columns(inputs: SignalInputs, text: AnalysedText, column: dict[int, int]) -> NDArray[np.intp]:
+    if not text.subject:
+        return np.zeros(0, dtype=np.intp)
+    rows = inputs.vocabulary.rows(content_words(text.subject))[1:].tolist()
+    return np.array([column[row] for row in rows if row in column], dtype=np.intp)
+
+
+@lru_cache(maxsize=1)
+def _topics() -> dict[str, list[str]]:
+    """By word the topics that it belongs to."""
+    found: dict[str, list[str]] = {}
+    for topic, of_topic in json.loads(_TOPICS.read_text("utf-8")).items():
+        for word in of_topic.split():
+            found.setdefault(word, []).append(topic)
+    return found

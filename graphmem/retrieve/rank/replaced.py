@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +24,29 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.model.stored import MACHINE_ROLES
 from graphmem.retrieve.candidates.text_analysis import AnalysedText
-from graphmem.retrieve.rank.pair_meaning import compare_meaning
+from graphmem.retrieve.rank.pair_meaning import beside_others, compare_meaning, shared_topics
 from graphmem.retrieve.rank.ranking import Ranking
 from graphmem.retrieve.signals.inputs import SignalInputs
 from graphmem.text import words
 
 PAIR_EVIDENCE: Final[Mapping[str, str]] = {
-    "close": "how near the total of the second is to that of the first",
-    "near": "how near both are in meaning, against how near all candidates are to the first",
-    "sentence": "the same of the sentence of the first that answers, and the nearest of the second",
     "shared": "how rare the words are that both have, beside those of the question",
+    "alone": "the same, and how much less any other shares with the second that is older too",
+    "sentence": "how near the sentence of the first that answers is to the nearest of the second",
+    "akin": "how near, and how rare, the nearest words are of the second, and of the question or "
+    "the first",
+    "subject": "how far from the question and the first that is which the second begins with",
+    "different": "which share of the words of the second the first has not",
+    "covers": "how much of what is asked the second has, by meaning",
+    "topics": "how many things of everyday life (a flat, work, a price) both the question and the "
+    "second speak of",
+    "value": "whether the second has a number, day or name (as asked) that the first has not",
+    "rank": "how far down the second stands",
+    "close": "how near the total of the second is to that of the first",
     "speaker": "whether the same person says both",
     "corrects": "whether the second takes back what was said just before, as the first was",
-    "changes": "whether the newer one tells of a change (no longer, instead, now)",
+    "changes": "how much the second tells of a change (no longer, instead, now)",
+    "refers": "how much the second goes by what is known already (it, the same)",
     "later": "how long after the older one the newer one was said",
     "usual": "how long what people say here usually is: in long texts much is alike",
     "talk": "how far people talk with each other: they come back to a thing without changing it",
@@ -44,7 +54,7 @@ PAIR_EVIDENCE: Final[Mapping[str, str]] = {
 """What tells whether the second of two candidates replaces the first. (Where one asks about before,
 the second is the older.)"""
 
-_BY_USUAL = ("close", "sentence", "shared", "later")
+_BY_USUAL = ("sentence", "different", "close", "later")
 """These tell more, or less, in long texts, where much is alike: they count a second time, times
 ``usual``."""
 PAIR_NUMBERS: Final = (*PAIR_EVIDENCE, *(f"{name}, by usual" for name in _BY_USUAL), "always")
@@ -53,13 +63,12 @@ _BEST = 30  # candidates that are compared
 _OVERTAKEN = 5  # of which so many may be overtaken,
 _AT_LEAST = 0.4  # if they have so much of the best one's total,
 _EACH_BY, _AS_LIKELY = 2, 1.0  # each by so many, the others not so much less likely than the best
-_MOST = 1.3  # of the other's total: more is all the same
-_LINKED, _SHARED = 0.05, 0.5  # so near must a sentence be, or so rare what both name
 _DAY, _LONG = timedelta(days=1), 5.0
 """What is later by as many e-folds of a day counts 1."""
 _NEXT, _SOON = 2, timedelta(minutes=10)
 """So many turns further on, or in another episode so much later, stands what takes back what was
 just said."""
+_MOST = 1.3  # of the other's total: more is all the same
 _LONGEST = 2.5  # e-folds of 100 characters
 _PERSONAL = re.compile(r"\b(?:i|me|my|we|us|our|he|him|his|she|her|they|them|their)\b")
 _NEXT_TO = 1e-4  # of a total: above or below, with nothing between
@@ -120,43 +129,78 @@ def compare_pairs(
     # What a fact says is its own; who said it, and when, is the turn's that states it.
     texts = [inputs.contexts[place] for place in best]
     turns = [text.turn for text in texts if text.turn is not None]
-    totals = ranking.totals[best]
     newer, corrects, known = _newer(turns), _corrects(texts, turns), _known(inputs, turns)
-    meaning = compare_meaning(inputs, best)
-    near, sentence = meaning.near, meaning.sentence
-    length = np.log1p(np.array([len(text.text) for text in texts]) / 100).clip(max=_LONGEST)
-    by_people = np.array([turn.role not in MACHINE_ROLES for turn in turns])
-    usual = float(length[by_people].mean()) if by_people.any() else 0.0
-    changes = np.broadcast_to([text.changes for text in texts], near.shape)
     if about == "before":  # the rows are newer: each pair is the other way round
-        newer, corrects, known, near = newer.T, corrects.T, known.T, near.T
-        changes = changes.T
-    says = [(turn.role, turn.speaker) for turn in turns]
-    values = {
-        "close": np.minimum(totals[None, :] / np.maximum(totals[:, None], 1e-9), _MOST),
-        "near": near,
-        "sentence": sentence,
-        "shared": meaning.shared,
-        "speaker": np.array([[one == two for two in says] for one in says]),
-        "corrects": corrects,
-        "changes": changes,
-        "later": _apart(turns),
-        "usual": np.full(near.shape, usual),
-        "talk": np.full(near.shape, kinds.get("conversation", 0.0)),
-    }
-    values |= {f"{name}, by usual": usual * values[name] for name in _BY_USUAL}
-    evidence = np.stack([values[name] for name in PAIR_NUMBERS[:-1]], axis=-1).astype(np.float64)
-    about_the_same = (sentence >= _LINKED) | (meaning.shared >= _SHARED)
-    about_the_same &= ~_of_others(inputs, texts) & ~_of_another(inputs, texts)
-    possible = newer & ~_stays(inputs, best, turns, at) & (corrects | about_the_same)
-    # When the relation that is asked for ended is known: only what was just said stands open.
-    settled = np.array([inputs.texts[place].turn is None for place in best])
-    settled &= ranking.signal("relation")[best] > 0
-    if about != "before":
-        possible &= corrects | ~settled[:, None]
+        newer, corrects, known = newer.T, corrects.T, known.T
+    totals = ranking.totals[best]
+    values = _evidence(inputs, best, turns, newer)
+    values |= {"close": np.minimum(totals / np.maximum(totals[:, None], 1e-9), _MOST)}
+    values |= {"corrects": corrects, "talk": np.float64(kinds.get("conversation", 0.0))}
+    values |= {f"{name}, by usual": values["usual"] * values[name] for name in _BY_USUAL}
+    evidence = np.stack(
+        [np.broadcast_to(values[name], newer.shape) for name in PAIR_NUMBERS[:-1]], axis=-1
+    ).astype(np.float64)
+    possible = newer & ~_stays(inputs, best, turns, at)
+    possible &= corrects | ~(_of_others(inputs, texts) | _of_another(inputs, texts))
     if about is None:
         possible &= corrects
     return ComparedPairs(best, turns, totals, evidence, possible, known & possible)
+
+
+def _evidence(
+    inputs: SignalInputs, best: Sequence[int], turns: Sequence[Turn], newer: _Flags
+) -> dict[str, Any]:
+    """By name what tells whether the second replaces the first: by pair, by second, or for all."""
+    texts = [inputs.contexts[place] for place in best]
+    meaning = compare_meaning(inputs, best, _OVERTAKEN)
+    length = np.log1p(np.array([len(text.text) for text in texts]) / 100).clip(max=_LONGEST)
+    by_people = np.array([turn.role not in MACHINE_ROLES for turn in turns])
+    says = [(turn.role, turn.speaker) for turn in turns]
+    stated_once = np.array([turn.id not in {one.id for one in turns[:n]}
+                            for n, turn in enumerate(turns)])  # fmt: skip
+    return {
+        "shared": meaning.shared,
+        "alone": beside_others(meaning.shared, newer & stated_once[:, None]),
+        "sentence": meaning.sentence,
+        "akin": meaning.akin,
+        "subject": meaning.subject,
+        "different": meaning.different,
+        "covers": _covered(inputs, best),
+        "topics": shared_topics(inputs.question.words, texts),
+        "value": _new_values(inputs, texts),
+        "rank": np.arange(len(best)) / _BEST,
+        "speaker": np.array([[one == two for two in says] for one in says]),
+        "changes": np.array([text.changes for text in texts]),
+        "refers": np.array([text.refers for text in texts]),
+        "later": _apart(turns),
+        "usual": np.float64(length[by_people].mean() if by_people.any() else 0.0),
+    }
+
+
+def _covered(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
+    """By candidate how much of what is asked it has, the rare counting more."""
+    asked = inputs.beside_people
+    rare = inputs.rarity[asked]
+    total = float(rare.sum())
+    if not total:
+        return np.zeros(len(best))
+    found: _Numbers = (inputs.likeness[asked][:, best] * rare).sum(axis=0) / total
+    return found
+
+
+def _new_values(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Numbers:
+    """By pair whether the second has a value of the kind that is asked for, which the first has
+    not; half where that is unknown."""
+    question = inputs.question
+    if question.how_many:
+        values = [text.amounts for text in texts]
+    elif question.when:
+        values = [text.amounts | text.days for text in texts]
+    elif question.who_or_where:
+        values = [text.proper_names for text in texts]
+    else:
+        return np.full((len(texts), len(texts)), 0.5)
+    return np.array([[float(bool(two - one)) for two in values] for one in values])
 
 
 def raised(pairs: ComparedPairs, weights: _Numbers) -> dict[int, float]:
