@@ -63,8 +63,9 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     bodies = [call.request for call in CALLS.values()]
     results = [call.result for call in CALLS.values()]
     shapes, named = msgspec.json.schema_components([*bodies, *results], ref_template=_REF)
+    shapes = tuple(_without_tuples(shape) for shape in shapes)
     components = document.setdefault("components", {})
-    components["schemas"] = {**named, "Problem": PROBLEM}
+    components["schemas"] = {**_without_tuples(named), "Problem": PROBLEM}
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
     for (call, body), result in zip(
@@ -75,6 +76,19 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         for operation in path.values():
             _describe_problems(operation)
     return document
+
+
+def _without_tuples(shape: Any) -> Any:
+    """A shape where each place of an array may have what any of its places has: tools for OpenAPI
+    read ``prefixItems`` in several ways, or not at all."""
+    if isinstance(shape, list):
+        return [_without_tuples(one) for one in shape]
+    if not isinstance(shape, dict):
+        return shape
+    found = {name: _without_tuples(its) for name, its in shape.items()}
+    if isinstance(places := found.pop("prefixItems", None), list):
+        found["items"] = {"anyOf": [one for n, one in enumerate(places) if one not in places[:n]]}
+    return found
 
 
 def _describe_call(operation: dict[str, Any], call: Call, body: Any, result: Any) -> None:
