@@ -77,7 +77,7 @@ GOING_WITH = {
     "dating": ("partner_of", "engaged_to"),
     "partner_of": ("dating", "engaged_to"),
     "broke_up_with": ("dating", "partner_of", "engaged_to", "married_to"),
-    "owns": ("drives", "has_pet"),
+    "owns": ("drives", "has_pet", "runs"),
     "works_at": ("member_of",),
     "supplier_of": ("uses",),
 }

@@ -32,7 +32,7 @@ class _AttributeRow:
 _FORMS = {name: joined_text(form) for name, form in read_rule_data("attributes")["forms"].items()}
 _ROWS = tuple(read_rows("attributes", "attribute", _AttributeRow))
 _WHOSE = (
-    r"(?P<whose>\b[Mm]y|\b[Oo]ur|\b[Hh]is|\b[Hh]er|"
+    r"(?P<whose>\b[Mm]y|\b[Oo]ur|\b[Tt]he(?=\s+new\s)|\b[Hh]is|\b[Hh]er|"
     r"(?<!\w)(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*'s)"
 )
 _PLACE = r"work|home|personal|private|business|office|school|university|second"
@@ -44,7 +44,7 @@ _END = (
 _STATED = re.compile(
     rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
     rf"(?P<what>(?i:{'|'.join(row.called for row in _ROWS)}))"
-    rf"(?:(?:'s|\s+has)\s+changed(?:\s+(?:btw|too|now))?[,.:;]?\s*(?:it(?:'?s|\s+is)|to|now)?|\s+changed\s+to|\s+is|'s|:)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
+    rf"(?:(?:'s|\s+has)?\s+changed(?:\s+(?:btw|too|now))?[,.:;]?\s*(?:it(?:'?s|\s+is)|to|now|use)?|\s+changed\s+to|\s+is|'s|:)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
 )
 _ADDRESS = re.compile(r"[^\n;]{4,100}?(?=\s*(?:$|[.!](?:\s|$)|\s(?:and|but|so|since|now)\s))")
 _CUES = re.compile(
@@ -101,6 +101,34 @@ def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
         yield from _measured(sentence, context)
 
 
+_BY_ITSELF = tuple(
+    (type, re.compile(rf"(?i:(?:{before})[:.]?\s*)?(?P<value>{_FORMS.get(form, form)})"))
+    for type, before, form in (
+        ("email", r"e-?mail", next(row.value for row in _ROWS if row.type == "email")),
+        ("phone_number", r"tel|phone|mobile|mob|cell|ph", "phone"),
+    )
+)
+_DIGITS = 6
+
+
+def value_forms(text: str) -> tuple[str, str] | None:
+    """The attribute and the value of what is nothing but an address or a number, if it is."""
+    for type, pattern in _BY_ITSELF:
+        match = pattern.fullmatch(text.strip(" *_."))
+        if match and (type == "email" or sum(char.isdigit() for char in text) > _DIGITS):
+            return type, match["value"]
+    return None
+
+
+def attribute_line(owner: str, key: str, value: str) -> CandidateFact | None:
+    """ "wifi password = marigold77" in a note of somebody's; None when it is no known attribute."""
+    called = " ".join(key.lower().split())
+    row = next((row for row in _ROWS if re.fullmatch(row.called, called)), None)
+    if row is None or not re.fullmatch(_FORMS.get(row.value, row.value), value.strip()):
+        return None
+    return _attribute(owner, called, row.type or called, value.strip())
+
+
 def _stated(sentence: str, context: TurnContext) -> Iterator[CandidateFact]:
     for match in _STATED.finditer(sentence):
         owner = _whose(match["whose"].removesuffix("'s"), context)
@@ -142,7 +170,7 @@ def _attribute(owner: str, what: str, name: str, value: str) -> CandidateFact:
 
 
 def _whose(owner_words: str, context: TurnContext) -> str | None:
-    if owner_words.lower() in {"i", "my", "our"}:
+    if owner_words.lower() in {"i", "my", "our", "the"}:
         return context.speaker
     names = context.people.names
     if owner_words.lower() in {"his", "her"}:

@@ -18,11 +18,14 @@ _FIRM = rf"{_THING}(?:\s+(?:&|and|of)\s+{_THING})?"
 _WEIGHT = 0.7
 BUSINESS_CUES = re.compile(
     r"client|customer|supplier|vendor|provider|distributor|owner|hired|recruited|appointed|based|"
-    r"headquartered|\b(?:the|our|my|his|her|their)\s",
+    r"headquartered|,\s(?:over|out|down|up)\s|bust|\bunder\b|business|administration|bankrupt|trading|"
+    r"folded|(?:closed|shut)\s+down|\b(?:the|our|my|his|her|their)\s",
     re.IGNORECASE,
 )
 """Without one of these a sentence says nothing of this kind."""
-_BASED = re.compile(r",\s+(?:which\s+is\s+)?(?:based|headquartered)\s+in(?=\s)")
+_BASED = re.compile(
+    r",\s+(?:which\s+is\s+)?(?:(?:based|headquartered)(?:\s+(?:over|out|down|up))?|over|out|down|up)\s+in(?=\s)"
+)
 _HIRED_AS = re.compile(
     r"\b(?:hired|recruited|appointed)\s+(?P<who>"
     + _THING
@@ -59,15 +62,35 @@ _OWNER_IS = re.compile(
     + _THING
     + r")"
 )
+_CLOSED = re.compile(
+    r"(?:\s+has|\s+have)?(?:\s+just|\s+now|\s+sadly)?\s+(?:(?:went|gone)\s+(?:bust|under|out\s+of\s+business|into\s+administration)|"
+    r"ceased\s+trading|folded|closed\s+down|shut\s+down|went\s+bankrupt)(?=\s*(?:$|[.,;!)]|\s-|and\b|last\b|in\b|so\b))"
+)
 _SUPPLIES = {"client": "client_of", "customer": "client_of"}
 
 
 def business(parse: Parse, context: TurnContext, at: Date) -> Iterator[CandidateFact]:
     """What a sentence says of firms; ``at`` is when something in it changed, if anything did."""
     yield from _supplied(parse, context, at)
+    yield from _closed(parse, context, at)
     yield from _owned(parse, context)
     yield from _posts(parse, context)
     yield from _based(parse, context)
+
+
+def _closed(parse: Parse, context: TurnContext, at: Date) -> Iterator[CandidateFact]:
+    """ "Meridian Tinworks went bust": it supplies nobody any more."""
+    names = context.people.names
+    for span in parse.names:
+        known = names.kind(span.name) in {"thing", "organization"} and not span.owns
+        if not known or not _CLOSED.match(parse.sentence.text, span.end):
+            continue
+        name = names.register(span.name, "organization")
+        for type in ("supplier_of", "client_of"):
+            yield CandidateFact(
+                f"{name} has closed: no {type.replace('_of', '')} any more", name, type, None,
+                (name,), **valid_until(at), importance=_WEIGHT, retracts=True,
+            )  # fmt: skip
 
 
 def _supplied(parse: Parse, context: TurnContext, at: Date) -> Iterator[CandidateFact]:
@@ -122,7 +145,8 @@ def _posts(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
         who, role = match["who"], match["role"]
         if not names.may_be_person(who) or names.canonical_of(who) in context.people.speakers:
             continue
-        if role in {"boss", "manager"} or parse.sentence.quoted(match.start()):
+        posted = match.re is _THE_ROLE and match.group()[:3].lower() == "the" and role == "manager"
+        if (role in {"boss", "manager"} and not posted) or parse.sentence.quoted(match.start()):
             continue
         who = names.register(names.canonical_of(who), "person")
         yield CandidateFact(

@@ -141,6 +141,8 @@ def _ahead(
 ) -> tuple[Date | None, str]:
     """A day or month without its year, as the next one after it was said."""
     date = resolved[0]
+    if match["wd"]:
+        return _next_weekday(match["wd"].lower(), stated_at) or resolved
     yearless = match["m3"] or match["m4"] or match["m7"]
     if date is None or not yearless or date.end > stated_at or match["lead"] == "since":
         return resolved
@@ -150,6 +152,45 @@ def _ahead(
 
 
 _UNKNOWN = (None, "unknown")
+_OF_MONTHS = frozenset({"in", "since", "until", "till", "from", "by"})
+"""Before these a month is one in small letters, too: "in may"."""
+_SHORT = 3
+"""Letters: "on sun" may be no day."""
+
+
+def _later(moment: datetime, days: int) -> tuple[Date | None, str]:
+    try:
+        at = _midnight(moment) + timedelta(days=days)
+    except OverflowError:
+        return None, "future"
+    return _on(at), f"on {at.date()}"
+
+
+def _next_weekday(name: str, stated_at: datetime) -> tuple[Date | None, str] | None:
+    """The first such day after today."""
+    name = name.rstrip(".")
+    index = WEEKDAYS.index(name) if name in WEEKDAYS else _SHORT_DAYS.get(name)
+    return None if index is None else _later(stated_at, (index - stated_at.weekday() - 1) % 7 + 1)
+
+
+def _next(what: str, stated_at: datetime) -> tuple[Date | None, str]:
+    """ "Next Monday", "next month": from when; None where it is not plain which."""
+    if (day := _next_weekday(what, stated_at)) is not None:
+        return day
+    if what == "week":
+        at, _ = _later(stated_at, 7 - stated_at.weekday())
+        return at, f"in the week of {at.at.date()}" if at else "future"
+    if what == "month" and stated_at.year < _LAST_YEAR:
+        return _month_of(stated_at.year + stated_at.month // 12, stated_at.month % 12 + 1)
+    if what == "year" and stated_at.year < _LAST_YEAR:
+        return _first(stated_at.year + 1, 1, "year"), f"in {stated_at.year + 1}"
+    if what in _MONTH_NAMES and stated_at.year < _LAST_YEAR:
+        month = _MONTH_NAMES[what]
+        return _month_of(stated_at.year + (month <= stated_at.month), month)
+    return None, "future"
+
+
+_LAST_YEAR = 9999
 
 
 def _resolve(  # noqa: PLR0911 - one return for each form of a date
@@ -166,7 +207,7 @@ def _resolve(  # noqa: PLR0911 - one return for each form of a date
             return _day(int(group[f"y{index}"]), _month(group[f"m{index}"]), group[f"d{index}"])
     for index in "34":
         if group[f"m{index}"]:
-            if not group[f"m{index}"][0].isupper():
+            if group[f"m{index}"] == "may" and not group["lead"]:
                 return None
             return _latest_day(_month(group[f"m{index}"]), group[f"d{index}"], stated_at)
     if group["m5"]:
@@ -188,12 +229,12 @@ def _bare(group: dict[str, str | None], stated_at: datetime) -> tuple[Date | Non
     lead = (group["lead"] or "").lower()
     month, weekday, year = group["m7"], group["wd"], group["y8"]
     if month:
-        if not lead or lead == "on" or not month[0].isupper():
+        if not lead or lead == "on" or (month.islower() and lead not in _OF_MONTHS):
             return None
         number = _month(month)
         return _month_of(stated_at.year - (number > stated_at.month), number)
     if weekday:
-        if not weekday[0].isupper():
+        if weekday.islower() and (not lead or len(weekday) <= _SHORT):
             return None
         # "on Friday" may be the one before or the one to come
         return _UNKNOWN
@@ -252,7 +293,7 @@ def _month_of(year: int, month: int) -> tuple[Date, str]:
 
 def _plain(word: str, stated_at: datetime) -> tuple[Date | None, str]:
     if word == "tomorrow":
-        return None, "future"
+        return _later(stated_at, 1)
     days = {"yesterday": 1, "last night": 1, "the day before yesterday": 2}.get(word, 0)
     at = _back(stated_at, days)
     return _on(at), f"on {at.date()}"
@@ -291,7 +332,7 @@ def _which(  # noqa: PLR0911 - as above
     which: str, what: str, stated_at: datetime
 ) -> tuple[Date | None, str] | None:
     if which in {"next", "coming"}:
-        return None, "future"
+        return _next(what, stated_at)
     last = which != "this"
     if what in {"night", "morning", "afternoon", "evening"}:
         at = _back(stated_at, 1 if last else 0)

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
-from graphmem.extract.rules.fragments import spelt
+from graphmem.extract.rules.fragments import capitalised, spelt
 from graphmem.extract.rules.framing import Framing, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
@@ -29,12 +29,11 @@ from graphmem.extract.rules.self_introductions import (
     stated_nicknames,
 )
 from graphmem.extract.rules.sentence_reader import SentenceReader
-from graphmem.extract.rules.subjects import People, TurnContext
+from graphmem.extract.rules.subjects import People, TurnContext, is_machine
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.wiki_links import linked_names, without_links
 from graphmem.extract.rules.word_lists import GREETINGS, PETS, word_set
 from graphmem.model import Date, Entity, Episode, Turn, valid_from, valid_until
-from graphmem.model.stored import MACHINE_ROLES
 from graphmem.off_loop import off_loop, stop_if_given_up
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
@@ -123,6 +122,7 @@ class _Episode:
         self.framing = Framing()
         self.referent: str | None = None
         """Who "she" or "he" would be in the next turn."""
+        self.unnamed: dict[str | None, tuple[str, str]] = {}  # by speaker, as in TurnContext
         self.it: str | None = None
         self.notes: NoteReader | None = None
         self.structured = any(is_structured(turn.text) for turn in episode.turns)
@@ -166,8 +166,10 @@ class _Episode:
     def _read_all(self) -> None:
         speaker_names = frozenset(name for name in self.speakers.values() if name is not None)
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
-        self.notes = NoteReader(self.names) if self.episode.kind == "text" else None
+        writer = next(iter(self.speakers.values()), None)
+        self.notes = NoteReader(self.names, writer) if self.episode.kind == "text" else None
         self.referent = self.it = None
+        self.unnamed = {}
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
         if self.notes is not None and self.title is not None:
@@ -186,7 +188,7 @@ class _Episode:
                 self._rename(before, owner)
         for turn, _ in self.turns:
             name = turn.speaker.strip() if turn.speaker else None
-            if _is_machine(turn):
+            if is_machine(turn):
                 name = None
             elif not name or name.lower() == "user":
                 name = owner or name
@@ -224,17 +226,18 @@ class _Episode:
         """Names inside sentences first, so that a later one may open a sentence."""
         speaker_names = set(self.speakers.values()) - {None}
         for turn, parts in self.turns:
-            if _is_machine(turn):
+            if is_machine(turn):
                 continue
             others = speaker_names - {self.speakers[turn.ordinal]}
             stop_if_given_up()
-            for sentence in parts:
+            for written in parts:
+                sentence = capitalised(written, self.names)
                 found = name_spans(sentence)
                 self.singles |= dict.fromkeys(s.name for s in found if s.first == s.last)
                 for pet in () if sentence.lows.isdisjoint(PETS) else pet_names(sentence, found):
                     if pet not in speaker_names:
                         self.names.register(pet, "animal")
-                self._introduce(turn, sentence, found)
+                self._introduce(turn, written, name_spans(written))
                 if len(found) > 1:
                     for alias, name in stated_nicknames(self.names, found, sentence):
                         self.names.add_alias(alias, name)
@@ -274,10 +277,11 @@ class _Episode:
         self, turn: Turn, parts: list[Sentence], people: People, departures: Departures
     ) -> None:
         speaker = self.speakers[turn.ordinal]
-        if _is_machine(turn):
+        if is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
         context = TurnContext(people, speaker, self.referent, it=self.it)
+        context.unnamed = self.unnamed.pop(speaker, None)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
         self.framing.begin_turn()
@@ -293,6 +297,8 @@ class _Episode:
             for fact in attributes(without_quotes(turn.text), context):
                 self._add_fact(fact, turn)
         self.referent = context.referent
+        if context.unnamed is not None:
+            self.unnamed[speaker] = context.unnamed
         self.it = context.it or (self.notes.topic if self.notes else None)
 
     def _to_read(
@@ -383,7 +389,7 @@ class _Episode:
         if canonical is None:
             return False
         # Will, May and Grace are also words
-        plain = not sentence.tokens[at].capital and not sentence.uncapped
+        plain = not sentence.tokens[at].capital and not sentence.small
         return not (plain and canonical[:1].isupper() and self.names.is_person(canonical))
 
     def _entities(self) -> Iterable[CandidateEntity]:
@@ -392,9 +398,3 @@ class _Episode:
         for name in used:
             aliases = self.names.aliases.get(name, ())
             yield CandidateEntity(name, self.names.kind(name), tuple(aliases))
-
-
-def _is_machine(turn: Turn) -> bool:
-    """An assistant, a tool and the like, that is not given a name of its own."""
-    label = (turn.speaker or "").strip().lower()
-    return label in MACHINE_ROLES or (not label and turn.role in MACHINE_ROLES)

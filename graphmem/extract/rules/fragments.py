@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.subjects import TurnContext
-from graphmem.extract.rules.tokenizer import Sentence, after
-from graphmem.extract.rules.word_lists import word_set
+from graphmem.extract.rules.tokenizer import Sentence, WordToken, after, without_opening
+from graphmem.extract.rules.word_lists import KIN, word_set, word_table
 
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
 _AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
 _WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
+_ADVERBS, _AFTER_ING = word_set("adverbs_before_verbs"), word_set("after_participles")
+_WHERE = frozenset({"at", "in", "with", "living", "working", "based"})
+_LASTING = frozenset({"run", "led", "managed"})
+_SHORTEST_ING = 5
 _PARENTS = word_set("parents_by_name")
 _BEFORE_A_VERB = re.compile(r"\w+(?:'s)?\s+(?!and\b|or\b|&)[a-z]")
 _NOW_ING = re.compile(
@@ -18,23 +24,33 @@ _NOW_ING = re.compile(
 )
 
 
-def completed(sentence: Sentence, context: TurnContext) -> Sentence:
+def completed(  # noqa: PLR0911 - one return for each kind of fragment
+    sentence: Sentence, context: TurnContext
+) -> Sentence:
     """A fragment with the subject that it lacks: "Sold the Corsa", "Speaks Dutch"."""
+    sentence = without_opening(sentence)
     first = sentence.tokens[0].low
     second = sentence.tokens[1].low if len(sentence.tokens) > 1 else ""
     if context.topic is not None and first in _WITHOUT_NAME:
-        verb = ("was " if second == "by" else "is ") if first in _WITHOUT_IS else ""
+        verb = "was " if second == "by" and first not in _LASTING else "is "
+        verb = verb if first in _WITHOUT_IS else ""
         return after(f"{context.topic} {verb}", sentence)
     if now := _NOW_ING.search(sentence.text):
         head = sentence.tokens[0]
         who = "I'm" if head.low in {"i", "i've", "i'm", "we"} or first in _WITHOUT_I else None
         if who is not None:
             text = f"{sentence.text[: now.start(1)]}{who} {sentence.text[now.start(1) :]}"
-            sentence = Sentence(text, sentence.question, sentence.whole, sentence.quotes)
+            sentence = replace(sentence, text=text)
     if context.speaker is None or len(sentence.tokens) < 2 or sentence.tokens[0].owns:
         return sentence
-    if first in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
+    begun = second if first in _ADVERBS else first
+    if begun in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
         return after("I ", sentence)
+    if first in {"still", "now", "currently"} and second in _WHERE:
+        return after("I'm ", sentence)
+    doing = first.endswith("ing") and len(first) > _SHORTEST_ING and second in _AFTER_ING
+    if doing and not sentence.lows & _AFTER_GERUND_SUBJECT:
+        return after("I'm ", sentence)
     if first in _PARENTS and _BEFORE_A_VERB.match(sentence.text):
         return after("My ", sentence)
     if first in _WITHOUT_I_AM and not sentence.lows & _AFTER_GERUND_SUBJECT:
@@ -42,10 +58,101 @@ def completed(sentence: Sentence, context: TurnContext) -> Sentence:
     return sentence
 
 
-_CASUAL = re.compile(r"(?<![\w'’.-])(?:im|ive|hes|shes|theyre)(?![\w'’-])")
-_SPELT = {"im": "I'm", "ive": "I've", "hes": "he's", "shes": "she's", "theyre": "they're"}
+_SPELT = word_table("spelt")
+_CASUAL = re.compile(
+    r"(?<![\w'’./&+-])(?:w/(?=\s?[A-Za-z])|(?:" + "|".join(_SPELT) + r")(?![\w'’/.&+-]))"
+)
 
 
 def spelt(text: str) -> str:
-    """A text with the apostrophes that people leave out: "im from Grimsby"."""
-    return _CASUAL.sub(lambda match: _SPELT[match.group()], text)
+    """A text with the letters that people leave out: "im from Grimsby", "got a job w/ Delta"."""
+    return _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
+
+
+_SOMEBODY = re.compile(
+    r"\bis (?:a|an|this|some) (?:[a-z]+ )?"
+    r"(?:guy|lad|man|woman|lass|girl|boy|bloke|dude|lady|chap|person|fella)(?: who is| who's)? "
+    r"(?:called|named) (?=[^\W\d_a-z])"
+)
+"""In "my boss is a guy called Tariq", what tells nothing."""
+
+
+_BY_THE_WAY = re.compile(
+    r",?[ ](?:just[ ])?(?:if|in case)[ ]"
+    r"(?:anyone|anybody|any of you|you|u|yall|y'all|ppl|people|someone)"
+    r"[ ](?:asks|cares|forgot|remembers?|(?:didn'?t|don'?t|doesn'?t|hasn'?t|haven'?t|hadn'?t)[ ]"
+    r"(?:know|hear|heard|notice|noticed)|(?:is|are|was|were|'s|'re)[ ]wondering|wonders?|"
+    r"needs?[ ](?:it|me|him|her))"
+    r"(?=\s*(?:$|[.,;!?)\n]))",
+    re.IGNORECASE,
+)
+"""A condition of nothing: "we live in Atlanta if you didn't know"."""
+
+
+def _in_full(match: re.Match[str]) -> str:
+    word = match.group()
+    if word != "w/":
+        return _SPELT[word]
+    return "with" if match.string[match.end() : match.end() + 1].isspace() else "with "
+
+
+_AFTER_THESE = word_set("before_common_nouns")
+_ALSO_WORDS = word_set("also_words")
+_FIRST_NAMES = word_set("first_names") - _ALSO_WORDS
+_LONGEST_NAME = 4
+
+
+def capitalised(sentence: Sentence, names: NameRegistry) -> Sentence:
+    """A sentence in which people and pets who are known by name have their capitals: "emeka is a
+    vet", "jordans wife". A word that is one of the language, too, stays as it is."""
+    if sentence.shouted:
+        return sentence
+    tokens = sentence.tokens
+    if not any(token.text.islower() for token in tokens):
+        return sentence
+    text, at, changed = [], 0, False
+    index = 0
+    while index < len(tokens):
+        size, name = _named(tokens, index, names)
+        if not size:
+            index += 1
+            continue
+        last = tokens[index + size - 1]
+        text += [sentence.text[at : tokens[index].start], name]
+        at = last.end - (2 if last.owns else 0)
+        changed = True
+        index += size
+    if not changed:
+        return sentence
+    whole = "".join([*text, sentence.text[at:]])
+    quotes = () if len(whole) != len(sentence.text) else sentence.quotes
+    return replace(sentence, text=whole, quotes=quotes, respelt=sentence.small)
+
+
+def _named(tokens: list[WordToken], index: int, names: NameRegistry) -> tuple[int, str]:
+    """How many words from here are a known name in small letters, and how it is written."""
+    token = tokens[index]
+    if not token.text.islower() or (index and tokens[index - 1].low in _AFTER_THESE):
+        return 0, ""
+    size, key = 0, ""
+    found = (0, "")
+    for word in tokens[index : index + _LONGEST_NAME]:
+        if size and word.gap != " ":
+            break
+        size, key = size + 1, f"{key} {word.low}".strip()
+        if _known(key, names) and (size > 1 or word.low not in _ALSO_WORDS):
+            found = (size, _with_capitals(key))
+        if word.owns:
+            break
+    after = tokens[index + 1].low if index + 1 < len(tokens) else ""
+    if not found[0] and after in KIN and token.low[-1:] == "s" and _known(token.low[:-1], names):
+        return 1, f"{_with_capitals(token.low[:-1])}'s"  # "jordans wife"
+    return found
+
+
+def _known(key: str, names: NameRegistry) -> bool:
+    return key in _FIRST_NAMES or names.is_living(key)
+
+
+def _with_capitals(key: str) -> str:
+    return " ".join(word.capitalize() for word in key.split())

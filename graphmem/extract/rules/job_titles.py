@@ -54,18 +54,26 @@ _CUES = re.compile(
     r"chair(?:man|woman|person)?|secretary|treasurer)(?!\w)",
     re.I,
 )
-JOB_CUES = re.compile(rf"{_CUES.pattern}|\bnew\b|, a|last\s+day", re.I)
+JOB_CUES = re.compile(rf"{_CUES.pattern}|\bnew\b|, |\s\(|\sis\s+\w|last\s+day", re.I)
 """Without one of these nothing is said of a post."""
 _LAST_DAY = re.compile(
     r"\b(?:was|is)\s+(?P<whose>my|[^\W\d_a-z][\w-]*'s)\s+(?:very\s+)?last\s+day\s+"
     r"(?:of\s+work\s+)?(?:at|with)(?=\s)"
 )
 _NEW = re.compile(
-    r"(?:^|(?<=\W))(?:(?:the|our|my)\s+)?new\s+(?P<post>[a-z]+(?:\s+[a-z]+){0,2})"
-    r"(?:\s+is\s+(?:called\s+)?|:\s+)(?=[^\W\d_a-z])",
-    re.I,
+    r"(?:^|(?<=\W))(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?[Nn]ew\s+(?P<post>[a-z]+(?:\s+[a-z]+){0,2})"
+    r"(?:\s+is\s+(?:called\s+)?|:\s+)(?=[^\W\d_a-z])"
 )
-_ASIDE = re.compile(r"\s*,\s+an?\s+(?P<post>[a-z]+(?:\s+[a-z]+){0,2}?)(?=\s*(?:[,.;!)]|$|and\s))")
+_NOW_IS = re.compile(
+    r"^(?:[Tt]he\s+|[Oo]ur\s+|[Mm]y\s+)?(?P<post>[A-Za-z][a-z]+(?:\s+[a-z]+){0,2})\s+is(?P<now>\s+now)?\s+"
+    r"(?=[^\W\d_a-z])"
+)
+_ASIDE = re.compile(
+    r"\s*(?:,\s+(?:an?|our|the)\s+|,\s+(?=[a-z]+(?:[ -][a-z]+){0,3}\s*(?:[.;!]|$))|"
+    r"\s\(\s*(?:(?:an?|our|the|my)\s+)?)"
+    r"(?P<post>(?:deputy\s+)?head\s+of\s+[a-z]+|[a-z]+(?:[ -][a-z]+){0,2}?)"
+    r"(?=\s*(?:[,.;!)]|$|and\s|who\s))"
+)
 _CLUBS = word_set("clubs")
 _WEIGHT = 0.8
 _AT: dict[bool, dict[str, tuple[str, str]]] = {
@@ -129,15 +137,18 @@ def _professions(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
     """ "Our new baker is Solveig Aune", "Attracta Lunny, a dentist"."""
     text, names = parse.sentence.text, context.people.names
     found: list[tuple[str, Subject, int, TimeClass]] = []
+    if (match := _NOW_IS.search(text)) and (who := _who(parse, context, match.end())) is not None:
+        found.append((match["post"], who, match.start(), "change" if match["now"] else "state"))
     if (match := _NEW.search(text)) and (who := _who(parse, context, match.end())) is not None:
         found.append((match["post"], who, match.start(), "change"))
-    for span in parse.names if ", a" in text else ():
+    for span in parse.names if "," in text or "(" in text else ():
         aside = _ASIDE.match(text, span.end)
         if aside is not None and not span.owns and names.may_be_person(span.name):
             who = Subject(names.canonical_of(span.name), span.end)
             found.append((aside["post"], who, span.start, "state"))
     for post, who, start, time in found:
-        if is_occupation(post.split()[-1].lower()) and names.kind(who.name) in {"person", "thing"}:
+        head = "head" if "head of" in post else post.split()[-1].lower()
+        if is_occupation(head) and names.kind(who.name) in {"person", "thing"}:
             names.register(who.name, "person")
             what = Filler(post.lower(), post.lower(), "thing", who.end)
             says = "{s} is the new {o}" if time == "change" else "{s} is a {o}"

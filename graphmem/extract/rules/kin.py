@@ -32,7 +32,19 @@ _IS_NAMED = re.compile(
 _HAVE = word_set("having")
 _CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|,\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
-_STILL = frozenset({"now", "currently", "still", "also", "actually", "really", "officially"})
+_STILL = frozenset(
+    {
+        "now",
+        "currently",
+        "still",
+        "also",
+        "actually",
+        "really",
+        "officially",
+        "literally",
+        "basically",
+    }
+)
 _NO_LONGER = frozenset({"no", "longer"})
 _LEFT = re.compile(
     r"\b(?:has\s+|'s\s+|just\s+|have\s+)*(?:(?:left|leaving|quit)(?=\s*(?:$|[,.;!]|the\s+(?:company|firm|team|business|job|place)|us\b|"
@@ -44,6 +56,8 @@ _FOR_A_WHILE = word_set("kin_for_a_while")
 _AFTER_KIN = word_set("after_kin")
 # Kin that not everybody has.
 _NOT_EVERYBODY_HAS = word_set("kin_not_everybody_has")
+_PERSON_VERBS = word_set("person_verbs")
+_WHOSE = frozenset({"my", "our", "his", "her", "your"})
 _PET_MODIFIERS = word_set("pet_modifiers")
 
 
@@ -124,7 +138,9 @@ def _label(parse: Parse, index: int, word: str) -> str:
     )
 
 
-def _owner(parse: Parse, context: TurnContext, index: int, modifiers: frozenset[str]) -> str | None:
+def _owner(  # noqa: PLR0911 - one return for each way of saying whose
+    parse: Parse, context: TurnContext, index: int, modifiers: frozenset[str]
+) -> str | None:
     """Whose sister: "my", "our", "Ada's", a certain "her"; "I have a sister named …" is mine."""
     tokens = parse.sentence.tokens
     at = index - 1
@@ -135,6 +151,8 @@ def _owner(parse: Parse, context: TurnContext, index: int, modifiers: frozenset[
     token = tokens[at]
     if token.low in {"my", "our"}:
         return context.speaker
+    if token.low == "your":
+        return context.addressed(parse, index)
     if token.owns:
         return _named_owner(parse, context, at)
     if token.low in {"his", "her"}:
@@ -142,6 +160,13 @@ def _owner(parse: Parse, context: TurnContext, index: int, modifiers: frozenset[
     if token.low in {"a", "an", "two", "three", "another"} and at:
         named = _CALLED.match(parse.sentence.text, tokens[index].end)
         having = at - 1 if tokens[at - 1].low in _HAVE else _had_before(tokens, at - 1)
+        if (
+            named
+            and having is None
+            and tokens[at - 1].low == "with"
+            and tokens[0].low in {"i", "i'm"}
+        ):
+            return context.speaker  # "I live in Morpeth with a cat named Admiral"
         return _haver(parse, context, having) if named and having is not None else None
     return None
 
@@ -232,12 +257,7 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     """ "Zoe is my sister", "Zoe, my sister, …"."""
     tokens = parse.sentence.tokens
     at = index
-    while (
-        at > 0
-        and index - at < 5
-        and tokens[at].low not in {"my", "our", "his", "her"}
-        and not tokens[at].owns
-    ):
+    while at > 0 and index - at < 5 and tokens[at].low not in _WHOSE and not tokens[at].owns:
         at -= 1
     owner = next((s for s in parse.names if s.owns and s.first <= at <= s.last), None)
     at = owner.first if owner else at
@@ -250,14 +270,20 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     being = {"is", "became"} if tokens[index].low in _FOR_A_WHILE else {"is", "was", "became"}
     if verb.low in being and at >= 2 and _plain(verb) and _plain(tokens[at]):
         span = _ending(parse, at - 2)
-    elif tokens[at].gap.strip() == "," and _ends_phrase(parse, index):
+    elif (tokens[at].gap.strip() == "," or _right_after(parse, at, index)) and (
+        _ends_phrase(parse, index) or _right_after(parse, at, index)
+    ):
         span = _ending(parse, at - 1)
         if (
             span is not None
+            and owner is None
             and context.people.names.canonical_of(span.name) in context.people.speakers
         ):
             return None
-    if span is None or span.owns or not _ends_phrase(parse, index):
+    if span is None or span.owns:
+        return None
+    called = context.people.speakers and tokens[at].low == "your" and parse.name_at(index + 1)
+    if not (_ends_phrase(parse, index) or called or _right_after(parse, at, index)):
         return None
     # "Ada, Bob is my brother" is about Bob alone, "the dog of Bob is …" about neither
     return (
@@ -265,6 +291,15 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
         if span.first == 0 or tokens[span.first - 1].low not in {"of", "with", "and", "like"}
         else None
     )
+
+
+def _right_after(parse: Parse, at: int, index: int) -> bool:
+    """ "Linda my manager has a car": the name right before "my", and a verb after the kin word."""
+    tokens = parse.sentence.tokens
+    if tokens[at].low != "my" or tokens[at].gap != " " or index + 1 >= len(tokens):
+        return False
+    span = _ending(parse, at - 1)
+    return span is not None and span.first == 0 and tokens[index + 1].low in _PERSON_VERBS
 
 
 def _ending(parse: Parse, last: int) -> NameSpan | None:

@@ -24,6 +24,7 @@ from graphmem.extract.rules.word_lists import (
     NOT_PLACES,
     NP_STOP,
     PLACES,
+    word_set,
 )
 
 _HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s]", re.IGNORECASE)
@@ -33,9 +34,36 @@ _DWELLING = re.compile(
     re.IGNORECASE,
 )
 _SOMEBODY_CALLED = re.compile(r"\s+(?:an?|this|some)\s+(?:[\w-]+\s+){1,4}?(?:called|named)(?=\s)")
+_CLUB = re.compile(
+    r"\s+(?:the|a|our)\s+(?P<name>(?:local\s+)?[a-z]+\s+(?:group|club|choir|band|society|orchestra|circle|"
+    r"committee|league|class))(?=\W|$)"
+)
 _TEAM = re.compile(
     r"\s+(?:the|our|a)\s+(?P<name>(?:[\w-]+\s+){1,2}?(?:team|department|group|squad|division))(?=\W|$)"
 )
+_WORKPLACES = word_set("workplaces")
+_OF_WORKPLACES = frozenset({"works_at", "volunteers_at"})
+_WITH_KIND = frozenset(
+    {
+        "shop",
+        "store",
+        "office",
+        "centre",
+        "center",
+        "company",
+        "plant",
+        "yard",
+        "home",
+        "house",
+        "works",
+    }
+)
+_WORKPLACE = re.compile(r"\s+the\s+(?P<name>(?:[a-z]+\s+)?[a-z']+)(?=\W|$)")
+_NUMBERED = re.compile(r"\s+\d{1,3}(?!\d)")
+"""Unit 4, Room 12: no place that is called so."""
+_MOVED = frozenset({"lives_in", "moved_from"})
+_INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
+"""SumUp, GitHub: one moves to it without leaving home."""
 _ME = re.compile(r"\s+(?:me|us)(?=\W|$)")
 _OF_WORK = re.compile(
     r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
@@ -88,7 +116,9 @@ class NamedSlots:
         the = "the " if before == "the " else ""
         return Filler(the + phrase.name, phrase.name, kind, phrase.end)
 
-    def _place(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+    def _place(  # noqa: PLR0911 - one return for each thing that is no place
+        self, rule: RelationRule, parse: Parse, at: int, subject: Subject
+    ) -> list[Filler]:
         sentence = parse.sentence
         if match := _HOME.match(sentence.text, at):
             at = match.end() - 1 if sentence.text[match.end() - 1] == " " else match.end()
@@ -99,7 +129,9 @@ class NamedSlots:
             return self._small_place(parse, at)
         kind = self.names.kind(phrase.name)
         low = phrase.name.lower()
-        if _OF_WORK.match(sentence.text, phrase.end):
+        if rule.type in _MOVED and any(_INNER_CAPITAL.search(span.name) for span in parse.names):
+            return []
+        if _OF_WORK.match(sentence.text, phrase.end) or _NUMBERED.match(sentence.text, phrase.end):
             return []
         if rule.pattern.endswith("~left") and kind != "place":
             return []
@@ -123,13 +155,15 @@ class NamedSlots:
                 return [Filler(words.title(), words.title(), "place", end)]
         first = both.split()[0]
         bad = first in NOT_PLACES or first in NOT_NAMES or len(first) < 4
-        if not parse.sentence.uncapped or bad or parse.date_at(match.start(1)):
+        if not parse.sentence.small or bad or parse.date_at(match.start(1)):
             return []
         if closes(parse, match.start(1) + len(first)):
             return [Filler(first.title(), first.title(), "place", match.start(1) + len(first))]
         return []
 
-    def _org(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+    def _org(  # noqa: PLR0911 - one return for each kind of employer
+        self, rule: RelationRule, parse: Parse, at: int, subject: Subject
+    ) -> list[Filler]:
         phrase = name_slot(parse, at)
         if phrase is not None:
             kind = self.names.kind(phrase.name)
@@ -141,6 +175,16 @@ class NamedSlots:
             if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(parse, phrase, "organization")]
+        if rule.type in _OF_WORKPLACES and (work := _WORKPLACE.match(parse.sentence.text, at)):
+            name = " ".join(work["name"].lower().split())
+            before, _, last = name.rpartition(" ")
+            if (last in _WORKPLACES or (before and last in _WITH_KIND)) and closes(
+                parse, work.end()
+            ):
+                return [Filler(f"the {name}", name, "organization", work.end())]
+        if rule.type == "member_of" and (club := _CLUB.match(parse.sentence.text, at)):
+            name = club["name"].lower()
+            return [Filler(f"the {name}", name, "organization", club.end())]
         found = noun_phrases(parse, at, listed=False)
         if not found or found[0].mine:
             return []
@@ -152,7 +196,7 @@ class NamedSlots:
     def _small_org(self, rule: RelationRule, parse: Parse, phrase: Phrase) -> list[Filler]:
         """ "i work at globex", in a sentence without any capital."""
         plain = not phrase.determiner and " " not in phrase.name and phrase.name not in NOT_NAMES
-        if not parse.sentence.uncapped or rule.type != "works_at" or not plain:
+        if not parse.sentence.small or rule.type != "works_at" or not plain:
             return []
         if not closes(parse, phrase.end):
             return []

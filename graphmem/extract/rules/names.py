@@ -21,6 +21,7 @@ from graphmem.text import name_key, words
 _CONNECTORS = word_set("name_connectors")
 _NEVER = word_set("never_in_names")
 _TITLES = word_set("titles_before_names")
+_KIN_TITLES = frozenset({"aunt", "auntie", "uncle", "cousin"})
 _LONGEST = 6
 
 
@@ -94,6 +95,8 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> NameSpan | None:
     """The run without a sentence's opening word and the like."""
     tokens = sentence.tokens
     at_start = first == 0
+    if first < last and tokens[first].low in _KIN_TITLES and tokens[first + 1].gap == " ":
+        first += 1  # "Aunt Bev" is Bev
     if at_start:
         while first < last and tokens[first].low in NOT_NAMES | GREETINGS:
             first += 1
@@ -107,7 +110,8 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> NameSpan | None:
     end = run[-1].end - (2 if run[-1].owns else 0)
     name = sentence.text[run[0].start : end]
     # "Dr" is no part of the name, but stands where it begins.
-    if first > 0 and tokens[first - 1].low in _TITLES and run[0].gap in {" ", ". "}:
+    titled = _titled(tokens, first)
+    if titled or (first > 0 and tokens[first - 1].low in _TITLES and run[0].gap in {" ", ". "}):
         first -= 1
     return NameSpan(
         tokens[first].start,
@@ -115,9 +119,17 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> NameSpan | None:
         name,
         first,
         last,
-        initial=first == 0 and len(run) == 1,
+        initial=first == 0 and len(run) == 1 and not titled,
         owns=run[-1].owns,
     )
+
+
+def _titled(tokens: list[WordToken], at: int) -> bool:
+    """Whether the word before is the "Aunt" of "Aunt Bev", which is nobody's but the writer's."""
+    if at == 0 or tokens[at - 1].low not in _KIN_TITLES or not tokens[at - 1].capital:
+        return False
+    before = tokens[at - 2] if at > 1 else None
+    return before is None or not (before.owns or before.low in {"my", "our", "his", "her", "their"})
 
 
 def guess_kind(name: str) -> str:
@@ -135,6 +147,8 @@ def guess_kind(name: str) -> str:
             parts[0] == "port"
             or parts[-1] in ORG_SUFFIXES
             or parts[0] in {"university", "bank", "museum", "institute"}
+            or parts[-1] in {"sons", "daughters", "brothers", "bros"}
+            or " & " in name
         ):
             return "organization"
         if parts[0] in _TITLES and parts[0] != "st":
@@ -153,6 +167,8 @@ class NameRegistry:
     """Keys that are names beyond doubt: known, speakers, or capitalised inside a sentence."""
     fixed: set[str] = field(default_factory=set)
     """Canonical names whose kind the store or a speaker settles."""
+    firsts: set[str] = field(default_factory=set)
+    """Keys of the first names of people known by more than one."""
 
     def register_known(self, name: str, kind: str, aliases: Iterable[str] = ()) -> None:
         """An entity that exists already, or a speaker."""
@@ -160,6 +176,8 @@ class NameRegistry:
         if canonical not in self.fixed:
             self.kinds[canonical] = kind
             self.fixed.add(canonical)
+            if kind == "person" and " " in canonical:
+                self.firsts.add(name_key(canonical.partition(" ")[0]))
         for each in (name, *aliases):
             key = name_key(each)
             if key:
@@ -201,6 +219,8 @@ class NameRegistry:
         canonical = self.canonical.setdefault(key, name)
         self.sure.add(key)
         guess = kind or guess_kind(canonical)
+        if kind == "person" and " " in canonical:
+            self.firsts.add(name_key(canonical.partition(" ")[0]))
         now = self.kinds.get(canonical)
         settled = canonical in self.fixed and kind is None
         if now is None or (now == "thing" and guess != "thing" and not settled):
@@ -223,6 +243,13 @@ class NameRegistry:
         current = self.aliases.setdefault(canonical, [])
         if alias not in current:
             current.append(alias)
+
+    def is_living(self, key: str) -> bool:
+        """Whether a key is the name of somebody, or of a pet."""
+        canonical = self.canonical.get(key)
+        if canonical is None:
+            return key in self.firsts
+        return self.kinds.get(canonical) in {"person", "animal"}
 
     def canonical_of(self, name: str) -> str:
         return self.canonical.get(name_key(name), name)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from graphmem.extract.rules.names import NameRegistry
-from graphmem.extract.rules.word_lists import word_set
+from graphmem.extract.rules.word_lists import KIN, word_set
 from graphmem.ports.llm import CandidateFact
 
 GROUPS = word_set("clubs") | {"club", "committee", "charity", "company", "trust"}
@@ -22,6 +22,7 @@ _SMALL = frozenset({"of", "the", "and", "de", "van", "&"})
 _MOST_AFTER = 2
 _WORD = r"[^\W\d_a-z][\w.'-]*"
 _NAME = rf"{_WORD}(?:\s+(?:(?:de|van|von|der|den)\s+)?{_WORD}){{0,3}}"
+_KIN_ITEM = re.compile(r"[a-z-]+ [^\W\d_a-z]")
 _WHOLE_NAME = re.compile(_NAME)
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
@@ -86,6 +87,8 @@ def holders(
 def of_person(names: NameRegistry, topic: str | None, item: str) -> str:
     """ "studied at Bath" in a list about somebody, with whom it is of."""
     first = item.partition(" ")[0].lower()
+    if topic is not None and names.is_person(topic) and _KIN_ITEM.match(item) and first in KIN:
+        return f"{topic}'s {item}"
     if topic is None or first not in VERBS | _OF_PERSONS or item[0].isupper():
         return item
     if names.kind(topic) not in {"person", "thing"} or not names.may_be_person(topic):

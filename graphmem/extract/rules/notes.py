@@ -12,26 +12,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from graphmem.extract.rules.attributes import attribute_line
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.note_changes import changed_values
 from graphmem.extract.rules.note_groups import (
-    BARE,
     GROUPS,
-    VERBS,
     holders,
     is_name,
     of_person,
     post_holder,
 )
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
-from graphmem.extract.rules.word_lists import KIN, LANGUAGES, NOT_NAMES, is_occupation
+from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
+from graphmem.extract.rules.word_lists import NOT_NAMES
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above
 
 _WEIGHT = 0.7
 _LONGEST_TOPIC = 4
+_WITH_KIND = 2
 _LONGEST_LINE = 500
 _OF_ITEMS = 10
 """From here on topics are those of items, which have others below them."""
@@ -42,40 +43,22 @@ _TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
 _ASSIGNEE = re.compile(
     r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]|\s+to)\s+(?P<what>.+)$"
 )
-_GOES_ON = re.compile(r"[,)]\s*(?:is|was|are|were)\s", re.IGNORECASE)
-"""After a bracket or a comma: a sentence with something put in, no line of notes."""
-_AND = re.compile(r"^(?:and|or|&)\s+", re.IGNORECASE)
-_NO_ROLE = frozenset({"is", "was", "are", "were", "as", "in", "at", "on", "by", "from", "with"})
 _AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
 _BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _KEY_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<key>[A-Za-z][A-Za-z /-]{0,30}?)[*_]{0,2}"
     r"\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
 )
-_PERSON_LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
-    r"[^\W\d_a-z][\w'-]+){0,3})[*_]{0,2}\s*(?P<sep>,|\(|:|\s[-–—])\s*(?P<rest>.+)$"
-)
 _ROW = re.compile(r"\s*\|(?P<columns>.*)\|\s*$")
 _RULE = re.compile(r"[\s|:-]+$")
-_WORD = r"[^\W\d_a-z][\w.'&+#-]*"
-_NAME = rf"{_WORD}(?:\s+(?:(?:of|the|and|de|van|von|der|den|&)\s+){{0,2}}{_WORD}){{0,4}}"
-_PLAIN_NAME = re.compile(_NAME)
 _TECH = re.compile(r"[A-Za-z][\w.+#-]{1,30}")
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
+_ARROW = re.compile(r"\s*(?:→|->|=>)\s*")
+"""From what to what a value has changed."""
+_OF_WHAT = re.compile(r"^(?:(?:the|a|an)\s+|(?:[a-z]+\s+){1,3}(?:from|by|via|at)\s+)")
+"""In "labels from Vos", what is supplied."""
+_STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
-_PARTS = re.compile(r"\s*(?:[,;()]|\s[-–—]\s)\s*")
-_ROLE_AT = re.compile(
-    rf"(?P<role>(?:[A-Za-z&/-]+\s+){{0,4}}?[A-Za-z-]+(?:\s+of\s+[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?)?)(?:\s+(?:at|of|@|for)\s+(?:the\s+)?(?P<org>{_NAME}))?$"
-)
-_POSTS = re.compile(
-    r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder)$",
-    re.IGNORECASE,
-)
-_EX = re.compile(
-    r"(?i:ex|formerly|previously|before that|used to be at)[- ](?:(?:at|of|with)\s+)?"
-    rf"(?P<org>{_NAME})$"
-)
 _NO_VALUE = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "?"})
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
 _SAMPLE = re.compile(
@@ -84,7 +67,9 @@ _SAMPLE = re.compile(
 
 
 _STRUCTURED = re.compile(
-    r"^[^\S\n]*(?:#|>|[-*+•]\s|\||```|\d{1,2}[.)]\s|[*_]{0,2}[A-Za-z][A-Za-z /-]{0,30}[*_]{0,2}:)",
+    r"^[^\S\n]*(?:#|>|[-*+•]\s|\||```|\d{1,2}[.)]\s|"
+    r"[*_]{0,2}[A-Za-z][A-Za-z /-]{0,30}[*_]{0,2}(?::|\s?=)|[*_]{2}[^*\n]{1,40}[*_]{2}\s|"
+    r"[^\n→]{1,60}→)",
     re.M,
 )
 
@@ -104,8 +89,13 @@ class NoteReader:
     header: list[str] = field(default_factory=list)
     fenced: bool = False
     sample: bool = False
+    person: str | None = None
+    """Whom a line has just named."""
     above: set[tuple[str, ...]] = field(default_factory=set)
     """What stood above items that were read: it is read once."""
+
+    def __post_init__(self) -> None:
+        self.people = PeopleReader(self.names)
 
     @property
     def topic(self) -> str | None:
@@ -164,12 +154,12 @@ class NoteReader:
         if match := _ROW.match(line):
             return list(self._row(match["columns"])), []
         self.header = []
+        line = _STRUCK.sub("", line)
         if (found := self._of_topic(line)) is not None:
             return found, [line] if post_holder(line) else []
-        if match := _PERSON_LINE.match(line):
-            found_person = self._person(match)
-            if found_person is not None:
-                return found_person
+        if (found_person := self.people.line(line)) is not None:
+            self.person, facts, texts = found_person
+            return facts, texts
         text = _BULLET.sub("", line, count=1)
         return list(changed_values(line, self.topic, self.names, stated_at)), [
             of_person(self.names, self.topic, text) if text != line else text
@@ -186,6 +176,7 @@ class NoteReader:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
         self.topics[level] = self._topic_of(title)
         self.header = []
+        self.person = None
 
     def _item(self, level: int, text: str) -> None:
         """An item with others below it: they are about what it names, or whom it opens with, and
@@ -193,7 +184,7 @@ class NoteReader:
         label = text.rstrip(" *_:")
         named = label == text or " " in label or self.names.is_sure(label)
         topic = self._topic_of(label) if named else None
-        opening = _PLAIN_NAME.match(text)
+        opening = PLAIN_NAME.match(text)
         if topic is None and opening and self.names.is_person(opening.group()):
             topic = self.names.canonical_of(opening.group())
         if topic is not None or label == text:
@@ -208,7 +199,7 @@ class NoteReader:
             return None
         if any(char.isdigit() for char in title) and not self.names.is_sure(title):
             return None
-        if "," in title or ":" in title or "/" in title or not is_name(words):
+        if "," in title or ":" in title or "/" in title or not self._names(words):
             return None
         if low[-1] in GROUPS and len(words) > 1:
             return self.names.register(title, "organization")
@@ -216,11 +207,19 @@ class NoteReader:
             return None
         return self.names.register(title)
 
+    def _names(self, words: Sequence[str]) -> bool:
+        """Whether a heading names something; "Tallow rebrand" does where Tallow is one."""
+        known = len(words) == _WITH_KIND and self.names.is_sure(words[0]) and words[0][0].isupper()
+        return is_name(words) or (known and words[1].isalpha())
+
     def _keyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
         """The facts of "key: value" about a topic; None when the key is not known."""
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
-            return list(holders(self.names, topic, key, value)) or None
+            held = list(holders(self.names, topic, key, value))
+            owner = topic or self.speaker
+            own = attribute_line(owner, key, value) if owner and not held else None
+            return held or ([own] if own is not None else None)
         if topic is None or value.strip(" -–—?").lower() in _NO_VALUE:
             return []
         kind = self.names.kind(topic)
@@ -240,6 +239,9 @@ class NoteReader:
             self.names.register(topic, "project")
         if row.value == "text":
             value = value.rstrip(" .")
+            value = _ARROW.split(value)[-1]
+            if row.type in {"email", "phone_number"} and self._is_persons(value):
+                topic = self.person or topic
             text = row.says.replace("{s}", topic).replace("{o}", value).replace("{key}", key)
             if any(c.isalnum() for c in value) and len(value) <= 80:
                 yield CandidateFact(
@@ -255,7 +257,13 @@ class NoteReader:
             ends = (registered, topic) if row.turned else (topic, registered)
             yield CandidateFact(says, ends[0], row.type, ends[1], ends, importance=_WEIGHT)
             if role is not None:
-                yield from self._roles(registered, role, None)
+                yield from self.people.roles(registered, role, None)
+
+    def _is_persons(self, value: str) -> bool:
+        """Whether an address below somebody's name is theirs: it begins with it, or is a number."""
+        if self.person is None or "@" not in value:
+            return self.person is not None
+        return self.person.split()[0].lower()[:4] in value.lower()
 
     def _values(self, row: KeyRow, value: str) -> Iterator[tuple[str, str | None, str | None]]:
         bracketed = re.search(r"\(([^()]*)\)", value)
@@ -266,92 +274,21 @@ class NoteReader:
                 yield role_name, "thing", None
             return
         parts = [plain] if row.value in {"place", "org"} else _LISTED.split(plain)
-        if row.value == "names" and _PLAIN_NAME.fullmatch(plain) and " and " not in plain:
+        if row.value == "names" and PLAIN_NAME.fullmatch(plain) and " and " not in plain:
             parts = [plain] if "," not in plain else parts
         for given in parts:
-            part = re.sub(r"^(?:the|a|an)\s+", "", given.strip(" .[]"))
+            part = _OF_WHAT.sub("", given.strip(" .[]"))
             part = part.partition(",")[0] if row.value == "place" else part
             kind = {"people": "person", "place": "place", "org": "organization"}.get(row.value)
             tech = row.type in {"uses", "built_on"} and _TECH.fullmatch(part)
-            if not _PLAIN_NAME.fullmatch(part) and not tech:
+            if not PLAIN_NAME.fullmatch(part) and not tech:
                 continue
             if kind == "person" and not self.names.may_be_person(part):
                 continue
             name = self.names.canonical_of(part) if kind == "person" else part
             role = bracketed[1] if bracketed and kind == "person" and len(parts) == 1 else None
+            self.person = name if kind == "person" and len(parts) == 1 else None
             yield name, kind, role
-
-    def _roles(self, who: str, role: str, org: str | None) -> Iterator[CandidateFact]:
-        """What somebody works as, and where."""
-        role = _AND.sub("", role)
-        words = re.split(r" (?:of|for) ", role)[0].split()
-        if words and words[0].lower() in _NO_ROLE:
-            return
-        head = words[-1] if words else ""
-        if not (is_occupation(head.lower()) or _POSTS.match(head)) or head.lower() in KIN:
-            return
-        role = role if any(c.isupper() for c in role[1:]) else role.lower()
-        where = f" at {org}" if org else ""
-        about = (who, role, org) if org else (who, role)
-        yield CandidateFact(
-            f"{who} works as {role}{where}", who, "works_as", role, about, importance=0.8
-        )
-        if org:
-            yield from self._at(who, org)
-
-    def _at(self, who: str, org: str) -> Iterator[CandidateFact]:
-        self.names.register(org, "organization")
-        text = f"{who} works at {org}"
-        yield CandidateFact(text, who, "works_at", org, (who, org), importance=0.8)
-
-    def _person(self, match: re.Match[str]) -> tuple[list[CandidateFact], list[str]] | None:
-        """ "Hanneke Vos - staff engineer, lives in Utrecht"; None when the line is no such."""
-        who = match["who"].removesuffix("'s")
-        low = who.lower()
-        if (
-            not self.names.may_be_person(who)
-            or low in NOT_NAMES
-            or low in LANGUAGES
-            or (match["sep"] == ":" and " " not in who)
-            or _GOES_ON.search(match["rest"])
-        ):
-            return None
-        person = self.names.kind(who) in {"person", "thing"}
-        if not person or GENERIC_TITLES.intersection(low.split()):
-            return None
-        facts: list[CandidateFact] = []
-        sentences: list[str] = []
-        name = self.names.canonical_of(who)
-        parts = [part.strip(" .*_–—-") for part in _PARTS.split(match["rest"])]
-        for part in filter(None, parts):
-            role = _ROLE_AT.match(part)
-            found = list(self._roles(name, role["role"].strip(), role["org"])) if role else []
-            if ex := _EX.match(part):
-                self.names.register(ex["org"], "organization")
-                facts.append(_past_job(name, ex["org"]))
-            elif found:
-                facts += found
-            elif part.split()[0].lower() in VERBS:
-                first = part.split()[0].lower()
-                sentences.append(f"{who} {'is ' if first in BARE else ''}{part}")
-        firm = match["rest"].partition(")")[0].strip()
-        if (
-            match["sep"] == "("
-            and _PLAIN_NAME.fullmatch(firm)
-            and not any(f.object == firm for f in facts)
-        ) and (
-            self.names.kind(firm) in {"thing", "organization"}
-            and len(who.split()) > 1
-            and not firm.isupper()
-            # By itself it is as likely a title: "Flute Sonata (Prokofiev)".
-            and (facts or sentences or _BULLET.match(match.string))
-        ):
-            facts += self._at(name, firm)
-        if not facts and not sentences:
-            return None
-        if facts:
-            self.names.register(name, "person")
-        return facts, sentences
 
     def _task(self, match: re.Match[str], stated_at: datetime) -> Iterator[CandidateFact]:
         """A task that somebody is to do, until it is ticked."""
@@ -387,14 +324,9 @@ class NoteReader:
             yield from self._row_of(values)
 
     def _row_of(self, values: Sequence[str]) -> Iterator[CandidateFact]:
-        if not _PLAIN_NAME.fullmatch(values[0]):
+        if not PLAIN_NAME.fullmatch(values[0]):
             return
         person = self.header[0] in {"name", "person", "who", "member", "contact", "employee"}
         about = self.names.register(values[0], "person" if person else None)
         for key, value in zip(self.header[1:], values[1:], strict=False):
             yield from self._keyed(about, key, value) or ()
-
-
-def _past_job(name: str, org: str) -> CandidateFact:
-    text = f"{name} used to work at {org}"
-    return CandidateFact(text, name, "worked_at", org, (name, org), importance=0.6)

@@ -10,6 +10,7 @@ from graphmem.extract.rules.dates import TimeExpression
 from graphmem.extract.rules.names import NameSpan
 from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
+    FILLERS,
     NOT_NAMES,
     NP_STOP,
     NP_STOP_GERUND,
@@ -283,7 +284,9 @@ def _take(parse: Parse, index: int, *, gerund: bool) -> list[WordToken]:
         chosen.append(token)
         at += 1
     while chosen and (
-        chosen[-1].low in NP_STOP or chosen[-1].low in {"of", "my", "your", *_ARTICLES}
+        (len(chosen) > 1 and chosen[-1].low in FILLERS and chosen[-1].low.endswith("ly"))
+        or chosen[-1].low in NP_STOP
+        or chosen[-1].low in {"of", "my", "your", *_ARTICLES}
     ):
         chosen.pop()
     return chosen
@@ -316,3 +319,9 @@ def _judge(parse: Parse, chosen: list[WordToken]) -> Phrase | None:
     first = parse.name_at(parse.sentence.token_at(chosen[0].start))
     whole = first is not None and first.end >= chosen[-1].end
     return Phrase(wording, name, text_start, chosen[-1].end, proper, mine, determiner, whole)
+
+
+def ends_here(parse: Parse, position: int) -> bool:
+    """No name goes on from a position."""
+    rest = parse.sentence.text[position:].lstrip()
+    return not rest or not rest[0].isupper()

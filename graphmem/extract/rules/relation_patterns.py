@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from graphmem.extract.rules.data import read_rows
+from graphmem.extract.rules.word_lists import word_set
 
 Slot = Literal[
     "place", "org", "person", "thing", "activity", "role", "pet", "owned", "language", "game",
@@ -97,3 +98,11 @@ def rules_for(words: frozenset[str]) -> list[RelationRule]:
     """The rules whose cue is among a sentence's words, in the order of the data."""
     wanted = {id(rule) for word in words for rule in _BY_CUE.get(word, ())}
     return [rule for rule in RELATION_RULES if id(rule) in wanted] if wanted else []
+
+
+_IRREGULAR_PAST = word_set("irregular_past")
+
+
+def agrees(verb: str) -> bool:
+    """Whether the verb after an opening word is one that only a third person takes."""
+    return any(w.endswith(("s", "ed")) or w in _IRREGULAR_PAST for w in verb.lower().split())

@@ -10,7 +10,7 @@ from datetime import datetime
 from graphmem.extract.rules.dates import MAYBE_DATED, find_dates
 from graphmem.extract.rules.deaths_and_partings import DEPARTURE_CUES, Departures
 from graphmem.extract.rules.favourites import favourites
-from graphmem.extract.rules.fragments import completed
+from graphmem.extract.rules.fragments import capitalised, completed
 from graphmem.extract.rules.implied_relations import (
     BIRTH_WORDS,
     WITH_CONSEQUENCES,
@@ -25,30 +25,28 @@ from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
 from graphmem.extract.rules.names import NameSpan, name_spans
 from graphmem.extract.rules.object_slots import Slots
-from graphmem.extract.rules.phrases import Parse
+from graphmem.extract.rules.phrases import Parse, ends_here
 from graphmem.extract.rules.relation_patterns import (
     PAIR_RULES,
     RelationRule,
     TimeClass,
+    agrees,
     rules_for,
 )
 from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.switches import SWITCH_CUES, switches
-from graphmem.extract.rules.tokenizer import Sentence, clause_starts, titles
-from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS, word_set
+from graphmem.extract.rules.tokenizer import Sentence, after_and, clause_starts, titles
+from graphmem.extract.rules.word_lists import SENTENCE_BLOCKERS
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
-_OF_THIRD = re.compile(
-    r"(?:bought|sold|moved|joined|started|adopted|works|lives|plays|speaks|studies|teaches|reports|owns|runs|uses|depends|leads|drives)\s"
-)
 _FIRM = re.compile(r"\b(?:starts?|starting|begins?|joins|joining|moves|moving)\b", re.IGNORECASE)
 """What is to be so, firmly: with a date to come, it is a plan."""
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
 _EXTRA_WORK = re.compile(r"\s+(?:working\s+)?(?:at|for|with)(?=\s)", re.IGNORECASE)
 _EXTRA_HOME = re.compile(r",?\s+(?:living|based)\s+in(?=\s)", re.IGNORECASE)
 _WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
-_IRREGULAR_PAST = word_set("irregular_past")
+_OF_US = frozenset({"dating", "married_to", "engaged_to"})
 _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
 _ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
 _WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_at")
@@ -74,7 +72,7 @@ class SentenceReader:
         context, names = self.context, self.context.people.names
         if not sentence.whole or sentence.shouted or not sentence.tokens:
             return []
-        sentence = completed(sentence, context)
+        sentence = completed(capitalised(sentence, names), context)
         text = sentence.text
         dates = find_dates(text, self.stated_at) if MAYBE_DATED.search(text) else ()
         quoted = list(titles(sentence)) if sentence.quotes else ()
@@ -132,7 +130,7 @@ class SentenceReader:
                 kind = self.context.people.names.kind(subject.name)
                 self.context.it = None if kind in {"person", "animal"} else subject.name
             if subject is None:
-                elided = last if at == start and _after_and(text, start) else None
+                elided = last if at == start and after_and(text, start) else None
                 found = self._elided(rules, parse, elided, start, steady=steady) if elided else []
             else:
                 done.add(at)
@@ -144,6 +142,19 @@ class SentenceReader:
                 yield from found
             elif subject is not None:
                 last = subject
+        yield from self._who_clauses(rules, parse, done)
+
+    def _who_clauses(
+        self, rules: list[RelationRule], parse: Parse, done: set[int]
+    ) -> Iterator[CandidateFact]:
+        """ "I met a girl called Wren, who works at Acme": of whoever is named before "who"."""
+        if "who" not in parse.sentence.lows or parse.sentence.question:
+            return
+        names = self.context.people.names
+        for span in parse.names:
+            if span.start not in done and not span.owns and names.may_be_person(span.name):
+                subject = Subject(names.canonical_of(span.name), span.end)
+                yield from self._relative(rules, parse, subject)
 
     def _elided(
         self, rules: list[RelationRule], parse: Parse, subject: Subject, start: int, *, steady: bool
@@ -183,6 +194,8 @@ class SentenceReader:
         past: bool,
     ) -> list[CandidateFact]:
         """What is said of a subject right after it."""
+        if subject.plural and (of_us := self._of_us(parse, subject, at, start)):
+            return of_us
         if subject.other is not None:
             return self._pair(parse, subject, at, start) or self._both(
                 rules, parse, subject, at, start, past=past
@@ -238,6 +251,14 @@ class SentenceReader:
             found += self._say(rules, parse, one, at, start, past=past)
         return found
 
+    def _of_us(self, parse: Parse, subject: Subject, at: int, start: int) -> list[CandidateFact]:
+        """ "His name is Emeka, we've been dating since May": of the speaker and whom they name."""
+        other = self.context.only_person(parse, start)
+        if other is None:
+            return []
+        made = self._pair(parse, replace(subject, other=other, plural=False), at, start)
+        return [fact for fact in made if fact.type in _OF_US]
+
     def _pair(self, parse: Parse, subject: Subject, at: int, start: int) -> list[CandidateFact]:
         names = self.context.people.names
         text = parse.sentence.text
@@ -245,7 +266,7 @@ class SentenceReader:
             return []
         for rule in PAIR_RULES:
             match = rule.regex.match(text, at)
-            if match is None or (rule.type == "met" and not _ends(parse, match.end())):
+            if match is None or (rule.type == "met" and not ends_here(parse, match.end())):
                 continue
             one = names.register(subject.name, "person")
             two = names.register(subject.other, "person")
@@ -261,7 +282,7 @@ class SentenceReader:
         match = rule.regex.match(text, at)
         if match is None or not rule.allowed_with(parse.sentence.lows):
             return []
-        if subject.uncertain and not _agrees(text[at : match.end()]):
+        if subject.uncertain and not agrees(text[at : match.end()]):
             return []
         names = self.context.people.names
         end = match.end()
@@ -375,26 +396,9 @@ def _namelike(word: str) -> bool:
     return not word.lower().endswith(("ing", "ly", "tion", "ness", "ed")) and len(word) > 2
 
 
-def _agrees(verb: str) -> bool:
-    """The verb after an opening word is one that only a third person takes."""
-    return any(w.endswith(("s", "ed")) or w in _IRREGULAR_PAST for w in verb.lower().split())
-
-
 def _covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:
     """The same subject and object are already connected by a rule that came first."""
     pairs = {(f.subject, f.object, f.retracts) for f in found if f.object is not None}
     return all((f.subject, f.object, f.retracts) in pairs for f in made if f.object) and any(
         f.object for f in made
     )
-
-
-def _ends(parse: Parse, position: int) -> bool:
-    rest = parse.sentence.text[position:].lstrip()
-    return not rest or not rest[0].isupper()
-
-
-def _after_and(text: str, start: int) -> bool:
-    """After "and"; or after a comma, before a verb of a third person: ", works for Lego"."""
-    if re.search(r"(?:\band|\bbut)\s+$", text[max(0, start - 6) : start], re.IGNORECASE):
-        return True
-    return text[max(0, start - 2) : start] == ", " and _OF_THIRD.match(text, start) is not None

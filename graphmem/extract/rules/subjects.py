@@ -15,13 +15,16 @@ from graphmem.extract.rules.word_lists import (
     MALE_KIN,
     word_set,
 )
+from graphmem.model import Turn
+from graphmem.model.stored import MACHINE_ROLES
 
 _OUR_TWO = re.compile(r"(?:[Mm]e|[Uu]s|[Mm]yself)\s+(?:and|&|n)\s+(?=[^\W\d_a-z])")
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
 _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
 _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
-_IT = re.compile(r"[Ii]t(?=['\s])")
+_IT = re.compile(r"(?:[Ii]t|[Tt]hey)(?=['\s])")
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
+_HIS = re.compile(r"(?:his|her|their)\s+(?=[a-z])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
 _AND_THEIR = re.compile(r"\s+(?:and|&)\s+(?:his|her|their)\s+(?P<kin>[\w-]+)\s+(?=[^\W\d_a-z])")
 _VERB_NEXT = re.compile(r"(?:'ve|'re)?\s+(?:all\s+|both\s+)?[a-z]+")
@@ -29,6 +32,7 @@ _BEFORE_PEOPLE = word_set("before_people")
 _PRONOUNS = frozenset({"he", "she", "he's", "she's", "who", "who's"})
 _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _PERSON_VERBS = word_set("person_verbs")
+_CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of|live|down)\b")
 _ONE_OF_THEM = word_set("kin_without_name")
 _KIN_NAME = {"mother": "mum", "mom": "mum", "father": "dad", "daddy": "dad", "mummy": "mum"}
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
@@ -104,7 +108,9 @@ class TurnContext:
     topic: str | None = None
     """Who or what a note is about, by the heading above."""
 
-    def subject(self, parse: Parse, position: int) -> Subject | None:
+    def subject(  # noqa: PLR0911 - one return for each kind of subject
+        self, parse: Parse, position: int
+    ) -> Subject | None:
         """The subject that stands at a position, or None."""
         text = parse.sentence.text
         if self.speaker is not None:
@@ -116,9 +122,11 @@ class TurnContext:
                 return Subject(self.speaker, match.end(), speaker=True, plural=True)
             if match := _MY.match(text, position):
                 return self._my(parse, match)
+        if _HIS.match(text, position):
+            return self._kin_of(parse, parse.sentence.token_at(position) + 1)
         if match := _HE.match(text, position):
             name = self.pronoun(parse, position, match["who"].lower())
-            return Subject(name, match.end()) if name else None
+            return self._with_other(parse, Subject(name, match.end())) if name else None
         return self._named(parse, position)
 
     def _we_two(self, parse: Parse, at: int) -> Subject | None:
@@ -132,6 +140,8 @@ class TurnContext:
     def thing(self, parse: Parse, position: int) -> Subject | None:
         """The company, team or project that stands at a position, or None."""
         if match := _IT.match(parse.sentence.text, position):
+            if match.group().lower() == "they" and self.it != self.topic:
+                return None
             return Subject(self.it, match.end(), thing=True) if self.it else None
         opened = _THE.match(parse.sentence.text, position)
         at = opened.end() if opened else position
@@ -291,19 +301,43 @@ class TurnContext:
             and (name := names.canonical_of(span.name)) not in self.people.speakers
         }
 
-    def _acts(self, parse: Parse, span: NameSpan) -> bool:
+    def _acts(  # noqa: PLR0911 - one return for each place where people stand
+        self, parse: Parse, span: NameSpan
+    ) -> bool:
         """Whether a name of which nothing is known is probably somebody's: it opens the sentence
         before a verb, or stands where people stand."""
         names = self.people.names
         if names.kind(span.name) != "thing" or not names.may_be_person(span.name) or span.owns:
             return False
         tokens = parse.sentence.tokens
+        if span.first > 1 and tokens[span.first - 2].low == "name":
+            return tokens[span.first - 1].low in {"is", "was"}
         if span.first > 0:
             return tokens[span.first - 1].low in _BEFORE_PEOPLE
         after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
         if after is not None and after.gap == ", " and after.low in _PRONOUNS:
             return True
+        if after is not None and after.gap == " " and after.low == "and":
+            joined = parse.name_at(span.last + 2)
+            return joined is not None and names.is_person(joined.name)
+        if _CLOSED.match(parse.sentence.text, span.end):
+            return False
         return after is not None and after.gap == " " and after.low in _PERSON_VERBS
+
+    def only_person(self, parse: Parse, before: int) -> str | None:
+        """The one other person whom a sentence names, or speaks of, before a position."""
+        found = self._third_persons(parse, before) - {self.speaker}
+        return next(iter(found)) if len(found) == 1 else None
+
+    def addressed(self, parse: Parse, index: int) -> str | None:
+        """Whom "your" means: the other of two who talk, or who is called by name at the end."""
+        others = self.people.speakers - {self.speaker}
+        tokens = parse.sentence.tokens
+        last = parse.names[-1] if parse.names else None
+        if last is not None and last.last == len(tokens) - 1 and last.first == index + 1:
+            name = self.people.names.canonical_of(last.name)
+            return name if name in others else None
+        return next(iter(others)) if len(others) == 1 and self.speaker is not None else None
 
     def _unsure(self, parse: Parse) -> bool:
         """Whether a name stands here that may be somebody's, who may be meant from now on."""
@@ -335,3 +369,9 @@ class TurnContext:
             self.recent = frozenset(persons)
         elif self._somebody(parse, end):
             self.recent = frozenset()
+
+
+def is_machine(turn: Turn) -> bool:
+    """An assistant, a tool and the like, that is not given a name of its own."""
+    label = (turn.speaker or "").strip().lower()
+    return label in MACHINE_ROLES or (not label and turn.role in MACHINE_ROLES)

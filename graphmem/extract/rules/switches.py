@@ -17,7 +17,7 @@ from graphmem.ports.llm import CandidateFact
 
 SWITCH_CUES = re.compile(
     r"notice|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
-    r"stepped|quit|lost|left|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
+    r"stepped|quit|lost|left|ditched|swapped|dumped|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
     + BUSINESS_CUES.pattern,
     re.IGNORECASE,
 )
@@ -51,7 +51,8 @@ _LAST_DAY = re.compile(
     + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
 )
 _FIRST = re.compile(
-    r"\b(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Oo]ur)?\s*(?:[Ff]irst|[Ss]econd|[Oo]ne)\s+(?:week|month|shift)\s+(?:\w+\s+){0,2}?at"
+    r"\b(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Oo]ur|[^\W\d_a-z]\w+'s)\s+)?(?:[Ff]irst|[Ss]econd|[Oo]ne)\s+"
+    r"(?P<how>day|week|month|shift)\s+(?:\w+\s+){0,2}?at"
     r"(?=\s+(?:the\s+)?[^\W\d_a-z])"
 )
 _WEEK_DONE = re.compile(
@@ -70,6 +71,8 @@ _UNSURE = re.compile(
     re.IGNORECASE,
 )
 _WEIGHT = 0.7
+_INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
+_SOON = r"(?:\s+(?:just|recently|finally|also))?"
 
 
 def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
@@ -83,6 +86,7 @@ def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterato
         return
     yield from _switched(parse, context, stated_at)
     yield from _left(parse, context, stated_at)
+    yield from _left_for(parse, context, stated_at)
     yield from _moved_out(parse, context, stated_at)
     yield from _begun(parse, context, stated_at)
     if BUSINESS_CUES.search(text):
@@ -125,7 +129,10 @@ def _switched(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
     elif context.topic is not None:
         about = context.topic
     if about is None or (
-        match["verb"] in {"moved", "went"} and names.is_person(about) and not what
+        match["verb"] in {"moved", "went"}
+        and names.is_person(about)
+        and not what
+        and not _INNER_CAPITAL.search(old + " " + new)
     ):
         return
     at = _when(parse, stated_at)
@@ -138,6 +145,39 @@ def _switched(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
     yield CandidateFact(
         f"{about} switched from {old} to {new}", about, "uses", new, (about, new),
         **valid_from(at), importance=_WEIGHT,
+    )  # fmt: skip
+
+
+_LEFT_FOR = re.compile(
+    rf"(?:'s|'ve|\s+has|\s+have)?{_SOON}\s+(?:left|quit|ditched|swapped|dumped)\s+(?:the\s+)?(?P<old>{_THING})"
+    r"(?:\s+for|(?:\s+(?:in|on|last|this)\s+[\w ]{1,20})?,?\s+(?:and\s+)?"
+    r"(?:(?:he|she|they)(?:'s|'re|\s+is|\s+are)\s+|(?:is|'m|I'm)\s+)?(?P<now>now\s+(?:at|with)))\s+"
+    rf"(?:the\s+)?(?P<new>{_THING})"
+)
+
+
+def _left_for(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    """ "Jordan left Delta for Southwest", "we left Leeds for York"."""
+    text, names = parse.sentence.text, context.people.names
+    match = _LEFT_FOR.search(text)
+    subject = _subject(parse, context, match.start()) if match is not None else None
+    if match is None or subject is None or subject.thing or subject.other is not None:
+        return
+    old, new = names.canonical_of(match["old"]), names.canonical_of(match["new"])
+    kinds = {names.kind(old), names.kind(new)}
+    firm = (match["now"] or "organization" in kinds) and kinds <= {"organization", "thing", "place"}
+    if not firm and kinds != {"place"}:
+        return
+    at = _when(parse, stated_at)
+    type = "works_at" if firm else "lives_in"
+    names.register(new, "organization" if firm else "place")
+    yield CandidateFact(
+        f"{subject.name} left {old}", subject.name, type, old, (subject.name, old),
+        **valid_until(at), importance=0.8, retracts=True,
+    )  # fmt: skip
+    yield CandidateFact(
+        f"{subject.name} left {old} for {new}", subject.name, type, new, (subject.name, new),
+        **valid_from(at), importance=0.8,
     )  # fmt: skip
 
 
@@ -235,8 +275,13 @@ def _begun(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[
         whose = (match.groupdict().get("whose") or "my").lower()
         word = {"his": "he", "her": "she"}.get(whose)
         who = context.pronoun(parse, match.start(), word) if word else me
+        if whose.endswith("'s"):
+            who = names.canonical_of(match["whose"].removesuffix("'s"))
         phrase = named_thing(parse, match.end())
-        fits = phrase is not None and names.kind(phrase.name) in {"thing", "organization"}
+        # A first day is at a festival as likely.
+        day = match.groupdict().get("how") == "day"
+        kinds = {"organization"} if day else {"thing", "organization"}
+        fits = phrase is not None and names.kind(phrase.name) in kinds
         if phrase is not None and fits and who is not None:
             org = names.register(phrase.name, "organization")
             yield CandidateFact(

@@ -9,10 +9,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from graphmem.extract.rules.word_lists import FILLERS, NOT_NAMES, PAST_ONLY, word_set
+from graphmem.extract.rules.word_lists import (
+    FILLERS,
+    INTERJECTIONS,
+    NOT_NAMES,
+    PAST_ONLY,
+    word_set,
+)
 
 LONGEST = 500
 """Characters of one sentence; what is longer is cut at a space, and the rest only named from."""
@@ -72,6 +78,8 @@ class Sentence:
     whole: bool = True
     """False for the later pieces of an overlong line: names only, no relations."""
     quotes: tuple[tuple[int, int], ...] = field(default=())
+    respelt: bool = False
+    """It was written without any capital, and names that are known were given theirs."""
 
     @cached_property
     def tokens(self) -> list[WordToken]:
@@ -92,6 +100,11 @@ class Sentence:
     def uncapped(self) -> bool:
         """Written without any capital, the way some people chat."""
         return not any(map(str.isupper, self.text))
+
+    @property
+    def small(self) -> bool:
+        """Its writer uses no capitals, so that a name may have none."""
+        return self.respelt or self.uncapped
 
     def token_at(self, position: int) -> int:
         """Index of the first word that starts at or after a position."""
@@ -154,7 +167,21 @@ def after(words: str, sentence: Sentence) -> Sentence:
     text = sentence.text
     text = words + text[:1].lower() + text[1:]
     quotes = tuple((start + len(words), end + len(words)) for start, end in sentence.quotes)
-    return Sentence(text, sentence.question, sentence.whole, quotes)
+    return replace(sentence, text=text, quotes=quotes)
+
+
+_OPENING = re.compile(r"([^\W_]+(?:'[^\W_]+)?)(?:[,.!:]{0,4}\s+|\s+[-–—]\s+)")
+
+
+def without_opening(sentence: Sentence) -> Sentence:
+    """A sentence without the exclamations before it: "nah got laid off", "ok so, sold the van"."""
+    text, at = sentence.text, 0
+    while (match := _OPENING.match(text, at)) and match.group(1).lower() in INTERJECTIONS:
+        at = match.end()
+    if not at or at >= len(text):
+        return sentence
+    quotes = tuple((a - at, b - at) for a, b in sentence.quotes if a >= at)
+    return replace(sentence, text=text[at:], quotes=quotes)
 
 
 def titles(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
@@ -224,3 +251,15 @@ def _after_fillers(text: str, start: int) -> Iterator[tuple[int, int, bool]]:
             return
         at = match.end()
         yield start, at, past
+
+
+_OF_THIRD = re.compile(
+    r"(?:bought|sold|moved|joined|started|adopted|works|lives|plays|speaks|studies|teaches|reports|owns|runs|uses|depends|leads|drives)\s"
+)
+
+
+def after_and(text: str, start: int) -> bool:
+    """After "and"; or after a comma, before a verb of a third person: ", works for Lego"."""
+    if re.search(r"(?:\band|\bbut)\s+$", text[max(0, start - 6) : start], re.IGNORECASE):
+        return True
+    return text[max(0, start - 2) : start] == ", " and _OF_THIRD.match(text, start) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphmem.extract.rules.data import read_rule_data
 
-_FILES = ("clauses", "names", "people", "phrases", "things")
+_FILES = ("clauses", "names", "people", "phrases", "things", "casual")
 _DATA = {key: value for name in _FILES for key, value in read_rule_data(f"words/{name}").items()}
 _KIN_DATA = read_rule_data("kin")
 
@@ -12,6 +12,11 @@ _KIN_DATA = read_rule_data("kin")
 def word_set(name: str) -> frozenset[str]:
     """A list of ``data/words`` by its name there. Raises ``KeyError`` when there is none."""
     return frozenset(_DATA[name].split())
+
+
+def word_table(name: str) -> dict[str, str]:
+    """A table of ``data/words`` by its name there. Raises ``KeyError`` when there is none."""
+    return dict(_DATA[name])
 
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -63,6 +68,7 @@ VAGUE_HEADS = word_set("vague_heads")
 PLAIN_THE = word_set("plain_the")
 
 FILLERS = word_set("fillers")
+INTERJECTIONS = word_set("interjections")
 PAST_ONLY = word_set("past_only")
 SENTENCE_BLOCKERS = word_set("sentence_blockers")
 NEGATIONS = word_set("negations")

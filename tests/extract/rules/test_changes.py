@@ -171,7 +171,6 @@ def test_a_change_with_its_date(text: str, wanted: str, since: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "I start at Acme on Monday.",
         "I start at Acme.",
         "I've been at Burning Fields since noon.",
         "I've been at Oxford since 2019.",
@@ -384,7 +383,8 @@ def test_resigning_gives_up_the_post() -> None:
         ("I start at Acme on 4 March.", "2025-03-04"),
         ("I start at Acme on 20 May.", "2024-05-20"),
         ("Bob starts at Acme in June.", "2024-06-01"),
-        ("I start at Acme next month.", None),
+        ("I start at Acme next month.", "2024-06-01"),
+        ("I start at Acme on monday.", "2024-05-20"),
     ],
 )
 def test_what_begins_ahead_is_a_plan_for_the_next_such_day(text: str, day: str | None) -> None:

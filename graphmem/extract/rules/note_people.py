@@ -1,0 +1,241 @@
+"""What a line of a note says of somebody whom it names: "Lupe Marín - photographer, ex-Guardian.
+Partner: Gethin", "photographer: Lupe Marín, lives in Cardiff"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphmem.extract.rules.attributes import value_forms
+from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.note_groups import BARE, VERBS
+from graphmem.extract.rules.note_keys import GENERIC_TITLES
+from graphmem.extract.rules.word_lists import (
+    KIN,
+    LANGUAGES,
+    NOT_NAMES,
+    ORG_SUFFIXES,
+    is_occupation,
+    word_set,
+    word_table,
+)
+from graphmem.ports.llm import CandidateFact
+
+_WORD = r"[^\W\d_a-z][\w.'&+#-]*"
+NAME = rf"{_WORD}(?:\s+(?:(?:of|the|and|de|van|von|der|den|&)\s+){{0,2}}{_WORD}){{0,4}}"
+PLAIN_NAME = re.compile(NAME)
+_BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
+_PERSON_LINE = re.compile(
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
+    r"[^\W\d_a-z][\w'-]+){0,3})[*_]{0,2}\s*(?P<sep>,|\(|:|=|→|->|\s[-–—])\s*(?P<rest>.+)$"
+)
+_ROLE_LINE = re.compile(
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:(?:the|our|my|new)\s+)?(?P<role>[A-Za-z]+(?:[ -][a-z]+){0,3})"
+    r"[*_]{0,2}\s*"
+    r"(?P<sep>:|=|→|->|\s[-–—]|\s(?=[A-Z]))[*_\s]*(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
+    r"[^\W\d_a-z][\w'-]+){0,3})\s*(?P<rest>(?:[,;.(]|\s[-–—]\s|→).*)?$"
+)
+_GOES_ON = re.compile(r"[,)]\s*(?:is|was|are|were)\s", re.IGNORECASE)
+"""After a bracket or a comma: a sentence with something put in, no line of notes."""
+_AND = re.compile(r"^(?:and|or|&|my|our|the)\s+", re.IGNORECASE)
+_NO_ROLE = frozenset({"is", "was", "are", "were", "as", "in", "at", "on", "by", "from", "with"})
+_PARTS = re.compile(r"\s*(?:[,;()→]|->|\s[-–—/]\s|(?<=[a-z0-9])\.(?=\s|$))\s*")
+_ROLE_AT = re.compile(
+    rf"(?P<role>(?:[A-Za-z&/-]+\s+){{0,4}}?[A-Za-z-]+(?:\s+of\s+[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?)?)(?:\s+(?:at|of|@|for)\s+(?:the\s+)?(?P<org>{NAME}))?$"
+)
+_POSTS = re.compile(
+    r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder)$",
+    re.IGNORECASE,
+)
+_EX = re.compile(
+    r"(?i:ex|formerly|previously|before that|used to be at|was at)[- ](?:(?:at|of|with)\s+)?"
+    rf"(?P<org>{NAME})$"
+)
+_KIN_PART = re.compile(
+    rf"(?:(?:his|her|their|the)\s+)?(?P<kin>[A-Za-z-]+)(?::|\s+is|\s+called|\s+named|,)?\s+(?P<name>{NAME})$"
+)
+_OF_LIFE = word_set("note_verbs")
+_KEYED = re.compile(r"(?P<key>[A-Za-z][A-Za-z -]{1,20}?)(?::\s*|\s+)(?P<value>\S.*)$")
+_DIETS = word_table("diets")
+_NO_POST = frozenset(
+    {"chair", "chairman", "chairwoman", "author", "writer", "driver", "lead", "head"}
+) | frozenset({"old", "former", "previous", "ex", "next", "possible", "potential", "maybe"})
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleReader:
+    """Reads lines about one person, over what is known about names."""
+
+    names: NameRegistry
+
+    def line(self, line: str) -> tuple[str, list[CandidateFact], list[str]] | None:
+        """Whom a line is about, with facts, and sentences for the other rules; None when it is no
+        such line."""
+        match = _PERSON_LINE.match(line)
+        found = self._named(match) if match is not None else None
+        return found or self._of_role(line)
+
+    def _named(self, match: re.Match[str]) -> tuple[str, list[CandidateFact], list[str]] | None:
+        """ "Hanneke Vos - staff engineer, lives in Utrecht"."""
+        who = match["who"].removesuffix("'s")
+        alone = " " not in who and not self.names.is_person(who)
+        if (
+            not self._may_be(who)
+            or (match["sep"] in {":", "="} and alone)
+            or _GOES_ON.search(match["rest"])
+        ):
+            return None
+        name = self.names.canonical_of(who)
+        facts, sentences = self.parts(name, who, match["rest"])
+        facts += self._firm(match, name, bool(facts or sentences), facts)
+        if not facts and not sentences:
+            return None
+        if facts:
+            self.names.register(name, "person")
+        return name, facts, sentences
+
+    def _may_be(self, who: str) -> bool:
+        low = who.lower()
+        return (
+            self.names.may_be_person(who)
+            and low not in NOT_NAMES
+            and low not in LANGUAGES
+            and not GENERIC_TITLES.intersection(low.split())
+            and self.names.kind(who) in {"person", "thing"}
+        )
+
+    def _firm(
+        self, match: re.Match[str], name: str, sure: bool, facts: list[CandidateFact]
+    ) -> list[CandidateFact]:
+        """The Acme of "Ada Park (Acme), lives in Oslo"."""
+        firm = match["rest"].partition(")")[0].strip()
+        if match["sep"] != "(" or not PLAIN_NAME.fullmatch(firm):
+            return []
+        if (
+            self.names.kind(firm) in {"thing", "organization"}
+            and not any(f.object == firm for f in facts)
+            and " " in match["who"]
+            and not firm.isupper()
+            # By itself it is as likely a title: "Flute Sonata (Prokofiev)".
+            and (sure or _BULLET.match(match.string))
+        ):
+            return list(self.at(name, firm))
+        return []
+
+    def _of_role(self, line: str) -> tuple[str, list[CandidateFact], list[str]] | None:
+        """ "photographer: Lupe Marín, lives in Cardiff"."""
+        match = _ROLE_LINE.match(line)
+        if match is None:
+            return None
+        role, who = match["role"].lower(), match["who"]
+        parts = who.lower().split()
+        if not is_occupation(role.split()[-1]) or _NO_POST & set(role.split()) or role in KIN:
+            return None
+        if not self._may_be(who) or parts[-1] in ORG_SUFFIXES or parts[-1] in KIN:
+            return None
+        if is_occupation(parts[-1].removesuffix("s")) or _GOES_ON.search(match["rest"] or ""):
+            return None
+        if match["sep"].isspace() and (" " not in who or match["role"] != role):
+            return None
+        name = self.names.register(self.names.canonical_of(who), "person")
+        facts = list(self.roles(name, role, None))
+        more, sentences = self.parts(name, who, match["rest"] or "")
+        firm = re.fullmatch(rf"\s*\((?P<org>{NAME})\)\s*", match["rest"] or "")
+        if (
+            firm is not None
+            and not more
+            and self.names.kind(firm["org"]) in {"thing", "organization"}
+        ):
+            more = list(self.at(name, firm["org"]))
+        return name, [*facts, *more], sentences
+
+    def parts(self, name: str, who: str, rest: str) -> tuple[list[CandidateFact], list[str]]:
+        """What the pieces of a line say of the one whom it names."""
+        facts: list[CandidateFact] = []
+        sentences: list[str] = []
+        for piece in _PARTS.split(rest):
+            part = piece.strip(" .*_–—-")
+            if not part:
+                continue
+            found = list(self._part(name, part))
+            if found:
+                facts += found
+            elif (first := part.split()[0].lower()) in VERBS | _OF_LIFE:
+                verb = "is " if first in BARE or first in {"from", "in", "allergic"} else ""
+                sentences.append(f"{who} {verb}{part.replace(' + ', ' and ')}")
+        return facts, sentences
+
+    def _part(self, name: str, part: str) -> Iterator[CandidateFact]:
+        low = part.lower()
+        if valued := value_forms(part):
+            yield _valued(name, *valued)
+        elif low in _DIETS:
+            diet = _DIETS[low]
+            yield _fact(f"{name} is {diet}", name, "follows_diet", diet)
+        elif ex := _EX.match(part):
+            self.names.register(ex["org"], "organization")
+            yield _past_job(name, ex["org"])
+        elif (kin := _KIN_PART.match(part)) and (word := kin["kin"].lower()) in KIN:
+            yield from self._kin(name, word, kin["name"])
+        elif (keyed := _KEYED.match(part)) and keyed["key"].lower() in _BORN:
+            if any(char.isdigit() for char in keyed["value"]) and len(keyed["value"]) < _A_DATE:
+                yield _valued(name, "birthday", keyed["value"])
+        elif role := _ROLE_AT.match(part):
+            yield from self.roles(name, role["role"].strip(), role["org"])
+            if self.names.kind(part) == "organization":
+                yield from self.at(name, self.names.canonical_of(part))
+
+    def _kin(self, name: str, word: str, given: str) -> Iterator[CandidateFact]:
+        if not self.names.may_be_person(given):
+            return
+        other = self.names.register(self.names.canonical_of(given), "person")
+        self.names.register(name, "person")
+        type, weight = KIN[word]
+        if other != name:
+            yield CandidateFact(
+                f"{other} is {name}'s {word}", other, type, name, (other, name), importance=weight
+            )
+
+    def roles(self, who: str, role: str, org: str | None) -> Iterator[CandidateFact]:
+        """What somebody works as, and where."""
+        role = _AND.sub("", role)
+        words = re.split(r" (?:of|for) ", role)[0].split()
+        if words and words[0].lower() in _NO_ROLE:
+            return
+        head = words[-1] if words else ""
+        if not (is_occupation(head.lower()) or _POSTS.match(head)) or head.lower() in KIN:
+            return
+        role = role if any(c.isupper() for c in role[1:]) else role.lower()
+        where = f" at {org}" if org else ""
+        about = (who, role, org) if org else (who, role)
+        yield CandidateFact(
+            f"{who} works as {role}{where}", who, "works_as", role, about, importance=0.8
+        )
+        if org:
+            yield from self.at(who, org)
+
+    def at(self, who: str, org: str) -> Iterator[CandidateFact]:
+        """Somebody's employer."""
+        self.names.register(org, "organization")
+        text = f"{who} works at {org}"
+        yield CandidateFact(text, who, "works_at", org, (who, org), importance=0.8)
+
+
+_BORN = frozenset({"birthday", "bday", "b-day", "born", "dob", "b."})
+_A_DATE = 20
+_WEIGHT = 0.7
+
+
+def _fact(text: str, name: str, type: str, other: str) -> CandidateFact:
+    return CandidateFact(text, name, type, other, (name, other), importance=_WEIGHT)
+
+
+def _valued(name: str, type: str, value: str) -> CandidateFact:
+    text = f"{name}'s {type.replace('_', ' ')} is {value}"
+    return CandidateFact(text, name, type, None, (name,), value=value, importance=_WEIGHT)
+
+
+def _past_job(name: str, org: str) -> CandidateFact:
+    text = f"{name} used to work at {org}"
+    return CandidateFact(text, name, "worked_at", org, (name, org), importance=0.6)
