@@ -132,7 +132,8 @@ def check_ledger_is_there(urls: Mapping[str, str], *, accept: bool) -> None:
     scheme, _, rest = urls["ledger"].partition(":///")
     if scheme != "sqlite" or accept:
         return
-    ledger, left = Path(rest), left_of_store(urls)
+    ledger = Path(rest)
+    left = [path for path in left_of_store(urls) if path != ledger]
     if left and not (ledger.is_file() and ledger.stat().st_size):
         raise ledger_lost(
             f"the ledger {ledger} is {'empty' if ledger.is_file() else 'missing'}", left

@@ -173,6 +173,35 @@ def test_a_ledger_older_than_its_graph_is_told(stores: dict[str, Path], tmp_path
         assert memory.search("Where does Bob Stone live?").hits
 
 
+@pytest.mark.parametrize("other", ["older", "another's"])
+def test_a_log_that_is_not_of_its_ledger_is_told(
+    stores: dict[str, Path], tmp_path: Path, other: str
+) -> None:
+    """A copy put back over a killed store, whose log was left: SQLite makes one of both, finds
+    nothing wrong with it, and what was remembered is gone."""
+    folder = copied(stores["killed"], tmp_path / "store")
+    ledger, own = folder / "ledger.sqlite", tmp_path / "own"
+    from_file = stores["closed"] / "ledger.sqlite"
+    if other == "older":
+        from_file = tmp_path / "older"
+        for text in ("Ines Roy lives in Porto.", "Ines Roy works at Acme."):
+            shutil.copy(ledger, from_file)  # in the end as it was after the first
+            with Memory(folder, user_id="ada") as memory:
+                memory.add(text)
+        assert run(_MAKE, folder, "killed").returncode == 0
+    shutil.copy(ledger, own)
+    shutil.copy(from_file, ledger)
+    before = {path: path.read_bytes() for path in folder.glob("ledger.sqlite*")}
+    with pytest.raises(Damaged, match="write-ahead log"):
+        Memory(folder, user_id="ada")
+    changed = {path.name for path in before if path.read_bytes() != before[path]}
+    assert changed <= {"ledger.sqlite-shm"}, "nothing is touched"
+    shutil.copy(own, ledger)
+    with Memory(folder, user_id="ada") as memory:
+        assert memory.stats().episodes >= (9 if other == "older" else 7)
+        assert memory.verify().ok
+
+
 Plant = Callable[[AsyncMemory], Coroutine[Any, Any, None]]
 
 

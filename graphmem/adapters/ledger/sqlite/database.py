@@ -290,6 +290,8 @@ class SqliteDatabase:
                 runner, log = StepRunner(connection), EventLog()
                 result = runner.run(work(log))
                 runner.execute("add_event", log.number(self._head))
+                if self._log is not None:
+                    self._log.mark(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -360,6 +362,8 @@ class SqliteDatabase:
 
     def _migrate(self) -> None:
         scripts = SQLITE.migrations()
+        if self._log is not None:
+            self._log.check(self._key)
         connection = self._connection()
         with self._errors():
             # 64 MiB for the one that writes: what a bulk load changes again and again stays in it.

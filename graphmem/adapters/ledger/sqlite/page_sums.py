@@ -19,6 +19,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from graphmem.adapters.ledger.sqlite.connect import Key, connect, errors_named
+from graphmem.adapters.ledger.sqlite.runner import damaged_ledger
+
 _FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums
 _WAL_HEADER = 32
 _LOG_BYTES = 64 << 20
@@ -26,6 +29,15 @@ _WAIT_MS = 30_000
 _FOR_READERS_MS = 500  # those of this process are short
 _STATE = "page_sums"
 """The setting of a ledger that names the state which its checksums are of."""
+_LOG_OF = "log_of"
+"""The setting that names the states of the file that its write-ahead log may be put into."""
+
+
+_SET = (
+    "INSERT INTO settings (name, value) VALUES (?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+_SET_BOTH = _SET.replace("(?, ?)", "(?, ?), (?, ?)")
 
 
 class PageSums:
@@ -140,6 +152,13 @@ class PageSums:
         return (size, length // size) if size >= 512 else (512, 0)
 
 
+def _settings_of(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    found = connection.execute(
+        "SELECT name, value FROM settings WHERE name IN (?, ?)", (_STATE, _LOG_OF)
+    )
+    return [(str(row[0]), str(row[1])) for row in found.fetchall()]
+
+
 def _sum(page: bytes) -> int:
     return zlib.crc32(page) or 1
 
@@ -150,19 +169,62 @@ class LogKeeper:
 
     def __init__(self, path: Path) -> None:
         self.sums = PageSums(path)
+        self._path = path
         self._log = Path(f"{path}-wal")
         self._next = _LOG_BYTES
+        self._states = ""
+        self._marked = False
+
+    def check(self, key: Key | None) -> None:
+        """That the log which a killed process left is of this file: SQLite would put the log of
+        any other into it, and what comes of that has no structure that is wrong. Before the file
+        is opened to write. :class:`~graphmem.errors.Damaged` when it is not, as when an older copy
+        of the file was put back beside the log; nothing is touched."""
+        if not self.sums.logged():
+            return
+        in_file, with_log = (self._settings(key, how) for how in ("immutable=1", "mode=ro"))
+        if in_file is None or with_log is None or _LOG_OF not in with_log:
+            return  # the file holds nothing yet, or something else is wrong, or nobody noted it
+        if in_file.get(_STATE, "") not in with_log[_LOG_OF].split(","):
+            raise damaged_ledger(
+                self._path,
+                f"its write-ahead log {self._log} is of another ledger, or of another state of "
+                "this one, as when a copy of it was put back and the log left beside it. If the "
+                f"copy is what you want, move {self._log} and {self._path}-shm out of the way",
+            )
+
+    def _settings(self, key: Key | None, how: str) -> dict[str, str] | None:
+        """Of the file alone, or of both; None where they cannot be read."""
+        try:
+            place = f"{self._path.absolute().as_uri()}?{how}"
+            connection = connect(place, key, readers=True, uri=True)
+        except errors_named("Error"):
+            return None
+        try:
+            return dict(_settings_of(connection))
+        except errors_named("Error"):
+            return None
+        finally:
+            connection.close()
 
     def begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         self.sums.page_size = int(connection.execute("PRAGMA page_size").fetchone()[0])
-        found = connection.execute("SELECT value FROM settings WHERE name = ?", (_STATE,))
-        row = found.fetchone()
-        self.sums.load("" if row is None else row[0])
+        found = dict(_settings_of(connection))
+        state = found.get(_STATE, "")
+        self.sums.load(state)
+        self._states = found.get(_LOG_OF, state) if self.sums.logged() else state
+
+    def mark(self, connection: sqlite3.Connection) -> None:
+        """With the first transaction of a log: note in it what it is the log of. Always another
+        text, or it would not be written."""
+        if not self._marked:
+            connection.execute(_SET, (_LOG_OF, f"{self._states},{os.urandom(8).hex()}"))
 
     def after_commit(self, connection: sqlite3.Connection) -> None:
         """Put the log away once it has grown; a microsecond otherwise. What a bulk load writes
         again and again goes to its place once."""
+        self._marked = True
         try:
             size = os.stat(self._log).st_size
         except OSError:
@@ -177,11 +239,8 @@ class LogKeeper:
         if not self.sums.logged():
             return True
         state = os.urandom(16).hex()
-        connection.execute(
-            "INSERT INTO settings (name, value) VALUES (?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (_STATE, state),
-        )
+        self._states = f"{self._states},{state}"  # part of it may be put there, and no more
+        connection.execute(_SET_BOTH, (_STATE, state, _LOG_OF, self._states))
         changed = self.sums.logged()
         self.sums.forget()
         connection.execute(f"PRAGMA busy_timeout = {_FOR_READERS_MS if wait else 0}")
@@ -193,6 +252,7 @@ class LogKeeper:
             self.sums.load("")  # part of it may be in its place
             return False
         self.sums.renew(state, changed)
+        self._states, self._marked = state, False
         return True
 
     def know(self, connection: sqlite3.Connection, pages: Iterable[int]) -> None:

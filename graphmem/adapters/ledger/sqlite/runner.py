@@ -91,6 +91,12 @@ def ledger_errors(path: Path | None) -> Iterator[None]:
             raise Unavailable(f"the ledger {path} is busy: {error}") from error
         if code & 0xFF == sqlite3.SQLITE_CORRUPT:
             raise damaged_ledger(path, str(error)) from error
+        if code & 0xFF == sqlite3.SQLITE_CANTOPEN:
+            raise Unavailable(
+                f"the ledger {path} cannot be opened: it, or the file beside it that ends in -wal "
+                "or -shm, may not be read and written, is a folder, or is a link to nothing; put "
+                "that right and open it again"
+            ) from error
         if code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
             why = "the disk is full" if _disk_full(path) else error
             raise Unavailable(f"the ledger {path} cannot be written: {why}") from error
