@@ -11,6 +11,12 @@ from graphmem.adapters.ledger.sql.steps import EventLog, ResultRows, Steps, exec
 from graphmem.errors import UsageError, shown
 from graphmem.ports.ledger import Row
 
+PAGE_SUMS = "page_sums"
+"""The setting of a file that names the state which the checksums of its pages are of."""
+LOG_OF = "log_of"
+"""The setting of a file that names the states of it that its write-ahead log may be put into."""
+SETTINGS_OF_FILES = frozenset({PAGE_SUMS, LOG_OF})
+"""What is of one file of a ledger, and goes into no copy of its rows."""
 _TRUTHS = frozenset({"time_given", "infer", "undone", "changed"})
 
 
@@ -116,9 +122,12 @@ def row_page(table: TableSpec, found: ResultRows, limit: int) -> tuple[list[Row]
         }
         for row in found
     ]
+    kept = [
+        row for row in plain if table.name != "settings" or row["name"] not in SETTINGS_OF_FILES
+    ]
     if len(plain) < limit:
-        return list(plain), None
-    return list(plain), json.dumps([plain[-1][column] for column in table.key])
+        return kept, None
+    return kept, json.dumps([plain[-1][column] for column in table.key])
 
 
 def key_after(table: TableSpec, after: str) -> dict[str, Any]:

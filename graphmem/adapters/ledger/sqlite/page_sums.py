@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from graphmem.adapters.ledger.sql.tables import LOG_OF, PAGE_SUMS
 from graphmem.adapters.ledger.sqlite.connect import Key, connect, errors_named
 from graphmem.adapters.ledger.sqlite.runner import damaged_ledger
 
@@ -27,12 +28,6 @@ _WAL_HEADER = 32
 _LOG_BYTES = 64 << 20
 _WAIT_MS = 30_000
 _FOR_READERS_MS = 500  # those of this process are short
-_STATE = "page_sums"
-"""The setting of a ledger that names the state which its checksums are of."""
-_LOG_OF = "log_of"
-"""The setting that names the states of the file that its write-ahead log may be put into."""
-
-
 _SET = (
     "INSERT INTO settings (name, value) VALUES (?, ?) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -154,7 +149,7 @@ class PageSums:
 
 def _settings_of(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     found = connection.execute(
-        "SELECT name, value FROM settings WHERE name IN (?, ?)", (_STATE, _LOG_OF)
+        "SELECT name, value FROM settings WHERE name IN (?, ?)", (PAGE_SUMS, LOG_OF)
     )
     return [(str(row[0]), str(row[1])) for row in found.fetchall()]
 
@@ -183,9 +178,9 @@ class LogKeeper:
         if not self.sums.logged():
             return
         in_file, with_log = (self._settings(key, how) for how in ("immutable=1", "mode=ro"))
-        if in_file is None or with_log is None or _LOG_OF not in with_log:
+        if in_file is None or with_log is None or LOG_OF not in with_log:
             return  # the file holds nothing yet, or something else is wrong, or nobody noted it
-        if in_file.get(_STATE, "") not in with_log[_LOG_OF].split(","):
+        if in_file.get(PAGE_SUMS, "") not in with_log[LOG_OF].split(","):
             raise damaged_ledger(
                 self._path,
                 f"its write-ahead log {self._log} is of another ledger, or of another state of "
@@ -211,15 +206,15 @@ class LogKeeper:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         self.sums.page_size = int(connection.execute("PRAGMA page_size").fetchone()[0])
         found = dict(_settings_of(connection))
-        state = found.get(_STATE, "")
+        state = found.get(PAGE_SUMS, "")
         self.sums.load(state)
-        self._states = found.get(_LOG_OF, state) if self.sums.logged() else state
+        self._states = found.get(LOG_OF, state) if self.sums.logged() else state
 
     def mark(self, connection: sqlite3.Connection) -> None:
         """With the first transaction of a log: note in it what it is the log of. Always another
         text, or it would not be written."""
         if not self._marked:
-            connection.execute(_SET, (_LOG_OF, f"{self._states},{os.urandom(8).hex()}"))
+            connection.execute(_SET, (LOG_OF, f"{self._states},{os.urandom(8).hex()}"))
 
     def after_commit(self, connection: sqlite3.Connection) -> None:
         """Put the log away once it has grown; a microsecond otherwise. What a bulk load writes
@@ -240,7 +235,7 @@ class LogKeeper:
             return True
         state = os.urandom(16).hex()
         self._states = f"{self._states},{state}"  # part of it may be put there, and no more
-        connection.execute(_SET_BOTH, (_STATE, state, _LOG_OF, self._states))
+        connection.execute(_SET_BOTH, (PAGE_SUMS, state, LOG_OF, self._states))
         changed = self.sums.logged()
         self.sums.forget()
         connection.execute(f"PRAGMA busy_timeout = {_FOR_READERS_MS if wait else 0}")
@@ -262,7 +257,7 @@ class LogKeeper:
         else:
             connection.execute(
                 "INSERT INTO settings (name, value) VALUES (?, '') ON CONFLICT (name) DO NOTHING",
-                (_STATE,),
+                (PAGE_SUMS,),
             )
             self.put_away(connection, wait=False)
             self.sums.renew(self.sums.state, pages)
