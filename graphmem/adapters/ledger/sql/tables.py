@@ -122,7 +122,7 @@ def row_page(table: TableSpec, found: ResultRows, limit: int) -> tuple[list[Row]
         }
         for row in found
     ]
-    kept = [
+    kept: list[Row] = [
         row for row in plain if table.name != "settings" or row["name"] not in SETTINGS_OF_FILES
     ]
     if len(plain) < limit:
