@@ -12,6 +12,7 @@ Holes are not read, so that 300 MB of mostly empty files take 10 ms; a gigabyte 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -65,13 +66,29 @@ def break_seal(seal: Path) -> None:
     """From here on the files may change. Outlives a power cut, or the next opening would take
     what was written for damage."""
     if seal.exists():
-        seal.unlink()
+        clear_place(seal)
         if os.name != "nt":  # folders cannot be opened there
             handle = os.open(seal.parent, os.O_RDONLY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+
+
+def clear_place(path: Path) -> None:
+    """Remove the file at a path, if there is one. A folder in its place is not graphmem's, and gets
+    another name."""
+    if path.is_dir() and not path.is_symlink():
+        set_aside(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> None:
+    """Give what is at a path a name beside it that nothing has."""
+    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    names = (path.with_name(f"{path.name}.set-aside{number}") for number in numbers)
+    path.rename(next(name for name in names if not os.path.lexists(name)))
 
 
 def look_at(program: str, *arguments: str, but: int = 0) -> str | None:

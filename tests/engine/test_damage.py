@@ -202,6 +202,40 @@ def test_a_log_that_is_not_of_its_ledger_is_told(
         assert memory.verify().ok
 
 
+@pytest.mark.parametrize(
+    ("name", "put"),
+    [
+        ("graph.kuzu", "folder"),
+        ("graph.kuzu.wal", "folder"),
+        ("graph.kuzu.seal", "folder"),
+        ("ledger.sqlite.sums", "folder"),
+        ("vectors", "file"),
+        ("vectors", "broken link"),
+    ],
+)
+def test_what_was_put_in_a_place_of_ours_is_set_aside(
+    stores: dict[str, Path], tmp_path: Path, name: str, put: str
+) -> None:
+    folder = copied(stores["closed"], tmp_path / "store")
+    place = folder / name
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    if put == "folder":
+        place.mkdir()
+        (place / "somebody's").write_text("own")
+    elif put == "file":
+        place.write_text("own")
+    else:
+        place.symlink_to("nowhere")
+    with Memory(folder, user_id="ada") as memory:
+        assert memory.verify(repair=True).ok
+        assert memory.search("Where does Bob Stone live?").hits
+    kept = folder / f"{name}.set-aside"
+    assert os.path.lexists(kept), "what may be somebody's is not removed"
+    assert not kept.is_dir() or (kept / "somebody's").read_text() == "own"
+
+
 Plant = Callable[[AsyncMemory], Coroutine[Any, Any, None]]
 
 

@@ -8,7 +8,14 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from graphmem.adapters.seal import break_seal, look_at, what_changed, write_seal
+from graphmem.adapters.seal import (
+    break_seal,
+    clear_place,
+    look_at,
+    set_aside,
+    what_changed,
+    write_seal,
+)
 from graphmem.errors import Damaged, Unavailable
 
 _LOGS = (".wal", ".shadow", ".tmp")
@@ -82,7 +89,7 @@ def remove_files(path: Path) -> None:
     """The log goes first: a log without its file could be played into a new one."""
     break_seal(seal_of(path))
     for suffix in (*_LOGS, ""):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
+        clear_place(Path(f"{path}{suffix}"))
 
 
 def remove_beside(path: Path, but: Collection[Path] = ()) -> None:
@@ -111,7 +118,9 @@ def replace_files(path: Path, filled: Path) -> None:
         os.fsync(file.fileno())
     break_seal(seal_of(path))
     for suffix in _LOGS:
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
+        clear_place(Path(f"{path}{suffix}"))
+    if path.is_dir():
+        set_aside(path)
     filled.replace(path)
     break_seal(seal_of(filled))
 
@@ -120,7 +129,7 @@ def make_room_for_database(path: Path) -> None:
     """Make room where a file cannot be opened. Graphmem's own holds nothing that the ledger does
     not, and goes; what may be somebody's gets another name."""
     if path.is_file() and not seal_of(path).exists() and not _is_database(path):
-        path.replace(path.with_name(f"{path.name}.set-aside"))
+        set_aside(path)
     remove_files(path)
 
 

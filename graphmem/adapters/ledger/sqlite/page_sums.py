@@ -22,6 +22,7 @@ from typing import BinaryIO
 from graphmem.adapters.ledger.sql.tables import LOG_OF, PAGE_SUMS
 from graphmem.adapters.ledger.sqlite.connect import Key, connect, errors_named
 from graphmem.adapters.ledger.sqlite.runner import damaged_ledger
+from graphmem.adapters.seal import clear_place
 
 _FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums
 _WAL_HEADER = 32
@@ -74,7 +75,7 @@ class PageSums:
 
     def forget(self) -> None:
         """Before pages change: whoever is killed meanwhile finds no checksums, not wrong ones."""
-        self._file.unlink(missing_ok=True)
+        clear_place(self._file)
 
     def renew(self, state: str, changed: Iterable[int]) -> None:
         """Take these pages as they are now, and keep all for this state."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import shutil
 import threading
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from graphmem.adapters.child_process import can_start
 from graphmem.adapters.disk_space import need_large_files
+from graphmem.adapters.seal import set_aside
 from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
 from graphmem.adapters.vectors.qdrant_edge import disk_space, sealed_folder
@@ -288,6 +290,8 @@ class EdgeFolder:
             disk_space.need_space_for_new_shards(self._path, len(COLLECTIONS))
         with self._view:
             if checkpoint is None:
+                if os.path.lexists(self._path) and not self._path.is_dir():
+                    set_aside(self._path)
                 self._hold()
             else:
                 self.stop_optimizing()
