@@ -44,7 +44,7 @@ _END = (
 _STATED = re.compile(
     rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
     rf"(?P<what>(?i:{'|'.join(row.called for row in _ROWS)}))"
-    rf"(?:(?:'s|\s+has)?\s+changed(?:\s+(?:btw|too|now))?[,.:;]?\s*(?:it(?:'?s|\s+is)|to|now|use)?|\s+changed\s+to|\s+is|'s|:)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
+    rf"(?:(?:'s|\s+has)?\s+changed(?:\s+(?:btw|too|now))?[,.:;]?\s*(?:it(?:'?s|\s+is)|to|now|use|(?:the\s+)?new\s+(?:one|number)(?:'s|\s+is)?:?)?|\s+changed\s+to|\s+is|'s|:)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
 )
 _ADDRESS = re.compile(r"[^\n;]{4,100}?(?=\s*(?:$|[.!](?:\s|$)|\s(?:and|but|so|since|now)\s))")
 _CUES = re.compile(

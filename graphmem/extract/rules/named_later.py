@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from graphmem.extract.rules.phrases import Parse, name_list
+from graphmem.extract.rules.phrases import Parse, does_something, name_list
 from graphmem.extract.rules.subjects import TurnContext, kin_called
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
@@ -35,6 +35,7 @@ _BIRTH = re.compile(
     r"(?:baby|twins|triplets|boy|girl|little\s+(?:boy|girl)|son|daughter)(?=\W|$)"
     r"(?!\s+in\s+(?:his|her|my|the|a)\b|\s+(?:face|shower|sister|brother|bump|boom|talk)\b)"
 )
+_NAME_BEHIND = re.compile(r",(?=\s+[^\W\d_a-z])")
 _BABY_CALLED = re.compile(
     r"(?:\b(?:called|named|(?:his|her|their)\s+names?(?:'s|\s+is|\s+are))|:)(?=\s+[^\W\d_a-z])"
 )
@@ -132,8 +133,11 @@ def _births(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     if parent is None:
         return
     context.unnamed = (parent, "child")
-    called = _BABY_CALLED.search(text, match.end())
+    named = _NAME_BEHIND.match(text, match.end())
+    called = named or _BABY_CALLED.search(text, match.end())
     found = name_list(parse, called.end()) if called is not None else []
+    if found and named and does_something(parse.sentence, found[-1].end):
+        return
     for phrase in found:
         name = names.canonical_of(phrase.name)
         if not names.may_be_person(name) or name == parent:

@@ -60,6 +60,12 @@ _OF_WHAT = re.compile(r"^(?:(?:the|a|an)\s+|(?:[a-z]+\s+){1,3}(?:from|by|via|at)
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
 _NO_VALUE = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "?"})
+_WORK = re.compile(r"[^\W\d_]+(?:[ '&-]+[^\W\d_]+){1,5}")
+_WORK_COLUMNS = frozenset(
+    {"item", "task", "action", "deliverable", "milestone", "workstream", "work", "activity", "what"}
+)
+_PERSON_COLUMNS = frozenset({"name", "person", "who", "member", "contact", "employee"})
+_OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
@@ -91,6 +97,9 @@ class NoteReader:
     sample: bool = False
     person: str | None = None
     """Whom a line has just named."""
+    work: tuple[int, str] | None = None
+    """A heading that names nothing by its look, and its level: "Loft conversion" is a piece of work
+    once an owner or a budget of it is given."""
     above: set[tuple[str, ...]] = field(default_factory=set)
     """What stood above items that were read: it is read once."""
 
@@ -175,6 +184,7 @@ class NoteReader:
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
         self.topics[level] = self._topic_of(title)
+        self.work = (level, title) if self.topics[level] is None and _may_be_work(title) else None
         self.header = []
         self.person = None
 
@@ -220,7 +230,12 @@ class NoteReader:
             owner = topic or self.speaker
             own = attribute_line(owner, key, value) if owner and not held else None
             return held or ([own] if own is not None else None)
-        if topic is None or value.strip(" -–—?").lower() in _NO_VALUE:
+        if value.strip(" -–—?").lower() in _NO_VALUE:
+            return []
+        if topic is None and self.work and not _OF_WORK.isdisjoint(row.type for row in rows):
+            level, title = self.work
+            topic = self.topics[level] = self.names.register(title, "project")
+        if topic is None:
             return []
         kind = self.names.kind(topic)
         fitting = [
@@ -242,7 +257,10 @@ class NoteReader:
             value = _ARROW.split(value)[-1]
             if row.type in {"email", "phone_number"} and self._is_persons(value):
                 topic = self.person or topic
-            text = row.says.replace("{s}", topic).replace("{o}", value).replace("{key}", key)
+            key = "due date" if key in {"due", "due on"} else key
+            whose = f"{topic}'" if topic.endswith("s") else f"{topic}'s"
+            text = row.says.replace("{s}'s", whose).replace("{s}", topic)
+            text = text.replace("{o}", value).replace("{key}", key)
             if any(c.isalnum() for c in value) and len(value) <= 80:
                 yield CandidateFact(
                     text, topic, row.type, None, (topic,), value=value, importance=_WEIGHT
@@ -324,9 +342,17 @@ class NoteReader:
             yield from self._row_of(values)
 
     def _row_of(self, values: Sequence[str]) -> Iterator[CandidateFact]:
-        if not PLAIN_NAME.fullmatch(values[0]):
+        work = self.header[0] in _WORK_COLUMNS and _may_be_work(values[0])
+        if not work and not PLAIN_NAME.fullmatch(values[0]):
             return
-        person = self.header[0] in {"name", "person", "who", "member", "contact", "employee"}
-        about = self.names.register(values[0], "person" if person else None)
+        kind = "thing" if work else "person" if self.header[0] in _PERSON_COLUMNS else None
+        about = self.names.register(values[0], kind)
         for key, value in zip(self.header[1:], values[1:], strict=False):
             yield from self._keyed(about, key, value) or ()
+
+
+def _may_be_work(title: str) -> bool:
+    """Some words that begin with a capital, and are no usual heading."""
+    words = title.lower().split()
+    usual = GENERIC_TITLES.intersection(words) or words[:1] == [] or words[0] in NOT_NAMES
+    return not usual and title[0].isupper() and _WORK.fullmatch(title) is not None

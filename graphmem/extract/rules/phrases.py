@@ -114,11 +114,15 @@ def object_names(parse: Parse, position: int) -> list[Phrase]:
     """The same behind a verb: a further name that does something itself begins another clause, as
     in "Greta reports to Sanjay, Sanjay reports to me"."""
     found = name_list(parse, position)
-    doing = (place for place, name in enumerate(found) if place and _does(parse.sentence, name.end))
+    doing = (
+        place
+        for place, name in enumerate(found)
+        if place and does_something(parse.sentence, name.end)
+    )
     return found[: next(doing, len(found))]
 
 
-def _does(sentence: Sentence, position: int) -> bool:
+def does_something(sentence: Sentence, position: int) -> bool:
     """Whether the next word is a verb of a third person."""
     index = _here(sentence, position)
     if index is None or sentence.tokens[index].capital:

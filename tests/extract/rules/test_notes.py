@@ -42,6 +42,31 @@ def test_keys_are_of_what_the_heading_names() -> None:
     }
 
 
+def test_a_heading_in_small_letters_is_a_piece_of_work_once_its_owner_or_budget_is_given() -> None:
+    found = _said(
+        "# Weekly meeting\n\n## Whaling gallery refit\n- Lead: Sanjay Mehta\n- Budget: £86,000\n\n"
+        "## Next steps\n- Owner: Greta Olsen\n\n## What we like\n- colours\n"
+    )
+    assert found == {
+        "Whaling gallery refit managed_by Sanjay Mehta",
+        "Whaling gallery refit budget £86,000",
+    }
+
+
+def test_a_table_of_work_has_rows_in_small_letters() -> None:
+    found = _facts(
+        "# Weekly\n\n| Item | Owner | Due |\n|---|---|---|\n"
+        "| Catalogue proof | Yusuf Demir | 30 May |\n| Fire doors | Philippa Wray | 12 June |\n"
+        "| ? | Ben Roe | 1 May |\n"
+    )
+    assert [fact.text for fact in found] == [
+        "Yusuf Demir is the owner of Catalogue proof",
+        "Catalogue proof's due date is 30 May",
+        "Philippa Wray is the owner of Fire doors",
+        "Fire doors' due date is 12 June",
+    ]
+
+
 def test_links_between_notes() -> None:
     text = (
         "[[people/Lars Holm|Lars]] works at [[Fjord Labs#History|the lab]]. Lars lives in "
