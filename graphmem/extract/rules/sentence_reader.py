@@ -61,7 +61,7 @@ _HOME = re.compile(
 
 @dataclass
 class SentenceReader:
-    """Reads one turn's sentences in order. ``said_at`` is when the turn was said."""
+    """Reads one turn's sentences in order; ``stated_at`` is when the turn was stated."""
 
     context: TurnContext
     stated_at: datetime
@@ -103,8 +103,8 @@ class SentenceReader:
         if JOB_CUES.search(text):
             yield from self._job_relations(parse)
         yield from self._clauses(parse)
-        if _HOME.search(text):
-            yield from self._home(parse)
+        if home := _HOME.search(text):
+            yield from self._home(parse, home)
         if NAMED_LATER_CUES.search(text) or not lows.isdisjoint(UNNAMED_WORDS):
             yield from later_names(parse, context)
         if SWITCH_CUES.search(text):
@@ -372,17 +372,14 @@ class SentenceReader:
         )
         yield from with_employers([fact for fact in found if fact is not None])
 
-    def _home(self, parse: Parse) -> Iterator[CandidateFact]:
+    def _home(self, parse: Parse, match: re.Match[str]) -> Iterator[CandidateFact]:
         """ "My home country, Sweden"."""
-        speaker = self.context.speaker
-        match = _HOME.search(parse.sentence.text) if speaker is not None else None
-        if match is None or speaker is None:
+        if (speaker := self.context.speaker) is None:
             return
         subject = Subject(speaker, match.start(), speaker=True)
         slots = Slots(self.context.people.names)
         for thing in slots.read(_FROM_RULE, parse, match.end() - 1, subject):
-            fact = self._fact(_FROM_RULE, parse, subject, thing, match.start())
-            if fact is not None:
+            if fact := self._fact(_FROM_RULE, parse, subject, thing, match.start()):
                 yield fact
 
 
@@ -399,6 +396,5 @@ def _namelike(word: str) -> bool:
 def _covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:
     """The same subject and object are already connected by a rule that came first."""
     pairs = {(f.subject, f.object, f.retracts) for f in found if f.object is not None}
-    return all((f.subject, f.object, f.retracts) in pairs for f in made if f.object) and any(
-        f.object for f in made
-    )
+    linked = [f for f in made if f.object]
+    return bool(linked) and all((f.subject, f.object, f.retracts) in pairs for f in linked)
