@@ -70,6 +70,13 @@ def gone_with_what_it_was_made_of(place: Path, **more: Any) -> None:
         assert memory.entity("Bob Stone").summary == str(memory.summary("Bob Stone"))
         assert len(server.requests) == 2
         assert memory.verify().ok
+        _wait_until_files_are_made_anew(memory)
+
+
+def _wait_until_files_are_made_anew(memory: Memory) -> None:
+    """Until no receipt of an erasure has anything pending."""
+    while any(receipt.pending for receipt in memory.erasures()):
+        time.sleep(0.02)
 
 
 class TestSummaries:
@@ -102,6 +109,7 @@ class TestSummaries:
                 time.sleep(0.01)
             memory.delete(one, erase=True)
             asking.join()
+            _wait_until_files_are_made_anew(memory)
         assert remainders(tmp_path / "m", [WORD]) == []
 
     def test_moved_exported_and_backed_up(self, tmp_path: Path) -> None:
@@ -176,6 +184,7 @@ class TestTitles:
             memory.undo(one)
             assert memory.runs()[0].title == "It was rather cold there."
             memory.delete(one, erase=True)
+            _wait_until_files_are_made_anew(memory)
         assert remainders(tmp_path / "m", [WORD]) == []
 
     @pytest.mark.parametrize(

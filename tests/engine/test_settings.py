@@ -108,6 +108,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         )
     },
     "server_workers": ("3", 3),
+    "client_attempts": ("3", 3),
+    "client_timeout_s": ("2000", 2000),
 }
 
 

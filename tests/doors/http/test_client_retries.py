@@ -130,11 +130,12 @@ def test_it_is_tried_again_and_waits_as_it_was_told(case: str, call: str) -> Non
     [
         (_answer(500, "broken"), GraphmemError),
         (_answer(503, "", "Retry-After: 3600"), Unavailable),
-        (_answer(503, "", f"Retry-After: {_in(3600)}"), Unavailable),
+        (_answer(503, "", f"Retry-After: {_in(86_400)}"), Unavailable),
         (_answer(429, "", "Retry-After: 99999999999999999999"), LimitExceeded),
         (_answer(302, "", "Location: http://127.0.0.1:1/v1/search"), GraphmemError),
         (_answer(200, "[" * 100_000), Unavailable),
     ],
+    ids=["broken", "in an hour", "at an hour", "in an age", "elsewhere", "no end"],
 )
 def test_what_will_not_be_better_soon_is_told_at_once(
     answer: bytes, error: type[GraphmemError]
