@@ -20,6 +20,7 @@ _LEAST = {
     "later": (0.50, 0.55),
     "unread": (0.55, 0.55),
     "last": (0.68, 0.75),
+    "other": (0.65, 0.65),
 }
 """Of all that is plainly stated, and of all changes."""
 
