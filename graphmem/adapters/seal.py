@@ -79,12 +79,12 @@ def clear_place(path: Path) -> None:
     """Remove the file at a path, if there is one. A folder in its place is not graphmem's, and gets
     another name."""
     if path.is_dir() and not path.is_symlink():
-        set_aside(path)
+        rename_beside(path)
     else:
         path.unlink(missing_ok=True)
 
 
-def set_aside(path: Path) -> None:
+def rename_beside(path: Path) -> None:
     """Give what is at a path a name beside it that nothing has."""
     numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     names = (path.with_name(f"{path.name}.set-aside{number}") for number in numbers)

@@ -12,7 +12,7 @@ from graphmem.adapters.seal import (
     break_seal,
     clear_place,
     look_at,
-    set_aside,
+    rename_beside,
     what_changed,
     write_seal,
 )
@@ -120,7 +120,7 @@ def replace_files(path: Path, filled: Path) -> None:
     for suffix in _LOGS:
         clear_place(Path(f"{path}{suffix}"))
     if path.is_dir():
-        set_aside(path)
+        rename_beside(path)
     filled.replace(path)
     break_seal(seal_of(filled))
 
@@ -129,7 +129,7 @@ def make_room_for_database(path: Path) -> None:
     """Make room where a file cannot be opened. Graphmem's own holds nothing that the ledger does
     not, and goes; what may be somebody's gets another name."""
     if path.is_file() and not seal_of(path).exists() and not _is_database(path):
-        set_aside(path)
+        rename_beside(path)
     remove_files(path)
 
 

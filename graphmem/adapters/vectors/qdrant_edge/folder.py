@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from graphmem.adapters.child_process import can_start
 from graphmem.adapters.disk_space import need_large_files
-from graphmem.adapters.seal import set_aside
+from graphmem.adapters.seal import rename_beside
 from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
 from graphmem.adapters.vectors.qdrant_edge import disk_space, sealed_folder
@@ -291,7 +291,7 @@ class EdgeFolder:
         with self._view:
             if checkpoint is None:
                 if os.path.lexists(self._path) and not self._path.is_dir():
-                    set_aside(self._path)
+                    rename_beside(self._path)
                 self._hold()
             else:
                 self.stop_optimizing()
