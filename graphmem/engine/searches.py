@@ -118,9 +118,7 @@ class Searching(Filtering):
         view = self._with_archived(self._view(current), include_archived)
         least, nearest = checked_min_score(min_score), checked_threshold(threshold)
         wanted = _Wanted(query, checked_limit(limit), kinds, where, least, nearest)
-        found: list[tuple[str, SearchResult]] = []
-        for one in scopes:
-            found.append((one.project_id, await self._found_in(one, wanted, view)))
+        found = [(one.project_id, await self._found_in(one, wanted, view)) for one in scopes]
         result = found[0][1]
         if len(found) > 1:
             result = merged_search(query, found, limit)

@@ -32,19 +32,7 @@ _IS_NAMED = re.compile(
 _HAVE = word_set("having")
 _CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|,\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
-_STILL = frozenset(
-    {
-        "now",
-        "currently",
-        "still",
-        "also",
-        "actually",
-        "really",
-        "officially",
-        "literally",
-        "basically",
-    }
-)
+_STILL = word_set("still_words")
 _NO_LONGER = frozenset({"no", "longer"})
 _LEFT = re.compile(
     r"\b(?:has\s+|'s\s+|just\s+|have\s+)*(?:(?:left|leaving|quit)(?=\s*(?:$|[,.;!]|the\s+(?:company|firm|team|business|job|place)|us\b|"
@@ -270,8 +258,8 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     being = {"is", "became"} if tokens[index].low in _FOR_A_WHILE else {"is", "was", "became"}
     if verb.low in being and at >= 2 and _plain(verb) and _plain(tokens[at]):
         span = _ending(parse, at - 2)
-    elif (tokens[at].gap.strip() == "," or _right_after(parse, at, index)) and (
-        _ends_phrase(parse, index) or _right_after(parse, at, index)
+    elif _right_after(parse, at, index) or (
+        tokens[at].gap.strip() == "," and _ends_phrase(parse, index)
     ):
         span = _ending(parse, at - 1)
         if (

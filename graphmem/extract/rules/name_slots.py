@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import NameRegistry, has_inner_capital
 from graphmem.extract.rules.phrases import (
     Parse,
     Phrase,
@@ -43,27 +43,11 @@ _TEAM = re.compile(
 )
 _WORKPLACES = word_set("workplaces")
 _OF_WORKPLACES = frozenset({"works_at", "volunteers_at"})
-_WITH_KIND = frozenset(
-    {
-        "shop",
-        "store",
-        "office",
-        "centre",
-        "center",
-        "company",
-        "plant",
-        "yard",
-        "home",
-        "house",
-        "works",
-    }
-)
+_WITH_KIND = word_set("workplaces_of_a_kind")
 _WORKPLACE = re.compile(r"\s+the\s+(?P<name>(?:[a-z]+\s+)?[a-z']+)(?=\W|$)")
 _NUMBERED = re.compile(r"\s+\d{1,3}(?!\d)")
 """Unit 4, Room 12: no place that is called so."""
 _MOVED = frozenset({"lives_in", "moved_from"})
-_INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
-"""SumUp, GitHub: one moves to it without leaving home."""
 _ME = re.compile(r"\s+(?:me|us)(?=\W|$)")
 _OF_WORK = re.compile(
     r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
@@ -129,7 +113,7 @@ class NamedSlots:
             return self._small_place(parse, at)
         kind = self.names.kind(phrase.name)
         low = phrase.name.lower()
-        if rule.type in _MOVED and any(_INNER_CAPITAL.search(span.name) for span in parse.names):
+        if rule.type in _MOVED and any(has_inner_capital(span.name) for span in parse.names):
             return []
         if _OF_WORK.match(sentence.text, phrase.end) or _NUMBERED.match(sentence.text, phrase.end):
             return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
@@ -130,6 +131,11 @@ def _titled(tokens: list[WordToken], at: int) -> bool:
         return False
     before = tokens[at - 2] if at > 1 else None
     return before is None or not (before.owns or before.low in {"my", "our", "his", "her", "their"})
+
+
+def has_inner_capital(name: str) -> bool:
+    """SumUp, GitHub: one moves to it without leaving home."""
+    return any(one.islower() and two.isupper() for one, two in pairwise(name))
 
 
 def guess_kind(name: str) -> str:

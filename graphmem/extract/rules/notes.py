@@ -353,6 +353,7 @@ class NoteReader:
 
 def _may_be_work(title: str) -> bool:
     """Some words that begin with a capital, and are no usual heading."""
+    if _WORK.fullmatch(title) is None or not title[0].isupper():
+        return False
     words = title.lower().split()
-    usual = GENERIC_TITLES.intersection(words) or words[:1] == [] or words[0] in NOT_NAMES
-    return not usual and title[0].isupper() and _WORK.fullmatch(title) is not None
+    return words[0] not in NOT_NAMES and GENERIC_TITLES.isdisjoint(words)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from graphmem.clock import Date
 from graphmem.extract.rules.business import BUSINESS_CUES, business
+from graphmem.extract.rules.names import has_inner_capital
 from graphmem.extract.rules.phrases import Parse, named_thing
 from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.word_lists import is_occupation
@@ -71,7 +72,6 @@ _UNSURE = re.compile(
     re.IGNORECASE,
 )
 _WEIGHT = 0.7
-_INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
 _SOON = r"(?:\s+(?:just|recently|finally|also))?"
 
 
@@ -132,7 +132,7 @@ def _switched(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         match["verb"] in {"moved", "went"}
         and names.is_person(about)
         and not what
-        and not _INNER_CAPITAL.search(old + " " + new)
+        and not (has_inner_capital(old) or has_inner_capital(new))
     ):
         return
     at = _when(parse, stated_at)
