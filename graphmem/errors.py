@@ -29,6 +29,7 @@ as ``__cause__``. What a server answers to each is in :data:`HTTP_STATUS`.
 
 from __future__ import annotations
 
+import logging
 import reprlib
 from collections.abc import Mapping
 from typing import Final
@@ -51,9 +52,10 @@ class GraphmemError(Exception):
     retryable = False
 
 
-def unforeseen(error: BaseException) -> bool:
-    """Whether nobody raised it on purpose: a log then has where it came from, too."""
-    return not isinstance(error, GraphmemError)
+def log_failure(log: logging.Logger, what: str, error: BaseException) -> None:
+    """Of work that nobody awaits: ``what`` failed, and why; where nobody raised it on purpose, also
+    where the error came from."""
+    log.warning("%s: %s", what, error, exc_info=not isinstance(error, GraphmemError))
 
 
 class UsageError(GraphmemError, ValueError):

@@ -13,7 +13,7 @@ from datetime import timedelta
 from graphmem.access.secrets import KEY_PREFIX
 from graphmem.access.values import EVERYWHERE, AccessKey, Principal
 from graphmem.clock import Clock
-from graphmem.errors import Forbidden, LimitExceeded, NotFound, UsageError, unforeseen
+from graphmem.errors import Forbidden, LimitExceeded, NotFound, UsageError, log_failure
 from graphmem.ports.access import AccessBook, AuditEntry, KeyUse
 
 _log = logging.getLogger("graphmem")
@@ -169,8 +169,7 @@ class Recorder:
         try:
             await self.flush()
         except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-            why = "what was called could not be noted in the ledger"
-            _log.warning("%s: %s", why, error, exc_info=unforeseen(error))
+            log_failure(_log, "what was called could not be noted in the ledger", error)
 
     async def close(self) -> None:
         """Write what is left."""

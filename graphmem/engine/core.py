@@ -16,7 +16,7 @@ from graphmem.engine.present import SCOPE_NAMES, Parts, Present
 from graphmem.engine.renewing import Renewal
 from graphmem.engine.titles import Titles
 from graphmem.engine.uses import UseCounter
-from graphmem.errors import NotFound, UsageError, unforeseen
+from graphmem.errors import NotFound, UsageError, log_failure
 from graphmem.ingest import make_episode
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
@@ -217,7 +217,7 @@ class Core(NarrowedSearches):
             self._following = True
         except Exception as error:  # noqa: BLE001 - nobody is above who could be told
             self._following = False
-            _log.warning("graph or vectors lag behind: %s", error, exc_info=unforeseen(error))
+            log_failure(_log, "graph or vectors lag behind", error)
 
     async def _keep_lag_bounded(self, *, loading: bool = False) -> None:
         """When much is waiting, let the projections follow in the background, once at a time.
@@ -266,5 +266,4 @@ class Core(NarrowedSearches):
                 self._indexed_seq = before
         except Exception as error:  # noqa: BLE001 - nobody is above who could be told
             # Searches stay right without it, only slower; the next time tries again.
-            unknown = unforeseen(error)
-            _log.warning("the vectors could not be indexed: %s", error, exc_info=unknown)
+            log_failure(_log, "the vectors could not be indexed", error)

@@ -20,7 +20,7 @@ from typing import Any, Unpack
 from graphmem.clock import parse_when_or_none
 from graphmem.engine.checks import checked_flag, checked_text, checked_text_or_none
 from graphmem.engine.corrections import Amending, because, deleted
-from graphmem.errors import LedgerLost, NotFound, UsageError, unforeseen
+from graphmem.errors import LedgerLost, NotFound, UsageError, log_failure
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
 from graphmem.model import Episode, Erased, ErasureReceipt, Fact, Removal, Scope, Turn, tenant_scope
 from graphmem.ports.arguments import ScopeArgs, When, WriteArgs
@@ -325,8 +325,7 @@ def _logged() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-        why = "what was erased is not out of every file yet"
-        _log.warning("%s: %s", why, error, exc_info=unforeseen(error))
+        log_failure(_log, "what was erased is not out of every file yet", error)
 
 
 def _goes_with(episode: Episode, erasure: Erasure) -> bool:

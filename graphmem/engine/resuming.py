@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 
 from graphmem.engine.writes import Writes
-from graphmem.errors import unforeseen
+from graphmem.errors import log_failure
 
 _log = logging.getLogger("graphmem")
 _FIRST_S = 5.0
@@ -32,8 +32,7 @@ class Resuming(Writes):
             try:
                 await self._resume_everybody(every)
             except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-                why = "what is pending could not be gone on with"
-                _log.warning("%s: %s", why, error, exc_info=unforeseen(error))
+                log_failure(_log, "what is pending could not be gone on with", error)
 
     async def _resume_everybody(self, every: float) -> None:
         """One try at each episode that is pending. Where others write too, only what has been so

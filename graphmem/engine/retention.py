@@ -16,7 +16,7 @@ from graphmem.clock import parse_duration, stamp, unstamp
 from graphmem.engine.checks import checked_flag, checked_text_or_none
 from graphmem.engine.corrections import deleted
 from graphmem.engine.erasing import Erasing
-from graphmem.errors import NotFound, UsageError, unforeseen
+from graphmem.errors import NotFound, UsageError, log_failure
 from graphmem.model import (
     MemoryType,
     Removal,
@@ -195,8 +195,7 @@ class Retaining(Erasing):
                     _log.info("kept for long enough, and erased: %d episodes", found.episodes)
                     due_s = every
             except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-                why = "the rules of retention could not be applied"
-                _log.warning("%s: %s", why, error, exc_info=unforeseen(error))
+                log_failure(_log, "the rules of retention could not be applied", error)
                 due_s = every
             await asyncio.sleep(due_s)
 

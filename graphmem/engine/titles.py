@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from graphmem.errors import unforeseen
+from graphmem.errors import log_failure
 from graphmem.model import Episode, KeptSummary, Scope
 from graphmem.ports.ledger import Ledger
 from graphmem.retrieve.summaries import SummaryModel
@@ -70,8 +70,7 @@ class Titles:
                 self._refused[where] = None
                 while len(self._refused) > _MOST:
                     del self._refused[next(iter(self._refused))]
-                kept = "a conversation keeps its first words as its title"
-                _log.warning("%s: %s", kept, error, exc_info=unforeseen(error))
+                log_failure(_log, "a conversation keeps its first words as its title", error)
 
     async def _name(self, where: Scope, model: SummaryModel) -> None:
         found = (await self._ledger.conversations(where.project_id, where, 1, 0)).items

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from graphmem.clock import Clock
-from graphmem.errors import unforeseen
+from graphmem.errors import log_failure
 from graphmem.model import FactUse
 from graphmem.off_loop import to_its_end
 from graphmem.ports.lifecycle import UseBook
@@ -61,9 +61,7 @@ class UseCounter:
         try:
             await self.flush()
         except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-            _log.warning(
-                "what was read could not be counted: %s", error, exc_info=unforeseen(error)
-            )
+            log_failure(_log, "what was read could not be counted", error)
 
     async def flush(self) -> None:
         """Write what was counted; what cannot be written is kept for the next time."""

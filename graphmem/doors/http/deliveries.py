@@ -26,7 +26,7 @@ from graphmem.access.webhooks import (
     signature,
     webhook_host,
 )
-from graphmem.errors import UsageError, unforeseen
+from graphmem.errors import UsageError, log_failure
 from graphmem.ports.access import Grant
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger_values import kept_numbers
@@ -77,7 +77,7 @@ class Deliverer:
                         await self.deliver()
                         await asyncio.sleep(_PAUSE_S)
             except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-                _log.warning("webhooks cannot be told: %s", error, exc_info=unforeseen(error))
+                log_failure(_log, "webhooks cannot be told", error)
                 await asyncio.sleep(_PAUSE_S)
 
     async def deliver(self) -> None:

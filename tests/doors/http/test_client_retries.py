@@ -8,11 +8,13 @@ import re
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,15 +32,12 @@ def _answer(status: int, body: str = "", *headers: str) -> bytes:
     return "\r\n".join([*lines, "", body]).encode()
 
 
-class _Scripted:
-    """Answers each request with the next of ``answers``, a connection each; None is never."""
+class _Listening(ABC):
+    """Meets one connection after another."""
 
-    def __init__(self, *answers: bytes | None) -> None:
-        self.answers = list(answers)
-        self.seen: list[tuple[float, bytes]] = []
+    def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._kept: list[socket.socket] = []
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -47,16 +46,35 @@ class _Scripted:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            self.seen.append((time.monotonic(), _request(connection)))
-            answer = self.answers.pop(0) if self.answers else _END
-            if answer is None:
-                self._kept.append(connection)
-                continue
-            connection.sendall(answer)
-            connection.close()
+            self.meet(connection)
+
+    @abstractmethod
+    def meet(self, connection: socket.socket) -> None: ...
 
     def close(self) -> None:
         self._socket.close()
+
+
+class _Scripted(_Listening):
+    """Answers each request with the next of ``answers``, a connection each; None is never."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self.answers = list(answers)
+        self.seen: list[tuple[float, bytes]] = []
+        self._kept: list[socket.socket] = []
+        super().__init__()
+
+    def meet(self, connection: socket.socket) -> None:
+        self.seen.append((time.monotonic(), _request(connection)))
+        answer = self.answers.pop(0) if self.answers else _END
+        if answer is None:
+            self._kept.append(connection)
+            return
+        connection.sendall(answer)
+        connection.close()
+
+    def close(self) -> None:
+        super().close()
         for connection in self._kept:
             connection.close()
 
@@ -107,6 +125,20 @@ REFUSED: dict[str, tuple[bytes, float]] = {
     "too much, until": (_answer(429, "", f"Retry-After: {_in(-5)}"), 0),
     "slow to come": (_answer(408), 0),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "times"),
+    [("search", ("Tea",), 3), ("merge", "ab", 3), ("verify", (), 3), ("forget", (), 1)],
+)
+def test_only_what_may_be_repeated_is(name: str, args: Any, times: int) -> None:
+    with _scripted(b"", b"") as server:
+        with (
+            Memory(server.url, user_id="ada") as memory,
+            pytest.raises(Unauthenticated if times == 3 else Unavailable),
+        ):
+            getattr(memory, name)(*args)
+        assert len(server.seen) == times
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -164,36 +196,26 @@ def test_a_server_that_never_answers_is_given_up(name: str, times: int) -> None:
         assert len(server.seen) == times
 
 
-class _Cutting:
+class _Cutting(_Listening):
     """Stands before a server, and loses every other answer on the way back."""
 
     def __init__(self, url: str) -> None:
         host, port = url.removeprefix("http://").split(":")
         self._behind = host, int(port)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.asked = self.lost = 0
-        threading.Thread(target=self._run, daemon=True).start()
+        super().__init__()
 
-    def _run(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection, socket.create_connection(self._behind) as behind:
-                request = _request(connection)
-                self.asked += 1
-                one = request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-                behind.sendall(one)
-                answer = _whole(behind)
-                if self.asked % 2:
-                    self.lost += 1
-                else:
-                    connection.sendall(answer)
-
-    def close(self) -> None:
-        self._socket.close()
+    def meet(self, connection: socket.socket) -> None:
+        with connection, socket.create_connection(self._behind) as behind:
+            request = _request(connection)
+            self.asked += 1
+            one = request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+            behind.sendall(one)
+            answer = _whole(behind)
+            if self.asked % 2:
+                self.lost += 1
+            else:
+                connection.sendall(answer)
 
 
 def test_nothing_is_done_twice_where_every_other_answer_is_lost(tmp_path: Path) -> None:

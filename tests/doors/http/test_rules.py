@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -23,7 +21,6 @@ from graphmem.errors import (
     LimitExceeded,
     NotFound,
     RequestTooLarge,
-    Unauthenticated,
     Unavailable,
     UsageError,
 )
@@ -469,51 +466,6 @@ def test_a_server_that_is_away_is_tried_again() -> None:
             Memory(bad)
     with pytest.raises(UsageError, match="the server's own"):
         Memory("http://127.0.0.1:1", read_only=True)
-
-
-class _Flaky:
-    """A server that ends its first connections without an answer."""
-
-    def __init__(self, lost: int) -> None:
-        self.seen = 0
-        self._lost = lost
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(65536)
-                self.seen += 1
-                if self.seen > self._lost:
-                    body = json.dumps({"rules": []}).encode()
-                    head = f"HTTP/1.1 401 x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-                    connection.sendall(head + body)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.mark.parametrize(
-    ("name", "args", "times"),
-    [("search", ("Tea",), 3), ("merge", "ab", 3), ("verify", (), 3), ("forget", (), 1)],
-)
-def test_only_what_may_be_repeated_is(name: str, args: Any, times: int) -> None:
-    server = _Flaky(lost=2)
-    try:
-        with (
-            Memory(server.url, user_id="ada") as memory,
-            pytest.raises(Unauthenticated if times == 3 else Unavailable),
-        ):
-            getattr(memory, name)(*args)
-    finally:
-        server.close()
-    assert server.seen == times
 
 
 def test_several_workers_need_databases(tmp_path: Any) -> None:
