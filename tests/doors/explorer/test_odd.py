@@ -93,6 +93,21 @@ def test_a_page_that_comes_late_takes_no_others_place(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Cypher")).to_be_visible()
 
 
+def test_whoever_is_quicker_than_the_first_answer_is_not_turned_back(visitor: Visitor) -> None:
+    page = visitor.page
+    waiting: list[Route] = []
+    page.route("**/v1/users", lambda route: waiting.append(route))
+    visitor.sign_in()
+    page.get_by_role("button", name="Add", exact=True).click()
+    text = page.get_by_label("What should be remembered?")
+    text.fill("Early words.")
+    with page.expect_response("**/v1/to_networkx"):
+        waiting[0].continue_()
+    expect(page.locator(".counted")).to_contain_text("relations")  # the graph is there, behind it
+    expect(text).to_be_visible()
+    expect(text).to_have_value("Early words.")
+
+
 def test_nothing_goes_on_after_signing_out(visitor: Visitor) -> None:
     page = visitor.sign_in()
     for _ in range(3):
@@ -122,9 +137,11 @@ def test_colours_are_the_machines_until_others_are_chosen(visitor: Visitor) -> N
     paper = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(paper)
     page.emulate_media(color_scheme="light")
-    light = page.evaluate(paper)
-    assert dark != light
+    root = page.locator("html")
+    expect(root).to_have_attribute("data-theme", "light")  # the page hears of it a little later
+    assert page.evaluate(paper) != dark
     page.get_by_role("button", name="Light or dark").click()
+    expect(root).to_have_attribute("data-theme", "dark")
     assert page.evaluate(paper) == dark
     page.reload()
     expect(page.locator(".counted")).to_contain_text("relations")

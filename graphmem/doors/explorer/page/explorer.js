@@ -91,12 +91,12 @@ export class Explorer {
     if (this.begun) { // of another memory: whoever was quick at the first may go on
       this.card.close();
       this.search.reset();
+      if (this.current && this.current !== "Explore") await this.turnTo("Explore");
     }
     this.begun = true;
     this.graph.clear();
     this.graph.day = null;
     this.view.choose(null);
-    if (this.current && this.current !== "Explore") await this.turnTo("Explore");
     this.empty.hidden = false;
     fill(this.empty, "…");
     try {
