@@ -46,7 +46,7 @@ test: setup
 FUZZ ?= 50
 fuzz: setup
 	GRAPHMEM_FUZZ=$(FUZZ) $(PYTEST) -s tests/engine/test_tenants.py tests/faults/test_call_fuzz.py \
-	  tests/adapters/graph/test_guard_fuzz.py \
+	  tests/adapters/graph/test_guard_fuzz.py tests/adapters/graph/test_congruence.py \
 	  tests/adapters/graph/test_console_fuzz.py tests/scale tests/engine/test_crowd.py \
 	  tests/doors/http/test_openapi.py
 

@@ -23,6 +23,7 @@ from graphmem.clock import stamp
 from graphmem.model import Table
 from graphmem.ports.graph import GraphChanges, GraphStore
 from graphmem.testing.graph_samples import ADA_SCOPE, BOB_SCOPE, MOMENT, entity, episode, fact
+from tests.faults.sizes import FUZZ
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _NAME = st.sampled_from(["Ada", "Bo", "Café Ö", "'; //", "x"])
@@ -276,7 +277,7 @@ def congruence_machine(
                 self.runner.close()
 
     Congruence.TestCase.settings = settings(
-        max_examples=examples,
+        max_examples=int(examples * max(1, FUZZ / 5)),
         stateful_step_count=16,
         deadline=None,
         phases=[Phase.explicit, Phase.generate],  # shrinking a whole history takes minutes

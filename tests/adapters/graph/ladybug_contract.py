@@ -21,7 +21,7 @@ class TestLadybugOnDisk(PersistentGraphContract):
 
 
 TestCongruence = congruence_machine(
-    lambda: [KuzuGraph(None, engine="ladybug")], examples=8
+    lambda: [KuzuGraph(None, engine="ladybug")], examples=6
 ).TestCase
 
 
@@ -29,6 +29,6 @@ TestCongruence = congruence_machine(
 def test_ladybug_and_neo4j(neo4j_uri: str) -> None:
     machine = congruence_machine(
         lambda: [KuzuGraph(None, engine="ladybug"), Neo4jGraph(neo4j_uri, replace=True)],
-        examples=6,
+        examples=2,
     )
     run_state_machine_as_test(machine, settings=machine.TestCase.settings)

@@ -5,7 +5,7 @@ exactly as it does on a graph where the other scope does not exist. A count, an 
 that depended on what the other scope holds would differ. So every query runs twice on one store,
 once before and once after the other scope is written.
 
-``FUZZ_ATTEMPTS=10000`` and ``FUZZ_SEED=7`` make it longer and different.
+``GRAPHMEM_FUZZ=50`` makes it ten times as long, ``FUZZ_SEED=7`` different.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from graphmem.errors import UsageError
 from graphmem.ports.graph import GraphStore
 from graphmem.testing.graph_samples import ADA_SCOPE, BOB_SCOPE
 from tests.adapters.graph.guard_queries import CANARY, Generator, world
+from tests.faults.sizes import FUZZ
 
-ATTEMPTS = int(os.environ.get("FUZZ_ATTEMPTS", "3000"))
+ATTEMPTS = int(1500 * max(1, FUZZ / 5))
 SEED = int(os.environ.get("FUZZ_SEED", "20261121"))
 AT_ONCE = 4
 TIMEOUT_S = max(900, ATTEMPTS // 10)
