@@ -59,7 +59,7 @@ nightly: setup
 	  tests/engine/test_damage.py tests/engine/test_crowd.py tests/adapters/graph/test_kill.py \
 	  tests/migration/test_salvage.py
 	GRAPHMEM_FUZZ=$(NIGHTLY) $(PYTEST) -o timeout=1800 tests/doors/mcp/test_stdio.py \
-	  tests/frameworks/test_frameworks.py
+	  tests/frameworks/test_frameworks.py tests/engine/test_life_on_servers.py
 	mkdir -p $(RUNS)
 	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m tests.faults --results $(RUNS)/faults.jsonl
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.engine import (
     test_types_of_tenants,
 )
 from tests.engine.test_servers import graph_url, ledger_url  # noqa: F401 - fixtures
+from tests.faults.sizes import FUZZ
 from tests.lifecycle import test_sweep
 
 pytestmark = pytest.mark.server
@@ -101,16 +103,45 @@ def test_relation_types_of_two_users(ledger_url: str, tmp_path: Path) -> None:  
         assert opened.verify().ok
 
 
+def _communities(
+    graph: str, rows: list[tuple[str, str, str]]
+) -> tuple[list[tuple[str, list[str]]], float]:
+    """The name and the members of each, and how long grouping them took, in seconds."""
+    urls = {"ledger": "memory://", "graph": graph, "vectors": "memory://"}
+    with Memory(None, user_id="ada", settings=Settings.load({}, **urls)) as opened:
+        for at in range(0, len(rows), 1000):
+            opened.relate_many(rows[at : at + 1000])
+        begun = time.perf_counter()
+        shown = opened.communities(limit=1000)
+        took = time.perf_counter() - begun
+        assert opened.verify().ok  # the graph holds what was grouped
+    return [(one.name, [entity.name for entity in one.entities]) for one in shown], took
+
+
 def test_communities_are_the_same_on_every_graph(graph_url: str, tmp_path: Path) -> None:  # noqa: F811
-    found = []
-    for graph in (graph_url, f"kuzu:///{tmp_path}/g.kuzu", "memory://"):
-        urls = {"ledger": "memory://", "graph": graph, "vectors": "memory://"}
-        with Memory(None, user_id="ada", settings=Settings.load({}, **urls)) as opened:
-            opened.relate_many(test_communities.pairs())
-            shown = opened.communities()
-            found.append([(one.name, [e.name for e in one.entities]) for one in shown])
+    found = [
+        _communities(graph, test_communities.pairs())[0]
+        for graph in (graph_url, f"kuzu:///{tmp_path}/g.kuzu", "memory://")
+    ]
     assert found[0] == found[1] == found[2]
     assert len(found[0]) == len(test_communities.TEAMS)
+
+
+@pytest.mark.skipif(FUZZ <= 1, reason="minutes: make nightly")
+@pytest.mark.timeout(1800)
+def test_ten_thousand_entities_are_grouped_alike_on_every_graph(
+    graph_url: str,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    rows = test_communities.many_pairs(10_000)
+    found = []
+    for graph in (graph_url, f"kuzu:///{tmp_path}/g.kuzu", "memory://"):
+        groups, took = _communities(graph, rows)
+        print(f"{graph.split(':')[0]}: {len(groups)} communities in {took:.2f} s", flush=True)
+        assert took < 5
+        found.append(groups)
+    assert found[0] == found[1] == found[2]
+    assert sum(len(members) for _, members in found[0]) == 10_000
 
 
 @pytest.mark.parametrize("shown", _OF_ONE, ids=lambda shown: shown.__name__)
