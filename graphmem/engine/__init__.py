@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Self
 
 from graphmem.engine.actors import acting, takes_actor
-from graphmem.engine.carrying import Carrying
 from graphmem.engine.documents import Documents
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
@@ -20,6 +19,7 @@ from graphmem.engine.pseudonyms import revealing
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.summaries import Summarising
+from graphmem.engine.transfer import Transfer
 from graphmem.engine.view import AsyncMemoryView, Views
 from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError
@@ -42,7 +42,7 @@ class AsyncMemory(
     Summarising,
     Diagnosing,
     Care,
-    Carrying,
+    Transfer,
     MemoryAPI,
 ):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
@@ -59,7 +59,7 @@ class AsyncMemory(
         self._present.loop = asyncio.get_running_loop()
         if opened is None:
             return self
-        self._renewal.opened = opened
+        self._rebuilder.opened = opened
         self._graph.begin(opened.graph, opened.reread_graph)
         self._vectors.begin(opened.vectors, opened.reread_vectors)
         indexed = kept_numbers(await self._parts.ledger.setting(INDEXED_SEQ))

@@ -13,9 +13,9 @@ from graphmem.engine.actors import current_actor
 from graphmem.engine.known_at import Past
 from graphmem.engine.narrowed_searches import NarrowedSearches
 from graphmem.engine.present import SCOPE_NAMES, Parts, Present
-from graphmem.engine.renewing import Renewal
+from graphmem.engine.read_counts import UseCounter
+from graphmem.engine.rebuilding import Rebuilder
 from graphmem.engine.titles import Titles
-from graphmem.engine.uses import UseCounter
 from graphmem.errors import NotFound, UsageError, log_failure
 from graphmem.ingest import make_episode
 from graphmem.ingest.background import BackgroundQueue
@@ -70,7 +70,7 @@ class Core(NarrowedSearches):
             None if parts.read_only else parts.summary_model,
             parts.settings.title_after_s,
         )
-        self._renewal = Renewal(present)
+        self._rebuilder = Rebuilder(present)
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
@@ -99,8 +99,8 @@ class Core(NarrowedSearches):
     async def _renew(
         self, projection: Projection, report: Report | None = None, *, compare: bool = False
     ) -> Filled | None:
-        """Make a store anew; see :class:`~graphmem.engine.renewing.Renewal`."""
-        filled = await self._renewal.renew(projection, report, compare=compare)
+        """Make a store anew; see :class:`~graphmem.engine.rebuilding.Rebuilder`."""
+        filled = await self._rebuilder.renew(projection, report, compare=compare)
         if projection is self._vectors:
             # Those that were filled beside the others were indexed there.
             self._indexed_seq = filled.applied_seq if filled else 0

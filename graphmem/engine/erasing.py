@@ -257,7 +257,7 @@ class Erasing(Amending):
         """Each projection, and why its store keeps what was erased, if it does."""
         why = "its files keep what was erased until they are made anew"
         both = (self._graph, self._vectors)
-        return [(one, why if self._renewal.beside(one) else "") for one in both]
+        return [(one, why if self._rebuilder.beside(one) else "") for one in both]
 
     def _keep_clean(self) -> None:
         """Begin, in the background, to take what was erased out of what keeps it."""
@@ -285,14 +285,14 @@ class Erasing(Amending):
 
     async def _finish_on_closing(self) -> None:
         """What is pending is finished now where that is soon done, else after the next opening."""
-        if self._renewal.opened is not None and await self._parts.ledger.head() <= SOON_RENEWED:
+        if self._rebuilder.opened is not None and await self._parts.ledger.head() <= SOON_RENEWED:
             await self._finish_erasures()
 
     async def _finish_erasures(self) -> None:
         """Finish the erasures that are pending, as far as can be: files that keep what was removed
         from them are made anew while they serve, and the ledger's is written anew at the end, for
         which writers wait."""
-        if self._renewal.opened is None:  # another process's, or not to be touched
+        if self._rebuilder.opened is None:  # another process's, or not to be touched
             return
         pending = await self._unfinished()
         await self._follow_erasures()

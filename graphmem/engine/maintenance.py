@@ -254,7 +254,7 @@ class Care(Core):
         ):
             if isinstance(projection.damage, LedgerLost):
                 continue  # who knows more than the ledger is kept until somebody decides
-            many = len(differences.found) > TOO_MANY_TO_MEND and self._renewal.beside(projection)
+            many = len(differences.found) > TOO_MANY_TO_MEND and self._rebuilder.beside(projection)
             if projection.name in found.unreadable or (differences.found and (recreate or many)):
                 await self._renew(projection)
             elif differences.found:
@@ -291,7 +291,7 @@ class Care(Core):
         where there is none beside it. Then it is to be put right where it differs, while it serves,
         unless it cannot be, or lacks what was set aside: that is tried again from the beginning."""
         whole = projection.damage is None and not await projection.set_aside()
-        if whole and not self._renewal.beside(projection):
+        if whole and not self._rebuilder.beside(projection):
             return None
         return await self._renew(projection, report, compare=True)
 
@@ -319,7 +319,7 @@ class Care(Core):
             await asyncio.gather(*running, return_exceptions=True)
             if not loop_ended:
                 await self._finish_on_closing()
-                await self._renewal.close()
+                await self._rebuilder.close()
         finally:
             await self._close_parts(loop_ended=loop_ended)
 

@@ -15,10 +15,10 @@ from graphmem.model.printing import day
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import FactQuery
 from graphmem.retrieve.fact_view import View, of_kind
-from graphmem.retrieve.narrow import fact_in_scope
 from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.rank.likelihood import LOOKED_AT
 from graphmem.retrieve.rank.ranking import RankedCandidates
+from graphmem.retrieve.scoped_facts import fact_in_scope
 from graphmem.retrieve.signals.registry import explained_signal
 from graphmem.text import text_key, words
 

@@ -294,7 +294,7 @@ async def test_damaged_files_make_room_for_the_new(folder: Path) -> None:
             assert not graph.exists()
             return await fill(filling, ledger, embedder, watch)
 
-        memory._renewal._parts = dataclasses.replace(memory._parts, fill=seen)
+        memory._rebuilder._parts = dataclasses.replace(memory._parts, fill=seen)
         assert (await memory.verify(repair=True)).ok
         assert graph.exists()
 

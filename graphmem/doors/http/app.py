@@ -18,13 +18,13 @@ from graphmem.client.calls import CALLS, FILES, Call, plain_doc
 from graphmem.client.problems import title_of
 from graphmem.doors.http import (
     batch,
-    carrying,
     explorer,
     health,
     mem0,
     openapi,
     organisations,
     plain_face,
+    transfer,
 )
 from graphmem.doors.http.answering import answer
 from graphmem.doors.http.gate import Gate, problem_response
@@ -122,9 +122,9 @@ class _Methods:
 def _add_route(app: FastAPI, served: Served, call: Call) -> None:
     async def endpoint(request: Request) -> Response:
         if call.name == "import_":
-            return await carrying.import_(served, call, request)
+            return await transfer.import_(served, call, request)
         if call.name in FILES:
-            return await carrying.download(served, call, request)
+            return await transfer.download(served, call, request)
         return await answer(served, call, request)
 
     doc = inspect.getdoc(call.promised) or ""

@@ -9,9 +9,9 @@ from textwrap import shorten
 from graphmem.model import Fact, Hit, Scope, Turn
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.retrieve.candidates.candidate import first_source
-from graphmem.retrieve.narrow import fact_in_scope
 from graphmem.retrieve.rank.likelihood import Likelihood
 from graphmem.retrieve.rank.ranking import RankedCandidates
+from graphmem.retrieve.scoped_facts import fact_in_scope
 from graphmem.retrieve.signals.facts import outdated_turns
 from graphmem.retrieve.signals.passages import linked_partners
 

@@ -6,7 +6,7 @@ from graphmem.errors import NotFound
 from graphmem.model import Entity, Explanation, Fact, Hit, Quote, Scope, Turn
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.retrieve.fact_view import View
-from graphmem.retrieve.narrow import facts_in_scope, history_in_scope
+from graphmem.retrieve.scoped_facts import facts_in_scope, history_in_scope
 
 
 async def explain(ledger: LedgerView, scope: Scope, id: str, hit: Hit | None = None) -> Explanation:

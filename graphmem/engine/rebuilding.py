@@ -18,7 +18,7 @@ from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Filling, Report, Watch
 
 
-class Renewal:
+class Rebuilder:
     """Makes the stores of one memory anew, each once at a time."""
 
     def __init__(self, present: Present) -> None:

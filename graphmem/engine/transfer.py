@@ -15,7 +15,7 @@ from graphmem.portability.imports import read_import
 from graphmem.ports.arguments import ScopeArgs
 
 
-class Carrying(Core):
+class Transfer(Core):
     """Taking what is stored out, and in."""
 
     async def backup(
