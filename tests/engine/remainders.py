@@ -7,17 +7,21 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_ZEROS = bytes(1 << 12)
+_ZEROS = bytes(1 << 14)
 """No form of a word has that many, and they make most of what is to be read."""
 
 
 def remainders(folder: Path, words: Iterable[str]) -> list[str]:
     """``file: word (how written)`` for every trace of a word under a folder, in names and bytes."""
     forms = [(word, *form) for word in words for form in _forms(word)]
+    small = {form.lower() for _, _, form in forms}  # a third as many
     found: list[str] = []
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         data = _written(path) if path.is_file() else b""
+        lowered = data.lower() + name.lower().encode()
+        if not any(form in lowered for form in small):
+            continue
         found += [
             f"{name}: {word} ({how}) {data.count(form)} times"
             for word, how, form in forms
@@ -35,7 +39,10 @@ def _written(path: Path) -> bytes:
                 start = os.lseek(file.fileno(), at, os.SEEK_DATA)
                 at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
                 file.seek(start)
-                parts.append(file.read(at - start).replace(_ZEROS, b""))
+                for left in range(at - start, 0, -len(_ZEROS)):
+                    part = file.read(min(left, len(_ZEROS)))
+                    if part != _ZEROS:
+                        parts.append(part)
         except OSError:  # no data after this
             return b"".join(parts)
 
