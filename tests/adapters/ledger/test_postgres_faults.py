@@ -7,6 +7,7 @@ import asyncio
 import psycopg
 import pytest
 
+from graphmem.adapters.ledger.postgres import database
 from graphmem.adapters.ledger.postgres.ledger import PostgresLedger
 from graphmem.errors import Unavailable
 from graphmem.model import Decision
@@ -114,7 +115,10 @@ async def test_a_lost_hold_is_noticed(schema_url: str) -> None:
             await check()
 
 
-async def test_a_server_that_says_nothing_is_given_up(schema_url: str) -> None:
+async def test_a_server_that_says_nothing_is_given_up(
+    schema_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_UNDO_S", 0.5)  # of which each of several steps waits as long
     hasty = f"{schema_url}&timeout_s=1&patience_s=0&connect_timeout=2"
     async with proxied(hasty) as (proxy, url), opened(PostgresLedger(url)) as ledger:
         proxy.silent = True
