@@ -31,7 +31,10 @@ demo: setup
 # A folder in memory, where there is one with room.
 SCRATCH ?= $(shell $(PYTHON) tests/scratch.py)
 
-PYTEST = $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n logical --dist loadfile \
+# How many run at once: as many as there are processors.
+WORKERS ?= logical
+
+PYTEST = $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
   --no-loadscope-reorder
 
 quick: setup

@@ -20,13 +20,20 @@ _SERVERS = frozenset({"neo4j_uri", "postgres_url", "postgres_server"})
 """Fixtures that start a real server: whatever rests on one of them is marked ``server``."""
 _FIRST = (
     "test_frameworks",
+    "docs/test_docs",
+    "faults/test_kills",
     "graph/test_guard_fuzz",
     "graph/test_neo4j",
     "engine/test_servers",
     "graph/test_ladybug",
+    "graph/test_congruence",
+    "engine/test_forget.py",
+    "engine/test_damage.py",
+    "doors/explorer",
+    "test_leftovers",
 )
-"""Files that take minutes, most of them waiting: begun last, they would keep one processor busy
-while the others have nothing left to do."""
+"""Files that take minutes, many of them waiting, the longest first: begun last, they would keep one
+processor busy while the others have nothing left to do."""
 
 
 _SLOW = (
@@ -103,7 +110,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("server")
         if any(f"tests/{part}" in item.nodeid for part in _SLOW):
             item.add_marker("slow")
-    items.sort(key=lambda item: not any(part in str(item.path) for part in _FIRST))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    found = (turn for turn, part in enumerate(_FIRST) if part in str(item.path))
+    return next(found, len(_FIRST))
 
 
 @pytest.fixture(autouse=True)

@@ -66,13 +66,13 @@ class Visitor:
         self.page.goto(f"{self.server.url}/")
         self.page.get_by_label("Key", exact=True).fill(key or self.server.key)
         self.page.get_by_role("button", name="Sign in").click()
-        expect(self.page.get_by_role("application")).to_be_visible()
+        self.page.get_by_role("application").wait_for()  # sooner than an expectation asks again
         return self.page
 
     def search(self, query: str) -> None:
         self.page.get_by_role("searchbox").fill(query)
         self.page.keyboard.press("Enter")
-        expect(self.page.get_by_role("heading", name="result")).to_be_visible()
+        self.page.get_by_role("heading", name="result").wait_for()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tests.doors.explorer.conftest import Visitor, until_drawn
 def _open(page: Page, visitor: Visitor, name: str) -> None:
     visitor.search(name)
     page.get_by_role("list", name="Entities").get_by_role("button", name=name).first.click()
-    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    page.get_by_role("heading", name=name, exact=True).wait_for()
 
 
 def test_the_slider_shows_the_graph_and_the_card_of_a_day(visitor: Visitor) -> None:
