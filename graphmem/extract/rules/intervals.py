@@ -14,7 +14,8 @@ from graphmem.model.printing import printed_date
 
 _LONG_AGO = re.compile(
     r"\bwhen\s+(?:I|he|she|we|they)\s+(?:was|were)\b|\bas an? (?:kid|child|teen|baby)|"
-    r"\b(?:years|ages|decades|long time) ago\b|\bonce\b|\bback (?:then|in the day)\b",
+    r"\b(?:years|ages|decades|long time) ago\b|\bonce\b|\bback (?:then|in the day)\b|"
+    r"\b(?:that|which|this)(?:['\u2019]s| is| was) (?:when|how)\b",
     re.IGNORECASE,
 )
 _UNTIL = frozenset({"until", "till", "to"})

@@ -10,6 +10,7 @@ from graphmem.extract.rules.name_slots import Filler, NamedSlots, closes
 from graphmem.extract.rules.phrases import (
     Parse,
     Phrase,
+    as_one_thing,
     name_list,
     name_slot,
     named_thing,
@@ -56,7 +57,7 @@ class Slots(NamedSlots):
         return reader(rule, parse, position, subject)
 
     def _thing(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
-        return self._things(noun_phrases(parse, at), subject)
+        return self._things(parse, noun_phrases(parse, at), subject)
 
     def _activity(
         self, rule: RelationRule, parse: Parse, at: int, subject: Subject
@@ -64,11 +65,11 @@ class Slots(NamedSlots):
         found = [_gerund(phrase) for phrase in noun_phrases(parse, at, gerund=True)]
         if any(phrase.name.split()[0] in VAGUE_FIRST for phrase in found):
             return []
-        return self._things(found, subject)
+        return self._things(parse, found, subject)
 
-    def _things(self, found: list[Phrase], subject: Subject) -> list[Filler]:
+    def _things(self, parse: Parse, found: list[Phrase], subject: Subject) -> list[Filler]:
         made = []
-        for phrase in found:
+        for phrase in as_one_thing(parse, found):
             if phrase.mine and not subject.speaker:
                 return []
             if phrase.mine:

@@ -11,6 +11,7 @@ from graphmem.extract.rules.names import NameSpan
 from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
     FILLERS,
+    LANGUAGES,
     NOT_NAMES,
     NP_STOP,
     NP_STOP_GERUND,
@@ -21,6 +22,11 @@ from graphmem.extract.rules.word_lists import (
 )
 
 _LONGEST = 6
+_DESCRIBING = word_set("describing_words")
+_DESCRIBING_ENDS = (
+    "ical", "onic", "etic", "astic", "ian", "ish", "ese", "ous", "ful", "less", "ive", "able",
+    "ible",
+)  # fmt: skip
 _QUANTIFIERS = word_set("quantifiers")
 _INSIDE = frozenset({" ", " & ", "/", "-", " '", "' ", "'"})
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -178,6 +184,24 @@ def noun_phrases(
             found += pending
             pending = []
     return found
+
+
+def as_one_thing(parse: Parse, found: list[Phrase]) -> list[Phrase]:
+    """ "Italian and French food" is one thing: the words before it say how it is."""
+    if len(found) < 2 or not all(map(_describes, found[:-1])):
+        return found
+    first, last = found[0], found[-1]
+    if " " not in last.name or last.determiner or last.mine:
+        return found
+    name = parse.sentence.text[first.start : last.end]
+    return [replace(last, text=name, name=name, start=first.start, whole=False)]
+
+
+def _describes(phrase: Phrase) -> bool:
+    word = phrase.name.lower()
+    if phrase.determiner or " " in word:
+        return False
+    return word in LANGUAGES | _DESCRIBING or (len(word) > 5 and word.endswith(_DESCRIBING_ENDS))
 
 
 def _restricted(sentence: Sentence, phrase: Phrase) -> bool:

@@ -168,6 +168,10 @@ PEOPLE = [
 ]
 TASTES = [
     ("I like chess.", "Ada likes chess"),
+    ("I love Italian and French food.", "Ada likes Italian and French food"),
+    ("I'm into electronic and rock music.", "Ada likes electronic and rock music"),
+    ("I love small, quiet and cheap cafes.", "Ada likes small, quiet and cheap cafes"),
+    ("I love hiking and camping trips.", "Ada likes hiking"),
     ("I really love tea, coffee and cake.", "Ada likes tea"),
     ("I really love tea, coffee and cake.", "Ada likes coffee"),
     ("I really love tea, coffee and cake.", "Ada likes cake"),

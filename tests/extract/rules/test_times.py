@@ -96,6 +96,7 @@ def test_takes_nothing_else_for_a_date(text: str) -> None:
         ("In May 2021, we moved to Oslo.", "Ada moved to Oslo in May 2021", "2021-05-01"),
         ("I moved to Oslo.", "Ada moved to Oslo", "2024-05-15"),
         ("I moved to Oslo when I was a kid.", "Ada moved to Oslo", None),
+        ("My aunt gave me a brush, that's when I took up painting.", "Ada started painting", None),
         ("I live in Oslo.", "Ada lives in Oslo", None),
         ("I live in Oslo since 2019.", "Ada lives in Oslo since 2019", "2019-01-01"),
         ("I've worked at Acme for six years.", "Ada works at Acme since 2018", "2018-01-01"),
