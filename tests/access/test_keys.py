@@ -18,6 +18,8 @@ from graphmem.ports.access import AuditQuery
 from graphmem.ports.ledger import Forgetting
 from graphmem.testing.ledger_draft import Draft
 from tests.access.conftest import OURS, THEIRS, Gate
+from tests.counted_statements import TO_SEE_WHOSE, CountedStatements
+from tests.faults.sizes import FUZZ
 
 
 async def refusal(gate: Gate, key: str | None) -> str:
@@ -195,6 +197,23 @@ def test_digests_are_compared_whatever_there_is() -> None:
     assert not is_key(key, key_digest(key + "x"))
 
 
+async def test_a_key_that_exists_takes_the_same_work_as_nobodys(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is right but for its end, and one of nobody's: the same statements, and steps of
+    SQLite that differ by a row that is found."""
+    made = await gate.administration.add_key(OURS, "k", role="owner")
+    near = made.secret[:-1] + ("a" if made.secret[-1] != "a" else "b")
+    counted, work = CountedStatements(monkeypatch), []
+    for key in (near, new_key()[0]):
+        counted.taken()
+        await refusal(gate, key)
+        work.append(counted.taken())
+    assert [name for name, _ in work[0]] == [name for name, _ in work[1]]
+    assert all(abs(a[1] - b[1]) <= TO_SEE_WHOSE for a, b in zip(*work, strict=True)), work
+
+
+@pytest.mark.skipif(FUZZ <= 1, reason="measures time: make nightly does")
 async def test_timing_does_not_tell_whether_a_key_exists(gate: Gate) -> None:
     """2,000 attempts, by turns with a key that is right but for its end and with nobody's: the
     medians of the time that the processor took are within a tenth of each other."""

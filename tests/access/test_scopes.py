@@ -10,6 +10,8 @@ import pytest
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Scope
 from tests.access.conftest import OURS, THEIRS, Gate
+from tests.counted_statements import TO_SEE_WHOSE, CountedStatements
+from tests.faults.sizes import FUZZ
 
 
 async def test_the_same_names_never_meet(gate: Gate) -> None:
@@ -76,6 +78,21 @@ async def test_an_administrator_works_as_whoever_holds_the_store(gate: Gate) -> 
     assert await gate.access.scope_of(principal, asked) == asked
 
 
+async def test_a_project_of_anothers_takes_the_same_work_as_nobodys(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    principal = await gate.principal("owner")
+    counted, work = CountedStatements(monkeypatch), []
+    for name in ("theirs", "nobodys"):
+        counted.taken()
+        with pytest.raises(NotFound):
+            await gate.access.scope_of(principal, {"project_id": name})
+        work.append(counted.taken())
+    assert [name for name, _ in work[0]] == [name for name, _ in work[1]] != []
+    assert all(abs(a[1] - b[1]) <= TO_SEE_WHOSE for a, b in zip(*work, strict=True)), work
+
+
+@pytest.mark.skipif(FUZZ <= 1, reason="measures time: make nightly does")
 async def test_timing_does_not_tell_whether_a_project_is_anothers(gate: Gate) -> None:
     principal = await gate.principal("owner")
     ratios = []

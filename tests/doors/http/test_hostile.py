@@ -16,6 +16,7 @@ from graphmem import Settings
 from graphmem.access import Administration
 from graphmem.client.calls import CALLS
 from tests.doors.http.running import RunningServer, serving
+from tests.faults.sizes import FUZZ
 
 PAST_S = 0.05
 
@@ -235,6 +236,7 @@ def _medians(ask: Callable[[bool], int], number: int, status: int) -> float:
     return statistics.median(taken[True]) / statistics.median(taken[False])
 
 
+@pytest.mark.skipif(FUZZ <= 1, reason="measures time: make nightly does")
 def test_time_does_not_tell_what_another_has(server: RunningServer) -> None:
     """2,000 requests for a fact, and 1,000 for a project, by turns another's and nobody's. What
     else the machine does comes and goes; a leak stays."""

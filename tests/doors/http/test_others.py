@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,51 +13,10 @@ import pytest
 from fastapi.routing import APIRoute
 
 from graphmem import AsyncMemory, Settings
-from graphmem.access import METHODS, Administration, Role
+from graphmem.access import METHODS
 from graphmem.client.calls import CALLS
 from graphmem.doors.http.app import make_app
-from tests.doors.http.running import RunningServer, serving
-
-SECRET = "Zanzibar"
-ROLES: tuple[Role, ...] = ("reader", "writer", "owner")
-
-
-@dataclass
-class Theirs:
-    """What another organisation has, and all of it as its owner sees it."""
-
-    server: RunningServer
-    ids: dict[str, Any]
-
-    def everything(self) -> list[Any]:
-        with self.server.http(self.server.prepared["globex owner"]) as http:
-            read = {"user_id": "eve"}
-            stored = [
-                http.post(f"/v1/{name}", json=read).json()
-                for name in ("get_all", "entities", "stats", "runs", "retention", "documents")
-            ]
-            names = ("members", "projects", "webhooks")
-            kept = [http.get(f"/v1/access/{name}").json() for name in names]
-            keys = http.get("/v1/access/keys").json()
-            return [*stored, *kept, [(one["id"], one["role"], one["revoked_at"]) for one in keys]]
-
-
-async def _prepare(administration: Administration) -> dict[str, str]:
-    keys = {}
-    for name in ("acme", "globex"):
-        await administration.add_organisation(name)
-        await administration.add_project(name, "lab")
-        for role in ROLES:
-            made = await administration.add_key(name, role, role=role)
-            keys[f"{name} {role}"] = made.secret
-    limited = await administration.add_key("acme", "own", role="owner", user_id="ada")
-    for name in ("Zoe", "Zuleika"):
-        await administration.add_member("globex", name, "owner")
-    hook = await administration.add_webhook("globex", "http://127.0.0.1:9/", hosts=["127.0.0.1"])
-    keys["globex hook"] = hook.id
-    keys["globex key"] = (await administration.add_key("globex", "spare", role="owner")).key.id
-    keys["acme ada"] = limited.secret
-    return keys
+from tests.doors.http.others import ROLES, SECRET, Theirs, arguments_of, two_organisations
 
 
 async def _nothing() -> AsyncMemory:
@@ -67,58 +25,8 @@ async def _nothing() -> AsyncMemory:
 
 @pytest.fixture(scope="module")
 def theirs() -> Iterator[Theirs]:
-    with serving(prepare=_prepare) as server:
-        with server.memory(api_key=server.prepared["globex owner"], user_id="eve") as memory:
-            added = memory.add(f"I work at {SECRET}.", run_id="talk")
-            fact = memory.get_all().items[0]
-            entity = memory.entities()[0]
-            memory.add_document("secret.md", "We meet in Zanzibar on Monday.")
-            gone = memory.add("I live in Rome.").episode_id
-            erasure = memory.delete(gone).erasure_id
-        yield Theirs(
-            server,
-            {
-                "fact_id": fact.id,
-                "episode_id": added.episode_id,
-                "id": fact.id,
-                "cited": fact.id,
-                "entity": entity.id,
-                "entity_id": entity.id,
-                "name_or_id": entity.id,
-                "other": entity.id,
-                "source": entity.id,
-                "target": entity.id,
-                "run": "talk",
-                "document": "secret.md",
-                "erasure_id": erasure,
-                "missing": fact.id,
-            },
-        )
-
-
-def _arguments(name: str, ids: dict[str, Any]) -> dict[str, Any]:
-    """What a method needs, out of what is theirs."""
-    usual: dict[str, Any] = {
-        "query": "MATCH (n) RETURN n" if name == "cypher" else "Where do I work?",
-        "content": "x",
-        "contents": ["x"],
-        "rows": [["a", "knows", "b"]],
-        "keys": ["k"],
-        "subject": "a",
-        "type": "knows",
-        "object": "b",
-        "keep": "900d",
-        "tags": ["work"],
-        "people": ["Ada"],
-        "since": "2020",
-        "a": "2020-01-01",
-        "b": "2030-01-01",
-        "title": "Mine now",
-        "text": "Mine now",
-        "dry_run": name == "forget",  # which would revoke the key of a user who is forgotten
-    }
-    hints = CALLS[name].hints
-    return {one: value for one, value in {**usual, **ids}.items() if one in hints}
+    with two_organisations() as found:
+        yield found
 
 
 @pytest.mark.parametrize("who", ["acme reader", "acme writer", "acme owner", "acme ada"])
@@ -130,7 +38,7 @@ def test_every_method_with_what_is_anothers(theirs: Theirs, who: str) -> None:
         for name in sorted(CALLS.keys() - {"import_"}):
             scoped = "user_id" in CALLS[name].hints
             for place in places if scoped else [{}]:
-                body = {**_arguments(name, theirs.ids), **({"user_id": user} if scoped else {})}
+                body = {**arguments_of(name, theirs.ids), **({"user_id": user} if scoped else {})}
                 body |= place
                 _check(http.post(f"/v1/{name}", json=body), name, who, body)
     assert theirs.everything() == before

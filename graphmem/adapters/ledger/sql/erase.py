@@ -68,8 +68,9 @@ def take_out(
     if not episodes and not facts:
         return None
     lists = {"episodes": sorted(episodes), "facts": sorted(facts)}
+    its_turns = {"ids": lists["episodes"], "tenant": tenant}
     turns, about = yield from fetch_all(
-        [Fetch("turns_of_episodes", {"ids": lists["episodes"]}), Fetch("entities_touched", lists)]
+        [Fetch("turns_of_episodes", its_turns), Fetch("entities_touched", lists)]
     )
     named = _ids(about) | {entity for _, entity in erasure.unmentioned}
     touched = sorted(_ids((yield from fetch("merged_group", ids=sorted(named)))))

@@ -168,7 +168,8 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         limit: int = 1000,
     ) -> list[Episode]:
         if ids is not None:
-            found = await self.episodes_by_id(ids)
+            asked = reading.by_id(ids, scope.tenant)
+            found = reading.with_turns(*await self._db.fetch(*asked)) if ids else []
             return [one for one in found if reading.within(one, scope, status)][:limit]
         return await self._db.read(lambda: reading.episodes(scope, status, limit))
 

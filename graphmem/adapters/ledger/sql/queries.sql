@@ -208,12 +208,14 @@ ORDER BY n LIMIT :limit;
 -- name: episodes_by_id
 SELECT episodes.*,
   (SELECT u.name FROM users AS u WHERE u.pseudonym = episodes.user_id) AS user_name
-FROM episodes WHERE id = ANY(:ids) ORDER BY n;
+FROM episodes WHERE id = ANY(:ids) AND (:tenant IS NULL OR tenant = :tenant) ORDER BY n;
 
 -- name: turns_of_episodes
 SELECT turns.*, EXISTS (
   SELECT 1 FROM silences AS q WHERE q.turn_id = turns.id AND q.until IS NULL) AS silenced
-FROM turns WHERE episode_id = ANY(:ids)
+FROM turns WHERE episode_id IN (
+  SELECT e.id FROM episodes AS e
+  WHERE e.id = ANY(:ids) AND (:tenant IS NULL OR e.tenant = :tenant))
 ORDER BY episode_id, ordinal;
 
 -- name: turns_around
@@ -771,7 +773,13 @@ WHERE tenant = :tenant AND left(name, 100) >= left(:after_name, 100)
 ORDER BY left(name, 100), name, id LIMIT :limit;
 
 -- name: history
-SELECT * FROM events WHERE id = :id AND kind = 'fact' AND {no_index}tenant = :tenant ORDER BY seq;
+-- Whose a fact is, its last event says: those of another's are not walked through.
+SELECT events.* FROM (
+  SELECT e.tenant FROM events AS e WHERE e.id = :id AND e.kind = 'fact' ORDER BY e.seq DESC LIMIT 1
+) AS last CROSS JOIN events
+WHERE last.tenant = :tenant AND events.id = :id AND events.kind = 'fact'
+  AND {no_index}events.tenant = :tenant
+ORDER BY events.seq;
 
 -- name: last_change
 -- The last event that changed what is believed in a tenant (a journalled episode does not), and the
@@ -1262,17 +1270,18 @@ SELECT pseudonym, name, project_id FROM users
 WHERE name = :name AND (:project_id IS NULL OR project_id = :project_id) ORDER BY pseudonym;
 
 -- name: tenants_with
--- In whose memory something of this id is, and what its user is called.
+-- In whose memory something of this id is, and what its user is called. All that a fact comes from is
+-- in one memory: one of it is looked at, so that it does not show how much there is of another's.
 SELECT found.tenant, (
   SELECT u.name FROM users AS u WHERE u.pseudonym = found.user_id) AS user_name
 FROM (
   SELECT e.tenant, e.user_id FROM episodes AS e WHERE e.id = :id
   UNION SELECT e.tenant, e.user_id FROM turns AS t JOIN episodes AS e ON e.id = t.episode_id
     WHERE t.id = :id
-  UNION SELECT e.tenant, e.user_id FROM past_sources AS s
-    JOIN episodes AS e ON e.id = s.episode_id WHERE s.fact_id = :id
-  UNION SELECT e.tenant, e.user_id FROM sources AS s
-    JOIN episodes AS e ON e.id = s.episode_id WHERE s.fact_id = :id
+  UNION SELECT * FROM (SELECT e.tenant, e.user_id FROM past_sources AS s
+    JOIN episodes AS e ON e.id = s.episode_id WHERE s.fact_id = :id LIMIT 1) AS past
+  UNION SELECT * FROM (SELECT e.tenant, e.user_id FROM sources AS s
+    JOIN episodes AS e ON e.id = s.episode_id WHERE s.fact_id = :id LIMIT 1) AS present
 ) AS found;
 
 -- name: users_under

@@ -75,14 +75,17 @@ def episodes(scope: Scope, status: str | None, limit: int) -> Steps[list[Episode
     unfinished = status in {"pending", "failed"}
     found = yield from fetch("episodes_unfinished" if unfinished else "episodes", **values)
     turns = (
-        (yield from fetch("turns_of_episodes", ids=[row["id"] for row in found])) if found else []
+        (yield from fetch("turns_of_episodes", ids=[row["id"] for row in found], tenant=None))
+        if found
+        else []
     )
     return with_turns(found, turns)
 
 
-def by_id(ids: Sequence[str]) -> list[Fetch]:
-    """Asks for what :func:`with_turns` makes episodes of."""
-    wanted = {"ids": list(ids)}
+def by_id(ids: Sequence[str], tenant: str | None = None) -> list[Fetch]:
+    """Asks for what :func:`with_turns` makes episodes of; of ``tenant``, those of others are not
+    read at all."""
+    wanted = {"ids": list(ids), "tenant": tenant}
     return [Fetch("episodes_by_id", wanted), Fetch("turns_of_episodes", wanted)]
 
 

@@ -21,7 +21,8 @@ def rewrite_episodes(log: EventLog, erasure: Erasure, by: WriteContext) -> Steps
     ids = [episode.id for episode in erasure.rewritten]
     if not ids:
         return set()
-    (before,) = yield from fetch_all([Fetch("turns_of_episodes", {"ids": ids})])
+    own = {"ids": ids, "tenant": erasure.scope.tenant}
+    (before,) = yield from fetch_all([Fetch("turns_of_episodes", own)])
     after = {turn.id: turn.text for episode in erasure.rewritten for turn in episode.turns}
     changed = [row for row in before if row["text"] != after.get(row["id"], row["text"])]
     yield from execute(
