@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,12 +31,17 @@ _TITLES = {
     "lihua": "LiHua-World",
     "plain": "Turns and questions in the plain form",
 }
+_FOLDERS = {"user_turns": "LongMemEval, what users said"}
+"""Sets in the plain form; any other goes by its folder."""
+_SHORT = {"rules": "", "none": ", as it is", "given": ", with facts given", "model": ", by a model"}
 _EXTRACTED = {
     "rules": "entities and facts by the rules, no model",
     "none": "nothing extracted: each text is one fact",
     "given": "the triples that come with the data set as extraction",
     "model": "entities and facts by a model",
 }
+_PATH = 4
+"""Where in the command of a run its data set stands."""
 _HEAD = """# Benchmarks
 """
 _READING = """## How to read this
@@ -96,8 +102,8 @@ _OF_SET = {
         "named as sources were found.",
     ),
     "plain": (
-        "The plain form: `user_turns` is what the users of LongMemEval's oracle sessions said, all "
-        "of them as one owner, and half of the questions.",
+        "LongMemEval, what users said: in the plain form, from the oracle sessions, all of them as "
+        "one owner, and half of the questions.",
     ),
     "lihua": ("LiHua-World: published scores are of answers; here it is the conversations found.",),
     "peers": (
@@ -120,7 +126,8 @@ def write_page(files: Sequence[Path], out: Path) -> list[Path]:
     sections = [_HEAD]
     runs = {_title(result): result for result in results if "variants" in result}
     if runs:
-        sections.append(f"{at_a_glance(runs)}\n")
+        named = {_name(run["plan"], _SHORT): run for run in runs.values()}
+        sections.append(f"{at_a_glance(named)}\n")
     sections.append(_READING)
     out.parent.mkdir(parents=True, exist_ok=True)
     for number, result in enumerate(results, start=1):
@@ -152,12 +159,23 @@ def _ablations(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _title(result: Mapping[str, Any]) -> str:
     plan = result["plan"]
-    title = _TITLES.get(plan["data"], plan["data"])
+    extracted = {kind: f": {text}" for kind, text in _EXTRACTED.items()}
+    if plan["unit"] == "turn":
+        extracted["given"] = f": {_OBSERVED}"
+    return _name(plan, extracted)
+
+
+def _name(plan: Mapping[str, Any], extracted: Mapping[str, str]) -> str:
+    """A run by its set, by what was ``extracted``, and by what was left out."""
     left_out = "" if "all" in plan["variants"] else f", {plan['variants'][0]}"
-    extracted = _EXTRACTED[plan["extract"]]
-    if plan["extract"] == "given" and plan["unit"] == "turn":
-        extracted = _OBSERVED
-    return f"{title}: {extracted}{left_out}"
+    return f"{_set_name(plan)}{extracted[plan['extract']]}{left_out}"
+
+
+def _set_name(plan: Mapping[str, Any]) -> str:
+    if plan["data"] != "plain":
+        return _TITLES.get(plan["data"], str(plan["data"]))
+    folder = Path(shlex.split(plan["command"])[_PATH]).name
+    return _FOLDERS.get(folder, folder)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -186,7 +204,7 @@ def _section(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Pat
     if "scored" in result:
         return _scores(result, out, stem, pictures)
     plan = result["plan"]
-    title = _TITLES.get(plan["data"], plan["data"])
+    title = _set_name(plan)
     parts = [
         f"## {_title(result)}\n",
         _measured(plan["command"], plan, result["date"]),

@@ -69,18 +69,51 @@ def quality(result: Mapping[str, Any]) -> str:
 
 
 def at_a_glance(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """Runs by their titles: each beside the plain methods, over all of its questions."""
-    rows = []
+    """Runs by their names: each beside the plain methods, over all of its questions; and in which
+    categories a plain method finds significantly more."""
+    rows, losses, compared = [], [], 0
     for title, result in results.items():
         name, found = main_variant(result)
         kind = "units" if found["units"] else "sessions"
         methods = {"search" if name == FULL_SEARCH else f"search {name}": found}
         for method, measured in (methods | result.get("baselines", {})).items():
             row = measured[kind].get(OVERALL)
-            if row is not None:
-                first = title if measured is found else ""
-                rows.append([first, method, *(_share(row.get(metric)) for metric in _BESIDE)])
-    return markdown_table(["set", "method", *_BESIDE], rows)
+            if row is None:
+                continue
+            shares = [_share(row.get(metric)) for metric in _BESIDE]
+            if measured is found:
+                columns = [title, f"{row['questions']:,}"]
+                columns += [f"**{text}**" for text in (method, *shares)]
+            else:
+                columns = ["", "", method, *shares]
+            rows.append(columns)
+        if result.get("baselines"):
+            compared += len(found[kind])
+            losses += [
+                f"- {title}, {category}: {loss}"
+                for category in found[kind]
+                for loss in _losses(result, category, kind)
+            ]
+    table = markdown_table(["set", "questions", "method", *_BESIDE], rows)
+    if not compared:
+        return table
+    verdict = (
+        f"Significantly below a plain method: {len(losses) or 'none'}, in {compared} categories."
+    )
+    return "\n\n".join([table, verdict, *(["\n".join(losses)] if losses else [])])
+
+
+def _losses(result: Mapping[str, Any], category: str, kind: str) -> list[str]:
+    """Which plain methods find significantly more than the search, and how much."""
+    prefix = "" if kind == "units" else "session "
+    return [
+        f"loss: {name}, {metric} {_difference(interval)}"
+        for name, by_category in result["against_baselines"].items()
+        for metric in _BESIDE
+        if (interval := by_category.get(category, {}).get(prefix + metric))
+        and interval["sure"]
+        and interval["mean"] < 0
+    ]
 
 
 def beside_plain_methods(result: Mapping[str, Any]) -> str:
@@ -88,7 +121,6 @@ def beside_plain_methods(result: Mapping[str, Any]) -> str:
     that is said."""
     _, found = main_variant(result)
     kind = "units" if found["units"] else "sessions"
-    prefix = "" if kind == "units" else "session "
     methods = {"search": found, **result["baselines"]}
     head = ["category", *(f"{name}: {' / '.join(_BESIDE)}" for name in methods), "below"]
     rows = []
@@ -97,15 +129,7 @@ def beside_plain_methods(result: Mapping[str, Any]) -> str:
         for measured in methods.values():
             row = measured[kind].get(category, {})
             columns.append(" / ".join(_share(row.get(metric)) for metric in _BESIDE))
-        losses = [
-            f"loss: {name}, {metric} {_difference(interval)}"
-            for name, by_category in result["against_baselines"].items()
-            for metric in _BESIDE
-            if (interval := by_category.get(category, {}).get(prefix + metric))
-            and interval["sure"]
-            and interval["mean"] < 0
-        ]
-        rows.append([*columns, "; ".join(losses) or "none"])
+        rows.append([*columns, "; ".join(_losses(result, category, kind)) or "none"])
     return markdown_table(head, rows)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.bench.tables import ablation
+from graphmem.bench.tables import ablation, at_a_glance
 from graphmem.doors.cli import run_cli
 from tests.bench import files
 
@@ -57,6 +57,48 @@ def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {p.name for p in out.parent.iterdir()} == {"benchmarks.md", *pictures}
     assert run_cli(["bench", "page", *sources, "--out", str(out), "--json"]) == 0
     assert out.read_text() == text
+
+
+def test_two_sets_in_the_plain_form_stand_side_by_side(tmp_path: Path) -> None:
+    turn = {"session": "s", "id": "t1", "text": "Ada keeps bees."}
+    asked = {"id": "q", "question": "What does Ada keep?", "gold": ["t1"], "category": "one"}
+    for name in ("bees", "hives"):
+        files.write(tmp_path / name, "turns.jsonl", json.dumps(turn))
+        files.write(tmp_path / name, "questions.jsonl", json.dumps(asked))
+        run = [
+            "bench",
+            "run",
+            "plain",
+            str(tmp_path / name),
+            "--out",
+            str(tmp_path / f"{name}-run"),
+        ]
+        assert run_cli(run) == 0
+    out = tmp_path / "page.md"
+    sources = [str(tmp_path / f"{name}-run") for name in ("bees", "hives")]
+    assert run_cli(["bench", "page", *sources, "--out", str(out)]) == 0
+    first_table, _, rest = out.read_text().partition("## How to read this")
+    for name in ("bees", "hives"):
+        assert f"| {name} | 1 | **search** | **1.000** | **1.000** | **1.000** |" in first_table
+        assert f"## {name}: entities and facts by the rules, no model" in rest
+    assert "Significantly below a plain method: none, in 4 categories." in first_table
+
+
+def test_a_category_below_a_plain_method_is_a_loss_below_the_first_table() -> None:
+    shares = {"questions": 9, "recall@5": 0.5, "recall@10": 0.6, "hit@1": 0.4}
+    found = {"units": {"overall": shares, "lists": shares}, "sessions": {}}
+    less = {"mean": -0.2, "low": -0.3, "high": -0.1, "n": 9, "sure": True}
+    perhaps = less | {"high": 0.1, "sure": False}
+    result = {
+        "variants": {"all": found},
+        "baselines": {"bm25": found},
+        "against_baselines": {
+            "bm25": {"overall": {"recall@5": perhaps}, "lists": {"recall@10": less}}
+        },
+    }
+    text = at_a_glance({"a set": result})
+    assert "Significantly below a plain method: 1, in 2 categories." in text
+    assert text.endswith("- a set, lists: loss: bm25, recall@10 **−0.200 [−0.300, −0.100]**")
 
 
 def test_what_is_no_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
