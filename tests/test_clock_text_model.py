@@ -32,6 +32,7 @@ from graphmem.errors import BadModelOutput, GraphmemError, ModelError, Unavailab
 from graphmem.model import Entity, Fact, Scope, Source, scope_of, to_json
 from graphmem.model.results import Path, SearchResult
 from graphmem.text import (
+    beginning,
     digest,
     fold,
     loose_key,
@@ -268,6 +269,27 @@ class TestText:
         pieces = paragraphs(text, longest=longest)
         assert all(0 < len(piece) <= longest for piece in pieces)
         assert "".join("".join(pieces).split()) == "".join(text.split())
+
+    @pytest.mark.parametrize(
+        ("text", "begins"),
+        [
+            ("Tea and\n cake.", "Tea and cake."),
+            ("We met in Porto last year, all of us.", "We met in Porto…"),
+            ("Donaudampfschifffahrtsgesellschaft", "Donaudampfschifffah…"),
+            ("我" * 30, "我" * 19 + "…"),
+            ("Hi " + "我" * 30, "Hi " + "我" * 16 + "…"),
+            (" ", ""),
+        ],
+    )
+    def test_a_beginning_says_something_whatever_the_words_are(
+        self, text: str, begins: str
+    ) -> None:
+        assert beginning(text, 20) == begins
+
+    @given(st.text(max_size=60), st.integers(2, 50))
+    def test_a_beginning_is_no_longer_than_asked(self, text: str, most: int) -> None:
+        assert len(beginning(text, most)) <= most
+        assert bool(beginning(text, most)) == bool(text.split())
 
     def test_an_item_is_a_turn_below_what_it_stands_under(self) -> None:
         note = (

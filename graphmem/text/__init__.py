@@ -266,6 +266,16 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
 
 
+def beginning(text: str, most: int) -> str:
+    """Its first words on one line, at most so many characters, with "…" where more follows. A word
+    that is too long by itself is cut: text without spaces, as in Chinese, is one."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    whole, _, rest = line[:most].rpartition(" ")
+    return f"{whole if len(whole) > len(rest) else line[: most - 1].rstrip()}…"
+
+
 def heading(text: str) -> str | None:
     """What a text says that it is about: its first line, when that is a title above prose.
 

@@ -31,7 +31,10 @@ def restore_fact_command(fact_id: str) -> None:
 def promote_command(fact_id: str) -> None:
     """Keep a fact for good."""
     with memory_to_ask() as memory:
-        _show("promoted", memory.promote(fact_id))
+        fact = memory.promote(fact_id)
+    _show("promoted", fact)
+    if fact.archived_at is not None:
+        note(f"it is archived all the same: graphmem restore-fact {fact.id} brings it back")
 
 
 @command("sweep")

@@ -97,8 +97,8 @@ def undo_command(id: str) -> None:
     with memory_to_ask() as memory:
         removal = memory.undo(id)
     if not show_json(removal):
-        text = f"undone; {counted(removal.facts, 'fact')} believed no longer"
-        show(table_text(text))
+        gone = f"{counted(removal.facts, 'fact')} believed no longer"
+        show(f"undone; {gone if removal.facts else 'what was so before is so again'}")
 
 
 @command("merge")

@@ -328,10 +328,18 @@ def corrected(fact: Fact, _: Arguments) -> Corrected:
 
 
 def forgotten(removal: Removal, _: Arguments) -> Forgotten:
-    """Of something that was deleted, or undone."""
+    """Of something that was deleted."""
     what = f"{_number(removal.facts, 'fact')} and {_number(removal.episodes, 'episode')}"
     counts = {name: getattr(removal, name) for name in ("episodes", "facts", "entities")}
     return Forgotten(summary=f"No longer believed: {what}.", **counts)
+
+
+def undone(removal: Removal, given: Arguments) -> Forgotten:
+    """Of something that was undone; an edit that was takes no fact away."""
+    gone = forgotten(removal, given)
+    if removal.facts or removal.episodes:
+        return msgspec.structs.replace(gone, summary=f"Undone. {gone.summary}")
+    return msgspec.structs.replace(gone, summary="Undone: what was so before is so again.")
 
 
 def explained_answer(found: Explanation, _: Arguments) -> Explained:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from textwrap import shorten
 
 from graphmem.model import Fact, Hit, Scope, Turn
 from graphmem.ports.ledger import EntityQuery, LedgerView
@@ -14,6 +13,7 @@ from graphmem.retrieve.rank.ranking import RankedCandidates
 from graphmem.retrieve.scoped_facts import fact_in_scope
 from graphmem.retrieve.signals.facts import outdated_turns
 from graphmem.retrieve.signals.passages import linked_partners
+from graphmem.text import beginning
 
 _BEGINNING = 60
 
@@ -134,4 +134,4 @@ def _path_of_fact(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) ->
 
 def _beginning(text: str) -> str:
     """The first words of a text, on one line: enough to know it by."""
-    return shorten(next(iter(text.strip().splitlines()), ""), _BEGINNING, placeholder="…")
+    return beginning(next(iter(text.strip().splitlines()), ""), _BEGINNING)

@@ -216,6 +216,6 @@ def test_a_fact_that_was_deleted_leads_to_its_history(ada: Run) -> None:
     ran = ada("get", id)
     assert (ran.code, f"believed no more: graphmem --user ada history {id}" in ran.err) == (4, True)
     change = ada("history", id, "--json").json[-1]["seq"]
-    assert ada("undo", str(change)).code == 0
+    assert ada("undo", str(change)).out == "undone; what was so before is so again\n"
     assert ada("get", id).code == 0
     assert ada("get", "nope").err == "error: no fact 'nope' in this scope\n"

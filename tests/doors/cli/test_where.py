@@ -51,6 +51,8 @@ def test_what_is_archived_is_told_where_that_is_asked_for(ada: Run) -> None:
     assert fact["id"] not in str(ada(*asked, "--json").json["citations"])
     told = ada(*asked, "--include-archived", "--json").json
     assert fact["id"] in str(told["citations"])
+    stays = ada("promote", fact["id"])
+    assert (stays.code, "archived all the same: graphmem restore-fact" in stays.err) == (0, True)
     assert ada("restore-fact", fact["id"]).code == 0
     assert fact["id"] in str(ada(*asked, "--json").json["citations"])
 

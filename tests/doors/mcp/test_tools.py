@@ -146,7 +146,8 @@ async def test_what_is_changed_can_be_taken_back() -> None:
             client, "correct", fact_id=fact_id, text="Bob has lived in Paris for long"
         )
         assert changed["facts"][0]["text"] == "Bob has lived in Paris for long"
-        await call(client, "undo", id=changed["undo_id"])
+        undone = await call(client, "undo", id=changed["undo_id"])
+        assert undone["summary"] == "Undone: what was so before is so again."
         assert (await call(client, "explain", cited=fact_id))["summary"].startswith(lives["text"])
         gone = await call(client, "forget", id=fact_id)
         assert gone["facts"] == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from textwrap import shorten
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
@@ -23,6 +22,7 @@ from graphmem.model import (
     ScopeCount,
 )
 from graphmem.ports.ledger import Row
+from graphmem.text import beginning
 
 _TITLE = 60
 
@@ -132,14 +132,13 @@ def _count(row: Row) -> ScopeCount:
 
 def _conversation(row: Row, worded: Collection[tuple[str, str]]) -> ConversationState:
     """``worded``: the tenants and runs whose title, as a model gave it, still has its sources."""
-    beginning = shorten(row["beginning"] or "", _TITLE, placeholder=" …")
     made = (
         row["made_title"] if row["title"] is None and (row["tenant"], row["id"]) in worded else None
     )
     return ConversationState(
         id=row["id"],
         owner=row["name"] or row["tenant"].rpartition(":")[2],
-        title=row["title"] or made or beginning or row["id"],
+        title=row["title"] or made or beginning(row["beginning"] or "", _TITLE) or row["id"],
         titled=row["title"] is not None,
         title_by=row["made_by"] if made else None,
         episodes=row["episodes"],
