@@ -257,3 +257,38 @@ class Memory(_Reads):
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+class RemoteMemory(Memory):
+    """A memory that a server has: what ``Memory("https://…")`` is, for who always means a server.
+
+    The arguments are those of :class:`graphmem.client.AsyncRemoteMemory`, the methods those of
+    :class:`~graphmem.ports.api.MemoryAPI`, without ``await``. Without an ``api_key`` that of
+    ``GRAPHMEM_API_KEY`` is taken. :class:`~graphmem.errors.UsageError` for what is no address.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        project_id: str | None = None,
+        actor: str | None = None,
+        timeout_s: float = 330.0,
+        attempts: int = 4,
+    ) -> None:
+        if _server_of(url, None) is None:
+            raise UsageError(f"{url!r} is no server's address: give one that begins https://")
+        super().__init__(
+            url,
+            api_key=api_key,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+            project_id=project_id,
+            actor=actor,
+            settings=Settings.load(client_timeout_s=timeout_s, client_attempts=attempts),
+        )

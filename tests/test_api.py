@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from graphmem import AsyncMemory, Memory
-from graphmem.client import AsyncRemoteMemory, AsyncRemoteView
+from graphmem.client import AsyncRemoteMemory, AsyncRemoteView, RemoteMemory
 from graphmem.client.calls import CALLS, FILES, LOCAL
 from graphmem.doors.cli import cli
 from graphmem.engine.view import AsyncMemoryView
+from graphmem.errors import UsageError
 from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs
 from graphmem.ports.view import ViewAPI
@@ -140,6 +141,13 @@ def test_the_client_has_it(name: str) -> None:
         assert inspect.getdoc(kept) == inspect.getdoc(promised)
 
 
+def test_both_clients_are_made_alike() -> None:
+    asynchronous, synchronous = map(inspect.signature, (AsyncRemoteMemory, RemoteMemory))
+    assert synchronous == asynchronous
+    with pytest.raises(UsageError, match="no server's address"):
+        RemoteMemory("folder")
+
+
 @pytest.mark.parametrize("name", READS)
 def test_the_view_of_the_client_has_it(name: str) -> None:
     promised, kept = getattr(ViewAPI, name), getattr(AsyncRemoteView, name)
@@ -158,7 +166,8 @@ def test_the_server_has_it_or_says_why_not(name: str) -> None:
 
 def test_neither_face_has_more_than_the_protocol() -> None:
     # How an engine is opened, and whether a server takes a key.
-    for face, more in ((AsyncMemory, {"start"}), (Memory, set()), (AsyncRemoteMemory, {"ping"})):
+    faces: list[tuple[type, set[str]]] = [(AsyncMemory, {"start"}), (AsyncRemoteMemory, {"ping"})]
+    for face, more in (*faces, (Memory, set()), (RemoteMemory, set())):
         public = {name for name, _ in inspect.getmembers(face) if not name.startswith("_")}
         assert public == {*METHODS, "as_of", *more}
     for seen in (AsyncMemoryView, MemoryView, AsyncRemoteView):

@@ -50,7 +50,10 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["path"] = _path(scope["path"])
+        asked = method_of(scope)
+        # A HEAD is a GET whose answer has no body, which the server of the connection leaves out.
+        as_read = {"method": "GET"} if asked == "HEAD" else {}
+        scope = {**scope, "path": _path(scope["path"]), **as_read}
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         id_ = given.decode() if _FIT.fullmatch(given) else uuid.uuid4().hex
         request_id.set(id_)
@@ -70,7 +73,7 @@ class Gate:
         finally:
             _log.info(
                 "%s %s %s %.1f ms %s %s",
-                method_of(scope),
+                asked,
                 address_of(scope),
                 status[0] if status else "-",
                 (time.perf_counter() - began) * 1000,

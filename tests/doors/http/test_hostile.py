@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from graphmem import Settings
+from graphmem import Memory, Settings
 from graphmem.access import Administration
+from graphmem.client import RemoteMemory
 from graphmem.client.calls import CALLS
+from graphmem.errors import NotFound, Unauthenticated
 from tests.doors.http.running import RunningServer, serving
 from tests.faults.sizes import FUZZ
 
@@ -74,6 +76,32 @@ def test_a_key_that_was_good_is_like_one_that_never_was(server: RunningServer, w
                 said[http is was].add((answer.status_code, answer.json()["detail"]))
     assert said[True] == said[False]
     assert {status for status, _ in said[True]} == {401}
+
+
+def test_a_head_is_a_get_without_its_body(server: RunningServer) -> None:
+    with server.http(server.prepared["good"]) as http:
+        paths = ["/v1/health/live", "/v1/health/ready", "/v1/ping", "/v1/memories?user_id=ada"]
+        paths += ["/openapi.json", "/v1/health", "/v1/access/keys", "/v1/add", "/v1/nothing"]
+        for path in paths:
+            got, headed = http.get(path), http.head(path)
+            assert headed.status_code == got.status_code, path
+            assert headed.content == b""
+            for name in ("content-type", "content-length", "allow"):
+                assert headed.headers.get(name) == got.headers.get(name), (path, name)
+    assert _sent(server, _request(server, "HEAD /v1/ping", key=""))[0] == 401
+
+
+def test_the_synchronous_client_by_its_own_name(server: RunningServer) -> None:
+    with RemoteMemory(server.url, api_key=server.prepared["good"], user_id="ada") as memory:
+        assert isinstance(memory, Memory)
+        assert "Zanzibar" in memory.search("Where do I live?")[0].text
+        with pytest.raises(NotFound):
+            memory.get("none")
+    with (
+        RemoteMemory(server.url, api_key="gm_wrong", user_id="ada", attempts=1) as memory,
+        pytest.raises(Unauthenticated),
+    ):
+        memory.get_all()
 
 
 _BODY = b'{"user_id":"ada"}'
