@@ -259,6 +259,27 @@ async def test_the_collector_waits_a_minute_at_the_most(monkeypatch: pytest.Monk
     assert gc.isenabled()
 
 
+def test_what_was_made_in_long_work_is_not_walked_over_when_it_ends() -> None:
+    """The collector took 0.2 s on the loop for what was freed at once."""
+    with collector_waits():
+        made: list[list[int]] = [[] for _ in range(10_000)]
+    others: list[list[int]] = [[] for _ in range(2_000)]  # sets it off
+    oldest = {id(one) for one in gc.get_objects(generation=2)}
+    assert all(id(one) in oldest for one in made)
+    assert not all(id(one) in oldest for one in others)
+
+
+def test_what_the_program_has_frozen_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with collector_waits():
+            pass
+        assert gc.get_freeze_count() >= frozen // 2 > 0
+    finally:
+        gc.unfreeze()
+
+
 async def test_turns_are_short_while_something_long_is_computed_and_no_longer() -> None:
     usual = sys.getswitchinterval()
     during = await asyncio.gather(*(off_loop(sys.getswitchinterval) for _ in range(8)))

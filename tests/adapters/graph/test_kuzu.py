@@ -142,6 +142,26 @@ async def test_large_batches_are_gathered_and_seen_by_the_next_read(tmp_path: Pa
     await graph.close()
 
 
+async def test_what_one_is_given_is_written_for_no_other_s_read(tmp_path: Path) -> None:
+    """A mebibyte of facts took the engine seconds, and whoever read first waited for them."""
+    graph = KuzuGraph(tmp_path / "graph")
+    await graph.open("store")
+    await graph.apply(MANY, 10)
+    written = graph._pool.changes
+    assert await graph.expand("default/user:another", ["hub"], limit=9) == {}
+    assert graph._pool.changes == written, "nothing was written for it"
+    # Whoever reads of it while it is being written waits for it, too.
+    both = await asyncio.gather(
+        *(graph.expand(ADA_SCOPE.tenant, ["hub"], limit=2000) for _ in range(2))
+    )
+    assert [len(found["hub"]) for found in both] == [1500, 1500]
+    await graph.apply(GraphChanges(removed_facts=("m1",)), 11)
+    await graph.apply(GraphChanges(facts=MANY.facts[:3], removed_facts=("m2", "m3")), 12)
+    found = await graph.expand(ADA_SCOPE.tenant, ["hub"], limit=2000)
+    assert len(found["hub"]) == 1499
+    await graph.close()
+
+
 async def test_a_failed_bulk_write_stops_the_graph_until_it_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from typing import TypeVar
 from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.digests import digests_of_changes
+from graphmem.adapters.graph.kuzu.backlog import Backlog
 from graphmem.adapters.graph.kuzu.console import Console
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
 from graphmem.adapters.graph.kuzu.pool import Pool
@@ -36,18 +37,17 @@ from graphmem.adapters.graph.kuzu.session import (
     properties_of,
 )
 from graphmem.adapters.graph.kuzu.successor import KuzuSuccessor
-from graphmem.adapters.graph.kuzu.write_changes import Loader
+from graphmem.adapters.graph.kuzu.write_changes import Loader, log_bytes
 from graphmem.adapters.graph.rows import (
     Edge,
     Node,
     check_writable,
     dump_of,
-    merged,
     most_of_a_kind,
-    size_of,
 )
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.model import Table
+from graphmem.off_loop import long_work
 from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
 from graphmem.ports.part import Part
 
@@ -57,8 +57,6 @@ KUZU_FORMAT = 3
 _DEFAULT_POOL = 512 << 20
 _POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
 _LOG_LIMIT = 16 << 20
-_LOG_BYTES_A_ROW = 4096  # beside its text
-_GATHER_ROWS = 60_000
 _COPY_FROM = 1000  # single statements take 0.3 ms each, a COPY 100 ms
 _T = TypeVar("_T")
 
@@ -88,9 +86,8 @@ class KuzuGraph:
         self._store_id = ""
         self._lost: str | None = None
         self._applying = asyncio.Lock()
-        self._backlog: list[GraphChanges] = []
-        self._backlog_size = (0, 0)
-        self._backlog_seq = self._written_seq = 0
+        self._backlog = Backlog()
+        self._written: GraphChanges | None = None
 
     @property
     def successor(self) -> KuzuSuccessor | None:
@@ -126,9 +123,10 @@ class KuzuGraph:
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
         """Apply a batch and move the checkpoint in one transaction; see the port.
 
-        Large batches that follow one another are gathered and written together before the next
-        read, or when they have become many: each COPY costs the engine a rewriting of what it
-        touches. A process killed before that finds the older checkpoint, and applies them again.
+        Large batches that follow one another are gathered and written together before somebody
+        reads what they concern, or when they have become many: each COPY costs the engine a
+        rewriting of what it touches. A process killed before that finds the older checkpoint, and
+        applies them again.
         (More text than a 32nd of the buffer pool takes several transactions, the checkpoint in the
         last.)
 
@@ -140,20 +138,21 @@ class KuzuGraph:
             removed = changes.removed_facts or changes.removed_entities or changes.removed_episodes
             if removed or changes.renewed_mentions:
                 await self._write_backlog()
-            rows, characters = map(sum, zip(self._backlog_size, size_of(changes), strict=True))
+            rows = self._backlog.rows_with(changes)
             few = self._copy_from is None or (not self._backlog and rows < self._copy_from)
             if few:
                 await self._write(changes, applied_seq)
                 return
-            self._backlog.append(changes)
-            self._backlog_size, self._backlog_seq = (rows, characters), applied_seq
-            if rows > _GATHER_ROWS or characters > self._buffer_pool_bytes // 8:
+            self._backlog.put(changes, applied_seq)
+            if self._backlog.is_much(self._buffer_pool_bytes // 8):
                 await self._write_backlog()
 
-    async def _read(self, job: Callable[[Session], _T]) -> _T:
-        """Run a job on a reading connection, after all that was applied before."""
+    async def _read(self, job: Callable[[Session], _T], tenant: str | None = None) -> _T:
+        """Run a job on a reading connection, after all that was applied before. One that reads
+        facts and entities of a ``tenant`` alone does not wait for what others were given."""
         self._check()
-        await self._settle()
+        if tenant is None or self._backlog.concerns(tenant):
+            await self._settle()
         return await self._pool.read(job)
 
     async def _settle(self) -> None:
@@ -165,15 +164,18 @@ class KuzuGraph:
         if not self._backlog:
             return
         self._pool.need_disk_space()
-        backlog, self._backlog, self._backlog_size = self._backlog, [], (0, 0)
+        changes, seq = self._backlog.whole()
         written = False
         try:
-            await self._write(merged(backlog), self._backlog_seq)
+            with long_work():
+                await self._write(changes, seq)
             written = True
         except asyncio.CancelledError:
-            written = self._written_seq == self._backlog_seq
+            written = self._written is changes
             raise
         finally:
+            # Not before: who reads of it meanwhile has to wait.
+            self._backlog, self._written = Backlog(), None
             if not written and self._lost is None:
                 self._lost = (
                     "the graph could not write what it was given; open it again, and it goes on "
@@ -181,28 +183,30 @@ class KuzuGraph:
                 )
 
     async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
+        self._pool.need_disk_space(lambda: log_bytes(changes))
+        bulky = self._copy_from is not None and most_of_a_kind(changes) >= self._copy_from
+        # In the writer's thread: of a large batch it takes seconds, in which the loop goes on, and
+        # who reads.
+        made = await self._pool.write(lambda _: self._loader(changes)) if bulky else None
         begun: list[Loader] = []
-        self._pool.need_disk_space(lambda: _log_bytes(changes))
 
         def job(writer: Session) -> int:
-            # Made here: of a large batch that takes seconds, in which the program's loop goes on.
-            loader = self._loader(changes)
+            loader = made or self._loader(changes)
             begun.append(loader)
             in_transaction(writer, lambda w: self._put(loader, w, applied_seq))
-            self._written_seq, loader.copied = applied_seq, False
+            self._written, loader.copied = changes, False
             if loader.bulky:
                 # What is not in its place yet is held in the buffer pool, and the log does not
                 # tell how much that is.
                 writer.run(_text("checkpoint"))
             return self._pool.log_bytes()
 
-        bulky = self._copy_from is not None and most_of_a_kind(changes) >= self._copy_from
         try:
-            log_bytes = await self._pool.write(job, alone=bulky)
+            logged = await self._pool.write(job, alone=bulky)
         finally:
             if any(loader.copied for loader in begun):
                 await self._give_up()
-        if log_bytes > _LOG_LIMIT and self._pool.quiet:  # no read would have to wait for it
+        if logged > _LOG_LIMIT and self._pool.quiet:  # no read would have to wait for it
             await self._pool.write(lambda writer: writer.run(_text("checkpoint")), alone=True)
 
     def _put(self, loader: Loader, writer: Session, applied_seq: int) -> None:
@@ -229,7 +233,7 @@ class KuzuGraph:
         # On two connections at a time: a search waits for this.
         parts = [part for part in (wanted[::2], wanted[1::2]) if part]
         found = await asyncio.gather(
-            *(self._read(partial(_expand, tenant, part, limit)) for part in parts)
+            *(self._read(partial(_expand, tenant, part, limit), tenant) for part in parts)
         )
         links = {id: links for one in found for id, links in one.items()}
         return {id: links[id] for id in wanted if id in links}
@@ -280,7 +284,7 @@ class KuzuGraph:
         """Remove everything; the checkpoint goes back to 0. Works on files that cannot be opened,
         too."""
         async with self._applying:
-            self._backlog, self._backlog_size = [], (0, 0)
+            self._backlog = Backlog()
             if not self._pool.is_open:
                 await asyncio.to_thread(self._pool.set_aside)
                 return
@@ -295,7 +299,7 @@ class KuzuGraph:
                 await asyncio.to_thread(self._pool.replace_files, path)
                 return
             await self._alone(lambda _: self._pool.go_on_with(path))
-            self._backlog, self._backlog_size = [], (0, 0)
+            self._backlog = Backlog()
             await self._console.close()
             self._lost = None
 
@@ -391,9 +395,3 @@ def _expand(
                 Link(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows
             )
     return found
-
-
-def _log_bytes(changes: GraphChanges) -> int:
-    """What they come to in the engine's log, at most."""
-    rows, characters = size_of(changes)
-    return _LOG_BYTES_A_ROW * rows + 8 * characters

@@ -24,6 +24,7 @@ from graphmem.adapters.graph.rows import (
     by_type,
     edges_of,
     nodes_of,
+    size_of,
     stated_in,
     text_in,
 )
@@ -31,6 +32,7 @@ from graphmem.errors import Rejected, Unavailable
 from graphmem.ports.graph import GraphChanges
 
 _LONG = 10_000
+_LOG_BYTES_A_ROW = 4096  # beside its text
 _encode = msgspec.json.Encoder().encode
 
 _Row = TypeVar("_Row", Node, Edge)
@@ -368,3 +370,9 @@ def _read(name: str) -> str:
 
 def _write(name: str) -> str:
     return statements("write.cypher")[name].text
+
+
+def log_bytes(changes: GraphChanges) -> int:
+    """What a batch comes to in the engine's log, at most."""
+    rows, characters = size_of(changes)
+    return _LOG_BYTES_A_ROW * rows + 8 * characters
