@@ -9,6 +9,7 @@ import re
 import time
 import uuid
 from typing import Any, Final
+from urllib.parse import parse_qsl, quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -27,13 +28,13 @@ from graphmem.errors import (
     UsageError,
 )
 from graphmem.settings import Settings
-from graphmem.text import printable
 
 _log = logging.getLogger("graphmem.server")
 _KEY = re.compile(rf"{KEY_PREFIX}\w+")
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
 _ONCE = frozenset({b"authorization", b"idempotency-key"})
 _FIT = re.compile(rb"[A-Za-z0-9._-]{1,100}")
+_IN_A_PATH = "/:@!$&'()*+,;="
 UPLOADS: Final = frozenset({"/v1/import"})
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("graphmem_request_id", default="")
 caller: contextvars.ContextVar[list[str]] = contextvars.ContextVar("graphmem_caller")
@@ -50,10 +51,9 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = method_of(scope)
+        scope["path"] = _path(scope["path"])
         # A HEAD is a GET whose answer has no body, which the server of the connection leaves out.
-        as_read = {"method": "GET"} if asked == "HEAD" else {}
-        scope = {**scope, "path": _path(scope["path"]), **as_read}
+        within = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         id_ = given.decode() if _FIT.fullmatch(given) else uuid.uuid4().hex
         request_id.set(id_)
@@ -69,11 +69,12 @@ class Gate:
             await send(message)
 
         try:
-            await self._passed(scope, receive, answering, status)
+            await self._passed(within, receive, answering, status)
         finally:
+            scope["route"] = within.get("route")  # of which whoever stands around it tells
             _log.info(
                 "%s %s %s %.1f ms %s %s",
-                asked,
+                method_of(scope),
                 address_of(scope),
                 status[0] if status else "-",
                 (time.perf_counter() - began) * 1000,
@@ -133,9 +134,9 @@ def method_of(scope: Scope) -> str:
 
 def address_of(scope: Scope) -> str:
     """The address of a request as its route has it, without the names and ids in it; of one that is
-    no address of ours as it was written, without what may be a key."""
+    no address of ours as it was written, in one line, without what may be a key."""
     route: str | None = getattr(scope.get("route"), "path_format", None)
-    return route or _KEY.sub(f"{KEY_PREFIX}…", printable(scope["path"][:200]))
+    return route or _KEY.sub(f"{KEY_PREFIX}…", quote(scope["path"][:200], safe=_IN_A_PATH))
 
 
 def _check_address(scope: Scope) -> None:
@@ -144,6 +145,9 @@ def _check_address(scope: Scope) -> None:
         raise NotFound("there is nothing at this address: no part of one has a stroke in it")
     if b"%00" in scope["query_string"]:
         raise UsageError("a NUL has no place in a query: leave %00 out")
+    asked = [name for name, _ in parse_qsl(scope["query_string"], keep_blank_values=True)]
+    if len(asked) != len(set(asked)):
+        raise UsageError("a query has each name once: one of two would be passed over")
     names = [name for name, _ in scope["headers"] if name in _ONCE]
     if len(names) != len(set(names)):
         raise UsageError("a request has one Authorization, and one Idempotency-Key")

@@ -4,6 +4,7 @@ end, clocks. Each is refused as if there were nothing, and nothing is done."""
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import statistics
 import time
@@ -190,6 +191,32 @@ def test_requests_that_are_written_oddly(server: RunningServer, case: str) -> No
     assert "evil" not in answer or status == 404, "nothing is taken from it"
     again, told = _sent(server, _request(server, "POST /v1/get_all"))
     assert (again, "Zanzibar" in told) == (200, True), "nothing was changed"
+
+
+@pytest.mark.parametrize("path", ["/v1/memories", "/v1/access/audit", "/v1/health/live"])
+def test_a_name_stands_once_in_a_query(server: RunningServer, path: str) -> None:
+    """A proxy may look at the first of two, and we at the last."""
+    with server.http(server.prepared["good"]) as http:
+        for query in ("limit=1&limit=2", "limit=1&%6cimit=2", "limit&limit=2"):
+            answer = http.get(f"{path}?{query}")
+            assert (answer.status_code, answer.json()["error"]) == (400, "UsageError")
+
+
+@pytest.mark.parametrize("end", ["%0a", "%0d", "%0d%0a", "%c2%85", "%e2%80%a8", "%0b", "%1b[2K%0a"])
+def test_what_is_written_in_an_address_makes_no_line_of_the_log(
+    server: RunningServer, caplog: pytest.LogCaptureFixture, end: str
+) -> None:
+    caplog.set_level(logging.INFO, "graphmem")
+    with server.http(None) as http:
+        assert http.get(f"/v1/x{end}2026-01-01 INFO graphmem: forged").status_code == 404
+    lines: list[str] = []
+    until = time.monotonic() + 20
+    while not lines and time.monotonic() < until:  # it is written when the answer is out
+        lines = [one.getMessage() for one in caplog.records if "forged" in one.getMessage()]
+    (line,) = lines
+    assert len(line.splitlines()) == 1
+    assert line.isascii()
+    assert line.isprintable()
 
 
 @pytest.mark.parametrize(
