@@ -146,3 +146,24 @@ def test_colours_are_the_machines_until_others_are_chosen(visitor: Visitor) -> N
     page.reload()
     expect(page.locator(".counted")).to_contain_text("relations")
     assert page.evaluate(paper) == dark
+
+
+_WRITES = """(() => {
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  window.written = {};
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+    window.written[text] = this.measureText(text).width;
+    return write.call(this, text, ...where);
+  };
+})()"""
+
+
+def test_a_long_name_hides_no_neighbours(visitor: Visitor) -> None:
+    with visitor.server.memory(user_id="ada") as memory:
+        memory.relate("W" * 120, "likes", "Tea")
+    visitor.page.add_init_script(_WRITES)
+    page = visitor.sign_in()
+    _open(visitor, "W" * 120)
+    page.wait_for_function("Object.keys(written).some((text) => text.startsWith('WWW'))")
+    widths = page.evaluate("Object.entries(written).filter(([text]) => text.startsWith('WWW'))")
+    assert max(width for _, width in widths) < 210

@@ -5,10 +5,22 @@ import { colour } from "./colours.js";
 
 const AT_ONCE = 1200; // so many are drawn within a frame, directly
 const GENTLE_MS = 22;
+const WIDEST = 190; // of a name, in pixels: a longer one hides its neighbours, and half of a phone
 
 /** How large an entity is drawn. */
 export function radius(node) {
   return 5 + Math.min(13, 2.1 * Math.sqrt(node.degree || 0));
+}
+
+/** As much of a name as there is room for, and how wide that is. */
+function fitting(context, name) {
+  let label = name;
+  let wide = context.measureText(label.slice(0, 200)).width;
+  for (let letters = [...name].slice(0, 40); wide > WIDEST && letters.length > 1; letters.pop()) {
+    label = `${letters.join("").trimEnd()}…`;
+    wide = context.measureText(label).width;
+  }
+  return { label, wide };
 }
 
 export class Painter {
@@ -263,10 +275,9 @@ export class Painter {
   /** Write a name beside its entity: below, else above, else at a side, wherever there is room. */
   label(context, node, strong, taken) {
     const { k, x, y } = this.view;
-    const letters = [...node.name];
-    const text = letters.length > 34 ? `${letters.slice(0, 33).join("")}…` : node.name;
     context.font = `${strong ? 600 : 500} 12.5px ${this.font}`;
-    node.wide ??= context.measureText(text).width;
+    if (node.labelled !== node.name) Object.assign(node, { labelled: node.name, ...fitting(context, node.name) });
+    const text = node.label;
     const wide = node.wide * (strong ? 1.06 : 1);
     const size = Math.max(3, radius(node) * k) + (strong ? 5 : 0);
     const [px, py] = [node.x * k + x, node.y * k + y];
