@@ -70,7 +70,11 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
     turned = await _episodes([*changed["episode"], *changed["mention"]], log)
     episodes = [episode for episode in turned if episode.id in new]
     known = await _existing(facts, mentions, episodes, log)
-    mentioning = sorted({a for a, b in mentions if a in known and b in known})
+    mentioning = {a for a, b in mentions if a in known and b in known}
+    # One that comes again, after what was before it was undone and is told again, mentions what it
+    # did: no event says that once more.
+    heard = {event.id for event in changed["mention"]}
+    mentioning |= {e.id for e in changed["episode"] if e.value is None and e.id not in heard}
     return ProjectionBatch(
         episodes=tuple(
             e if e.previous_id is None or e.previous_id in known else replace(e, previous_id=None)
@@ -87,7 +91,7 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
         removed_entities=tuple(e.id for e in gone if e.kind == "entity"),
         removed_facts=(*(e.id for e in gone if e.kind == "fact"), *archived),
         turned=tuple(e for e in turned if e.id in new or e.id in known),
-        origins=await _origins(facts, turned, mentioning, log),
+        origins=await _origins(facts, turned, sorted(mentioning), log),
     )
 
 

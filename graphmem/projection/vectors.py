@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
@@ -96,16 +96,22 @@ def _fact_fields(fact: Fact, origins: Origins) -> Record:
     )
 
 
-def _about(turn: Turn, origins: Origins, mentioned: set[tuple[str, str]]) -> list[str]:
-    """What a turn mentions, by the ids that count in this batch: those of its events."""
-    ids = (id for pair in origins.mentions.get(turn.id, ()) for id in pair)
-    return [id for id in ids if (turn.episode_id, id) in mentioned]
+def _about(turn: Turn, origins: Origins, mentioned: Mapping[str, Set[str]]) -> list[str]:
+    """What a turn mentions, by the ids that count in this batch: those of its events. Where none
+    of them speaks of its episode, by those that count now."""
+    pairs = origins.mentions.get(turn.id, ())
+    counting = mentioned.get(turn.episode_id)
+    if counting is None:
+        return [stands_for for _, stands_for in pairs]
+    return [id for pair in pairs for id in pair if id in counting]
 
 
 def _drafts(batch: ProjectionBatch) -> list[tuple[Collection, Point]]:
     """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
     drafts: list[tuple[Collection, Point]] = []
-    mentioned = set(batch.mentions)
+    mentioned: dict[str, set[str]] = {}
+    for episode_id, entity_id in batch.mentions:
+        mentioned.setdefault(episode_id, set()).add(entity_id)
     for episode in batch.turned:
         if episode.infer and searched_turns(episode):
             drafts += _conversation(episode, batch.origins, mentioned)
@@ -131,7 +137,7 @@ def _drafts(batch: ProjectionBatch) -> list[tuple[Collection, Point]]:
 
 
 def _conversation(
-    episode: Episode, origins: Origins, mentioned: set[tuple[str, str]]
+    episode: Episode, origins: Origins, mentioned: Mapping[str, Set[str]]
 ) -> list[tuple[Collection, Point]]:
     """A point for each turn, with the turns beside it as its window, and one for all of them."""
     scope, turns = episode.scope, searched_turns(episode)

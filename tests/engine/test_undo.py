@@ -36,6 +36,20 @@ class TestEpisode:
         assert memory.episode(ids[5]).status == "undone"
         assert memory.verify().ok
 
+    def test_told_again_it_takes_nothing_from_the_next(self, memory: Memory) -> None:
+        """Projected anew for its link to it, the next was found by none of its entities."""
+        first = memory.add("Zed Lane likes tea.", occurred_at="2024-01-01").episode_id
+        memory.add("Bob Stone works at Acme.", occurred_at="2024-01-02")
+        memory.add("Igor Reed likes jazz.", occurred_at="2024-01-03")
+        memory.merge("Bob Stone", "Igor Reed")
+        memory.search("Bob")
+        memory.undo(first)
+        memory.search("Bob")
+        again = memory.add("Zed Lane likes tea.", occurred_at="2024-01-01")
+        assert again.episode_id == first
+        memory.search("Bob")
+        assert memory.verify().differences == ()
+
     def test_history_shows_it(self, memory: Memory) -> None:
         home = memory.add("I live in Lyon.", occurred_at="2023-01-01").fact_ids[0]
         moved = memory.add("I moved to Turin.", occurred_at="2024-01-01")
