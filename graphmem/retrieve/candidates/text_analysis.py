@@ -18,6 +18,7 @@ from graphmem.model import Fact, Turn
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.word_vectors import WordVectors
 from graphmem.retrieve.candidates.change_words import corrects, names_a_change, refers_back
+from graphmem.retrieve.candidates.topics import topics_of
 from graphmem.retrieve.question.stop_words import STOP_WORDS
 from graphmem.text import heading, name_key, sentences, words
 
@@ -66,6 +67,8 @@ _DAYS = re.compile(
     r"august|september|october|november|december|spring|summer|autumn|winter)\b"
 )
 _PROPER = re.compile(r"(?<=[\w,;] )(?!I\b)[^\W\d_a-z][\w&-]+")
+_SOMEBODY = re.compile(r"\b(?:i|me|my|we|us|our|he|him|his|she|her|they|them|their)\b")
+_BEGINNING = 2_000  # characters
 _OFTEN = 50
 """Prose quotes people, but not in one of so many words."""
 
@@ -144,6 +147,16 @@ class AnalysedText:
         not plain."""
         found = _SUBJECT.match(self.head)
         return found.group(1) if found else ""
+
+    @cached_property
+    def topics(self) -> frozenset[str]:
+        """The things of everyday life that its beginning speaks of."""
+        return topics_of(words(self.head[:_BEGINNING]))
+
+    @cached_property
+    def somebody(self) -> bool:
+        """Whether it speaks of people by "I", "she" or the like."""
+        return _SOMEBODY.search(self.head.lower()) is not None
 
     @cached_property
     def amounts(self) -> frozenset[str]:

@@ -3,18 +3,15 @@ has alone."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphmem.retrieve.candidates.text_analysis import AnalysedText, content_words
+from graphmem.retrieve.candidates.topics import topics_of
 from graphmem.retrieve.signals.inputs import SignalInputs
-from graphmem.text import words
 
 _FEW = 3  # candidates more that are near to nothing: of few, the mean says little
 _MOST_SHARED, _MOST_TOPICS = 3.0, 3
@@ -22,7 +19,6 @@ _LEAST_RARE = 0.1
 """What a word counts, between this and 1, that all candidates have."""
 _ALIKE = 0.25  # words less alike than this have nothing to do with each other
 _LOOKED_AT = 60  # words of a text that are compared one by one
-_TOPICS = Path(__file__).with_name("topics.json")
 
 _Numbers = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
@@ -70,14 +66,26 @@ def compare_meaning(inputs: SignalInputs, best: Sequence[int], firsts: int) -> P
     others = words.has & ~words.asked
     shared = np.minimum((others * words.rare) @ others.T, _MOST_SHARED)
     plain = inputs.vocabulary.vectors(words.rows) * words.rare[:, None]
-    until = np.cumsum(plain[words.where[: words.starts[-1]]], axis=0)
-    until = np.concatenate([np.zeros((1, until.shape[1])), until])
-    bounds = [start + np.array(t.sentences) for start, t in zip(words.starts, texts, strict=False)]
-    sums = [until[of_text[:, 1]] - until[of_text[:, 0]] for of_text in bounds]
     asked_for: _Numbers = plain[words.where[words.starts[-1] :]].sum(axis=0)
     return PairMeaning(
-        shared, _sentences(sums, asked_for), *_word_by_word(inputs, texts, words, firsts)
+        shared,
+        _sentences(*_sums(words, texts, plain), asked_for),
+        *_word_by_word(inputs, texts, words, firsts),
     )
+
+
+def _sums(
+    words: _Words, texts: Sequence[AnalysedText], plain: _Numbers
+) -> tuple[_Numbers, NDArray[np.intp]]:
+    """The sum of the words of each sentence of all texts, and where those of each text begin."""
+    bounds = np.concatenate(
+        [start + np.array(t.sentences) for start, t in zip(words.starts, texts, strict=False)]
+    )
+    # From a start to its end, and from there to the next start, which nobody asks for. The last end
+    # is where what is asked begins, which has a word at least.
+    of_words = plain[words.where[: words.starts[-1] + 1]]
+    sums: _Numbers = np.add.reduceat(of_words, bounds.ravel(), axis=0)[::2]
+    return sums, np.cumsum([0, *[len(text.sentences) for text in texts[:-1]]])
 
 
 def _words_of(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Words:
@@ -128,16 +136,15 @@ def _word_by_word(
     return akin, subject, different
 
 
-def _sentences(sums: Sequence[_Numbers], asked: _Numbers) -> _Numbers:
+def _sentences(every: _Numbers, starts: NDArray[np.intp], asked: _Numbers) -> _Numbers:
     """How near the best sentence of each candidate, with what is ``asked``, is to the nearest of
     each other, against how near all are to it; given the sums of the words of all."""
-    starts = np.cumsum([0, *[len(of_text) for of_text in sums[:-1]]])
-    every = np.concatenate(sums)
     unit = _unit(every)
     to_question = unit @ _unit(asked)
+    ends = [*starts[1:], len(every)]
     answers = [
-        start + int(np.argmax(to_question[start : start + len(of_text)]))
-        for start, of_text in zip(starts, sums, strict=True)
+        start + int(np.argmax(to_question[start:end]))
+        for start, end in zip(starts, ends, strict=True)
     ]
     near = _unit(every[answers] + asked) @ unit.T
     near = np.maximum(np.maximum.reduceat(near, starts, axis=1), 0.0)
@@ -165,12 +172,8 @@ def beside_others(values: _Numbers, newer: _Flags) -> _Numbers:
 def shared_topics(question: Sequence[str], texts: Sequence[AnalysedText]) -> _Numbers:
     """By text from 0 to 1, of how many things of everyday life both speak: a flat, work, a
     price."""
-    topics = _topics()
-    asked = {topic for word in question for topic in topics.get(word, ())}
-    found = [
-        len(asked & {topic for word in words(text.head[:2_000]) for topic in topics.get(word, ())})
-        for text in texts
-    ]
+    asked = topics_of(question)
+    found = [len(asked & text.topics) if asked else 0 for text in texts]
     share: _Numbers = np.minimum(np.array(found), _MOST_TOPICS) / _MOST_TOPICS
     return share
 
@@ -180,13 +183,3 @@ def _columns(inputs: SignalInputs, text: AnalysedText, column: dict[int, int]) -
         return np.zeros(0, dtype=np.intp)
     rows = inputs.vocabulary.rows(content_words(text.subject))[1:].tolist()
     return np.array([column[row] for row in rows if row in column], dtype=np.intp)
-
-
-@lru_cache(maxsize=1)
-def _topics() -> dict[str, list[str]]:
-    """By word the topics that it belongs to."""
-    found: dict[str, list[str]] = {}
-    for topic, of_topic in json.loads(_TOPICS.read_text("utf-8")).items():
-        for word in of_topic.split():
-            found.setdefault(word, []).append(topic)
-    return found

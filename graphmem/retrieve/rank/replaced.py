@@ -10,7 +10,6 @@ Where the question asks about before, the two change places.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -70,7 +69,6 @@ _NEXT, _SOON = 2, timedelta(minutes=10)
 just said."""
 _MOST = 1.3  # of the other's total: more is all the same
 _LONGEST = 2.5  # e-folds of 100 characters
-_PERSONAL = re.compile(r"\b(?:i|me|my|we|us|our|he|him|his|she|her|they|them|their)\b")
 _NEXT_TO = 1e-4  # of a total: above or below, with nothing between
 _UNSURE = 1.25
 """What is less likely than not, by so much at most, is put just below: both are in sight then, and
@@ -137,9 +135,9 @@ def compare_pairs(
     values |= {"close": np.minimum(totals / np.maximum(totals[:, None], 1e-9), _MOST)}
     values |= {"corrects": corrects, "talk": np.float64(kinds.get("conversation", 0.0))}
     values |= {f"{name}, by usual": values["usual"] * values[name] for name in _BY_USUAL}
-    evidence = np.stack(
-        [np.broadcast_to(values[name], newer.shape) for name in PAIR_NUMBERS[:-1]], axis=-1
-    ).astype(np.float64)
+    evidence = np.empty((*newer.shape, len(PAIR_NUMBERS) - 1))
+    for number, name in enumerate(PAIR_NUMBERS[:-1]):
+        evidence[..., number] = values[name]
     possible = newer & ~_stays(inputs, best, turns, at)
     possible &= corrects | ~(_of_others(inputs, texts) | _of_another(inputs, texts))
     if about is None:
@@ -155,9 +153,8 @@ def _evidence(
     meaning = compare_meaning(inputs, best, _OVERTAKEN)
     length = np.log1p(np.array([len(text.text) for text in texts]) / 100).clip(max=_LONGEST)
     by_people = np.array([turn.role not in MACHINE_ROLES for turn in turns])
-    says = [(turn.role, turn.speaker) for turn in turns]
-    stated_once = np.array([turn.id not in {one.id for one in turns[:n]}
-                            for n, turn in enumerate(turns)])  # fmt: skip
+    first_of = {turn.id: n for n, turn in reversed(list(enumerate(turns)))}
+    stated_once = np.array([first_of[turn.id] == n for n, turn in enumerate(turns)])
     return {
         "shared": meaning.shared,
         "alone": beside_others(meaning.shared, newer & stated_once[:, None]),
@@ -169,12 +166,20 @@ def _evidence(
         "topics": shared_topics(inputs.question.words, texts),
         "value": _new_values(inputs, texts),
         "rank": np.arange(len(best)) / _BEST,
-        "speaker": np.array([[one == two for two in says] for one in says]),
+        "speaker": _same_speaker(turns),
         "changes": np.array([text.changes for text in texts]),
         "refers": np.array([text.refers for text in texts]),
         "later": _apart(turns),
         "usual": np.float64(length[by_people].mean() if by_people.any() else 0.0),
     }
+
+
+def _same_speaker(turns: Sequence[Turn]) -> _Flags:
+    says = [(turn.role, turn.speaker) for turn in turns]
+    number = {one: n for n, one in enumerate(dict.fromkeys(says))}
+    numbers = np.array([number[one] for one in says])
+    same: _Flags = numbers[:, None] == numbers
+    return same
 
 
 def _covered(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
@@ -288,13 +293,14 @@ def _of_another(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
     said by them, nor speaks of "I", "she" or the like: it is about somebody else."""
     beside = set(inputs.beside_people)
     named = {word for at, word in enumerate(inputs.words) if at not in beside}
-    heads = [text.head.lower() for text in texts]
-    names = np.array([any(word in head for word in named) for head in heads])
+    if not named:
+        return np.zeros((len(texts), len(texts)), dtype=np.bool_)
+    names = np.array([any(map(text.head.lower().count, named)) for text in texts])
     may_be = np.array(
         [
-            _PERSONAL.search(head) is not None
+            text.somebody
             or (text.turn is not None and not named.isdisjoint(words(text.turn.speaker or "")))
-            for head, text in zip(heads, texts, strict=True)
+            for text in texts
         ]
     )
     found: _Flags = names[:, None] & ~(names | may_be)[None, :]
