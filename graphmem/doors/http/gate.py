@@ -145,7 +145,8 @@ def _check_address(scope: Scope) -> None:
         raise NotFound("there is nothing at this address: no part of one has a stroke in it")
     if b"%00" in scope["query_string"]:
         raise UsageError("a NUL has no place in a query: leave %00 out")
-    asked = [name for name, _ in parse_qsl(scope["query_string"], keep_blank_values=True)]
+    query = scope["query_string"].decode("latin-1")  # whatever bytes they are
+    asked = [name for name, _ in parse_qsl(query, keep_blank_values=True, encoding="latin-1")]
     if len(asked) != len(set(asked)):
         raise UsageError("a query has each name once: one of two would be passed over")
     names = [name for name, _ in scope["headers"] if name in _ONCE]

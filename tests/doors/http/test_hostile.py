@@ -200,6 +200,9 @@ def test_a_name_stands_once_in_a_query(server: RunningServer, path: str) -> None
         for query in ("limit=1&limit=2", "limit=1&%6cimit=2", "limit&limit=2"):
             answer = http.get(f"{path}?{query}")
             assert (answer.status_code, answer.json()["error"]) == (400, "UsageError")
+        assert http.get(f"{path}?%c3%a9=%c3%a9&%ff=%ff&=").status_code < 500
+    odd = _request(server, f"GET {path}?\u00e9=\u00ff")
+    assert _sent(server, odd)[0] in {200, 400}
 
 
 @pytest.mark.parametrize("end", ["%0a", "%0d", "%0d%0a", "%c2%85", "%e2%80%a8", "%0b", "%1b[2K%0a"])
