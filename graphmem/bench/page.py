@@ -104,6 +104,8 @@ _OF_SET = {
     "plain": (
         "LongMemEval, what users said: in the plain form, from the oracle sessions, all of them as "
         "one owner, and half of the questions.",
+        "Sets in the plain form go by their folders; `given`, `held_out`, `mixed_held_out` and "
+        "`steady_held_out` are in `benchmarks/changes`.",
     ),
     "lihua": ("LiHua-World: published scores are of answers; here it is the conversations found.",),
     "peers": (
