@@ -78,13 +78,19 @@ _HEDGED = frozenset(
     {"when", "before", "after", "until", "till", "while", "that", "time", "once", "as", "dream"}
 )
 """Before what is said: it may be of another time, or not be so at all."""
+_NEW_NUMBER = re.compile(
+    r"(?P<whose>(?:\b[Mm]y\s|\b[Hh]is\s|\b[Hh]er\s|'s\s|(?:^|[.!;,\n]\s?|[\U0001f300-\U0001faff\ufe0f]\s?)(?=[Nn]ew\s|[Nn]umber)))"
+    r"(?:(?:new\s(?:phone\s|mobile\s|shop\s|work\s|office\s)?number|New\snumber)(?:'s|\sis|\sis\snow)?"
+    r"|(?:phone\s)?[Nn]umber(?:\shas|'s)?\schanged(?:\sto)?)[:,]?\s(?=[+\d(])"
+)
+"""The "Ben's new number 0770 …" and "new number is 0770 …" of who tells it."""
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
 _WEIGHT = 0.7
 
 
 def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
-    text = straight(text)
+    text = _NEW_NUMBER.sub(_of_whom, straight(text))
     cued = _CUES.search(text) is not None
     for match in _SENTENCE.finditer(text):
         sentence = match.group()
@@ -127,6 +133,12 @@ def attribute_line(owner: str, key: str, value: str) -> CandidateFact | None:
     if row is None or not re.fullmatch(_FORMS.get(row.value, row.value), value.strip()):
         return None
     return _attribute(owner, called, row.type or called, value.strip())
+
+
+def _of_whom(match: re.Match[str]) -> str:
+    whose = match["whose"]
+    number = "phone number" if "phone" in match.group() else "number"
+    return f"{whose}{'' if whose[-2:].strip()[-1:].isalpha() else ' my '}{number} is "
 
 
 def _stated(sentence: str, context: TurnContext) -> Iterator[CandidateFact]:

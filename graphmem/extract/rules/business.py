@@ -29,7 +29,7 @@ _BASED = re.compile(
 _HIRED_AS = re.compile(
     r"\b(?:hired|recruited|appointed)\s+(?P<who>"
     + _THING
-    + r")\s+(?:as|for)\s+(?:an?|the|our)\s+(?P<role>(?:[A-Z]{2,4}|[a-z]+)(?:\s+[a-z]+){0,2}?)"
+    + r")\s+(?:as|for)\s+(?:(?:an?|the|our)\s+)?(?P<role>(?:[A-Z]{2,4}|[a-z]+)(?:\s+[a-z]+){0,2}?)"
     r"(?=\s*(?:$|[.,;:!)]|and\b|who\b))"
 )
 _ROLE = r"(?P<role>(?:[a-z]+[\s-]){0,2}?[a-z]+)"
@@ -49,7 +49,7 @@ _CLIENT = re.compile(
 )
 _ROLE_IS = re.compile(
     r"(?P<whose>[Oo]ur|[Tt]heir|[Tt]he|[Mm]y)\s+(?:new\s+|main\s+)?(?P<role>client|customer|supplier|vendor|provider)(?:\s+(?:for|of)\s+(?:the\s+)?(?P<what>[\w-]+))?\s+is\s+(?:now\s+)?(?:the\s+)?(?P<who>"
-    + _THING
+    + _FIRM
     + r")"
 )
 _OWNER = re.compile(

@@ -11,9 +11,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from graphmem.clock import Date, Precision
+from graphmem.extract.rules.moments import (
+    day_of,
+    day_without_month,
+    days_back,
+    end_of_month,
+    first_of,
+    latest_day,
+    midnight,
+    month_of,
+    months_back,
+    on_day,
+)
 from graphmem.extract.rules.word_lists import MONTHS, NUMBERS, SEASONS, WEEKDAYS
 
 _MONTH_NAMES = {name: number for number, name in enumerate(MONTHS, 1)}
@@ -47,6 +59,8 @@ _PHRASES = re.compile(
     rf"|(?:about|around|over|almost|nearly|exactly|like|just)?\s*(?:a\s+)?(?P<n>{_NUMBER})\s+(?:of\s+)?"
     rf"(?P<unit>{_UNIT})s?\s+(?:ago|back)\b"
     r"|(?P<plain>the day before yesterday|yesterday|today|tonight|tomorrow|last night)\b"
+    rf"|(?:the\s+)?end\s+of\s+(?P<m9>{_MONTH})(?=\W|$)(?!,?\s+{_YEAR}\b)"
+    r"|the\s+(?P<d9>(?:[12]?\d|3[01])(?:st|nd|rd|th))(?=\s*(?:$|[.,;:!?)]|(?:and|so|but|at|to|with|btw|now)\b))"
     rf"|(?P<m7>{_MONTH})(?=\W|$)"
     rf"|(?P<wd>{_WEEKDAY})(?=\W|$)"
     rf"|(?P<y8>{_YEAR})\b"
@@ -112,6 +126,8 @@ def _dated(text: str, stated_at: datetime, ahead: int | None) -> Iterator[TimeEx
     past = ahead is None and _PASTLY.search(text) is not None
     for match in _PHRASES.finditer(text):
         led = (match["lead"] or "").lower() in {"from", "until", "till"} and not past
+        if match["d9"] and not match["lead"] and (ahead is None or match.start() < ahead):
+            continue
         resolved = _resolve(match, stated_at)
         if resolved is not None and (led if ahead is None else match.start() >= ahead):
             resolved = _ahead(match, resolved, stated_at)
@@ -141,14 +157,22 @@ def _ahead(
 ) -> tuple[Date | None, str]:
     """A day or month without its year, as the next one after it was said."""
     date = resolved[0]
+    if date is not None and match["d9"]:
+        return (
+            resolved
+            if date.end > stated_at
+            else day_without_month(match["d9"], stated_at, 1) or resolved
+        )
     if match["wd"]:
         return _next_weekday(match["wd"].lower(), stated_at) or resolved
-    yearless = match["m3"] or match["m4"] or match["m7"]
+    yearless = match["m3"] or match["m4"] or match["m7"] or match["m9"]
     if date is None or not yearless or date.end > stated_at or match["lead"] == "since":
         return resolved
+    if match["m9"]:
+        return end_of_month(date.at.year + 1, date.at.month)
     if match["m7"]:
-        return _month_of(date.at.year + 1, date.at.month)
-    return _day(date.at.year + 1, date.at.month, date.at.day) or resolved
+        return month_of(date.at.year + 1, date.at.month)
+    return day_of(date.at.year + 1, date.at.month, date.at.day) or resolved
 
 
 _UNKNOWN = (None, "unknown")
@@ -160,10 +184,10 @@ _SHORT = 3
 
 def _later(moment: datetime, days: int) -> tuple[Date | None, str]:
     try:
-        at = _midnight(moment) + timedelta(days=days)
+        at = midnight(moment) + timedelta(days=days)
     except OverflowError:
         return None, "future"
-    return _on(at), f"on {at.date()}"
+    return on_day(at), f"on {at.date()}"
 
 
 def _next_weekday(name: str, stated_at: datetime) -> tuple[Date | None, str] | None:
@@ -181,40 +205,45 @@ def _next(what: str, stated_at: datetime) -> tuple[Date | None, str]:
         at, _ = _later(stated_at, 7 - stated_at.weekday())
         return at, f"in the week of {at.at.date()}" if at else "future"
     if what == "month" and stated_at.year < _LAST_YEAR:
-        return _month_of(stated_at.year + stated_at.month // 12, stated_at.month % 12 + 1)
+        return month_of(stated_at.year + stated_at.month // 12, stated_at.month % 12 + 1)
     if what == "year" and stated_at.year < _LAST_YEAR:
-        return _first(stated_at.year + 1, 1, "year"), f"in {stated_at.year + 1}"
+        return first_of(stated_at.year + 1, 1, "year"), f"in {stated_at.year + 1}"
     if what in _MONTH_NAMES and stated_at.year < _LAST_YEAR:
         month = _MONTH_NAMES[what]
-        return _month_of(stated_at.year + (month <= stated_at.month), month)
+        return month_of(stated_at.year + (month <= stated_at.month), month)
     return None, "future"
 
 
 _LAST_YEAR = 9999
 
 
-def _resolve(  # noqa: PLR0911 - one return for each form of a date
+def _resolve(  # noqa: PLR0911, PLR0912 - one return for each form of a date
     match: re.Match[str], stated_at: datetime
 ) -> tuple[Date | None, str] | None:
     """(date, words for it); (None, …) for an unknown time; None when it is no time at all."""
     group = match.groupdict()
     if group["iso"]:
-        return _day(*(int(part) for part in group["iso"].split("-"))) or _UNKNOWN
+        return day_of(*(int(part) for part in group["iso"].split("-"))) or _UNKNOWN
     if group["numeric"]:
         return _numeric(group["numeric"], group["sign"])
     for index in "12":
         if group[f"m{index}"]:
-            return _day(int(group[f"y{index}"]), _month(group[f"m{index}"]), group[f"d{index}"])
+            return day_of(int(group[f"y{index}"]), _month(group[f"m{index}"]), group[f"d{index}"])
     for index in "34":
         if group[f"m{index}"]:
             if group[f"m{index}"] == "may" and not group["lead"]:
                 return None
-            return _latest_day(_month(group[f"m{index}"]), group[f"d{index}"], stated_at)
+            return latest_day(_month(group[f"m{index}"]), group[f"d{index}"], stated_at)
+    if group["m9"]:
+        number = _month(group["m9"])
+        return end_of_month(stated_at.year - (number > stated_at.month), number)
+    if group["d9"]:
+        return day_without_month(group["d9"], stated_at, 0)
     if group["m5"]:
-        return _month_of(int(group["y5"]), _month(group["m5"]))
+        return month_of(int(group["y5"]), _month(group["m5"]))
     if group["s6"]:
         month = SEASONS[group["s6"].lower()]
-        return _first(int(group["y6"]), month, "month"), f"in {group['s6'].lower()} {group['y6']}"
+        return first_of(int(group["y6"]), month, "month"), f"in {group['s6'].lower()} {group['y6']}"
     if group["which"]:
         return _which(group["which"].lower(), group["what"].lower().rstrip("."), stated_at)
     if group["n"]:
@@ -232,14 +261,14 @@ def _bare(group: dict[str, str | None], stated_at: datetime) -> tuple[Date | Non
         if not lead or lead == "on" or (month.islower() and lead not in _OF_MONTHS):
             return None
         number = _month(month)
-        return _month_of(stated_at.year - (number > stated_at.month), number)
+        return month_of(stated_at.year - (number > stated_at.month), number)
     if weekday:
         if weekday.islower() and (not lead or len(weekday) <= _SHORT):
             return None
         # "on Friday" may be the one before or the one to come
         return _UNKNOWN
     if year and lead and lead != "on":
-        return _first(int(year), 1, "year"), f"in {year}"
+        return first_of(int(year), 1, "year"), f"in {year}"
     return None
 
 
@@ -247,7 +276,7 @@ def _numeric(parts: str, sign: str) -> tuple[Date | None, str]:
     """``31.12.2023`` is day and month; ``31/12/2023`` and ``12/31/2023`` are what only one of them
     can be, and ``04/03/2023`` is vague: around the earlier of the two days."""
     one, two, year = (int(part) for part in parts.split(sign))
-    days = [_day(year, two, one), None if sign == "." else _day(year, one, two)]
+    days = [day_of(year, two, one), None if sign == "." else day_of(year, one, two)]
     found = sorted({day for day in days if day is not None})
     if len(found) < 2:
         return found[0] if found else _UNKNOWN
@@ -258,74 +287,29 @@ def _month(name: str) -> int:
     return _MONTH_NAMES[name.lower().rstrip(".")]
 
 
-def _first(year: int, month: int, precision: Precision) -> Date:
-    return Date(datetime(max(year, 1), month, 1, tzinfo=UTC), precision)
-
-
-def _on(at: datetime) -> Date:
-    return Date(at, "day")
-
-
-def _midnight(moment: datetime) -> datetime:
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _day(year: int, month: int, day: str | int) -> tuple[Date, str] | None:
-    number = int(re.sub(r"\D", "", str(day)))
-    try:
-        at = datetime(year, month, number, tzinfo=UTC)
-    except ValueError:
-        return None
-    return _on(at), f"on {at.date()}"
-
-
-def _latest_day(month: int, day: str, stated_at: datetime) -> tuple[Date, str] | None:
-    """A day without its year: the latest one that is not after it was said."""
-    this_year = _day(stated_at.year, month, day)
-    if this_year is None or this_year[0].at <= stated_at:
-        return this_year
-    return _day(stated_at.year - 1, month, day)
-
-
-def _month_of(year: int, month: int) -> tuple[Date, str]:
-    return _first(year, month, "month"), f"in {MONTHS[month - 1].title()} {year}"
-
-
 def _plain(word: str, stated_at: datetime) -> tuple[Date | None, str]:
     if word == "tomorrow":
         return _later(stated_at, 1)
     days = {"yesterday": 1, "last night": 1, "the day before yesterday": 2}.get(word, 0)
-    at = _back(stated_at, days)
-    return _on(at), f"on {at.date()}"
-
-
-def _back(moment: datetime, days: int) -> datetime:
-    try:
-        return _midnight(moment) - timedelta(days=days)
-    except OverflowError:
-        return datetime(1, 1, 1, tzinfo=UTC)
-
-
-def _months_back(moment: datetime, months: int) -> tuple[Date, str]:
-    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
-    return _month_of(max(year, 1), month + 1)
+    at = days_back(stated_at, days)
+    return on_day(at), f"on {at.date()}"
 
 
 def _ago(number: str, unit: str, stated_at: datetime) -> tuple[Date | None, str]:
     count = int(number) if number.isdigit() else NUMBERS[number.lower()]
     unit = unit.lower()
     if unit == "year":
-        year = _first(stated_at.year - count, 1, "year")
+        year = first_of(stated_at.year - count, 1, "year")
         return year, f"in {year.at.year}"
     if unit == "month":
-        return _months_back(stated_at, count)
+        return months_back(stated_at, count)
     if unit == "weekend":
-        at = _back(stated_at, (stated_at.weekday() - 5) % 7 + 7 * (count - 1))
-        return _on(at), f"on the weekend of {at.date()}"
-    at = _back(stated_at, count * (7 if unit == "week" else 1))
+        at = days_back(stated_at, (stated_at.weekday() - 5) % 7 + 7 * (count - 1))
+        return on_day(at), f"on the weekend of {at.date()}"
+    at = days_back(stated_at, count * (7 if unit == "week" else 1))
     # "a few weeks ago" is no exact day, and the sentence must not claim one
     about = "around" if number.lower() in {"few", "couple"} else "on"
-    return _on(at), f"{about} {at.date()}"
+    return on_day(at), f"{about} {at.date()}"
 
 
 def _which(  # noqa: PLR0911 - as above
@@ -335,8 +319,8 @@ def _which(  # noqa: PLR0911 - as above
         return _next(what, stated_at)
     last = which != "this"
     if what in {"night", "morning", "afternoon", "evening"}:
-        at = _back(stated_at, 1 if last else 0)
-        return _on(at), f"on {at.date()}"
+        at = days_back(stated_at, 1 if last else 0)
+        return on_day(at), f"on {at.date()}"
     if what in WEEKDAYS:
         return _weekday(WEEKDAYS.index(what), last, stated_at)
     if what in _SHORT_DAYS:
@@ -347,7 +331,7 @@ def _which(  # noqa: PLR0911 - as above
         month = _MONTH_NAMES[what]
         passed = month < stated_at.month or (month == stated_at.month and not last)
         return (
-            _month_of(stated_at.year - (not passed), month) if last or passed else (None, "future")
+            month_of(stated_at.year - (not passed), month) if last or passed else (None, "future")
         )
     return _unit(what, last, stated_at)
 
@@ -356,8 +340,8 @@ def _weekday(index: int, last: bool, stated_at: datetime) -> tuple[Date | None, 
     """The last Friday is the latest one before today; this Friday may be to come."""
     if not last:
         return None, "unknown"
-    at = _back(stated_at, (stated_at.weekday() - index - 1) % 7 + 1)
-    return _on(at), f"on {at.date()}"
+    at = days_back(stated_at, (stated_at.weekday() - index - 1) % 7 + 1)
+    return on_day(at), f"on {at.date()}"
 
 
 def _season(name: str, last: bool, stated_at: datetime) -> tuple[Date, str]:
@@ -366,7 +350,7 @@ def _season(name: str, last: bool, stated_at: datetime) -> tuple[Date, str]:
     year = stated_at.year - (stated_at.month < month + (3 if last else 0))
     if name == "winter":
         year = stated_at.year - 1
-    return _first(year, month, "month"), f"in {name} {year}"
+    return first_of(year, month, "month"), f"in {name} {year}"
 
 
 def _unit(  # noqa: PLR0911 - as above
@@ -374,18 +358,18 @@ def _unit(  # noqa: PLR0911 - as above
 ) -> tuple[Date | None, str] | None:
     back = 1 if last else 0
     if what == "year":
-        return _first(stated_at.year - back, 1, "year"), f"in {stated_at.year - back}"
+        return first_of(stated_at.year - back, 1, "year"), f"in {stated_at.year - back}"
     if what == "month":
-        return _months_back(stated_at, back)
+        return months_back(stated_at, back)
     if what == "week":
-        at = _back(stated_at, stated_at.weekday() + 7 * back)
-        return _on(at), f"in the week of {at.date()}"
+        at = days_back(stated_at, stated_at.weekday() + 7 * back)
+        return on_day(at), f"in the week of {at.date()}"
     if what == "weekend":
         if not last:
             return None, "unknown"
-        at = _back(stated_at, (stated_at.weekday() - 5) % 7 or 7)
-        at = at if stated_at.weekday() != 6 else _back(stated_at, 8)
-        return _on(at), f"on the weekend of {at.date()}"
+        at = days_back(stated_at, (stated_at.weekday() - 5) % 7 or 7)
+        at = at if stated_at.weekday() != 6 else days_back(stated_at, 8)
+        return on_day(at), f"on the weekend of {at.date()}"
     if what == "day":
         return None, "unknown"
     return None

@@ -68,6 +68,10 @@ _LATE = re.compile(
 _GONE_FOR_GOOD = re.compile(r"\s*(?:$|[,.;:)\u2014-]|to\s|because\b|and\b|when\b)")
 # With one of these in its sentence, a death may not have happened, or a runaway came back.
 _UNCERTAIN = (SENTENCE_BLOCKERS | NEGATIONS | word_set("uncertain_death")) - {"no"}
+_OVER_BY_DEATH = (
+    "works_at", "works_as", "lives_in", "lives_with", "member_of",
+    "married_to", "engaged_to", "dating", "partner_of", "friend_of", "manages",
+)  # fmt: skip
 _BODILY = frozenset({"ran away", "run away", "flew away", "went missing", "has gone missing"})
 
 
@@ -150,7 +154,7 @@ def _alone(
             importance=0.7,
         )
     if departure.text == f"{departure.name} died" and names.is_person(departure.name):
-        for type in ("works_at", "works_as", "lives_in", "member_of"):
+        for type in _OVER_BY_DEATH:
             yield CandidateFact(
                 f"{departure.name} {type.replace('_', ' ')}: no more, by death",
                 departure.name, type, None, (departure.name,),

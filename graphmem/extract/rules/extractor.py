@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias
 
+from graphmem.extract.rules.answers import AwaitedAnswer, asked
 from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
+from graphmem.extract.rules.episode_facts import EpisodeFacts
 from graphmem.extract.rules.fragments import capitalised, spelt
 from graphmem.extract.rules.framing import Framing, without_quotes
 from graphmem.extract.rules.kin import pet_names
@@ -33,11 +33,11 @@ from graphmem.extract.rules.subjects import People, TurnContext, is_machine
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.wiki_links import linked_names, without_links
 from graphmem.extract.rules.word_lists import GREETINGS, PETS, word_set
-from graphmem.model import Date, Entity, Episode, Turn, valid_from, valid_until
+from graphmem.model import Entity, Episode, Turn
 from graphmem.off_loop import off_loop, stop_if_given_up
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
-from graphmem.text import heading, name_key, text_key
+from graphmem.text import heading, name_key
 
 RULES_NAME = "rules"
 RULES_VERSION = "1"
@@ -49,9 +49,6 @@ _TO_START = re.compile(
 )
 _OFFERED = re.compile(r"\bgot (?:a |the )?(?:new )?job\b|\baccepted\b|\blanded\b")
 _MY_NAME = re.compile(r"\bmy name(?: is|'s)\b", re.IGNORECASE)
-_MOVES = frozenset({"lives_in"})
-"""Of which there is one at a time, and whose beginning is a change."""
-_Open: TypeAlias = dict[tuple[str, bool], None]
 _FIRST_PERSON = word_set("first_person")
 
 
@@ -112,9 +109,7 @@ class _Episode:
         self.known = {entity.name for entity in known}
         self.turns = [(turn, list(split_sentences(spelt(turn.text)))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
-        self.facts: dict[tuple[str, bool], CandidateFact] = {}
-        self.open_facts: dict[tuple[str | None, str | None], _Open] = {}
-        """Keys of what holds without an end, by subject and type."""
+        self.facts = EpisodeFacts()
         self.mentions: dict[tuple[int, str], None] = {}
         self.singles: dict[str, None] = {}
         """Names of one word."""
@@ -124,6 +119,8 @@ class _Episode:
         """Who "she" or "he" would be in the next turn."""
         self.unnamed: dict[str | None, tuple[str, str]] = {}  # by speaker, as in TurnContext
         self.it: str | None = None
+        self.asked: AwaitedAnswer | None = None
+        """What the turn before asked."""
         self.notes: NoteReader | None = None
         self.structured = any(is_structured(turn.text) for turn in episode.turns)
         self.keys: dict[str, str] = {}
@@ -139,8 +136,7 @@ class _Episode:
             # who "Ben" is shows only once "Ben Okafor" is known to be a person
             for first, full in short.items():
                 self.names.add_alias(first, full)
-            self.facts.clear()
-            self.open_facts.clear()
+            self.facts = EpisodeFacts()
             self._read_all()
         for key in self.names.canonical:
             first, size = key.partition(" ")[0], key.count(" ") + 1
@@ -149,7 +145,7 @@ class _Episode:
             self._mention(turn, parts)
         return Extraction(
             entities=tuple(self._entities()),
-            facts=tuple(self.facts.values()),
+            facts=tuple(self.facts.facts.values()),
             extractor=RULES_NAME,
             version=RULES_VERSION,
             mentions=tuple(self.mentions),
@@ -168,7 +164,7 @@ class _Episode:
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         writer = next(iter(self.speakers.values()), None)
         self.notes = NoteReader(self.names, writer) if self.episode.kind == "text" else None
-        self.referent = self.it = None
+        self.referent = self.it = self.asked = None
         self.unnamed = {}
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
@@ -277,6 +273,7 @@ class _Episode:
         self, turn: Turn, parts: list[Sentence], people: People, departures: Departures
     ) -> None:
         speaker = self.speakers[turn.ordinal]
+        before, self.asked = self.asked, asked(parts, speaker, self.referent, self.names)
         if is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
@@ -285,6 +282,9 @@ class _Episode:
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
         self.framing.begin_turn()
+        answer = before.answer(speaker, turn.text, self.names) if before is not None else None
+        for fact in self._answered(answer, reader) if answer is not None else ():
+            self._add_fact(fact, turn)
         for sentence in self._to_read(turn, parts, context, stated_at):
             world, own = self.framing.real(sentence)
             for fact in reader.read(sentence) if world else ():
@@ -300,6 +300,13 @@ class _Episode:
         if context.unnamed is not None:
             self.unnamed[speaker] = context.unnamed
         self.it = context.it or (self.notes.topic if self.notes else None)
+
+    def _answered(self, answer: str, reader: SentenceReader) -> Iterator[CandidateFact]:
+        """What a turn says by answering the one before."""
+        for sentence in split_sentences(answer):
+            yield from reader.read(sentence)
+        if ATTRIBUTE_CUES.search(answer):
+            yield from attributes(answer, reader.context)
 
     def _to_read(
         self, turn: Turn, parts: list[Sentence], context: TurnContext, stated_at: datetime
@@ -317,48 +324,12 @@ class _Episode:
             for fact in facts:
                 self._add_fact(fact, turn)
             for text in texts:
-                yield from split_sentences(text)
+                yield from split_sentences(spelt(text))
 
     def _add_fact(self, fact: CandidateFact, turn: Turn) -> None:
         if self.framing.made_up and self.framing.is_about_made_up(fact.subject, fact.object):
             return
-        if fact.retracts and fact.invalid_date is not None:
-            self._end_earlier(fact, fact.invalid_date)
-        if fact.type in _MOVES and fact.valid_date is not None and not fact.retracts:
-            self._end_former(fact, fact.valid_date, turn.occurred_at or self.episode.occurred_at)
-        key = (text_key(fact.text), fact.retracts)
-        stored = self.facts.get(key)
-        if stored is None:
-            self.facts[key] = replace(fact, turns=(turn.ordinal,))
-            if not fact.retracts and fact.subject and fact.invalid_at is None:
-                self.open_facts.setdefault((fact.subject, fact.type), {})[key] = None
-        elif turn.ordinal not in stored.turns:
-            self.facts[key] = replace(stored, turns=(*stored.turns, turn.ordinal))
-
-    def _end_earlier(self, end: CandidateFact, at: Date) -> None:
-        """End what an earlier turn stated as true, and a later one states to be over."""
-        own = self.open_facts.get((end.subject, end.type), {})
-        for key in list(own):
-            stored = self.facts[key]
-            if stored.valid_at is None and stored.object == end.object:
-                self._end(key, stored, own, at)
-
-    def _end_former(self, change: CandidateFact, at: Date, stated_at: datetime) -> None:
-        """End what this episode itself stated as true before it stated a change: "I live in Rome. I
-        moved to Oslo today". What holds today no change of before has ended."""
-        today = at.at.date() >= stated_at.date()
-        own = self.open_facts.get((change.subject, change.type), {})
-        for key in list(own):
-            stored = self.facts[key]
-            before = today if stored.valid_at is None else stored.valid_at <= at.at
-            if before and stored.object != change.object:
-                since = None if stored.valid_at == at.at else stored.valid_date
-                self._end(key, replace(stored, **valid_from(since)), own, at)
-
-    def _end(self, key: tuple[str, bool], fact: CandidateFact, own: _Open, at: Date) -> None:
-        """End a fact, which is open no more."""
-        self.facts[key] = replace(fact, **valid_until(at))
-        del own[key]
+        self.facts.add(fact, turn.ordinal, turn.occurred_at or self.episode.occurred_at)
 
     def _mention(self, turn: Turn, parts: Iterable[Sentence]) -> None:
         speaker = self.speakers[turn.ordinal]
@@ -394,7 +365,7 @@ class _Episode:
 
     def _entities(self) -> Iterable[CandidateEntity]:
         used = dict.fromkeys(name for _, name in self.mentions)
-        used |= dict.fromkeys(name for fact in self.facts.values() for name in fact.entities)
+        used |= dict.fromkeys(name for fact in self.facts.facts.values() for name in fact.entities)
         for name in used:
             aliases = self.names.aliases.get(name, ())
             yield CandidateEntity(name, self.names.kind(name), tuple(aliases))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, WordToken, after, without_opening
 from graphmem.extract.rules.word_lists import KIN, word_set, word_table
@@ -18,7 +18,8 @@ _WHERE = frozenset({"at", "in", "with", "living", "working", "based"})
 _LASTING = frozenset({"run", "led", "managed"})
 _SHORTEST_ING = 5
 _PARENTS = word_set("parents_by_name")
-_BEFORE_A_VERB = re.compile(r"\w+(?:'s)?\s+(?!and\b|or\b|&)[a-z]")
+_OWN = word_set("own_people")
+_BEFORE_A_VERB = re.compile(r"\w+(?:'s)?\s+(?:(?!and\b|or\b|&)[a-z]|(?:and|&)\s+[^\W\d_a-z])")
 _NOW_ING = re.compile(
     r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE
 )
@@ -41,7 +42,11 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
         if who is not None:
             text = f"{sentence.text[: now.start(1)]}{who} {sentence.text[now.start(1) :]}"
             sentence = replace(sentence, text=text)
-    if context.speaker is None or len(sentence.tokens) < 2 or sentence.tokens[0].owns:
+    if context.speaker is None or len(sentence.tokens) < 2:
+        return sentence
+    if first in _PARENTS | _OWN and _BEFORE_A_VERB.match(sentence.text):
+        return after("My ", sentence)
+    if sentence.tokens[0].owns:
         return sentence
     begun = second if first in _ADVERBS else first
     if begun in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
@@ -51,8 +56,6 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
     doing = first.endswith("ing") and len(first) > _SHORTEST_ING and second in _AFTER_ING
     if doing and not sentence.lows & _AFTER_GERUND_SUBJECT:
         return after("I'm ", sentence)
-    if first in _PARENTS and _BEFORE_A_VERB.match(sentence.text):
-        return after("My ", sentence)
     if first in _WITHOUT_I_AM and not sentence.lows & _AFTER_GERUND_SUBJECT:
         return after("I'm ", sentence)
     return sentence
@@ -66,7 +69,34 @@ _CASUAL = re.compile(
 
 def spelt(text: str) -> str:
     """A text with the letters that people leave out: "im from Grimsby", "got a job w/ Delta"."""
-    return _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
+    text = _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
+    if "💍" in text:
+        text = _YES.sub(r"i got engaged to \g<who> ", text)
+    if "ur " in text:
+        text = _OUR_NAME.sub(_named_ours, text)
+    return _JOB_AHEAD.sub(_starting, _OF_NAME_IN_S.sub("'s", text) if "s'" in text else text)
+
+
+_YES = re.compile(r"\b(?P<who>[^\W\d_][\w-]*) said yes[!.\s\U0001f300-\U0001faff\ufe0f]*💍")
+_OUR_NAME = re.compile(r"\b[Oo]ur (?P<name>[^\W\d_a-z][\w-]*)(?=[\s',.])")
+
+
+def _named_ours(match: re.Match[str]) -> str:
+    """ "Our Jean", as some call their own."""
+    return match["name"] if match["name"].lower() in FIRST_NAMES else match.group()
+
+
+_OF_NAME_IN_S = re.compile(r"(?<=s)'(?=\s[a-z])(?<![\s\"'(][a-z]s')(?<!\bits')")
+_JOB_AHEAD = re.compile(
+    r"\b(?P<got>got|landed|accepted|'ve got)\s(?:the|a)\s(?:new\s)?job\s(?P<at>at|with)\s"
+    r"(?P<org>[^\s.,;:!?]+(?:\s[A-Z&][^\s.,;:!?]*){0,4})[\s.,;!\U0001f300-\U0001faff\ufe0f]{1,9}"
+    r"(?:(?:and\s)?(?:I|i|he|she|He|She)\s)?[Ss]tart(?:s|ing)?\s(?P<when>(?:on|in|next)\s)"
+)
+"""In "got the job at Acme!!! start on the 24th", what is said of the two together."""
+
+
+def _starting(match: re.Match[str]) -> str:
+    return f"starts {match['at']} {match['org']} {match['when']}"
 
 
 _SOMEBODY = re.compile(
@@ -98,7 +128,6 @@ def _in_full(match: re.Match[str]) -> str:
 
 _AFTER_THESE = word_set("before_common_nouns")
 _ALSO_WORDS = word_set("also_words")
-_FIRST_NAMES = word_set("first_names") - _ALSO_WORDS
 _LONGEST_NAME = 4
 
 
@@ -151,7 +180,7 @@ def _named(tokens: list[WordToken], index: int, names: NameRegistry) -> tuple[in
 
 
 def _known(key: str, names: NameRegistry) -> bool:
-    return key in _FIRST_NAMES or names.is_living(key)
+    return key in FIRST_NAMES or names.is_living(key)
 
 
 def _with_capitals(key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from graphmem.extract.rules.names import NameRegistry, has_inner_capital
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry, has_inner_capital
 from graphmem.extract.rules.phrases import (
     Parse,
     Phrase,
@@ -13,6 +13,7 @@ from graphmem.extract.rules.phrases import (
     named_thing,
     noun_phrases,
     object_names,
+    shop_slot,
 )
 from graphmem.extract.rules.relation_patterns import RelationRule
 from graphmem.extract.rules.subjects import Subject
@@ -148,14 +149,16 @@ class NamedSlots:
     def _org(  # noqa: PLR0911 - one return for each kind of employer
         self, rule: RelationRule, parse: Parse, at: int, subject: Subject
     ) -> list[Filler]:
-        phrase = name_slot(parse, at)
+        phrase = name_slot(parse, at) or shop_slot(parse, at)
         if phrase is not None:
             kind = self.names.kind(phrase.name)
             # "I left Bob": only what is known to be one
             # "I left Meridian in May and founded …" speaks of a job; "I left Bob" does not
             founded = parse.sentence.lows & {"founded", "co-founded", "cofounded"}
             career = founded and rule.type == "works_at" and parse.date_at(phrase.end + 1)
-            sure = kind == "organization" or career or not rule.pattern.endswith("~left")
+            unknown = kind == "thing" and phrase.name.split()[0].lower() not in FIRST_NAMES
+            left = rule.pattern.endswith("~left")
+            sure = kind == "organization" or career or not left or unknown
             if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(parse, phrase, "organization")]

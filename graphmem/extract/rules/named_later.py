@@ -28,7 +28,7 @@ UNNAMED_WORDS = PETS.union(KIN, ("someone",))
 _LATER = re.compile(
     r"(?:\b(?:[Hh]er|[Hh]is|[Ii]ts|[Tt]heir)\s+name(?:'s|\s+is)|\b(?:[Ss]he|[Hh]e|[Ii]t)(?:'s|\s+is)\s+(?:called|named)|"
     r"\b[Aa]\s+(?:girl|boy|son|daughter),?\s+(?:called|named)|"
-    r"^(?:[Ss]ay\s+hi\s+to|[Mm]eet|[Cc]alled|[Nn]amed)|\b(?:we|I)\s+(?:called|named)\s+(?:her|him|it)|,\s+meet)\s+(?=[^\W\d_a-z])"
+    r"^(?:[Ss]ay\s+hi\s+to|[Mm]eet|[Cc]alled|[Nn]amed)|\b(?:we|I)(?:'ve|\s+have)?\s+(?:called|named)\s+(?:her|him|it)|,\s+meet)\s+(?=[^\W\d_a-z])"
 )
 _BIRTH = re.compile(
     r"(?:'s|\s+have|\s+has|\s+just)*\s+(?:had|gave\s+birth\s+to)\s+(?:the\s+|a\s+|her\s+|their\s+|our\s+|my\s+)?(?:\w+\s+)?"

@@ -24,6 +24,8 @@ _NEVER = word_set("never_in_names")
 _TITLES = word_set("titles_before_names")
 _KIN_TITLES = frozenset({"aunt", "auntie", "uncle", "cousin"})
 _LONGEST = 6
+FIRST_NAMES = word_set("first_names") - word_set("also_words")
+"""Names that are nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,8 @@ class NameRegistry:
         return self.canonical.get(name_key(name), name)
 
     def is_sure(self, name: str) -> bool:
-        return name_key(name) in self.sure
+        key = name_key(name)
+        return key in self.sure or key in FIRST_NAMES
 
     def kind(self, name: str) -> str:
         canonical = self.canonical.get(name_key(name), name)
@@ -271,6 +274,12 @@ class NameRegistry:
         """Of a sentence's spans those that are names: a lone opening word only if it is sure."""
         return [s for s in found if not s.initial or self.is_sure(s.name)]
 
+    def opening(self, sentence: Sentence) -> list[NameSpan]:
+        """All names of a sentence, and a lone opening word with a capital, which a pattern may
+        prove to be one."""
+        found = name_spans(sentence)
+        return [s for s in found if not s.initial or self.is_sure(s.name) or _namelike(s.name)]
+
     def is_person(self, name: str) -> bool:
         return self.kind(name) == "person"
 
@@ -278,7 +287,7 @@ class NameRegistry:
         """One to three words, not of another kind as far as is known."""
         low = name.lower()
         return (
-            self.kind(name) in {"person", "thing"}
+            (self.kind(name) in {"person", "thing"} or self._is_namesake(name))
             and 1 <= len(name.split()) <= 3
             and not (name.isupper() and len(name) > 1 and not self.is_person(name))
             and not any(c.isdigit() for c in name)
@@ -286,6 +295,19 @@ class NameRegistry:
             and " of " not in low
             and " the " not in low
         )
+
+    def is_somebody(self, name: str) -> bool:
+        """Whether it is a person, or a name that people have and of which nothing else is known."""
+        kind = self.kind(name)
+        return kind == "person" or (kind == "thing" and name.lower() in FIRST_NAMES)
+
+    def _is_namesake(self, name: str) -> bool:
+        """Whether a place's name is as likely somebody's: Sofia, Florence."""
+        return self.kind(name) == "place" and name not in self.fixed and name.lower() in FIRST_NAMES
+
+
+def _namelike(word: str) -> bool:
+    return not word.lower().endswith(("ing", "ly", "tion", "ness", "ed")) and len(word) > 2
 
 
 def vocatives(sentence: Sentence) -> Iterator[str]:

@@ -17,27 +17,25 @@ _MONEY = (
     r"[$€£¥]\s?\d[\d.,']*\s?(?:k|m|bn|million)?|"
     r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|EUR|GBP|USD|CHF)"
 )
+_LATE = (
+    rf"(?P<late>{_NAME}(?:\s+v?\d[\d.]*)?)\s+(?:(?:has|is|was)\s+)?(?:slipped|late|delayed)[:,;]?"
+    r"\s+(?:(?:the|new)\s+)?"
+)
 _CHANGED = re.compile(
-    rf"(?:(?P<owner>{_NAME})'s\s+|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
+    rf"(?:(?P<owner>{_NAME})'s\s+|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
-    r"[Rr]elease(?: date)?|[Bb]udget|[Cc]ost|[Pp]rice)"
+    r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date)?|"
+    r"[Bb]udget|[Cc]ost|[Pp]rice)"
     rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
     r"\s*(?::|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
-    r"cut|increased|reduced|set|brought|forward))+(?:\s+(?:to|at|for|is|now))*)"
+    r"cut|increased|reduced|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is|now))*)"
     r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;][^,;.]{0,60})"
 )
-_DATES = frozenset(
-    {
-        "deadline",
-        "due date",
-        "launch",
-        "launch date",
-        "go-live",
-        "go-live date",
-        "release",
-        "release date",
-    }
-)
+_DATES = frozenset({"deadline", "due date"}) | {
+    what + date
+    for what in ("launch", "go-live", "release", "finish", "opening", "completion", "handover")
+    for date in ("", " date")
+}
 _BLOCKED = re.compile(
     r"\b(?:if|may|might|could|would|should|maybe|perhaps|not|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
     re.I,
@@ -51,7 +49,7 @@ def changed_values(
     match = _CHANGED.search(line)
     if match is None or _BLOCKED.search(line):
         return
-    about = match["owner"] or match["of"]
+    about = match["owner"] or match["late"] or match["of"]
     about = names.canonical_of(about) if about else topic
     if about is None or names.is_person(about):
         return

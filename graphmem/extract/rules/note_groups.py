@@ -11,11 +11,12 @@ from graphmem.extract.rules.word_lists import KIN, word_set
 from graphmem.ports.llm import CandidateFact
 
 GROUPS = word_set("clubs") | {"club", "committee", "charity", "company", "trust"}
-BARE = frozenset({"based", "married", "living", "working"})
+BARE = frozenset({"based", "married", "living", "working", "engaged", "allergic"})
 _OF_PERSONS = frozenset({"allergic", "founder", "co-founder", "born", "fluent", "engaged"})
 VERBS = BARE | frozenset(
     {"lives", "works", "reports", "speaks", "plays", "leads", "manages", "owns", "joined"}
     | {"studies", "moved", "left", "teaches", "runs", "likes", "has", "studied", "grew", "worked"}
+    | {"separated", "divorced", "split", "joined", "started", "retired", "resigned", "quit"}
 )
 _WEIGHT = 0.8
 _SMALL = frozenset({"of", "the", "and", "de", "van", "&"})

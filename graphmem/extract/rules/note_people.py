@@ -16,6 +16,7 @@ from graphmem.extract.rules.word_lists import (
     LANGUAGES,
     NOT_NAMES,
     ORG_SUFFIXES,
+    PETS,
     is_occupation,
     word_set,
     word_table,
@@ -31,10 +32,16 @@ _PERSON_LINE = re.compile(
     r"[^\W\d_a-z][\w'-]+){0,3})[*_]{0,2}\s*(?P<sep>,|\(|:|=|→|->|\s[-–—])\s*(?P<rest>.+)$"
 )
 _ROLE_LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:(?:the|our|my|new)\s+)?(?P<role>[A-Za-z]+(?:[ -][a-z]+){0,3})"
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:(?:the|our|my|new)\s+)?"
+    r"(?P<role>(?:[Hh]ead|[Dd]irector|VP|[Cc]hief) of [A-Za-z]+|[A-Za-z]+(?:[ -][a-z]+){0,3})"
     r"[*_]{0,2}\s*"
     r"(?P<sep>:|=|→|->|\s[-–—]|\s(?=[A-Z]))[*_\s]*(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
     r"[^\W\d_a-z][\w'-]+){0,3})\s*(?P<rest>(?:[,;.(]|\s[-–—]\s|→).*)?$"
+)
+_TITLES = re.compile(r"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?\s+(?=[^\W\d_a-z])")
+_KIN_LINE = re.compile(
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}\s*(?::|=|\s[-–—])[*_\s]*"
+    r"(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})(?P<rest>\s*(?:[,;.(].*)?)$"
 )
 _GOES_ON = re.compile(r"[,)]\s*(?:is|was|are|were)\s", re.IGNORECASE)
 """After a bracket or a comma: a sentence with something put in, no line of notes."""
@@ -48,6 +55,7 @@ _POSTS = re.compile(
     r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder)$",
     re.IGNORECASE,
 )
+_WHOLE_POST = re.compile(r"C[ETFOIMP]O|CISO|(?:[Hh]ead|[Dd]irector|VP|[Cc]hief) of [A-Za-z]+")
 _EX = re.compile(
     r"(?i:ex|formerly|previously|before that|used to be at|was at)[- ](?:(?:at|of|with)\s+)?"
     rf"(?P<org>{NAME})$"
@@ -68,13 +76,31 @@ class PeopleReader:
     """Reads lines about one person, over what is known about names."""
 
     names: NameRegistry
+    speaker: str | None = None
 
     def line(self, line: str) -> tuple[str, list[CandidateFact], list[str]] | None:
         """Whom a line is about, with facts, and sentences for the other rules; None when it is no
         such line."""
+        line = _TITLES.sub("", line)
+        if relative := self._relative(line):
+            return relative
         match = _PERSON_LINE.match(line)
         found = self._named(match) if match is not None else None
         return found or self._of_role(line)
+
+    def _relative(self, line: str) -> tuple[str, list[CandidateFact], list[str]] | None:
+        """ "Dad - Gwilym, 79, lives in Conwy", "GP: Dr Lund, Hill Surgery": of the writer."""
+        match = _KIN_LINE.match(line)
+        word = match["kin"].lower() if match else ""
+        if match is None or self.speaker is None or word not in KIN:
+            return None
+        who = match["who"]
+        if not self._may_be(who) or who.lower().split()[-1] in ORG_SUFFIXES:
+            return None
+        name = self.names.register(self.names.canonical_of(who), "person")
+        facts = list(self._kin(self.speaker, word, name))
+        more, sentences = self.parts(name, who, match["rest"] or "")
+        return name, [*facts, *more], sentences
 
     def _named(self, match: re.Match[str]) -> tuple[str, list[CandidateFact], list[str]] | None:
         """ "Hanneke Vos - staff engineer, lives in Utrecht"."""
@@ -130,7 +156,9 @@ class PeopleReader:
             return None
         role, who = match["role"].lower(), match["who"]
         parts = who.lower().split()
-        if not is_occupation(role.split()[-1]) or _NO_POST & set(role.split()) or role in KIN:
+        post = _WHOLE_POST.fullmatch(match["role"]) and not match["sep"].isspace()
+        fits = is_occupation(role.split()[-1]) and not _NO_POST & set(role.split())
+        if not (post or fits) or role in KIN:
             return None
         if not self._may_be(who) or parts[-1] in ORG_SUFFIXES or parts[-1] in KIN:
             return None
@@ -139,7 +167,7 @@ class PeopleReader:
         if match["sep"].isspace() and (" " not in who or match["role"] != role):
             return None
         name = self.names.register(self.names.canonical_of(who), "person")
-        facts = list(self.roles(name, role, None))
+        facts = list(self.roles(name, match["role"] if post else role, None))
         more, sentences = self.parts(name, who, match["rest"] or "")
         firm = re.fullmatch(rf"\s*\((?P<org>{NAME})\)\s*", match["rest"] or "")
         if (
@@ -155,14 +183,21 @@ class PeopleReader:
         facts: list[CandidateFact] = []
         sentences: list[str] = []
         for piece in _PARTS.split(rest):
-            part = piece.strip(" .*_–—-")
+            part = piece.strip(" .:*_–—-")
             if not part:
                 continue
             found = list(self._part(name, part))
             if found:
                 facts += found
+            elif _OF_SOMEBODY.match(part):
+                sentences.append(f"{who} is {part}")
+            elif _DIED.match(part):
+                sentences.append(part)
+            elif now := _NOW_AT.match(part):
+                sentences.append(f"{who} works at {now['org']}")
             elif (first := part.split()[0].lower()) in VERBS | _OF_LIFE:
                 verb = "is " if first in BARE or first in {"from", "in", "allergic"} else ""
+                part = part[0].lower() + part[1:]
                 sentences.append(f"{who} {verb}{part.replace(' + ', ' and ')}")
         return facts, sentences
 
@@ -173,6 +208,13 @@ class PeopleReader:
         elif low in _DIETS:
             diet = _DIETS[low]
             yield _fact(f"{name} is {diet}", name, "follows_diet", diet)
+        elif low.removeprefix("my ") in KIN and self.speaker is not None:
+            yield from self._kin(self.speaker, low.removeprefix("my "), name)
+        elif (pet := _PET.match(part)) and pet["pet"].lower() in PETS:
+            animal = self.names.register(pet["name"], "animal")
+            yield _fact(
+                f"{name} has a {pet['pet'].lower()} named {animal}", name, "has_pet", animal
+            )
         elif ex := _EX.match(part):
             self.names.register(ex["org"], "organization")
             yield _past_job(name, ex["org"])
@@ -181,7 +223,7 @@ class PeopleReader:
         elif (keyed := _KEYED.match(part)) and keyed["key"].lower() in _BORN:
             if any(char.isdigit() for char in keyed["value"]) and len(keyed["value"]) < _A_DATE:
                 yield _valued(name, "birthday", keyed["value"])
-        elif role := _ROLE_AT.match(part):
+        elif role := _ROLE_AT.match(_IN_PLACE.sub("", part)):
             yield from self.roles(name, role["role"].strip(), role["org"])
             if self.names.kind(part) == "organization":
                 yield from self.at(name, self.names.canonical_of(part))
@@ -222,6 +264,13 @@ class PeopleReader:
         yield CandidateFact(text, who, "works_at", org, (who, org), importance=0.8)
 
 
+_OF_SOMEBODY = re.compile(rf"(?:{_WORD}'s|our)\s+[a-z-]+$")
+_DIED = re.compile(rf"{_WORD}\s+(?:has\s+)?(?:died|passed\s+away)\b")
+_NOW_AT = re.compile(rf"(?i:now\s+(?:at|with)|now\s+works\s+(?:at|for))\s+(?P<org>{NAME})$")
+_PET = re.compile(
+    rf"(?:(?:a|his|her|their|the)\s+)?(?P<pet>[A-Za-z]+)(?:\s+(?:called|named))?\s+(?P<name>{_WORD})$"
+)
+_IN_PLACE = re.compile(rf"\s+in\s+{NAME}$")
 _BORN = frozenset({"birthday", "bday", "b-day", "born", "dob", "b."})
 _A_DATE = 20
 _WEIGHT = 0.7

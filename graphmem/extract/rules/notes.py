@@ -38,6 +38,12 @@ _OF_ITEMS = 10
 """From here on topics are those of items, which have others below them."""
 
 _HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<title>.+?)\s*#*$")
+_HOUSE = re.compile(
+    r"\d{1,4}[a-z]?\s+(?:[^\W\d_a-z][\w'-]*\s+){1,3}(?:Row|Street|St|Road|Rd|Lane|Avenue|Ave|Close|Way|"
+    r"Drive|Hill|Terrace|Place|Square|Court|Crescent|Gardens|Grove|Mews|Park|Walk|Yard)"
+)
+_VERSION = re.compile(r"[^\W\d_a-z][\w'-]*(?:\s+[A-Za-z][\w'-]*){0,2}\s+v?\d+(?:\.\d+)*")
+"""A heading with a number that names something: "14 Mill Lane", "Sensor v2"."""
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
 _ASSIGNEE = re.compile(
@@ -66,6 +72,9 @@ _WORK_COLUMNS = frozenset(
 )
 _PERSON_COLUMNS = frozenset({"name", "person", "who", "member", "contact", "employee"})
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
+_NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
+_OF_WRITER = frozenset({"customer_of"})
+"""What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
@@ -104,7 +113,7 @@ class NoteReader:
     """What stood above items that were read: it is read once."""
 
     def __post_init__(self) -> None:
-        self.people = PeopleReader(self.names)
+        self.people = PeopleReader(self.names, self.speaker)
 
     @property
     def topic(self) -> str | None:
@@ -200,13 +209,16 @@ class NoteReader:
         if topic is not None or label == text:
             self.topics[level] = topic
 
-    def _topic_of(self, title: str) -> str | None:
+    def _topic_of(self, title: str) -> str | None:  # noqa: PLR0911 - one return for each reason
         title = _BRACKETS.sub("", title.strip(" *_#[]")).strip()
         title = title.partition("|")[2] or title if "|" in title else title
         words = title.split()
         low = [word.lower().strip(".,:'") for word in words]
         if not 1 <= len(words) <= _LONGEST_TOPIC or GENERIC_TITLES.intersection(low):
             return None
+        numbered = _HOUSE.fullmatch(title) or _VERSION.fullmatch(title)
+        if numbered:
+            return self.names.register(title)
         if any(char.isdigit() for char in title) and not self.names.is_sure(title):
             return None
         if "," in title or ":" in title or "/" in title or not self._names(words):
@@ -235,6 +247,8 @@ class NoteReader:
         if topic is None and self.work and not _OF_WORK.isdisjoint(row.type for row in rows):
             level, title = self.work
             topic = self.topics[level] = self.names.register(title, "project")
+        if topic is None and self.speaker and all(row.type in _OF_WRITER for row in rows):
+            topic = self.speaker
         if topic is None:
             return []
         kind = self.names.kind(topic)
@@ -257,7 +271,7 @@ class NoteReader:
             value = _ARROW.split(value)[-1]
             if row.type in {"email", "phone_number"} and self._is_persons(value):
                 topic = self.person or topic
-            key = "due date" if key in {"due", "due on"} else key
+            key = _NAMED_AS.get(key, key)
             whose = f"{topic}'" if topic.endswith("s") else f"{topic}'s"
             text = row.says.replace("{s}'s", whose).replace("{s}", topic)
             text = text.replace("{o}", value).replace("{key}", key)

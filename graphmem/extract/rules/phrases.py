@@ -44,6 +44,9 @@ _WHAT = re.compile(
     r"library|company|system|website|startup|firm)(?=\W|$)",
     re.IGNORECASE,
 )
+_OWNS_NOTHING = re.compile(
+    r"\s*(?:$|[.,;:!?)(]|[–—]|(?:as|for|in|on|since|and|but|so|now|until|these|at|with|who|when|too)\b)"
+)
 _OTHERS = frozenset(["his", "her", "their", "your", "its"])
 
 
@@ -92,6 +95,20 @@ def name_slot(parse: Parse, position: int, *, owning: bool = False) -> Phrase | 
     if span is None or (span.owns and not owning):
         return None
     return Phrase(span.name, span.name, span.start, span.end, proper=True, whole=True)
+
+
+def shop_slot(parse: Parse, position: int) -> Phrase | None:
+    """A firm whose name ends in "'s", as Sainsbury's: nothing follows that it could own."""
+    found = name_slot(parse, position, owning=True)
+    text = parse.sentence.text
+    if (
+        found is None
+        or not text[: found.end].endswith("'s")
+        or not _OWNS_NOTHING.match(text, found.end)
+    ):
+        return None
+    name = f"{found.name}'s"
+    return replace(found, text=name, name=name)
 
 
 def named_thing(parse: Parse, position: int) -> Phrase | None:

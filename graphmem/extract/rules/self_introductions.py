@@ -99,18 +99,36 @@ def apart_names(text: str) -> set[str]:
     return {name_key(match["a"] or match["b"]) for match in _APART.finditer(text)}
 
 
+_WITH_INITIAL = 2
+
+
+def _with_initials(names: NameRegistry, known: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The "Rosa T" that is Rosa Tembo, where nobody else can be."""
+    by_initial: dict[str, set[str]] = {}
+    for name in known:
+        parts = name.split()
+        if len(parts) == _WITH_INITIAL and names.may_be_person(name):
+            by_initial.setdefault(f"{parts[0]} {parts[1][0]}".lower(), set()).add(name)
+    for found in by_initial.values():
+        short = [name for name in found if len(name.split()[1].rstrip(".")) == 1]
+        whole = found.difference(short)
+        if len(short) == len(whole) == 1 and names.is_person(next(iter(whole))):
+            yield short[0], next(iter(whole))
+
+
 def first_names(
     names: NameRegistry, singles: Iterable[str], fixed: Iterable[str]
 ) -> dict[str, str]:
     """First name -> the one person with that first name; none where there are two."""
     by_first: dict[str, set[str]] = {}
-    for canonical in set(names.canonical.values()):
+    known = set(names.canonical.values())
+    for canonical in known:
         parts = canonical.split()
         first = name_key(parts[0]) if parts else ""
         if 2 <= len(parts) <= 3 and first not in _TITLES and names.may_be_person(canonical):
             by_first.setdefault(first, set()).add(canonical)
     settled = set(fixed)
-    result: dict[str, str] = {}
+    result = dict(_with_initials(names, known))
     for single in singles:
         full = by_first.get(name_key(single), set())
         now = names.canonical_of(single)

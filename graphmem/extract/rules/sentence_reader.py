@@ -23,7 +23,6 @@ from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
-from graphmem.extract.rules.names import NameSpan, name_spans
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.phrases import Parse, ends_here
 from graphmem.extract.rules.relation_patterns import (
@@ -33,6 +32,7 @@ from graphmem.extract.rules.relation_patterns import (
     agrees,
     rules_for,
 )
+from graphmem.extract.rules.rewording import REWORDING_CUES, reworded
 from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.switches import SWITCH_CUES, switches
 from graphmem.extract.rules.tokenizer import Sentence, after_and, clause_starts, titles
@@ -51,12 +51,6 @@ _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
 _ROLE_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_as")
 _WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type == "works_at")
 _HOME_RULE = next(rule for rule in rules_for(frozenset({"lives"})) if rule.type == "lives_in")
-_FROM_RULE = next(r for r in rules_for(frozenset({"hails"})) if r.type == "comes_from")
-_HOME = re.compile(
-    r"\b(?:my|our)\s+(?:(?:home|native)\s*(?:country|town|city)|hometown|homeland)"
-    r"(?:,|\s+of|\s+is)?\s+",
-    re.IGNORECASE,
-)
 
 
 @dataclass
@@ -66,6 +60,8 @@ class SentenceReader:
     context: TurnContext
     stated_at: datetime
     departures: Departures = field(default_factory=Departures)
+    again: bool = False
+    """What is read now is already another's meaning in plain words."""
 
     def read(self, sentence: Sentence) -> list[CandidateFact]:
         """The facts that a sentence states plainly."""
@@ -76,7 +72,7 @@ class SentenceReader:
         text = sentence.text
         dates = find_dates(text, self.stated_at) if MAYBE_DATED.search(text) else ()
         quoted = list(titles(sentence)) if sentence.quotes else ()
-        parse = Parse(sentence, _opening_names(context, sentence), dates, quoted)
+        parse = Parse(sentence, names.opening(sentence), dates, quoted)
         kin_facts = [] if sentence.lows.isdisjoint(KIN_WORDS) else [*relatives(parse, context)]
         facts: list[CandidateFact] = []
         if kin_facts or DEPARTURE_CUES.search(text):
@@ -85,6 +81,8 @@ class SentenceReader:
             facts += proposals(parse, context, self.stated_at)
         if sentence.lows.isdisjoint(SENTENCE_BLOCKERS):
             facts += self._read_plain(parse)
+            if not self.again and not sentence.lows.isdisjoint(REWORDING_CUES):
+                facts += self._read_again(parse, facts)
         for fact in list(facts):
             if fact.type in WITH_CONSEQUENCES:
                 facts += consequences(fact)
@@ -93,6 +91,19 @@ class SentenceReader:
                 names.register(fact.subject)
         context.update_referent(parse)
         return facts
+
+    def _read_again(self, parse: Parse, read: list[CandidateFact]) -> list[CandidateFact]:
+        """What a loose sentence says beside what was read of it, by its plain words."""
+        known = {(f.subject, f.type, f.object) for f in read}
+        inner, found = replace(self, again=True), list[CandidateFact]()
+        for plain in list(reworded(parse, self.context)):
+            found += [
+                fact
+                for fact in inner.read(Sentence(plain))
+                if fact.type is not None
+                and (fact.subject, str(fact.type), fact.object) not in known
+            ]
+        return found
 
     def _read_plain(self, parse: Parse) -> Iterator[CandidateFact]:
         """What a sentence says that is neither asked nor supposed: each module of rules is asked
@@ -103,8 +114,6 @@ class SentenceReader:
         if JOB_CUES.search(text):
             yield from self._job_relations(parse)
         yield from self._clauses(parse)
-        if home := _HOME.search(text):
-            yield from self._home(parse, home)
         if NAMED_LATER_CUES.search(text) or not lows.isdisjoint(UNNAMED_WORDS):
             yield from later_names(parse, context)
         if SWITCH_CUES.search(text):
@@ -371,26 +380,6 @@ class SentenceReader:
             for job in (*job_relations(parse, self.context), *last_days(parse, self.context))
         )
         yield from with_employers([fact for fact in found if fact is not None])
-
-    def _home(self, parse: Parse, match: re.Match[str]) -> Iterator[CandidateFact]:
-        """ "My home country, Sweden"."""
-        if (speaker := self.context.speaker) is None:
-            return
-        subject = Subject(speaker, match.start(), speaker=True)
-        slots = Slots(self.context.people.names)
-        for thing in slots.read(_FROM_RULE, parse, match.end() - 1, subject):
-            if fact := self._fact(_FROM_RULE, parse, subject, thing, match.start()):
-                yield fact
-
-
-def _opening_names(context: TurnContext, sentence: Sentence) -> list[NameSpan]:
-    """All names, and a lone capitalised opening word, which a pattern may prove to be one."""
-    sure = context.people.names.is_sure
-    return [s for s in name_spans(sentence) if not s.initial or sure(s.name) or _namelike(s.name)]
-
-
-def _namelike(word: str) -> bool:
-    return not word.lower().endswith(("ing", "ly", "tion", "ness", "ed")) and len(word) > 2
 
 
 def _covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:

@@ -29,6 +29,10 @@ _AND = re.compile(r"\s+(?:and|&)\s+")
 _AND_THEIR = re.compile(r"\s+(?:and|&)\s+(?:his|her|their)\s+(?P<kin>[\w-]+)\s+(?=[^\W\d_a-z])")
 _VERB_NEXT = re.compile(r"(?:'ve|'re)?\s+(?:all\s+|both\s+)?[a-z]+")
 _BEFORE_PEOPLE = word_set("before_people")
+_INTRODUCED = re.compile(r"\b(?:called|named)\s+(?P<who>[^\W\d_a-z][\w-]*)$")
+_CALLED = frozenset({"called", "named"})
+_WITH_NAMES = word_set("things_with_names").union(word_set("workplaces"))
+"""What is called something, and is nobody."""
 _PRONOUNS = frozenset({"he", "she", "he's", "she's", "who", "who's"})
 _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _PERSON_VERBS = word_set("person_verbs")
@@ -219,7 +223,7 @@ class TurnContext:
         name = self.people.the_kin(self.speaker, word)
         if name is None and word in _ONE_OF_THEM and not self.people.kin.get((self.speaker, word)):
             # "my mum lives in Oban", whatever she is called
-            return Subject(kin_called(self.speaker, word), end)
+            return self._with_other(parse, Subject(kin_called(self.speaker, word), end))
         return Subject(name, end) if name else None
 
     def _with_other(self, parse: Parse, subject: Subject) -> Subject:
@@ -297,7 +301,7 @@ class TurnContext:
             name
             for span in parse.names
             if span.start < before
-            and (names.is_person(span.name) or self._acts(parse, span))
+            and (names.is_somebody(span.name) or self._acts(parse, span))
             and (name := names.canonical_of(span.name)) not in self.people.speakers
         }
 
@@ -313,7 +317,10 @@ class TurnContext:
         if span.first > 1 and tokens[span.first - 2].low == "name":
             return tokens[span.first - 1].low in {"is", "was"}
         if span.first > 0:
-            return tokens[span.first - 1].low in _BEFORE_PEOPLE
+            before = tokens[span.first - 1].low
+            if before in _CALLED and span.first > 1:
+                return tokens[span.first - 2].low not in _WITH_NAMES
+            return before in _BEFORE_PEOPLE
         after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
         if after is not None and after.gap == ", " and after.low in _PRONOUNS:
             return True
@@ -361,6 +368,9 @@ class TurnContext:
         """After a sentence: who a following "he" or "she" would be."""
         end = len(parse.sentence.text)
         persons = self._third_persons(parse, end)
+        named = _INTRODUCED.search(parse.sentence.text)
+        if named and (who := self.people.names.canonical_of(named["who"])) in persons:
+            persons = {who}
         if len(persons) == 1:
             self.referent = next(iter(persons))
         elif persons or self._somebody(parse, end) or self._unsure(parse):

@@ -17,7 +17,7 @@ from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
 SWITCH_CUES = re.compile(
-    r"notice|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
+    r"notice|quitting|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
     r"stepped|quit|lost|left|ditched|swapped|dumped|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
     + BUSINESS_CUES.pattern,
     re.IGNORECASE,
@@ -36,7 +36,7 @@ _LEFT_ALL = re.compile(
     r"(?:'s|'ve|\s+has|\s+have|\s+had|\s+was|\s+were|\s+got|\s+is|\s+been)*\s+(?:just\s+|also\s+|finally\s+)?(?P<how>let\s+go|laid\s+off|"
     r"made\s+redundant|fired|sacked|resigned|stepped\s+down|retired|quit(?:\s+(?:my|his|her|their|the)\s+job)?|"
     r"lost\s+(?:my|his|her|their)\s+job|left\s+(?:my|his|her|their)\s+job|left\s+the\s+company|left\s+the\s+firm)"
-    r"(?=\s*(?:$|[.,;:!)—–-]|last\b|this\b|today|yesterday|on\b|in\s+[A-Z]|as\b|and\b|so\b|because\b|after\b|too\b))"
+    r"(?=\s*(?:$|[.,;:!)—–-]|last\b|this\b|today|yesterday|on\b|(?:in|at)\s+[A-Z]|btw\b|now\b|as\b|and\b|so\b|because\b|after\b|too\b))"
 )
 _NOTICE = re.compile(r"\b(?:notice|resign(?:ed|ing|ation)|leaving|leaves)\b", re.IGNORECASE)
 _FIRED_BY = re.compile(
@@ -46,7 +46,7 @@ _FIRED_BY = re.compile(
     r"made\s+me\s+redundant)\b"
 )
 _LAST_DAY = re.compile(
-    r"(?:^|(?<=[\s,;(]))(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[^\W\d_a-z][\w-]*'s)\s+)?[Ll]ast\s+day\s+"
+    r"(?:^|(?<=[\s,;(]))(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Tt]heir|(?:[^\W\d_a-z][\w-]*\s+)?[^\W\d_a-z][\w-]*'s)\s+)?[Ll]ast\s+day\s+"
     r"(?:there\s+|at\s+work\s+|(?:at|with)\s+(?P<org>"
     + _THING
     + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
@@ -61,7 +61,7 @@ _WEEK_DONE = re.compile(
 )
 _GIVES_NOTICE = re.compile(
     r"\s+(?:handed|gave|given|put|giving|handing)\s+in\s+(?:my|his|her|their)\s+(?:notice|resignation)\b|"
-    r"(?:'s|'m|\s+is|\s+am)\s+(?:leaving|resigning|retiring)\b|\s+(?:has\s+|have\s+)?resigned\b"
+    r"(?:'s|'m|\s+is|\s+am)\s+(?:leaving|resigning|retiring|quitting)\b|\s+(?:has\s+|have\s+)?resigned\b"
 )
 _MADE = re.compile(
     r"(?:\b(?:made|appointed|named)\s+me\s+(?:the\s+)?|\bpromoted\s+(?:me\s+)?to\s+(?:an?\s+|the\s+)?)(?P<role>[a-z]+(?:\s+[a-z]+){0,2}?)"
@@ -142,6 +142,10 @@ def _switched(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
             f"{about} no longer {type.replace('_', ' ')} {old}", about, type, old, (about, old),
             **valid_until(at), importance=0.5, retracts=True,
         )  # fmt: skip
+    yield CandidateFact(
+        f"{old} no longer supplies {about}", old, "supplier_of", about, (old, about),
+        **valid_until(at), importance=0.5, retracts=True,
+    )  # fmt: skip
     yield CandidateFact(
         f"{about} switched from {old} to {new}", about, "uses", new, (about, new),
         **valid_from(at), importance=_WEIGHT,

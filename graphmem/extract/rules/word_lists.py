@@ -72,6 +72,7 @@ INTERJECTIONS = word_set("interjections")
 PAST_ONLY = word_set("past_only")
 SENTENCE_BLOCKERS = word_set("sentence_blockers")
 NEGATIONS = word_set("negations")
+HEDGES = word_set("hedges")
 
 
 def is_occupation(word: str) -> bool:

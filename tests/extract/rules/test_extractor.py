@@ -71,7 +71,7 @@ def test_kinds_come_from_the_slot_and_the_name() -> None:
         ("I read Lord of the Rings and Bank of Elsewhere news.",
          {"Lord of the Rings", "Bank of Elsewhere", "Ada"}),
         ("Look at J. K. Harrow and Ann-Marie O'Neil.", {"J. K. Harrow", "Ann-Marie O'Neil"}),
-        ("Bob's car is here, and Łukasz and Émile are too.", {"Łukasz", "Émile"}),
+        ("Bob's car is here, and Łukasz and Émile are too.", {"Bob", "Łukasz", "Émile"}),
         ("I saw Bob's car.", {"Bob", "Ada"}),
         ("We LOVE it SO MUCH", {"Ada"}),
     ],

@@ -1,0 +1,72 @@
+"""Days, months and years as moments with their precision, in UTC."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import UTC, datetime, timedelta
+
+from graphmem.clock import Date, Precision
+from graphmem.extract.rules.word_lists import MONTHS
+
+
+def first_of(year: int, month: int, precision: Precision) -> Date:
+    return Date(datetime(max(year, 1), month, 1, tzinfo=UTC), precision)
+
+
+def on_day(at: datetime) -> Date:
+    return Date(at, "day")
+
+
+def midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def day_of(year: int, month: int, day: str | int) -> tuple[Date, str] | None:
+    number = int(re.sub(r"\D", "", str(day)))
+    try:
+        at = datetime(year, month, number, tzinfo=UTC)
+    except ValueError:
+        return None
+    return on_day(at), f"on {at.date()}"
+
+
+def day_without_month(day: str, stated_at: datetime, ahead: int) -> tuple[Date, str] | None:
+    """The 24th: the latest that there was, or the next."""
+    this = day_of(stated_at.year, stated_at.month, day)
+    if this is not None and not ahead and this[0].at <= stated_at:
+        return this
+    if this is not None and ahead and this[0].at > stated_at:
+        return this
+    month = stated_at.year * 12 + stated_at.month - 1 + (1 if ahead else -1)
+    return day_of(month // 12, month % 12 + 1, day)
+
+
+def end_of_month(year: int, month: int) -> tuple[Date, str]:
+    """The last day of a month."""
+    at = datetime(year, month, monthrange(year, month)[1], tzinfo=UTC)
+    return on_day(at), f"at the end of {MONTHS[month - 1].title()} {year}"
+
+
+def latest_day(month: int, day: str, stated_at: datetime) -> tuple[Date, str] | None:
+    """A day without its year: the latest one that is not after it was said."""
+    this_year = day_of(stated_at.year, month, day)
+    if this_year is None or this_year[0].at <= stated_at:
+        return this_year
+    return day_of(stated_at.year - 1, month, day)
+
+
+def month_of(year: int, month: int) -> tuple[Date, str]:
+    return first_of(year, month, "month"), f"in {MONTHS[month - 1].title()} {year}"
+
+
+def days_back(moment: datetime, days: int) -> datetime:
+    try:
+        return midnight(moment) - timedelta(days=days)
+    except OverflowError:
+        return datetime(1, 1, 1, tzinfo=UTC)
+
+
+def months_back(moment: datetime, months: int) -> tuple[Date, str]:
+    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
+    return month_of(max(year, 1), month + 1)

@@ -1,0 +1,159 @@
+"""Loose ways of saying something, in the plain words that the other rules read: "my doctor's Dr
+Lund at Hill Surgery" says that my doctor is Dr Lund, and that Dr Lund works there.
+
+The rows are in ``data/rewordings.toml``. A row only says it anew: whether it is so (a question, a
+condition, a negation) and who is meant is for the rules that read the plain sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from graphmem.extract.rules.data import read_rows
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
+from graphmem.extract.rules.phrases import Parse
+from graphmem.extract.rules.subjects import TurnContext
+from graphmem.extract.rules.word_lists import (
+    HEDGES,
+    KIN,
+    NEGATIONS,
+    NOT_NAMES,
+    ORG_SUFFIXES,
+    PETS,
+    is_occupation,
+    word_set,
+)
+
+_TITLE = r"(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.?"
+_WORD = r"[^\W\d_a-z](?:[\w-]|'(?=[A-Z]))*"
+_PLACEHOLDERS = {
+    "<Titled>": rf"{_TITLE}\s+{_WORD}(?:\s+{_WORD}){{0,2}}",
+    "<Name>": rf"(?:{_TITLE}\s+)?{_WORD}(?:\s+{_WORD}){{0,2}}",
+    "<Full>": rf"{_WORD}\s+{_WORD}",
+    "<Firm>": rf"{_WORD}(?:\s+(?:(?:&|and|of|the|de|for)\s+){{0,2}}{_WORD}){{0,4}}",
+    "<Sub>": r"(?P<sub>\b(?:[Ii](?=[\s'])|[Hh]e|[Ss]he|"
+    rf"{_WORD}(?:\s+{_WORD})?|[Mm]y\s+[a-z]+(?:\s+{_WORD})?))",
+    "<be>": r"(?:'s|'m|\s+is|\s+am)(?:\s+(?:now|still|also|currently))?",
+    "<has>": r"(?:'s|'ve|\s+has|\s+have|\s+had)?(?:\s+(?:just|finally|now|since|recently|also))?",
+    "<end>": r"(?=\s*(?:$|[.,;:!?)(]|[–—]|(?:and|but|so|who|since|now|too|btw|lol|pls)\b))",
+}
+_TITLED = re.compile(rf"^{_TITLE}\s+")
+_VEHICLES = word_set("vehicles") - {"seat"}
+_DOUBTFUL = NEGATIONS | HEDGES
+_NO_POST = word_set("posts_of_the_moment")
+_WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of ``data/rewordings.toml``."""
+
+    pattern: str
+    plain: str
+    cues: str
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        text = self.pattern
+        for name, expansion in _PLACEHOLDERS.items():
+            text = text.replace(name, expansion)
+        return re.compile(re.sub(r" +", r"\\s+", text))
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        return tuple(self.plain.split(" | "))
+
+
+_ROWS = tuple(read_rows("rewordings", "rewording", _Row))
+REWORDING_CUES = frozenset(word for row in _ROWS for word in row.cues.split())
+"""Without one of these nothing is reworded."""
+
+
+def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
+    """The plain sentences that a sentence amounts to beside what it says literally."""
+    sentence = parse.sentence
+    if sentence.question or not sentence.lows.isdisjoint(_DOUBTFUL):
+        return
+    for row in _ROWS:
+        if sentence.lows.isdisjoint(row.cues.split()):
+            continue
+        match = row.regex.search(sentence.text)
+        slots = None if match is None else _filled(match, parse, context)
+        if match is None or slots is None:
+            continue
+        before, after = sentence.text[: match.start()], sentence.text[match.end() :]
+        for plain in row.sentences:
+            if any(f"{{{name}}}" in plain and not value for name, value in slots.items()):
+                continue
+            yield plain.format(
+                before=before,
+                after=after,
+                a=_article(slots.get("role", "")),
+                subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
+                **slots,
+            )
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[:1].lower() in set("aeiou") else "a"
+
+
+def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[str, str] | None:
+    """What stands in the slots of a row; None where one of them cannot be what it is called."""
+    names, slots = context.people.names, dict[str, str]()
+    for slot, found in match.groupdict(default="").items():
+        value = " ".join(found.split())
+        if slot == "sub":
+            who = _subject(match, parse, context)
+            if who is None:
+                return None
+            slots[slot] = who
+            continue
+        if value and not _fits(slot, value, names):
+            return None
+        if slot in {"who", "other", "owner"} and value:
+            value = names.canonical_of(_TITLED.sub("", value))
+        slots[slot] = value
+    for slot, kind in (("who", "person"), ("other", "person"), ("org", "organization")):
+        if slots.get(slot):
+            names.register(slots[slot], kind)
+    return slots
+
+
+def _fits(slot: str, value: str, names: NameRegistry) -> bool:
+    low = value.lower()
+    last = low.split()[-1]
+    kind = names.kind(value)
+    named = low not in NOT_NAMES
+    fits = {
+        "who": named and names.may_be_person(value) and last not in ORG_SUFFIXES,
+        "owner": kind == "person" or low.split()[0] in FIRST_NAMES,
+        "org": named and kind not in {"person", "animal", "place"},
+        "town": kind == "place",
+        "place": named and kind not in {"person", "animal"},
+        "role": is_occupation(last) and last not in KIN and last not in _NO_POST,
+        "kin": last in KIN,
+        "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
+        "vehicle": not _VEHICLES.isdisjoint(low.split()),
+        "noun": last not in PETS and last not in KIN,
+    }
+    return fits.get("who" if slot == "other" else slot, True)
+
+
+def _subject(match: re.Match[str], parse: Parse, context: TurnContext) -> str | None:
+    """Who stands in front, by name, or "I"."""
+    start = match.start("sub")
+    subject = context.subject(parse, start)
+    if subject is None or subject.other is not None:
+        return None
+    if subject.uncertain and subject.name.lower() in NOT_NAMES:
+        return None
+    if parse.sentence.text[subject.end : match.end("sub")].strip():
+        return None
+    if subject.speaker:
+        return "I"
+    context.people.names.register(subject.name)
+    return subject.name
