@@ -19,7 +19,9 @@ _LASTING = frozenset({"run", "led", "managed"})
 _SHORTEST_ING = 5
 _PARENTS = word_set("parents_by_name")
 _OWN = word_set("own_people")
-_BEFORE_A_VERB = re.compile(r"\w+(?:'s)?\s+(?:(?!and\b|or\b|&)[a-z]|(?:and|&)\s+[^\W\d_a-z])")
+_BEFORE_A_VERB = re.compile(
+    r"(?:[Nn]ew\s+)?\w+(?:'s)?\s+(?:(?!and\b|or\b|&)[a-z]|(?:and|&)\s+[^\W\d_a-z])"
+)
 _NOW_ING = re.compile(
     r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE
 )
@@ -44,7 +46,8 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
             sentence = replace(sentence, text=text)
     if context.speaker is None or len(sentence.tokens) < 2:
         return sentence
-    if first in _PARENTS | _OWN and _BEFORE_A_VERB.match(sentence.text):
+    own = first in _PARENTS | _OWN or (first == "new" and second in _OWN)
+    if own and _BEFORE_A_VERB.match(sentence.text):
         return after("My ", sentence)
     if sentence.tokens[0].owns:
         return sentence
@@ -72,12 +75,24 @@ def spelt(text: str) -> str:
     text = _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
     if "💍" in text:
         text = _YES.sub(r"i got engaged to \g<who> ", text)
+    if "more" in text:
+        text = _NOT_ANY_MORE.sub(r" is no longer \g<what>", text)
+    if "got into" in text or "got a place" in text or "accepted" in text:
+        text = _STARTS_NEXT.sub(r"\g<place> ", text)
     if "ur " in text:
         text = _OUR_NAME.sub(_named_ours, text)
     return _JOB_AHEAD.sub(_starting, _OF_NAME_IN_S.sub("'s", text) if "s'" in text else text)
 
 
 _YES = re.compile(r"\b(?P<who>[^\W\d_][\w-]*) said yes[!.\s\U0001f300-\U0001faff\ufe0f]*💍")
+_NOT_ANY_MORE = re.compile(
+    r"(?:'s not| is not| isn't| isnt| ain't)[ ](?P<what>(?:[\w']+[ ]){0,3}[\w']+?),?[ ]"
+    r"(?:anymore|any[ ]more)\b"
+)
+_STARTS_NEXT = re.compile(
+    r"(?P<place>\b(?:got into|got a place at|accepted (?:by|at|into))[ ][^.!?\n]{3,60}?)[!.]{1,4}\s"
+    r"(?:(?:I|i|he|she|He|She)\s)?[Ss]tart(?:s|ing)?\s(?=(?:in|on|next)\s)"
+)
 _OUR_NAME = re.compile(r"\b[Oo]ur (?P<name>[^\W\d_a-z][\w-]*)(?=[\s',.])")
 
 
@@ -110,9 +125,10 @@ _SOMEBODY = re.compile(
 _BY_THE_WAY = re.compile(
     r",?[ ](?:just[ ])?(?:if|in case)[ ]"
     r"(?:anyone|anybody|any of you|you|u|yall|y'all|ppl|people|someone)"
-    r"[ ](?:asks|cares|forgot|remembers?|(?:didn'?t|don'?t|doesn'?t|hasn'?t|haven'?t|hadn'?t)[ ]"
+    r"(?:'s[ ]wondering|[ ](?:asks|cares|forgot|remembers?|"
+    r"(?:didn'?t|don'?t|doesn'?t|hasn'?t|haven'?t|hadn'?t)[ ]"
     r"(?:know|hear|heard|notice|noticed)|(?:is|are|was|were|'s|'re)[ ]wondering|wonders?|"
-    r"needs?[ ](?:it|me|him|her))"
+    r"needs?[ ](?:it|me|him|her)))"
     r"(?=\s*(?:$|[.,;!?)\n]))",
     re.IGNORECASE,
 )

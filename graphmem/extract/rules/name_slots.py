@@ -87,7 +87,7 @@ class NamedSlots:
         for start, end, title in parse.quoted:
             if 0 <= start - at <= 1:
                 return [Filler(f'"{title}"', title, "thing", end)]
-        phrase = name_slot(parse, at)
+        phrase = name_slot(parse, at) or shop_slot(parse, at)
         if phrase is None or self.names.is_person(phrase.name):
             return []
         kind = self.names.kind(phrase.name)
@@ -263,13 +263,19 @@ def _goes_on(parse: Parse, index: int) -> bool:
     )
 
 
+_ASIDE = frozenset({"btw", "lol", "atm", "tho", "though", "haha", "fyi"})
+
+
 def closes(parse: Parse, end: int) -> bool:
     """Nothing after it belongs to the same phrase."""
     rest = parse.sentence.text[end:].lstrip()
     if not rest or not rest[0].isalnum():
         return True
     word = re.split(r"\W", rest, maxsplit=1)[0].lower()
-    return word in NOT_NAMES or parse.date_at(len(parse.sentence.text) - len(rest)) is not None
+    return (
+        word in NOT_NAMES | _ASIDE
+        or parse.date_at(len(parse.sentence.text) - len(rest)) is not None
+    )
 
 
 def _past_kin(parse: Parse, at: int) -> int:

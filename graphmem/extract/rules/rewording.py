@@ -116,7 +116,7 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
             return None
         if slot in {"who", "other", "owner"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
-        slots[slot] = value
+        slots[slot] = value.title() if slot == "vehicle" and value.islower() else value
     for slot, kind in (("who", "person"), ("other", "person"), ("org", "organization")):
         if slots.get(slot):
             names.register(slots[slot], kind)

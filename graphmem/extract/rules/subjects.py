@@ -107,6 +107,8 @@ class TurnContext:
     """The thing that was spoken of last."""
     unnamed: tuple[str, str] | None = None
     """Whose relative or pet was just spoken of without a name, and what it is: "I have a cat"."""
+    relative: str | None = None
+    """The speaker's relative who was just spoken of, and has no name."""
     leaver: str | None = None
     """Who was just said to leave a job."""
     topic: str | None = None
@@ -223,7 +225,10 @@ class TurnContext:
         name = self.people.the_kin(self.speaker, word)
         if name is None and word in _ONE_OF_THEM and not self.people.kin.get((self.speaker, word)):
             # "my mum lives in Oban", whatever she is called
-            return self._with_other(parse, Subject(kin_called(self.speaker, word), end))
+            self.relative = kin_called(self.speaker, word)
+            if word in FEMALE_KIN or word in MALE_KIN:
+                self.people.gender[self.relative] = "she" if word in FEMALE_KIN else "he"
+            return self._with_other(parse, Subject(self.relative, end))
         return Subject(name, end) if name else None
 
     def _with_other(self, parse: Parse, subject: Subject) -> Subject:
@@ -282,7 +287,8 @@ class TurnContext:
         """Whom "he" or "she" means, when only one person can be meant."""
         here = self._third_persons(parse, position)
         if self._somebody(parse, position) and not here:
-            return None
+            known = self.relative is not None and self.people.gender.get(self.relative) == word
+            return self.relative if known else None
         if not here and self.referent is None:
             here = {one for one in self.recent if self.people.gender.get(one, word) == word}
         if len(here) > 1:
@@ -375,6 +381,9 @@ class TurnContext:
             self.referent = next(iter(persons))
         elif persons or self._somebody(parse, end) or self._unsure(parse):
             self.referent = None
+            if self.relative is not None and not persons:
+                self.referent = self.relative
+        self.relative = None
         if persons:
             self.recent = frozenset(persons)
         elif self._somebody(parse, end):

@@ -32,6 +32,7 @@ _SWITCHED = re.compile(
 _JOBS = frozenset(
     {"job", "jobs", "work", "working", "company", "employer", "role", "position", "team", "desk"}
 )
+_AT_WORK = re.compile(r"\b(?:at|for|in)\s+work\b")
 _LEFT_ALL = re.compile(
     r"(?:'s|'ve|\s+has|\s+have|\s+had|\s+was|\s+were|\s+got|\s+is|\s+been)*\s+(?:just\s+|also\s+|finally\s+)?(?P<how>let\s+go|laid\s+off|"
     r"made\s+redundant|fired|sacked|resigned|stepped\s+down|retired|quit(?:\s+(?:my|his|her|their|the)\s+job)?|"
@@ -114,7 +115,8 @@ def _subject(parse: Parse, context: TurnContext, before: int) -> Subject | None:
 
 def _switched(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
     match = _SWITCHED.search(parse.sentence.text)
-    if match is None or parse.sentence.lows & _JOBS:
+    text = parse.sentence.text
+    if match is None or (parse.sentence.lows & _JOBS and not _AT_WORK.search(text)):
         return
     names, what = context.people.names, match["what"]
     old, new = match["old"], match["new"]
