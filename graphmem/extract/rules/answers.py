@@ -102,9 +102,12 @@ def asked(
     parts: Sequence[Sentence], by: str | None, referent: str | None, names: NameRegistry
 ) -> AwaitedAnswer | None:
     """What the last sentence of a turn asks, if it is of a kind that a few words answer."""
-    if not parts or parts[-1].lows.isdisjoint(_ASKING):
+    sentence = next(
+        (part for part in reversed(parts) if part.question), parts[-1] if parts else None
+    )
+    if sentence is None or sentence.lows.isdisjoint(_ASKING):
         return None
-    text = capitalised(parts[-1], names).text
+    text = capitalised(sentence, names).text
     for row in _ROWS:
         match = row.regex.search(text)
         if match is None:

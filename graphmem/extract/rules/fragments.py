@@ -111,7 +111,14 @@ _JOB_AHEAD = re.compile(
 
 
 def _starting(match: re.Match[str]) -> str:
-    return f"starts {match['at']} {match['org']} {match['when']}"
+    led = _LED_BY.search(match.string, max(0, match.start() - 30), match.start())
+    start = "starts" if led else "I start"
+    return f"{start} {match['at']} {match['org']} {match['when']}"
+
+
+_LED_BY = re.compile(
+    r"(?:\b(?:I|i|[Hh]e|[Ss]he|[Ww]e)|[^\W\d_a-z][\w-]*)(?:'ve|'s|\shas|\shave|\sjust)?\s$"
+)
 
 
 _SOMEBODY = re.compile(

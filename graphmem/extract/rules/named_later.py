@@ -116,12 +116,23 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
         if own:
             context.unnamed = (context.speaker, token.low)
             return token.end
+        if _has(parse, context, index) is not None and not before.isdisjoint({"a", "an"}):
+            context.unnamed = (str(_has(parse, context, index)), token.low)
+            return token.end
         if before.isdisjoint(_FIRST) or not (some or not before.isdisjoint({"a", "an"})):
             continue
         seeing = some and not before.isdisjoint({"seeing", "dating"})
         context.unnamed = (context.speaker, "seeing" if seeing else token.low)
         return token.end
     return None
+
+
+def _has(parse: Parse, context: TurnContext, index: int) -> str | None:
+    """The Ada of "Ada has a new boyfriend"."""
+    tokens, names = parse.sentence.tokens, context.people.names
+    at = next((n for n in range(index - 1, max(0, index - 5), -1) if tokens[n].low == "has"), 0)
+    span = next((s for s in parse.names if s.last == at - 1), None) if at else None
+    return names.canonical_of(span.name) if span and names.is_somebody(span.name) else None
 
 
 def _births(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:

@@ -37,7 +37,7 @@ _DATES = frozenset({"deadline", "due date"}) | {
     for date in ("", " date")
 }
 _BLOCKED = re.compile(
-    r"\b(?:if|may|might|could|would|should|maybe|perhaps|not|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
+    r"\b(?:if|(?-i:may)|might|could|would|should|maybe|perhaps|not|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
     re.I,
 )
 

@@ -270,7 +270,7 @@ _NOW_AT = re.compile(rf"(?i:now\s+(?:at|with)|now\s+works\s+(?:at|for))\s+(?P<or
 _PET = re.compile(
     rf"(?:(?:a|his|her|their|the)\s+)?(?P<pet>[A-Za-z]+)(?:\s+(?:called|named))?\s+(?P<name>{_WORD})$"
 )
-_IN_PLACE = re.compile(rf"\s+in\s+{NAME}$")
+_IN_PLACE = re.compile(rf"\s+(?:in\s+{NAME}|since\s.*)$")
 _BORN = frozenset({"birthday", "bday", "b-day", "born", "dob", "b."})
 _A_DATE = 20
 _WEIGHT = 0.7

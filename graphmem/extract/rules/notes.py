@@ -72,6 +72,7 @@ _WORK_COLUMNS = frozenset(
 )
 _PERSON_COLUMNS = frozenset({"name", "person", "who", "member", "contact", "employee"})
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
+_FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
 _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
 _OF_WRITER = frozenset({"customer_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
@@ -236,6 +237,7 @@ class NoteReader:
 
     def _keyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
         """The facts of "key: value" about a topic; None when the key is not known."""
+        key = _FOR_WHAT.sub("", key)
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
             held = list(holders(self.names, topic, key, value))

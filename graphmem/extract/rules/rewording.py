@@ -33,12 +33,14 @@ _PLACEHOLDERS = {
     "<Titled>": rf"{_TITLE}\s+{_WORD}(?:\s+{_WORD}){{0,2}}",
     "<Name>": rf"(?:{_TITLE}\s+)?{_WORD}(?:\s+{_WORD}){{0,2}}",
     "<Full>": rf"{_WORD}\s+{_WORD}",
-    "<Firm>": rf"{_WORD}(?:\s+(?:(?:&|and|of|the|de|for)\s+){{0,2}}{_WORD}){{0,4}}",
+    "<Firm>": rf"{_WORD}(?:\s+(?:(?:&|and|of|the|de|for)\s+){{0,2}}{_WORD}){{0,4}}"
+    r"(?:'s(?=\s*(?:$|[.,;!)]|(?:from|for|in|now|and|since|today)\b)))?",
     "<Sub>": r"(?P<sub>\b(?:[Ii](?=[\s'])|[Hh]e|[Ss]he|"
     rf"{_WORD}(?:\s+{_WORD})?|[Mm]y\s+[a-z]+(?:\s+{_WORD})?))",
     "<be>": r"(?:'s|'m|\s+is|\s+am)(?:\s+(?:now|still|also|currently))?",
     "<has>": r"(?:'s|'ve|\s+has|\s+have|\s+had)?(?:\s+(?:just|finally|now|since|recently|also))?",
-    "<end>": r"(?=\s*(?:$|[.,;:!?)(]|[–—]|(?:and|but|so|who|since|now|too|btw|lol|pls)\b))",
+    "<end>": r"(?=\s*(?:$|[.,;:!?)(]|[–—]|"
+    r"(?:and|but|so|who|since|while|until|till|for|because|when|now|too|btw|lol|pls)\b))",
 }
 _TITLED = re.compile(rf"^{_TITLE}\s+")
 _VEHICLES = word_set("vehicles") - {"seat"}
@@ -92,6 +94,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
                 before=before,
                 after=after,
                 a=_article(slots.get("role", "")),
+                me=context.speaker or "",
                 subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
                 **slots,
             )

@@ -30,6 +30,8 @@ _AND_THEIR = re.compile(r"\s+(?:and|&)\s+(?:his|her|their)\s+(?P<kin>[\w-]+)\s+(
 _VERB_NEXT = re.compile(r"(?:'ve|'re)?\s+(?:all\s+|both\s+)?[a-z]+")
 _BEFORE_PEOPLE = word_set("before_people")
 _INTRODUCED = re.compile(r"\b(?:called|named)\s+(?P<who>[^\W\d_a-z][\w-]*)$")
+_PLAINLY_THING = re.compile(r"\d|\s[a-z]+$")
+"""Sensor v2, River Watch app: no name of a person."""
 _CALLED = frozenset({"called", "named"})
 _WITH_NAMES = word_set("things_with_names").union(word_set("workplaces"))
 """What is called something, and is nobody."""
@@ -118,7 +120,9 @@ class TurnContext:
         self, parse: Parse, position: int
     ) -> Subject | None:
         """The subject that stands at a position, or None."""
-        text = parse.sentence.text
+        text, topic = parse.sentence.text, self.topic
+        if topic and _PLAINLY_THING.search(topic) and text.startswith(f"{topic} ", position):
+            return Subject(topic, position + len(topic), thing=True)
         if self.speaker is not None:
             if match := _ME.match(text, position):
                 return self._with_other(parse, Subject(self.speaker, match.end(), speaker=True))

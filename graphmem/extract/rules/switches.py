@@ -36,7 +36,7 @@ _AT_WORK = re.compile(r"\b(?:at|for|in)\s+work\b")
 _LEFT_ALL = re.compile(
     r"(?:'s|'ve|\s+has|\s+have|\s+had|\s+was|\s+were|\s+got|\s+is|\s+been)*\s+(?:just\s+|also\s+|finally\s+)?(?P<how>let\s+go|laid\s+off|"
     r"made\s+redundant|fired|sacked|resigned|stepped\s+down|retired|quit(?:\s+(?:my|his|her|their|the)\s+job)?|"
-    r"lost\s+(?:my|his|her|their)\s+job|left\s+(?:my|his|her|their)\s+job|left\s+the\s+company|left\s+the\s+firm)"
+    r"lost\s+(?:my|his|her|their)\s+job|left\s+(?:my|his|her|their)\s+job|left\s+the\s+company|left\s+the\s+firm|left\s+us)"
     r"(?=\s*(?:$|[.,;:!)—–-]|last\b|this\b|today|yesterday|on\b|(?:in|at)\s+[A-Z]|btw\b|now\b|as\b|and\b|so\b|because\b|after\b|too\b))"
 )
 _NOTICE = re.compile(r"\b(?:notice|resign(?:ed|ing|ation)|leaving|leaves)\b", re.IGNORECASE)
@@ -69,7 +69,8 @@ _MADE = re.compile(
     r"(?=\s*(?:$|[.,;:!)]|[^\w\s]|last\b|today|yesterday|this\b|now\b|and\b|at\b|of\b))"
 )
 _UNSURE = re.compile(
-    r"\b(?:if|would|could|might|may|should|think|maybe|perhaps|wants?|hope|asked|whether|almost|nearly|not|never|planning|going\s+to|will)\b|n't\b|\?",
+    r"\b(?:if|would|could|might|(?<!\d )(?<!th )(?<!in )(?<!from )(?<!since )(?-i:may)|"
+    r"should|think|maybe|perhaps|wants?|hope|asked|whether|almost|nearly|not|never|planning|going\s+to|will)\b|n't\b|\?",
     re.IGNORECASE,
 )
 _WEIGHT = 0.7
