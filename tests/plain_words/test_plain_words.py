@@ -19,8 +19,8 @@ _LEAST = {
     "fresh": (0.65, 0.75),
     "later": (0.50, 0.55),
     "unread": (0.55, 0.55),
-    "last": (0.68, 0.75),
-    "other": (0.65, 0.65),
+    "last": (0.75, 0.75),
+    "other": (0.70, 0.60),
 }
 """Of all that is plainly stated, and of all changes."""
 

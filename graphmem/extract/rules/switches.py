@@ -37,7 +37,7 @@ _LEFT_ALL = re.compile(
     r"(?:'s|'ve|\s+has|\s+have|\s+had|\s+was|\s+were|\s+got|\s+is|\s+been)*\s+(?:just\s+|also\s+|finally\s+)?(?P<how>let\s+go|laid\s+off|"
     r"made\s+redundant|fired|sacked|resigned|stepped\s+down|retired|quit(?:\s+(?:my|his|her|their|the)\s+job)?|"
     r"lost\s+(?:my|his|her|their)\s+job|left\s+(?:my|his|her|their)\s+job|left\s+the\s+company|left\s+the\s+firm|left\s+us)"
-    r"(?=\s*(?:$|[.,;:!)—–-]|last\b|this\b|today|yesterday|on\b|(?:in|at)\s+[A-Z]|btw\b|now\b|as\b|and\b|so\b|because\b|after\b|too\b))"
+    r"(?=\s*(?:$|[.,;:!()—–-]|last\b|this\b|today|yesterday|on\b|(?:in|at)\s+[A-Z]|btw\b|now\b|as\b|and\b|so\b|because\b|after\b|too\b))"
 )
 _NOTICE = re.compile(r"\b(?:notice|resign(?:ed|ing|ation)|leaving|leaves)\b", re.IGNORECASE)
 _FIRED_BY = re.compile(
