@@ -214,7 +214,7 @@ def _left(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[C
             subject = context.subject(parse, start)
             if subject is None or subject.end != match.start() or subject.other is not None:
                 continue
-            how = " ".join(match["how"].split())
+            how = re.sub(r"\bmy\b", "their", " ".join(match["how"].split()))
             yield from _no_job(subject.name, at, None, f"{subject.name} {_LOST.get(how, how)}")
             context.leaver = subject.name
             return

@@ -109,3 +109,11 @@ def test_nothing_is_reworded_without_a_cue() -> None:
         assert sentence.lows.isdisjoint(REWORDING_CUES)
         assert not [*reworded(parse, TurnContext(People(names), "Tess"))]
     assert seen == 3
+
+
+def test_a_lost_job_is_told_of_who_lost_it() -> None:
+    episode = build_episode(
+        [{"role": "user", "name": "Tess", "content": "I lost my job last month"}],
+        {}, Scope("default", "tess", None, None), ManualClock(), max_bytes=1 << 20,
+    )  # fmt: skip
+    assert "Tess lost their job" in [fact.text for fact in extract(episode, ()).facts]
