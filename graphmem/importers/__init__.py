@@ -176,7 +176,7 @@ def detect(path: Path) -> str:
     :class:`Unreadable` listing the formats when it is none of them.
     """
     suffix = path.suffix.lower()
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UsageError(f"{path}: no such file")
     if _SUFFIXES.get(suffix) in _TEXTS:
         return _text_format(path, _SUFFIXES[suffix])
@@ -272,8 +272,9 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     from graphmem.settings import LEDGER_FILE
 
     for path in paths:
-        if not path.is_dir():
-            if not path.exists():
+        # Unlike those of a path, these do not fail for a name that is too long.
+        if not os.path.isdir(path):
+            if not os.path.exists(path):
                 raise UsageError(f"{path}: no such file or folder")
             yield path, True
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import pickle
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -61,7 +62,7 @@ def find_mem0_files(paths: tuple[Path, ...]) -> Mem0Files:
     """Which file is what; :class:`~graphmem.errors.UsageError` for one that is none of mem0's."""
     exports, collections, histories = [], [], []
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):
             raise UsageError(f"{path}: no such file or folder")
         stores = [path]
         if path.is_dir():

@@ -242,3 +242,24 @@ def _spoilt(rng: random.Random) -> bytes:
         if data:
             data[rng.randrange(len(data))] = rng.randrange(256)
     return bytes(data[: rng.randrange(len(data) + 1)] if rng.random() < 0.3 else data)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["ingest"],
+        ["ingest", "--format", "triples"],
+        ["import"],
+        ["import", "--from", "mem0"],
+        ["export", "--format", "graphml"],
+        ["cypher", "--file"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_no_file_can_have_is_an_error_of_ours(
+    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was the system's: ``OSError: [Errno 36] File name too long``."""
+    monkeypatch.setenv("GRAPHMEM_DEBUG", "1")
+    with pytest.raises(GraphmemError):
+        run_cli(["--store", str(tmp_path), "--user", "ada", *given, "x" * 5000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -80,7 +81,7 @@ def ingest_command(
     that was edited takes the place of what it was; with --sync, what is in the folders no more
     counts no more. History keeps both.
     """
-    folders = [path for path in paths if path.is_dir()]
+    folders = [path for path in paths if os.path.isdir(path)]
     if (sync or follow) and not folders:
         raise UsageError("--sync and --watch are of folders: give the one that the files are in")
     work = FileIngest(paths, format, _at(at))

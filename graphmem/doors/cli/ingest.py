@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import time
 from collections import deque
@@ -46,7 +47,7 @@ class FileIngest:
         self.left_out: dict[Path, None] = {}
         self.failed: dict[Path, None] = {}
         """Of those left out, the ones with a bad line."""
-        self._several = len(paths) > 1 or any(path.is_dir() for path in paths)
+        self._several = len(paths) > 1 or any(map(os.path.isdir, paths))
         self.readers = list(self._readers(paths, format, at))
         self.bytes_total = sum(reader.bytes_total for reader in self.readers)
         self.items = self.undone = 0

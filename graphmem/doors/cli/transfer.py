@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ def _export_readable(file: Path, format: str, *, everybody: bool) -> None:
     """What one user has in a form that other programs read, what has ended too."""
     if everybody:
         raise UsageError(f"--all goes with jsonl: {format} is of one user (--user)")
-    if file.exists():
+    if os.path.exists(file):
         raise UsageError(f"{file} is there already: name a new file")
     with options().memory() as memory:
         graph = memory.to_networkx(current=False)
