@@ -274,7 +274,10 @@ def test_our_own_set_of_changes() -> None:
         for corpus in load_dataset("plain", folder / half).corpora
         for question in corpus.questions
     ]
-    assert len({question.id for question in asked}) == 60
+    assert len({question.id for question in asked}) == len(asked)
+    changed = [question for question in asked if question.category != "unchanged"]
+    assert (len(changed), len(asked) - len(changed)) == (60, 61)
     assert sum(question.category == "before" for question in asked) == 12
-    assert all(question.gold and question.rivals for question in asked)
+    assert all(question.gold for question in asked)
+    assert all(bool(question.rivals) == (question in changed) for question in asked)
     assert not any(question.gold & question.rivals for question in asked)
