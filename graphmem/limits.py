@@ -7,10 +7,12 @@ this one. Times are checked where they are read (:mod:`graphmem.clock`).
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from graphmem.errors import UsageError, shown
@@ -50,6 +52,17 @@ IMPORTED_TEXT_BYTES: Final = 64 * 1024 * 1024
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_path(path: Path) -> Path:
+    """A path that the system can have, whether it is there or not: of a name that is too long every
+    question about it is a raw error."""
+    try:
+        path.lstat()
+    except OSError as error:  # what else is wrong with it, whoever opens it learns
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"{shown(str(path))} is longer than a path can be here") from None
+    return path
 
 
 def check_name(text: str, name: str) -> str:

@@ -200,8 +200,13 @@ def test_numbers_without_digits_are_typed_errors(kept: Memory) -> None:
 
 
 def test_filters_of_many_values_are_refused_at_once(kept: Memory) -> None:
-    with pytest.raises(UsageError, match="100,000 values, the limit is 2,000"):
+    with pytest.raises(UsageError, match="more than 2,000 values"):
         kept.get_all(where={"tag": [str(n) for n in range(100_000)]})
+    with pytest.raises(UsageError, match="with one value"):
+        kept.temporal_search(until=range(10**12))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no field") as long:
+        kept.get_all(where={"x" * 100_000: 1})
+    assert len(str(long.value)) < 1000
     with pytest.raises(UsageError, match="limit"):
         kept.get_all(where={"and": [{"tag": str(n)} for n in range(1000)]})
     many = {"tag": [str(n) for n in range(2000)]}
@@ -248,3 +253,18 @@ def test_the_page_has_the_table() -> None:
     said = {name: int(number.replace(",", "")) for number, name in rows}
     known = {n: v for n, v in vars(limits).items() if n.isupper() and isinstance(v, int)}
     assert said == known
+
+
+def test_progress_that_cannot_be_called_is_refused_before_anything_is_stored(kept: Memory) -> None:
+    before = kept.stats()
+    calls: list[Callable[[], object]] = [
+        lambda: kept.add_many(["I live in Rome."], progress=lambda: None),  # type: ignore[misc,arg-type]
+        lambda: kept.relate_many([("A", "knows", "B")], progress=lambda a, b: None),  # type: ignore[misc,arg-type]
+        lambda: kept.add_document("a.md", "I live in Rome.", progress=lambda *, n: None),  # type: ignore[misc,arg-type]
+        lambda: kept.rebuild(progress=lambda n: None),  # type: ignore[misc,arg-type]
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="progress is called with"):
+            call()
+    assert kept.stats() == before
+    assert kept.add_many(["I live in Rome."], progress=print) == 1

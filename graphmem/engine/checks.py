@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -72,13 +73,24 @@ def checked_place(value: object, name: str) -> Path:
         os.fsencode(text)
     except UnicodeEncodeError:
         raise UsageError(f"{shown(text)} names no {name}: it holds a lone surrogate") from None
-    return Path(text).expanduser().absolute()
+    return limits.check_path(Path(text).expanduser().absolute())
 
 
-def checked_callback(value: object, name: str) -> None:
-    """A function that is told how a call gets on, or None."""
-    if value is not None and not callable(value):
-        raise UsageError(f"{name} must be a function, got {type(value).__name__}")
+def checked_progress(value: object, arguments: int) -> None:
+    """A function of so many numbers or names that is told how a call gets on, or None. Found out
+    later, it would fail when something is stored already."""
+    if value is None:
+        return
+    if not callable(value):
+        raise UsageError(f"progress must be a function, got {type(value).__name__}")
+    try:
+        inspect.signature(value).bind(*range(arguments))
+    except ValueError:  # one in C, which does not say
+        return
+    except TypeError as error:
+        raise UsageError(
+            f"progress is called with {arguments} argument{'s' * (arguments > 1)}: {error}"
+        ) from error
 
 
 def checked_limit(value: object) -> int:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.clock import stamp
-from graphmem.engine.checks import checked_callback, checked_text, checked_text_or_none
+from graphmem.engine.checks import checked_progress, checked_text, checked_text_or_none
 from graphmem.engine.resuming import Resuming
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import make_episode
@@ -33,7 +33,7 @@ class Documents(Resuming):
         progress: Callable[[int], None] | None = None,
         **options: Unpack[AddArgs],
     ) -> DocumentReceipt:
-        checked_callback(progress, "progress")
+        checked_progress(progress, 1)
         id = _checked_id(document)
         parts = await self._parts_of(id, contents, options)
         where = next(iter(parts.values())).scope

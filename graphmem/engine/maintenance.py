@@ -9,7 +9,7 @@ from typing import Unpack
 
 from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.clock import stamp
-from graphmem.engine.checks import checked_callback, checked_flag, checked_parts
+from graphmem.engine.checks import checked_flag, checked_parts, checked_progress
 from graphmem.engine.core import Core
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected, UsageError
 from graphmem.model import (
@@ -262,7 +262,7 @@ class Care(Core):
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
         self._check_writable()
-        checked_callback(progress, "progress")
+        checked_progress(progress, 2)
         head = await self._parts.ledger.head()
         both = 2 * head
 

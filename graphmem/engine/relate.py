@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.clock import stamp
-from graphmem.engine.checks import checked_callback
+from graphmem.engine.checks import checked_progress
 from graphmem.engine.core import Core
 from graphmem.engine.present import SCOPE_NAMES
 from graphmem.errors import UsageError, shown
@@ -89,7 +89,7 @@ class Relating(Core):
         progress: Callable[[int], None] | None = None,
         **options: Unpack[RelateArgs],
     ) -> int:
-        checked_callback(progress, "progress")
+        checked_progress(progress, 1)
         _check_options(options, "relate_many")
         new = done = 0
         iterator = rows_of(rows)

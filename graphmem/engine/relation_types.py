@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Unpack
 
 from graphmem.belief.learn_types import learned, observed
-from graphmem.engine.checks import checked_callback, checked_flag
+from graphmem.engine.checks import checked_flag, checked_progress
 from graphmem.engine.core import Core
 from graphmem.errors import UsageError, UserRenamed
 from graphmem.model import RelationType, Scope, TypeRule, tenant_scope
@@ -93,7 +93,7 @@ class Declaring(Core):
         progress: Callable[[int, int], None] | None = None,
         **scope: Unpack[WriteArgs],
     ) -> RelationType:
-        checked_callback(progress, "progress")
+        checked_progress(progress, 2)
         whose = await self._whose_rules(scope, all_scopes=all_scopes, new=True)
 
         def declared(rules: Sequence[TypeRule], beneath: Sequence[TypeRule]) -> list[TypeRule]:
@@ -119,7 +119,7 @@ class Declaring(Core):
         progress: Callable[[int, int], None] | None = None,
         **scope: Unpack[WriteArgs],
     ) -> list[RelationType]:
-        checked_callback(progress, "progress")
+        checked_progress(progress, 2)
         whose = await self._whose_rules(scope, all_scopes=all_scopes)
         within = None if whose is None else tenant_scope(whose.tenant)
         actor, ledger = self._actor(_ENGINE), self._parts.ledger

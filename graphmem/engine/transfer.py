@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Unpack
 
-from graphmem.engine.checks import checked_callback, checked_place
+from graphmem.engine.checks import checked_place, checked_progress
 from graphmem.engine.core import Core
 from graphmem.model import Backup, Exported, Imported
 from graphmem.portability.backup import make_backup
@@ -22,7 +22,7 @@ class Transfer(Core):
         self, folder: str | Path, *, progress: Callable[[str, int, int], None] | None = None
     ) -> Backup:
         self._check_open()
-        checked_callback(progress, "progress")
+        checked_progress(progress, 3)
         place = checked_place(folder, "folder")
         parts = self._parts
         async with parts.ledger.snapshot() as moment:
@@ -37,7 +37,7 @@ class Transfer(Core):
         **scope: Unpack[ScopeArgs],
     ) -> Exported:
         self._check_open()
-        checked_callback(progress, "progress")
+        checked_progress(progress, 3)
         place, parts = checked_place(file, "file"), self._parts
         where = await self._whole_tenant(scope, all_scopes=all_scopes)
         async with parts.ledger.snapshot() as moment:
@@ -52,7 +52,7 @@ class Transfer(Core):
         **scope: Unpack[ScopeArgs],
     ) -> Imported:
         self._check_open()
-        checked_callback(progress, "progress")
+        checked_progress(progress, 3)
         place = checked_place(file, "file")
         where = await self._whole_tenant(scope, all_scopes=all_scopes)
         found = await read_import(self._parts.ledger, place, where, progress)

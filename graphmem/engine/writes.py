@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any, Unpack
 
-from graphmem.engine.checks import checked_callback, checked_flag, checked_keys
+from graphmem.engine.checks import checked_flag, checked_keys, checked_progress
 from graphmem.engine.retention import Retaining
 from graphmem.errors import UsageError
 from graphmem.ingest import make_episode
@@ -53,7 +53,7 @@ class Writes(Retaining):
         **options: Unpack[AddArgs],
     ) -> int:
         checked_flag(wait, "wait")
-        checked_callback(progress, "progress")
+        checked_progress(progress, 1)
         make_episode.check_options(options)
         new = done = 0
         verbatim = not options.get("infer", True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from graphmem.errors import UsageError, shown
@@ -31,7 +32,7 @@ from graphmem.filters.tree import (
     none_of,
 )
 from graphmem.filters.values import RawValue, Sign, compared, exists
-from graphmem.limits import FILTER_DEPTH
+from graphmem.limits import FILTER_DEPTH, FILTER_VALUES
 
 _SIGNS: dict[str, Sign] = {
     "eq": "=", "=": "=", "==": "=", "ne": "!=", "!=": "!=", "lt": "<", "<": "<", "lte": "<=",
@@ -117,7 +118,8 @@ def _test(field: Field, path: tuple[str, ...], op: str, value: object) -> Where:
 
 def _compared(field: Field, path: tuple[str, ...], sign: Sign, value: object) -> Where:
     many = isinstance(value, Sequence | set | frozenset) and not isinstance(value, str)
-    values: list[Any] = list(value) if many else [value]  # type: ignore[call-overload]
+    # No more of it than is refused: a range of 10**12 is a sequence, too.
+    values: list[Any] = list(islice(value, FILTER_VALUES + 1)) if many else [value]  # type: ignore[call-overload]
     if not values:
         raise UsageError(f"{field.name} needs at least one value")
     if many and sign in {"=", "!="}:

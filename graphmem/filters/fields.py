@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, shown
 from graphmem.model import MemoryType, Modality
 
 ReadKind = Literal["search", "facts", "entities"]
 """What a read is over: facts and turns; facts (and relations, which are facts); entities."""
 Holds = Literal["word", "name", "text", "type", "choice", "time", "number", "any", "holding"]
+
+
+_LONGEST = 80
+"""Of a name that is compared with those that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +90,14 @@ def field_named(name: str, read: ReadKind) -> Field:
         )
     if hint := _ELSEWHERE.get(key):
         raise UsageError(f"there is no field {name!r}; {hint} may be what you mean")
+    more = ", and metadata.KEY for keys of the metadata" if "metadata" in known else ""
     raise UsageError(
-        f"there is no field {name!r}{near(name, FIELDS[read])}; the fields are {', '.join(known)}, "
-        "and metadata.KEY for keys of the metadata"
-        if "metadata" in known
-        else f"there is no field {name!r}{near(name, FIELDS[read])}; the fields are "
-        + ", ".join(known)
+        f"there is no field {shown(name)}{near(name, FIELDS[read])}; the fields are "
+        f"{', '.join(known)}{more}"
     )
 
 
 def near(name: str, known: Iterable[str]) -> str:
     """``: did you mean …?`` when something is spelt alike, else nothing."""
-    found = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name[:_LONGEST].lower(), list(known), n=1, cutoff=0.6)
     return f" (did you mean {found[0]}?)" if found else ""

@@ -50,7 +50,7 @@ def compared(field: Field, path: tuple[str, ...], sign: Sign, values: Sequence[R
     """The tests that ``field sign value`` stands for. :class:`UsageError` when the field does not
     support the comparison."""
     if len(values) > FILTER_VALUES:
-        raise UsageError(f"{field.name}: {len(values):,} values, the limit is {FILTER_VALUES:,}")
+        raise UsageError(f"{field.name}: more than {FILTER_VALUES:,} values, which is the limit")
     if sign in {"!=", "not in"}:
         return none_of(compared(field, path, "=" if sign == "!=" else "in", values))
     if sign in _ORDER and field.holds not in _ORDERED:

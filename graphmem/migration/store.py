@@ -33,7 +33,7 @@ from graphmem.sync import Memory
 from graphmem.text import redacted
 from graphmem.wiring import open_memory
 from graphmem.wiring.adapters import make, path_of
-from graphmem.wiring.places import hold, urls_of
+from graphmem.wiring.places import hold, urls_of, usable_path
 
 _KINDS = ("ledger", "graph", "vectors")
 _LEFT_BEHIND = frozenset({"lock", "owner", "ledger.sqlite.lock"})
@@ -133,7 +133,7 @@ def settings_without_places(given: Settings | None) -> Settings:
 
 def source_end(place: str | Path | None, given: Settings | None) -> StoreEnd:
     settings = settings_without_places(given)
-    folder = None if place is None else Path(place).expanduser().absolute()
+    folder = None if place is None else usable_path(place)
     if "://" in str(place):
         raise UsageError(f"{redacted(str(place))}: a source is a folder, or settings with URLs")
     urls = default_urls(folder) if folder else {}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
+from graphmem.limits import check_path
 from graphmem.settings import Settings, default_urls
 
 MEMORY = "memory://"
@@ -80,13 +81,14 @@ def usable_path(given: str | Path) -> Path:
         path = Path(given).expanduser().absolute()
         path.resolve()
         str(path).encode()
+        check_path(path)
     except UnicodeEncodeError as error:
         raise UsageError(
             f"{os.fsencode(given)!r} cannot be used: the name of the place is not UTF-8, which the "
             "graph and the vectors need; rename it, or use another"
         ) from error
     except (RuntimeError, OSError) as error:  # ~somebody who is not there; links in a circle
-        raise UsageError(f"{str(given)!r} cannot be used: {error}") from error
+        raise UsageError(f"{shown(str(given))} cannot be used: {error}") from error
     return path
 
 

@@ -253,6 +253,12 @@ def _spoilt(rng: random.Random) -> bytes:
         ["import", "--from", "mem0"],
         ["export", "--format", "graphml"],
         ["cypher", "--file"],
+        ["restore"],
+        ["restore", ".", "--to"],
+        ["migrate", "--to"],
+        ["salvage", "."],
+        ["backup"],
+        ["bench", "run", "plain"],
     ],
     ids=" ".join,
 )

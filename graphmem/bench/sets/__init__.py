@@ -9,6 +9,7 @@ from pathlib import Path
 from graphmem.bench.dataset import Dataset
 from graphmem.bench.sets import beam, lihua, locomo, longmemeval, passages, plain
 from graphmem.errors import UsageError
+from graphmem.limits import check_path
 
 SETS: Mapping[str, Callable[..., Dataset]] = {
     "locomo": locomo.load_locomo,
@@ -32,10 +33,10 @@ def load_dataset(
     """
     if name not in SETS:
         raise UsageError(f"unknown data set {name!r}; known are: {', '.join(SETS)}")
-    if not path.exists():
+    if not check_path(path).exists():
         raise UsageError(f"{path}: no such file or folder")
     for file in (corpus, triples):
-        if file is not None and not file.is_file():
+        if file is not None and not check_path(file).is_file():
             raise UsageError(f"{file}: no such file")
     if (corpus or triples) and name not in {"musique", "hotpotqa", "2wiki"}:
         raise UsageError(f"--corpus and --triples are for sets of passages, not for {name}")
