@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from graphmem.extract.rules.data import read_rows
+from graphmem.extract.rules.data import read_rows, row_pattern
 from graphmem.extract.rules.fragments import capitalised, spelt
 from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.tokenizer import Sentence, without_opening
@@ -39,10 +39,7 @@ class _Row:
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
-        text = self.asks
-        for name, expansion in _PLACEHOLDERS.items():
-            text = text.replace(name, expansion)
-        return re.compile(text.replace(" ", r"\s+"))
+        return row_pattern(self.asks, _PLACEHOLDERS)
 
 
 _ROWS = tuple(read_rows("answers", "answer", _Row))

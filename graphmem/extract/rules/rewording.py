@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphmem.extract.rules.data import read_rows
+from graphmem.extract.rules.data import read_rows, row_pattern
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
@@ -59,10 +59,7 @@ class _Row:
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
-        text = self.pattern
-        for name, expansion in _PLACEHOLDERS.items():
-            text = text.replace(name, expansion)
-        return re.compile(re.sub(r" +", r"\\s+", text))
+        return row_pattern(self.pattern, _PLACEHOLDERS)
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ decides how a row is applied has no place here.
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -27,6 +28,14 @@ def read_rule_data(name: str) -> dict[str, Any]:
 def joined_text(value: Any) -> Any:
     """A text that was written as a list of its pieces."""
     return "".join(value) if isinstance(value, list) else value
+
+
+def row_pattern(text: str, placeholders: Mapping[str, str]) -> re.Pattern[str]:
+    """A row's pattern: placeholders such as ``<Name>`` stand for what they are given, a space for
+    any. Raises ``re.error`` when it is no regular expression."""
+    for name, expansion in placeholders.items():
+        text = text.replace(name, expansion)
+    return re.compile(re.sub(r" +", r"\\s+", text))
 
 
 def read_rows(name: str, table: str, row: type[_Row]) -> Iterator[_Row]:
