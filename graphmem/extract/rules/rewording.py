@@ -114,7 +114,7 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
             continue
         if value and not _fits(slot, value, names):
             return None
-        if slot in {"who", "other", "owner"} and value:
+        if slot in {"who", "other", "owner", "friend"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
         slots[slot] = value.title() if slot == "vehicle" and value.islower() else value
     for slot, kind in (("who", "person"), ("other", "person"), ("org", "organization")):
@@ -131,7 +131,8 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
     fits = {
         "who": named and names.may_be_person(value) and last not in ORG_SUFFIXES,
         "owner": kind == "person" or low.split()[0] in FIRST_NAMES,
-        "org": named and kind not in {"person", "animal", "place"},
+        "friend": low.split()[0] in FIRST_NAMES,  # "works with Python" makes a person of it
+        "org": named and kind not in {"person", "animal", "place"} and low not in FIRST_NAMES,
         "town": kind == "place",
         "place": named and kind not in {"person", "animal"},
         "role": is_occupation(last) and last not in KIN and last not in _NO_POST,

@@ -11,6 +11,11 @@ from tests.extract.rules.helpers import ask
 @pytest.mark.parametrize(
     "text",
     [
+        "I've known Java since 2010.",
+        "Tom plays with Anna.",
+        "Tom has gone to work in Leeds today.",
+        "Working at Acme must be awful.",
+        "Anna (Berlin) called me.",
         "Should we switch from Slack to Teams?",
         "Mum, can you come?",
         "Mum and I went out.",
