@@ -16,6 +16,7 @@ from graphmem.extract.rules.word_lists import (
     HEDGES,
     KIN,
     NEGATIONS,
+    NOT_NAMES,
     SENTENCE_BLOCKERS,
     is_occupation,
 )
@@ -24,7 +25,8 @@ _NAME = r"[^\W\d_a-z][\w-]*(?: [^\W\d_a-z][\w-]*)?"
 _PLACEHOLDERS = {
     "<who>": rf"(?P<who>you|u|ya|he|she|{_NAME})",
     "<whose>": r"(?P<whose>your|ur|his|her|[^\W\d_a-z][\w-]*?'?s)",
-    "<do>": r"(?:(?: do| does| did| are| is| r)|'?s|'re)?",
+    "<asked>": r"(?: now| these days| at the moment| atm| again| btw| then| mate)?\s*(?:[?,]|$)",
+    "<do>": r"(?:(?: do| does| are| is| r)|'?s|'re)?",
 }
 _Kind = Literal["name", "value", "role"]
 
@@ -46,7 +48,10 @@ _ROWS = tuple(read_rows("answers", "answer", _Row))
 _LONGEST = 6
 _OWN = {"you": "I", "u": "I", "ya": "I", "your": "My", "ur": "My"}
 _VALUE = re.compile(r"\+?[\d(][\d\s()./-]{4,}\d|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-_CUT = re.compile(r"\s*(?:[,;:!(–—-]\s|\b(?:and|but|btw|lol|atm)\b|$)")
+_CUT = re.compile(
+    r"\s*(?:[,;:!(–—-]\s|\b(?:and|but|btw|lol|atm|in|near|since|for|with|mostly|now|these|mate|pal|haha)\b|$)"
+)
+_WITHIN = frozenset({"of", "the", "and", "de", "for", "&"})
 _OPENING = re.compile(
     r"^(?:(?:at|in|from|for|it's|its|i'm|im|still|just|he's|she's|the)\s+)+", re.IGNORECASE
 )
@@ -73,12 +78,20 @@ class AwaitedAnswer:
         if words is None:
             return None
         if self.kind == "name":
-            return self.says.replace("{a}", words) if words[0].isupper() else None
+            return self.says.replace("{a}", words) if _is_name(words) else None
         role = re.sub(r"^(?:an?|the)\s+", "", words.lower())
         article = "an" if role[:1] in set("aeiou") else "a"
         if not role or not is_occupation(role.split()[-1]):
             return None
         return self.says.replace("{a}", f"{article} {role}")
+
+
+def _is_name(words: str) -> bool:
+    """ "Port Isaac", and neither "Nowhere" nor "Anna is coming"."""
+    parts = [part for part in words.split() if part not in _WITHIN]
+    return (
+        bool(parts) and words.lower() not in NOT_NAMES and all(part[0].isupper() for part in parts)
+    )
 
 
 def _few_words(text: str, names: NameRegistry) -> str | None:

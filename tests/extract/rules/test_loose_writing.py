@@ -90,9 +90,34 @@ def test_a_few_words_answer_a_question(
     assert link in _links(("Tess", question), ("Ben", answer))
 
 
-@pytest.mark.parametrize("answer", ["Leeds i think", "not Leeds", "no idea", "Leeds?", "who knows"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Leeds i think",
+        "not Leeds",
+        "no idea",
+        "Leeds?",
+        "who knows",
+        "Nowhere nice",
+        "Anna is here",
+    ],
+)
 def test_what_is_no_answer_is_not_taken_for_one(answer: str) -> None:
     assert not _links(("Tess", "where do you live?"), ("Ben", answer))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "where did you live before?",
+        "where do you live in the game?",
+        "where are you living next year?",
+        "where would you like to live?",
+        "where are you staying in Rome?",
+    ],
+)
+def test_what_is_not_asked_of_now_and_here_is_no_home(question: str) -> None:
+    assert not _links(("Tess", question), ("Ben", "Leeds"))
 
 
 def test_nobody_answers_a_question_of_their_own() -> None:
