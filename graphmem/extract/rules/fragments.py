@@ -76,7 +76,8 @@ def spelt(text: str) -> str:
     if "💍" in text:
         text = _YES.sub(r"i got engaged to \g<who> ", text)
     if "more" in text:
-        text = _NOT_ANY_MORE.sub(r" is no longer \g<what>", text)
+        text = _OPENS_WITH_NOT.sub(r"I'm no longer \g<what>", _ANY_MORE.sub("anymore", text))
+        text = _NOT_ANY_MORE.sub(_no_longer, text)
     if "got into" in text or "got a place" in text or "accepted" in text:
         text = _STARTS_NEXT.sub(r"\g<place> ", text)
     if "ur " in text:
@@ -85,10 +86,22 @@ def spelt(text: str) -> str:
 
 
 _YES = re.compile(r"\b(?P<who>[^\W\d_][\w-]*) said yes[!.\s\U0001f300-\U0001faff\ufe0f]*💍")
-_NOT_ANY_MORE = re.compile(
-    r"(?:'s not| is not| isn't| isnt| ain't)[ ](?P<what>(?:[\w']+[ ]){0,3}[\w']+?),?[ ]"
-    r"(?:anymore|any[ ]more)\b"
+_ANY_MORE = re.compile(
+    r"\bany[ ]more(?=\s*(?:$|[.,;:!)\n]|(?:and|but|so|since|because|after|now|btw)\b))"
 )
+_WHAT_NO_MORE = r"(?P<what>(?:[\w']+[ ]){0,3}[\w']+?),?[ ](?:anymore|any[ ]more)\b"
+_NOT_ANY_MORE = re.compile(
+    r"(?:(?P<be>'s|'m|'re|[ ]is|[ ]am|[ ]are)[ ]not|[ ](?P<is>is|are)n'?t|[ ]ain't)[ ]"
+    + _WHAT_NO_MORE
+)
+_OPENS_WITH_NOT = re.compile(r"(?:^|(?<=[.!?\n][ ]))[Nn]ot[ ]" + _WHAT_NO_MORE)
+
+
+def _no_longer(match: re.Match[str]) -> str:
+    be = match["be"] or f" {match['is'] or 'is'}"
+    return f"{be} no longer {match['what']}"
+
+
 _STARTS_NEXT = re.compile(
     r"(?P<place>\b(?:got into|got a place at|accepted (?:by|at|into))[ ][^.!?\n]{3,60}?)[!.]{1,4}\s"
     r"(?:(?:I|i|he|she|He|She)\s)?[Ss]tart(?:s|ing)?\s(?=(?:in|on|next)\s)"

@@ -18,7 +18,7 @@ from graphmem.ports.llm import CandidateFact
 
 SWITCH_CUES = re.compile(
     r"notice|quitting|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
-    r"stepped|quit|lost|left|ditched|swapped|dumped|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
+    r"broke|split|separated|divorced|together|stepped|quit|lost|left|ditched|swapped|dumped|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
     + BUSINESS_CUES.pattern,
     re.IGNORECASE,
 )
@@ -90,6 +90,7 @@ def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterato
     yield from _left(parse, context, stated_at)
     yield from _left_for(parse, context, stated_at)
     yield from _moved_out(parse, context, stated_at)
+    yield from _parted(parse, context, stated_at)
     yield from _begun(parse, context, stated_at)
     if BUSINESS_CUES.search(text):
         yield from business(parse, context, _when(parse, stated_at))
@@ -247,6 +248,27 @@ def _moved_out(parse: Parse, context: TurnContext, stated_at: datetime) -> Itera
                     **valid_until(_when(parse, stated_at)), importance=0.6, retracts=True,
                 )  # fmt: skip
                 return
+
+
+_PARTED = re.compile(
+    r"(?:^|(?<=[,;:.]\s)|\b(?:and|so|but)\s)[Ww]e(?:'ve|\s+have)?(?:\s+(?:just|finally|recently|sadly|both))?\s+"
+    r"(?:broke\s+up|broken\s+up|split\s+up|separated|(?:got|are|gotten)\s+(?:now\s+)?divorced|"
+    r"(?:are|'re)\s+no\s+longer\s+together)"
+    r"(?=\s*(?:$|[.,;!)]|last\b|this\b|today|yesterday|on\s+[A-Z]|in\s+(?:[A-Z]|\d)|after\s+\w+\s+(?:years|months)|a\s+\w+\s+ago|for\s+good|now\b))"
+)
+_COUPLES = ("dating", "engaged_to", "married_to", "partner_of")
+
+
+def _parted(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
+    """ "We split up", of a couple that is known: what the speaker had with somebody is over."""
+    who = context.speaker
+    if who is None or _PARTED.search(parse.sentence.text) is None:
+        return
+    for type in _COUPLES:
+        yield CandidateFact(
+            f"{who} is no longer {type.replace('_', ' ')} anybody", who, type, None, (who,),
+            **valid_until(_when(parse, stated_at)), importance=0.6, retracts=True,
+        )  # fmt: skip
 
 
 def _last_day(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:

@@ -397,3 +397,46 @@ def test_the_past_looks_back() -> None:
     assert ("Ada lives_in Rome", "2024-03-01", "2024-05-01") in dated(
         "I lived in Rome from March to May."
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "over"),
+    [
+        ("I work at Acme.", "I'm not at Acme any more.", "works at Acme"),
+        ("I work at Acme.", "Not at Acme anymore.", "works at Acme"),
+        ("Bob works at Acme.", "Bob isn't at Acme any more.", "Bob works at Acme"),
+        ("I'm vegan.", "Not vegan any more.", "is vegan"),
+        ("I like coffee.", "I don't like coffee any more.", "likes coffee"),
+        ("I study at Leeds Uni.", "I no longer study at Leeds Uni.", "studies at Leeds Uni"),
+        ("Raj is the CTO.", "Raj is no longer the CTO.", "Raj is a CTO"),
+        ("Raj is the CTO.", "Priya took over from Raj as CTO.", "Raj is a CTO"),
+        ("I'm dating Tom.", "We broke up.", "is dating Tom"),
+        ("I'm dating Tom.", "Ended things with Tom.", "is dating Tom"),
+        ("I'm married to Jo.", "We separated in March.", "is married to Jo"),
+        ("I live with Sam.", "I moved out of Sam's place.", "lives with Sam"),
+        ("I'm a member of the chess club.", "I quit the chess club.", "member of the chess club"),
+    ],
+)
+def test_what_was_told_before_is_over(before: str, after: str, over: str) -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.add(before, occurred_at="2025-01-10")
+        assert [fact for fact in memory.get_all().items if over in fact.text]
+        memory.add(after, occurred_at="2025-06-20")
+        assert not [fact for fact in memory.get_all().items if over in fact.text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We split up and searched the forest.",
+        "We broke up the fight.",
+        "When we split up, he kept the dog.",
+        "If we broke up I'd move.",
+        "We called it off.",
+    ],
+)
+def test_it_is_of_no_couple(text: str) -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.add("I'm dating Tom.", occurred_at="2025-01-10")
+        memory.add(text, occurred_at="2025-06-20")
+        assert [fact for fact in memory.get_all().items if "is dating Tom" in fact.text]
