@@ -61,7 +61,9 @@ def check_path(path: Path) -> Path:
         path.lstat()
     except OSError as error:  # what else is wrong with it, whoever opens it learns
         if error.errno == errno.ENAMETOOLONG:
-            raise UsageError(f"{shown(str(path))} is longer than a path can be here") from None
+            raise UsageError(
+                f"{shown(str(path))} cannot be used: it is longer than a path can be here"
+            ) from None
     return path
 
 
