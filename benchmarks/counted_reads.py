@@ -14,7 +14,7 @@ from pathlib import Path
 
 from graphmem import Memory, Settings
 
-_FACTS, _ROUNDS, _QUESTIONS = 2_000, 30, 20
+_FACTS, _ROUNDS, _QUESTIONS = 2_000, 200, 20
 
 
 def _filled(folder: Path, *, counting: bool) -> Memory:
