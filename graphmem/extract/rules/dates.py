@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from graphmem.clock import Date, Precision
 from graphmem.extract.rules.moments import (
     day_of,
+    day_of_numbers,
     day_without_month,
     days_back,
     end_of_month,
@@ -120,6 +121,26 @@ _AHEAD = re.compile(
 _PASTLY = re.compile(
     r"\b(?:was|were|had|been|did|used|went|since|[a-z]+ed|ran|had|spent)\b", re.IGNORECASE
 )
+_HAPPENED = (
+    r"(?:(?!(?:book|plann?|schedul|suppos|expect|invit|need|want|hop|excit|hundr|nak)ed\b)"
+    r"[a-z]{2,}(?<!e)ed|left|got|sold|bought|broke|split|lost|met|quit|took|gave|began|came|flew|"
+    r"went|was|were|had|saw|told|became|won|fell|ran|drove)"
+)
+_BEFORE_DAY = re.compile(
+    rf"\b{_HAPPENED}\b(?P<rest>(?:(?!\b{_HAPPENED}\b)[^.;!?])*)$", re.IGNORECASE
+)
+_AFTER_DAY = re.compile(rf"^[\s,]*(?P<rest>(?:\w+\s+){{1,3}}?){_HAPPENED}\b", re.IGNORECASE)
+_INTENDED = re.compile(
+    r"\bto\s+(?!the\b|an?\b|my\b|h(?:is|er)\b|our\b|their\b|[A-Z])[a-z]+|'[sm]\b|'re\b|"
+    r"\b(?:that|if|for|wh[a-z]+|how|and|but|so|because|due|can|could|would|should|must|is|are|am|[a-z]+ing)\b"
+)
+
+
+def _just_gone(before: str, after: str) -> bool:
+    """Whether what is told of a weekday has happened: "Rex died on Friday", "On Friday Eva left",
+    but not "I asked whether we meet on Friday"."""
+    verb = _BEFORE_DAY.search(before) if before.strip() else _AFTER_DAY.search(after)
+    return verb is not None and _INTENDED.search(verb["rest"]) is None
 
 
 def _dated(text: str, stated_at: datetime, ahead: int | None) -> Iterator[TimeExpression]:
@@ -131,6 +152,15 @@ def _dated(text: str, stated_at: datetime, ahead: int | None) -> Iterator[TimeEx
         resolved = _resolve(match, stated_at)
         if resolved is not None and (led if ahead is None else match.start() >= ahead):
             resolved = _ahead(match, resolved, stated_at)
+        elif (
+            resolved == _UNKNOWN
+            and match["wd"]
+            and (
+                (match["lead"] or "").lower() == "since"
+                or _just_gone(text[: match.start()], text[match.end() :])
+            )
+        ):
+            resolved = _weekday(WEEKDAYS.index(match["wd"].lower()), True, stated_at)
         if resolved is None:
             continue
         date, words = resolved
@@ -225,7 +255,7 @@ def _resolve(  # noqa: PLR0911, PLR0912 - one return for each form of a date
     if group["iso"]:
         return day_of(*(int(part) for part in group["iso"].split("-"))) or _UNKNOWN
     if group["numeric"]:
-        return _numeric(group["numeric"], group["sign"])
+        return day_of_numbers(group["numeric"], group["sign"]) or _UNKNOWN
     for index in "12":
         if group[f"m{index}"]:
             return day_of(int(group[f"y{index}"]), _month(group[f"m{index}"]), group[f"d{index}"])
@@ -270,17 +300,6 @@ def _bare(group: dict[str, str | None], stated_at: datetime) -> tuple[Date | Non
     if year and lead and lead != "on":
         return first_of(int(year), 1, "year"), f"in {year}"
     return None
-
-
-def _numeric(parts: str, sign: str) -> tuple[Date | None, str]:
-    """``31.12.2023`` is day and month; ``31/12/2023`` and ``12/31/2023`` are what only one of them
-    can be, and ``04/03/2023`` is vague: around the earlier of the two days."""
-    one, two, year = (int(part) for part in parts.split(sign))
-    days = [day_of(year, two, one), None if sign == "." else day_of(year, one, two)]
-    found = sorted({day for day in days if day is not None})
-    if len(found) < 2:
-        return found[0] if found else _UNKNOWN
-    return found[0][0], f"around {found[0][0].at.date()}"
 
 
 def _month(name: str) -> int:

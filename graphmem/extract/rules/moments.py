@@ -70,3 +70,14 @@ def days_back(moment: datetime, days: int) -> datetime:
 def months_back(moment: datetime, months: int) -> tuple[Date, str]:
     year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
     return month_of(max(year, 1), month + 1)
+
+
+def day_of_numbers(parts: str, sign: str) -> tuple[Date, str] | None:
+    """``31.12.2023`` is day and month; ``31/12/2023`` and ``12/31/2023`` are what only one of them
+    can be, and ``04/03/2023`` is vague: around the earlier of the two days."""
+    one, two, year = (int(part) for part in parts.split(sign))
+    days = [day_of(year, two, one), None if sign == "." else day_of(year, one, two)]
+    found = sorted({day for day in days if day is not None})
+    if len(found) < 2:
+        return found[0] if found else None
+    return found[0][0], f"around {found[0][0].at.date()}"
