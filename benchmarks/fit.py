@@ -30,11 +30,10 @@ from graphmem import Settings, open_memory
 from graphmem.bench.dataset import UNIT, Corpus, Dataset, GoldQuestion
 from graphmem.bench.sets import load_dataset
 from graphmem.engine import AsyncMemory
-from graphmem.retrieve.question.search_query import SearchQuery
-from graphmem.retrieve.rank.ranking import RankedCandidates
-from graphmem.retrieve.rank.weights import Weights, shipped_weights
+from graphmem.retrieve.rank.ranking import RankedCandidates, Weights, shipped_weights
+from graphmem.retrieve.signals.inputs import TEXT_KINDS
 from graphmem.retrieve.signals.registry import SIGNALS
-from graphmem.retrieve.signals.text_kinds import TEXT_KINDS
+from graphmem.retrieve.view import SearchQuery
 
 Numbers = NDArray[np.float32]
 

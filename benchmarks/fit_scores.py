@@ -42,7 +42,7 @@ from graphmem.retrieve.rank.likelihood import (
     measure_evidence,
     measure_lead,
 )
-from graphmem.retrieve.signals.text_kinds import TEXT_KINDS
+from graphmem.retrieve.signals.inputs import TEXT_KINDS
 
 Numbers = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from graphmem import Memory, Settings
 from graphmem.bench.dataset import UNIT, Corpus, Dataset
 from graphmem.bench.metrics import Scores, distinct, mean, scores
 from graphmem.bench.sets import load_dataset
-from graphmem.retrieve.rank.weights import Weights, shipped_weights
+from graphmem.retrieve.rank.ranking import Weights, shipped_weights
 
 LEADS = (0.0, 0.1, 0.2, 0.3)
 WEIGHTS = (0.0, 0.02, 0.04, 0.08, 0.16, 0.32)

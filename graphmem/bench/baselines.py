@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from graphmem.bench.dataset import UNIT, Corpus
 from graphmem.embedding import CachedEmbedder
-from graphmem.retrieve.question.stop_words import STOP_WORDS
+from graphmem.retrieve.question.parse import STOP_WORDS
 from graphmem.text import stem, words
 
 BASELINES = ("bm25", "dense", "bm25 + dense")

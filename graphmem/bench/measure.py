@@ -21,7 +21,7 @@ from graphmem.bench.wrong import misplaced, wrong_corpora
 from graphmem.engine import AsyncMemory
 from graphmem.errors import UsageError
 from graphmem.model import Hit, HitKind
-from graphmem.retrieve.rank.weights import checked_signals
+from graphmem.retrieve.rank.ranking import checked_signals
 from graphmem.retrieve.signals.registry import ABLATIONS
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory

@@ -21,7 +21,7 @@ from graphmem.bench.metrics import Scores, distinct, mean, paired, percentile, s
 from graphmem.bench.probes import Probe, probes
 from graphmem.errors import UsageError
 from graphmem.model import Hit, SearchResult
-from graphmem.retrieve.rank.weights import Weights, load_weights
+from graphmem.retrieve.rank.ranking import Weights, load_weights
 from graphmem.settings import Settings
 
 if TYPE_CHECKING:

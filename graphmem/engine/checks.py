@@ -15,7 +15,7 @@ from graphmem.filters import Where
 from graphmem.filters.tree import FALSE
 from graphmem.ingest import make_episode
 from graphmem.model import HitKind
-from graphmem.retrieve.fact_view import of_kind
+from graphmem.retrieve.view import of_kind
 
 _LONGEST_QUERY_S = 10_000_000
 _MOST_PARTS = 1000

@@ -26,7 +26,7 @@ from graphmem.ports.arguments import Content, ReadArgs, ScopeArgs
 from graphmem.ports.ledger import FactQuery
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
-from graphmem.retrieve.fact_view import View
+from graphmem.retrieve.view import View
 
 _log = logging.getLogger("graphmem")
 _INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one

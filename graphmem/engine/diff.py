@@ -11,9 +11,8 @@ from graphmem.errors import NotFound
 from graphmem.model import Change, Difference, Fact, Scope
 from graphmem.model.results import HOLDS, OVER
 from graphmem.ports.ledger import LedgerView
-from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.relationships.queries import Relate, happened
-from graphmem.retrieve.scoped_facts import facts_in_scope, history_in_scope
+from graphmem.retrieve.view import View, facts_in_scope, history_in_scope
 
 _PAGE = 1000
 _LAST = datetime.max.replace(tzinfo=UTC)

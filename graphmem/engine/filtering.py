@@ -14,8 +14,8 @@ from graphmem.model import Scope
 from graphmem.ports.ledger import LedgerView
 from graphmem.relation_types.declare import in_force
 from graphmem.relation_types.types import RelationTypes, normal
-from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.question.filters import resolved
+from graphmem.retrieve.view import View
 
 
 class Filtering(ABC):

@@ -1,6 +1,6 @@
 """The stores as they were at a moment: the ledger as of then, graph and vectors made for it.
 
-Only for ``known_at``: what held at ``valid_at`` is decided in ``retrieve/fact_view.py``.
+Only for ``known_at``: what held at ``valid_at`` is decided in ``retrieve/view.py``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from graphmem.projection.graph import graph_target
 from graphmem.projection.set_aside import may_be_the_value
 from graphmem.projection.vectors import vector_target
 from graphmem.retrieve.pipeline import Retriever
-from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.relationships.queries import Relate
+from graphmem.retrieve.view import SearchQuery
 from graphmem.text import alias_keys
 
 _GONE = frozenset({"ERASE", "DELETE", "UNDO"})

@@ -17,7 +17,7 @@ from graphmem.model import Community, ConversationState, Listing, Metadata, Scop
 from graphmem.off_loop import off_loop
 from graphmem.ports.arguments import ReadArgs, ScopeArgs, WriteArgs
 from graphmem.ports.ledger import EntityQuery
-from graphmem.retrieve.present.merged import merged_lists
+from graphmem.retrieve.present.hits import merged_lists
 
 
 class Listings(Core):

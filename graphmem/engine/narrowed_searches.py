@@ -11,9 +11,8 @@ from graphmem.engine.searches import read_each_scope
 from graphmem.errors import UsageError, shown
 from graphmem.model import Scope, SearchResult
 from graphmem.ports.arguments import ReadArgs, When
-from graphmem.retrieve.present.hits import unranked_hits
-from graphmem.retrieve.present.merged import merged_newest
-from graphmem.retrieve.scoped_facts import facts_in_scope
+from graphmem.retrieve.present.hits import merged_newest, unranked_hits
+from graphmem.retrieve.view import facts_in_scope
 
 
 class NarrowedSearches(ViewReads):

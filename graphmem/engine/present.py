@@ -34,12 +34,12 @@ from graphmem.projection.fill import FillStore
 from graphmem.projection.graph import graph_target
 from graphmem.projection.vectors import vector_target
 from graphmem.relation_types.wording import BuiltInWording
-from graphmem.retrieve.candidates.graph_cache import CachedGraph
+from graphmem.retrieve.candidates.graph import CachedGraph
 from graphmem.retrieve.pipeline import Retriever
-from graphmem.retrieve.question.search_query import SearchQuery
-from graphmem.retrieve.rank.weights import load_weights
+from graphmem.retrieve.rank.ranking import load_weights
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.retrieve.summaries import SummaryModel
+from graphmem.retrieve.view import SearchQuery
 from graphmem.settings import Settings
 from graphmem.text import plain
 

@@ -41,16 +41,15 @@ from graphmem.model import (
 from graphmem.ports.arguments import ReadArgs, ScopeArgs, When
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.ports.view import ReadAPI
-from graphmem.retrieve.fact_view import View
-from graphmem.retrieve.present.merged import (
+from graphmem.retrieve.present.hits import (
+    explain,
     merged_lists,
     merged_subgraphs,
     merged_tables,
     relation_begin,
 )
-from graphmem.retrieve.present.sources import explain
 from graphmem.retrieve.relationships.queries import in_time
-from graphmem.retrieve.scoped_facts import facts_in_scope, history_in_scope
+from graphmem.retrieve.view import View, facts_in_scope, history_in_scope
 
 if TYPE_CHECKING:
     import networkx as nx

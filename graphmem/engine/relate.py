@@ -20,7 +20,7 @@ from graphmem.model import Episode, Metadata, Modality, Receipt
 from graphmem.ports.arguments import RelateArgs, When, WriteArgs
 from graphmem.relation_types.types import normal
 from graphmem.resolve.resolver import resolve
-from graphmem.retrieve.relationships.unknown_names import no_entity
+from graphmem.retrieve.question.names_and_relations import no_entity
 
 _CHUNK = 64  # rows that are journalled in one transaction
 _ENDS = ("subject", "type", "object")

@@ -23,11 +23,10 @@ from graphmem.model import Context, Entity, Hit, HitKind, Scope, SearchResult
 from graphmem.ports.arguments import ReadArgs
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, LedgerView
-from graphmem.retrieve.fact_view import View
 from graphmem.retrieve.present.context import NOTHING_KNOWN, write_context
-from graphmem.retrieve.present.merged import merged_search
-from graphmem.retrieve.question.search_query import SearchQuery
+from graphmem.retrieve.present.hits import merged_search
 from graphmem.retrieve.relationships.queries import Relate
+from graphmem.retrieve.view import SearchQuery, View
 
 _T = TypeVar("_T")
 _ENDED = 5  # facts of any time that a context looks at, at least

@@ -14,12 +14,10 @@ from graphmem.model import Episode, Fact, HitKind, Scope, Turn, WhyNot
 from graphmem.model.printing import day
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import FactQuery
-from graphmem.retrieve.fact_view import View, of_kind
-from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.rank.likelihood import LOOKED_AT
 from graphmem.retrieve.rank.ranking import RankedCandidates
-from graphmem.retrieve.scoped_facts import fact_in_scope
 from graphmem.retrieve.signals.registry import explained_signal
+from graphmem.retrieve.view import SearchQuery, View, fact_in_scope, of_kind
 from graphmem.text import text_key, words
 
 _LOOKED_THROUGH = 10  # turns, for the one that says a sentence

@@ -13,35 +13,34 @@ from graphmem.ports.reranker import Reranker
 from graphmem.ports.type_wording import TypeWording
 from graphmem.ports.vectors import Scored, VectorStore
 from graphmem.ports.word_vectors import WordVectors
-from graphmem.retrieve.candidates.candidate import make_candidates, stating_turn
-from graphmem.retrieve.candidates.facts import find_superseded, load_facts
-from graphmem.retrieve.candidates.graph import ReachedFact, reach_facts
-from graphmem.retrieve.candidates.graph_cache import GraphReads
-from graphmem.retrieve.candidates.neighbourhood import (
-    BEST_TURNS,
-    Neighbourhood,
-    read_neighbourhood,
-)
-from graphmem.retrieve.candidates.text_analysis import TextAnalyser
-from graphmem.retrieve.candidates.vectors import (
+from graphmem.retrieve.candidates.gather import (
     ArmHits,
     VectorCandidates,
     find_by_vectors,
+    find_superseded,
     fuse_arms,
+    load_facts,
+    make_candidates,
+    stating_turn,
 )
+from graphmem.retrieve.candidates.graph import (
+    BEST_TURNS,
+    GraphReads,
+    Neighbourhood,
+    ReachedFact,
+    reach_facts,
+    read_neighbourhood,
+)
+from graphmem.retrieve.candidates.text_analysis import TextAnalyser
 from graphmem.retrieve.present.hits import make_hits, similarity_of
-from graphmem.retrieve.question.names import find_seeds
+from graphmem.retrieve.question.names_and_relations import RelationMatcher, find_seeds
 from graphmem.retrieve.question.parse import parse_question
-from graphmem.retrieve.question.relation_types import RelationMatcher
-from graphmem.retrieve.question.search_query import SearchQuery
 from graphmem.retrieve.rank.likelihood import LOOKED_AT, shipped_formula
-from graphmem.retrieve.rank.ranking import RankedCandidates, rank
+from graphmem.retrieve.rank.ranking import RankedCandidates, Weights, rank, rerank, shipped_weights
 from graphmem.retrieve.rank.replaced import rises
-from graphmem.retrieve.rank.rerank import rerank
-from graphmem.retrieve.rank.weights import Weights, shipped_weights
-from graphmem.retrieve.signals.inputs import SignalInputs
+from graphmem.retrieve.signals.inputs import SignalInputs, kind_shares, passages_among
 from graphmem.retrieve.signals.registry import measure_signals
-from graphmem.retrieve.signals.text_kinds import kind_shares, passages_among
+from graphmem.retrieve.view import SearchQuery
 
 
 class Retriever:

@@ -14,7 +14,7 @@ from graphmem.ports.embedder import Embedder
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, AsksModel, Extractor
 from graphmem.ports.reranker import Reranker
-from graphmem.retrieve.rank.rerank import ModelReranker
+from graphmem.retrieve.rank.ranking import ModelReranker
 from graphmem.retrieve.summaries import SummaryModel
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import CHATS, PAID_PROVIDERS, make

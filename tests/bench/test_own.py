@@ -13,7 +13,7 @@ from graphmem import Memory
 from graphmem.bench.probes import half_of, probes
 from graphmem.doors.cli import run_cli
 from graphmem.model import Turn
-from graphmem.retrieve.rank.weights import Weights, shipped_weights
+from graphmem.retrieve.rank.ranking import Weights, shipped_weights
 
 PEOPLE = ("Ada", "Bo", "Cleo", "Dario", "Edda", "Finn", "Gita", "Hugo")
 PLACES = ("Lisbon", "Oslo", "Quito", "Perth", "Turin", "Leeds", "Accra", "Lima")

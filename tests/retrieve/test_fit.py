@@ -13,8 +13,8 @@ import pytest
 from benchmarks import fit, fit_replaced, fit_scores
 from graphmem.doors.cli import run_cli
 from graphmem.retrieve.rank.likelihood import formula_from
+from graphmem.retrieve.rank.ranking import Weights, shipped_weights
 from graphmem.retrieve.rank.replaced import PAIR_NUMBERS, shipped_pair_weights
-from graphmem.retrieve.rank.weights import Weights, shipped_weights
 from graphmem.retrieve.signals.registry import SIGNALS
 
 

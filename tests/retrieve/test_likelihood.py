@@ -21,7 +21,7 @@ from graphmem.retrieve.rank.likelihood import (
     formula_from,
     shipped_formula,
 )
-from graphmem.retrieve.signals.text_kinds import TEXT_KINDS
+from graphmem.retrieve.signals.inputs import TEXT_KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXTS = (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphmem.retrieve.pagerank import pagerank
+from graphmem.retrieve.candidates.graph import pagerank
 
 DAMPING = 0.7
 

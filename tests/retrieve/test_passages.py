@@ -8,7 +8,7 @@ import pytest
 
 from graphmem import Memory, Settings
 from graphmem.model import Entity, SearchResult
-from graphmem.retrieve.question.names import written_as_names
+from graphmem.retrieve.question.names_and_relations import written_as_names
 
 DOCUMENTS = {
     "Orlan Bridge": "Orlan Bridge is a stone bridge over the river Teskel. It was drawn by the "

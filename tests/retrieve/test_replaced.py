@@ -11,8 +11,8 @@ import pytest
 from graphmem import Memory, Settings
 from graphmem.bench.metrics import distinct, newer_above_older
 from graphmem.bench.sets import load_dataset
-from graphmem.retrieve.candidates.change_words import corrects
-from graphmem.retrieve.question.moment import asks_about
+from graphmem.retrieve.candidates.text_analysis import corrects
+from graphmem.retrieve.question.parse import asks_about
 
 CHANGES = Path(__file__).parents[2] / "benchmarks" / "changes"
 

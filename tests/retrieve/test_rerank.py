@@ -14,8 +14,7 @@ from graphmem import Memory, Settings
 from graphmem.adapters.models.fastembed.reranker import DEFAULT_RERANKER, FastEmbedReranker
 from graphmem.errors import ModelError, UsageError
 from graphmem.model import SearchResult
-from graphmem.retrieve.rank.ranking import rank
-from graphmem.retrieve.rank.rerank import reordered
+from graphmem.retrieve.rank.ranking import rank, reordered
 from graphmem.testing.llm_server import LocalModelServer, Request, ScriptedAnswer, Status
 from tests.adapters.models.tiny_model import TOKENS, cross_encoder, write
 

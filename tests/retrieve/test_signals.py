@@ -15,22 +15,19 @@ from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Fact, Hit, Scope, Turn
-from graphmem.retrieve.candidates.candidate import Candidate
+from graphmem.retrieve.candidates.gather import Candidate, StoreScores
 from graphmem.retrieve.candidates.graph import ReachedFact
 from graphmem.retrieve.candidates.text_analysis import AnalysedText, Vocabulary, content_words
-from graphmem.retrieve.candidates.vectors import StoreScores
 from graphmem.retrieve.question.parse import parse_question
-from graphmem.retrieve.rank.weights import Weights, shipped_weights
-from graphmem.retrieve.signals.facts import measure_facts
-from graphmem.retrieve.signals.inputs import SignalInputs
+from graphmem.retrieve.rank.ranking import Weights, shipped_weights
+from graphmem.retrieve.signals.inputs import TEXT_KINDS, SignalInputs, kind_shares, passages_among
 from graphmem.retrieve.signals.registry import (
     ABLATIONS,
     SIGNAL_GROUPS,
     SIGNALS,
     measure_signals,
 )
-from graphmem.retrieve.signals.text_kinds import TEXT_KINDS, kind_shares, passages_among
-from graphmem.retrieve.signals.texts import speakers_named
+from graphmem.retrieve.signals.texts_and_facts import measure_facts, speakers_named
 
 MAY = datetime(2023, 5, 8, tzinfo=UTC)
 

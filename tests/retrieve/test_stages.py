@@ -19,9 +19,8 @@ from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
 from graphmem.model import Context, Entity, Fact, Hit, Scope, SearchResult, Source
 from graphmem.ports.graph import GraphChanges, Link
 from graphmem.ports.vectors import Scored
-from graphmem.retrieve.candidates.graph import reach_facts
-from graphmem.retrieve.candidates.graph_cache import CachedGraph
-from graphmem.retrieve.candidates.vectors import ArmHits, fuse_arms
+from graphmem.retrieve.candidates.gather import ArmHits, fuse_arms
+from graphmem.retrieve.candidates.graph import CachedGraph, reach_facts
 from graphmem.retrieve.present.context import write_context
 from graphmem.retrieve.rank.ranking import rank
 from graphmem.text import printable
@@ -183,7 +182,7 @@ class TestCachedGraph:
     async def test_it_holds_no_more_than_so_much(
         self, graph: NetworkXGraph, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("graphmem.retrieve.candidates.graph_cache._MOST_LINKS", 20)
+        monkeypatch.setattr("graphmem.retrieve.candidates.graph._MOST_LINKS", 20)
         near = CachedGraph(graph)
         for n in range(100):
             await near.expand(ADA.tenant, ["a", f"nobody{n}"], limit=50)

@@ -31,7 +31,7 @@ def memory_to_ask() -> Iterator[Memory]:
 
 
 def _explained(memory: Memory, message: str) -> str:
-    from graphmem.retrieve.relationships.unknown_names import LISTS
+    from graphmem.retrieve.question.names_and_relations import LISTS
 
     if nothing_stored(memory):
         return f"{message.partition(';')[0]}: {_nothing()}"
@@ -69,7 +69,7 @@ def say_if_empty(memory: Memory, answer: object) -> None:
 
 def say_if_no_type(memory: Memory, type: str) -> None:
     """After an empty answer about a relation type: which ones are said here that are like it."""
-    from graphmem.retrieve.relationships.unknown_names import did_you_mean
+    from graphmem.retrieve.question.names_and_relations import did_you_mean
 
     known_types = [known.type for known in memory.relation_types() if known.statements]
     if known_types and type not in known_types:

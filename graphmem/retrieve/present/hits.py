@@ -1,18 +1,37 @@
-"""The best candidates as hits: with their source, and in words how the graph led to them."""
+"""What was found as it is given: the best candidates as hits, with their source and how the graph
+led to them; what explains one; and what several owners' reads found, as one."""
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
+from typing import Any, TypeVar
 
-from graphmem.model import Fact, Hit, Scope, Turn
+from graphmem.errors import NotFound
+from graphmem.model import (
+    Entity,
+    Explanation,
+    Fact,
+    Hit,
+    Quote,
+    Relation,
+    Scope,
+    SearchResult,
+    Subgraph,
+    Table,
+    Turn,
+)
 from graphmem.ports.ledger import EntityQuery, LedgerView
-from graphmem.retrieve.candidates.candidate import first_source
+from graphmem.retrieve.candidates.gather import first_source
 from graphmem.retrieve.rank.likelihood import Likelihood
 from graphmem.retrieve.rank.ranking import RankedCandidates
-from graphmem.retrieve.scoped_facts import fact_in_scope
-from graphmem.retrieve.signals.facts import outdated_turns
 from graphmem.retrieve.signals.passages import linked_partners
+from graphmem.retrieve.signals.texts_and_facts import outdated_turns
+from graphmem.retrieve.view import View, fact_in_scope, facts_in_scope, history_in_scope
 from graphmem.text import beginning
 
 _BEGINNING = 60
@@ -135,3 +154,134 @@ def _path_of_fact(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) ->
 def _beginning(text: str) -> str:
     """The first words of a text, on one line: enough to know it by."""
     return beginning(next(iter(text.strip().splitlines()), ""), _BEGINNING)
+
+
+async def explain(ledger: LedgerView, scope: Scope, id: str, hit: Hit | None = None) -> Explanation:
+    """By the id of a fact or a turn. What this scope does not hold is
+    :class:`~graphmem.errors.NotFound`; sources and changes outside an agent or run that it is
+    narrowed to are not told."""
+    for fact in await facts_in_scope(ledger, scope, View().query(scope, ids=(id,))):
+        return Explanation(
+            kind="fact",
+            id=id,
+            text=fact.text,
+            hit=hit,
+            fact=fact,
+            about=await _about(ledger, scope, fact),
+            quotes=await _quotes(ledger, scope, fact),
+            history=tuple(await history_in_scope(ledger, scope, id)),
+        )
+    for turn in await ledger.turns(scope.tenant, [id]):
+        if await ledger.episodes(scope, ids=[turn.episode_id]):
+            quotes = (_quote(turn),)
+            return Explanation("turn", id, turn.text, hit, None, (), quotes, ())
+    raise NotFound(f"no fact and no turn {id!r} in this scope")
+
+
+async def _about(ledger: LedgerView, scope: Scope, fact: Fact) -> tuple[Entity, ...]:
+    query = EntityQuery(scope.tenant, ids=fact.entity_ids)
+    found = {entity.id: entity for entity in await ledger.entities(query)}
+    return tuple(found[id] for id in fact.entity_ids if id in found)
+
+
+async def _quotes(ledger: LedgerView, scope: Scope, fact: Fact) -> tuple[Quote, ...]:
+    episodes = {
+        episode.id: episode
+        for episode in await ledger.episodes(
+            scope, ids=list(dict.fromkeys(source.episode_id for source in fact.sources))
+        )
+    }
+    quotes = []
+    for source in fact.sources:
+        episode = episodes.get(source.episode_id)
+        if episode is None:
+            continue
+        quoted = [turn for turn in episode.turns if turn.id == source.turn_id]
+        if quoted:
+            quotes.append(_quote(quoted[0]))
+        else:
+            quotes.append(Quote(episode.id, None, episode.content, occurred_at=episode.occurred_at))
+    return tuple(quotes)
+
+
+def _quote(turn: Turn) -> Quote:
+    return Quote(
+        episode_id=turn.episode_id,
+        turn_id=turn.id,
+        text=turn.text,
+        speaker=turn.speaker,
+        occurred_at=turn.occurred_at,
+        source_id=turn.source_id,
+    )
+
+
+_T = TypeVar("_T")
+
+
+def merged_search(
+    query: str, found: Sequence[tuple[str, SearchResult]], limit: int
+) -> SearchResult:
+    """The results of projects, by name: each in its own order, among each other by how likely they
+    answer."""
+    ordered = [_falling([replace(hit, project_id=name) for hit in one]) for name, one in found]
+    best = heapq.merge(*ordered, key=lambda pair: -pair[0])
+    hits = [replace(hit, rank=n) for n, (_, hit) in enumerate(itertools.islice(best, limit), 1)]
+    reasons = dict.fromkeys(one.reason for _, one in found if one.reason)
+    return SearchResult(
+        query,
+        tuple(hits),
+        tuple(seed for _, one in found for seed in one.seeds),
+        "; ".join(reasons) or None,
+        max(one.answerable for _, one in found),
+    )
+
+
+def merged_newest(found: Sequence[tuple[str, SearchResult]], limit: int) -> SearchResult:
+    """The same of results that nothing was asked for: the newest first, whatever the project."""
+    lists = [[replace(hit, project_id=name) for hit in one] for name, one in found]
+    newest = heapq.merge(*lists, key=lambda hit: hit.id, reverse=True)
+    hits = itertools.islice(newest, limit)
+    return SearchResult("", tuple(replace(hit, rank=n) for n, hit in enumerate(hits, 1)))
+
+
+def merged_lists(
+    found: Sequence[Sequence[_T]], key: Callable[[_T], Any], *, limit: int, offset: int = 0
+) -> list[_T]:
+    """Lists in the order of ``key``, each from its beginning, as a part of one."""
+    return list(itertools.islice(heapq.merge(*found, key=key), offset, offset + limit))
+
+
+def merged_subgraphs(found: Sequence[Subgraph], limit: int) -> Subgraph:
+    """What surrounds an entity of each project: in turns, the nearest of each first, and of the
+    relations those among what is shown."""
+    turns = itertools.chain(*itertools.zip_longest(*(one.entities for one in found)))
+    entities = tuple(itertools.islice((one for one in turns if one is not None), limit))
+    shown = {one.id for one in entities}
+    relations = itertools.chain(*(one.relations for one in found))
+    inside = tuple(one for one in relations if {one.subject_id, one.object_id} <= shown)
+    return Subgraph(entities, inside)
+
+
+def merged_tables(found: Sequence[Table], max_rows: int) -> Table:
+    """What one query returned of each project, one after another."""
+    rows = tuple(itertools.chain(*(one.rows for one in found)))
+    cut = len(rows) > max_rows or any(one.truncated for one in found)
+    return Table(found[0].columns, rows[:max_rows], cut)
+
+
+def relation_begin(relation: Relation) -> tuple[datetime, str]:
+    """The order of relations: by when they began, else (only that is known) ended."""
+    stated_at = relation.stated_at or relation.recorded_at
+    over = relation.invalid_at is not None and relation.invalid_at <= stated_at
+    begins_at = relation.valid_at or (relation.invalid_at if over else stated_at)
+    return begins_at or stated_at, relation.fact_id
+
+
+def _falling(hits: Sequence[Hit]) -> list[tuple[float, Hit]]:
+    """Hits in their order, each with the best score from there on: they are merged by it, and the
+    order of none is changed."""
+    best, pairs = 0.0, list[tuple[float, Hit]]()
+    for hit in reversed(hits):
+        best = max(best, hit.score)
+        pairs.append((best, hit))
+    return pairs[::-1]

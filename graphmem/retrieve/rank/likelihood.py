@@ -20,10 +20,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graphmem.retrieve.question.names import capitalised_words
+from graphmem.retrieve.question.names_and_relations import capitalised_words
 from graphmem.retrieve.rank.ranking import RankedCandidates
-from graphmem.retrieve.signals.inputs import SAME_WORD, SignalInputs
-from graphmem.retrieve.signals.text_kinds import TEXT_KINDS
+from graphmem.retrieve.signals.inputs import SAME_WORD, TEXT_KINDS, SignalInputs
 from graphmem.text import words
 
 SUGGESTED_MIN_SCORE: Final = 0.12

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graphmem.retrieve.candidates.text_analysis import AnalysedText, content_words
-from graphmem.retrieve.candidates.topics import topics_of
+from graphmem.retrieve.candidates.text_analysis import AnalysedText, content_words, topics_of
 from graphmem.retrieve.signals.inputs import SignalInputs
 
 _FEW = 3  # candidates more that are near to nothing: of few, the mean says little

@@ -14,7 +14,7 @@ from graphmem.clock import stamp_or_none
 from graphmem.model import Fact, Scope
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import LedgerView
-from graphmem.retrieve.fact_view import View
+from graphmem.retrieve.view import View
 
 Route: TypeAlias = list[tuple[str, Link]]
 """Whither, and by which link, step by step."""

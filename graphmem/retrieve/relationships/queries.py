@@ -18,11 +18,13 @@ from graphmem.model import Entity, Fact, Moment, Path, Relation, Scope, Step, Su
 from graphmem.ports.graph import GraphStore, Link
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.relation_types.types import RelationTypes
-from graphmem.retrieve.fact_view import View
-from graphmem.retrieve.question.names import entities_named, entities_partly_named
+from graphmem.retrieve.question.names_and_relations import (
+    entities_named,
+    entities_partly_named,
+    no_entity,
+)
 from graphmem.retrieve.relationships.paths import Route, Walk
-from graphmem.retrieve.relationships.unknown_names import no_entity
-from graphmem.retrieve.scoped_facts import facts_in_scope
+from graphmem.retrieve.view import View, facts_in_scope
 
 if TYPE_CHECKING:
     import networkx as nx

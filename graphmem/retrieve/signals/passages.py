@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from graphmem.model import Fact
 from graphmem.ports.ledger import Mentions
-from graphmem.retrieve.candidates.neighbourhood import FACT_HUB, HUB
-from graphmem.retrieve.pagerank import pagerank
-from graphmem.retrieve.question.names import written_as_names
+from graphmem.retrieve.candidates.graph import FACT_HUB, HUB, pagerank
+from graphmem.retrieve.question.names_and_relations import written_as_names
 from graphmem.retrieve.signals.inputs import Column, Columns, SignalInputs
 
 _BEST = 30  # texts that are looked at for partners

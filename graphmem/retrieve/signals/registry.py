@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphmem.retrieve.signals.facts import measure_facts
 from graphmem.retrieve.signals.inputs import Column, Measure, SignalInputs
 from graphmem.retrieve.signals.passages import measure_passages
-from graphmem.retrieve.signals.texts import (
+from graphmem.retrieve.signals.texts_and_facts import (
     measure_dates,
+    measure_facts,
     measure_form,
     measure_meaning,
     measure_stores,

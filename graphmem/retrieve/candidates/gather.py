@@ -1,0 +1,325 @@
+"""The candidates: what the vectors are asked, which facts the ledger is asked for (it has the last
+word on scope and validity), and the turns and facts that are ranked, with what stands beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+
+from graphmem.clock import stamp_or_none
+from graphmem.embedding import CachedEmbedder
+from graphmem.errors import BudgetExceeded
+from graphmem.model import Fact, HitKind, Scope, Source, Turn
+from graphmem.ports.ledger import LedgerView
+from graphmem.ports.vectors import Only, Scored, Vector, VectorQuery, VectorStore
+from graphmem.retrieve.candidates.graph import LINKS_PER_ENTITY, ReachedFact
+from graphmem.retrieve.candidates.text_analysis import AnalysedText, TextAnalyser
+from graphmem.retrieve.question.names_and_relations import RelationMatcher
+from graphmem.retrieve.view import SearchQuery, View, of_kind
+
+_log = logging.getLogger(__name__)
+
+_DEPTH = 50  # candidates of each arm
+_DEEPER = 4
+_BY_WORDS = 150  # of the arms that find most: turns by their own words, and with those beside
+_DENSE = 120  # whose nearness is known; the first of them are candidates
+_SESSIONS = 50
+_TURNS = 150  # candidates, whose texts are read with those around them
+_PAST = 20  # best facts of any time
+
+_ARM_WEIGHTS = {"bm25": 1.0, "dense": 0.8}
+_ARM_OF = {
+    **dict.fromkeys(("turn near", "fact near"), "dense"),
+    **dict.fromkeys(("fact words", "turn words", "window", "session"), "bm25"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreScores:
+    """What the store scored, by id: facts and turns by their own words (``words``) and vectors
+    (``dense``), turns with those beside them (``window``; facts by their own words), and whole
+    episodes (``session``)."""
+
+    words: Mapping[str, float] = field(default_factory=dict)
+    window: Mapping[str, float] = field(default_factory=dict)
+    dense: Mapping[str, float] = field(default_factory=dict)
+    session: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorCandidates:
+    """What the vector store found: facts and turns by id, roughly best first."""
+
+    ids: Mapping[HitKind, Sequence[str]]
+    scores: StoreScores
+    ended: Mapping[str, float]
+    """Facts that have ended and would be among the best, by how near to the best (0 to 1)."""
+    reason: str | None = None
+    """Why nothing was looked for by meaning, if so."""
+
+
+async def find_by_vectors(
+    vectors: VectorStore, embedder: CachedEmbedder, query: SearchQuery, *, left_out: Set[str]
+) -> VectorCandidates:
+    """All that the store is asked, in one call: facts and turns, by meaning and by words; turns
+    with the words around them, and whole sessions; and the best facts that have ended, for what the
+    question would have found before it changed."""
+    depth = _depth(query)
+    dense, reason = await _embed(embedder, query)
+    queries = _queries(query, depth, dense)
+    answers = dict(zip(queries, await vectors.search(list(queries.values())), strict=True))
+    ended = _among_the_best(answers.get("past", []), answers["fact words"])
+    found = {
+        name: [] if _ARM_OF.get(name) in left_out else answers.get(name, [])
+        for name in ("window", "turn words", "session", "fact words", "turn near", "fact near")
+    }
+    turns = fuse_arms(
+        [
+            ArmHits("bm25", found["window"]),
+            ArmHits("bm25", found["turn words"]),
+            ArmHits("dense", found["turn near"][:depth]),
+        ]
+    )
+    facts = fuse_arms([ArmHits("dense", found["fact near"]), ArmHits("bm25", found["fact words"])])
+    return VectorCandidates(
+        {"turn": list(turns)[: max(_TURNS, depth)], "fact": list(facts)},
+        StoreScores(
+            words=dict([*found["turn words"], *found["fact words"]]),
+            window=dict([*found["window"], *found["fact words"]]),
+            dense=dict([*found["turn near"], *found["fact near"]]),
+            session=dict(found["session"]),
+        ),
+        ended,
+        reason,
+    )
+
+
+async def _embed(embedder: CachedEmbedder, query: SearchQuery) -> tuple[Vector | None, str | None]:
+    """The question's vector; none, and why, when no more may be spent on one."""
+    try:
+        return await embedder.query(query.beginning), None
+    except BudgetExceeded as error:
+        _log.warning("searched by words alone: %s", error)
+        return None, f"{error}; searched by words alone"
+
+
+def _depth(query: SearchQuery) -> int:
+    """Candidates of each arm. At a moment there must be more of them: the vectors know when a fact
+    ended, not when it began."""
+    return max(_DEPTH, 2 * query.limit) * (_DEEPER if query.view.at else 1)
+
+
+def _queries(query: SearchQuery, depth: int, dense: Vector | None) -> dict[str, VectorQuery]:
+    """By name; those by meaning only where that is known."""
+    scope, where = query.scope, query.view.where
+    moment = stamp_or_none(query.view.moment)
+    # Sessions only tell about their turns, and so need not pass.
+    only = Only(scope.tenant, scope.narrow_agent_id, scope.run_id, moment)
+    only_facts = replace(only, where=of_kind(where, "fact"))
+    only_turns = replace(only, where=of_kind(where, "turn"))
+    text = query.beginning
+    by_words, sessions = max(_BY_WORDS, depth), max(_SESSIONS, depth)
+    queries = {
+        "window": VectorQuery("turns", only_turns, by_words, text=text, around=True),
+        "turn words": VectorQuery("turns", only_turns, by_words, text=text),
+        "session": VectorQuery("sessions", only, sessions, text=text),
+        "fact words": VectorQuery("facts", only_facts, depth, text=text),
+    }
+    if dense is not None:
+        queries["turn near"] = VectorQuery("turns", only_turns, max(_DENSE, depth), dense=dense)
+        queries["fact near"] = VectorQuery("facts", only_facts, depth, dense=dense)
+    if moment is not None:
+        queries["past"] = VectorQuery("facts", replace(only_facts, past=True), _PAST, text=text)
+    return queries
+
+
+def _among_the_best(ended: Sequence[Scored], holding: Sequence[Scored]) -> dict[str, float]:
+    """What has ended of the best :data:`_PAST` of all, as a share of the best one's score."""
+    best = sorted((*ended, *holding), key=lambda hit: (-hit.score, hit.id))[:_PAST]
+    gone = {hit.id for hit in ended}
+    return {hit.id: hit.score / best[0].score for hit in best if hit.id in gone}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmHits:
+    """What one arm found of facts or turns, best first."""
+
+    arm: str
+    hits: Sequence[Scored]
+
+
+def fuse_arms(arms: Sequence[ArmHits]) -> dict[str, float]:
+    """All candidates of all arms with how good they look, best first.
+
+    Scores are scaled and summed, not ranks (rank fusion throws away how much better the better
+    arm's first hits are; see docs/decisions).
+    """
+    totals: dict[str, float] = {}
+    for found in arms:
+        if not found.hits:
+            continue
+        scores = [hit.score for hit in found.hits]
+        low = min(scores) if found.arm == "dense" else 0.0
+        span = max(max(scores) - low, 1e-9)
+        for hit in found.hits:
+            share = _ARM_WEIGHTS[found.arm] * (hit.score - low) / span
+            totals[hit.id] = totals.get(hit.id, 0.0) + share
+    return {id: totals[id] for id in sorted(totals, key=lambda id: (-totals[id], id))}
+
+
+_FACTS = 20  # looked at closely, and of those that only the graph leads to
+_GRAPH = 12
+_ARCHIVED = 200  # looked at, where archived facts are asked for
+_ENDED = 5  # of them, those that have ended and are followed up
+
+
+async def load_facts(
+    ledger: LedgerView,
+    query: SearchQuery,
+    found: Sequence[str],
+    reached: Sequence[ReachedFact],
+    relations: RelationMatcher,
+) -> dict[str, Fact]:
+    """The best of the facts that the vectors found and that the graph led to."""
+    near = [one for one in reached if one.score > 0]
+    asked = [one for one in near if relations.asks(one.type)]
+    graph = [one.fact_id for one in (*asked[:_GRAPH], *near[:_GRAPH])]
+    # At a moment many of the best may not have begun yet: the vectors know ends only.
+    most = sys.maxsize if query.view.at else max(_FACTS, 2 * query.limit)
+    ids = tuple(dict.fromkeys([*found[:most], *graph]))
+    facts = await _of_hubs(ledger, query, reached, relations)
+    if ids:
+        facts += await ledger.facts(query.view.query(query.scope, ids=ids, limit=len(ids)))
+    if query.view.archived and "fact" in query.kinds:
+        # They are in no other store: the newest are looked at, one by one.
+        more = {"archived_only": True, "newest_first": True, "limit": _ARCHIVED}
+        facts += await ledger.facts(query.view.query(query.scope, **more))
+    return {fact.id: fact for fact in facts}
+
+
+async def find_superseded(
+    ledger: LedgerView, query: SearchQuery, scores: Mapping[str, float]
+) -> tuple[list[tuple[Fact, float]], list[tuple[Fact, float]]]:
+    """What would have been found but has ended, and what holds in its stead; with the score
+    (0 to 1) that the ended one would have had."""
+    now, scope = query.view.moment, query.scope
+    if now is None or not scores:
+        return [], []
+    found = await ledger.facts(View().query(scope, ids=tuple(scores), stated_only=True))
+    ended = [
+        (fact, scores[fact.id])
+        for fact in sorted(found, key=lambda fact: -scores[fact.id])
+        if fact.invalid_at is not None and fact.invalid_at <= now
+    ][:_ENDED]
+    best: dict[tuple[str | None, str], float] = {}
+    for fact, score in ended:
+        if fact.type:
+            relation = (fact.subject_id, fact.type)
+            best[relation] = max(score, best.get(relation, 0.0))
+    replacing: dict[str, tuple[Fact, float]] = {}
+    for (subject_id, type), score in best.items():
+        holding = query.view.query(
+            scope,
+            relation=(subject_id, type, None),
+            stated_only=True,
+            newest_first=True,
+            limit=_ENDED,
+        )
+        replacing |= {fact.id: (fact, score) for fact in await ledger.facts(holding)}
+    return ended, list(replacing.values())
+
+
+async def _of_hubs(
+    ledger: LedgerView,
+    query: SearchQuery,
+    reached: Sequence[ReachedFact],
+    relations: RelationMatcher,
+) -> list[Fact]:
+    """The relations that are asked for of whom so much is known that the graph was not read to its
+    end."""
+    known = Counter(one.via[0] for one in reached if len(one.via) == 1)
+    queries = [
+        query.view.query(query.scope, relation=ends, newest_first=True, limit=_GRAPH)
+        for hub, count in known.items()
+        if count >= LINKS_PER_ENTITY
+        for type in relations.types
+        for ends in ((hub, type, None), (None, type, hub))
+    ]
+    found = await asyncio.gather(*map(ledger.facts, queries))
+    return [fact for facts in found for fact in facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A turn or fact that is ranked, or (``shown`` is False) a turn that only stands beside one."""
+
+    id: str
+    text: AnalysedText
+    context: AnalysedText
+    """The turn that it is, or that states it; else its own text."""
+    shown: bool = True
+
+
+async def make_candidates(
+    texts: TextAnalyser,
+    scope: Scope,
+    turn_ids: Sequence[str],
+    facts: Mapping[str, Fact],
+    *,
+    may_show: Set[str] | None,
+) -> list[Candidate]:
+    """Turns in order, those that stand beside them too, then facts. Only turns of ``may_show``,
+    where that is given, are shown."""
+    stated_in = {fact.id: stating_turn(fact, scope) for fact in facts.values()}
+    wanted = dict.fromkeys([*turn_ids, *filter(None, stated_in.values())])
+    read = await texts.turns(scope.tenant, list(wanted))
+    of_facts = await texts.facts(list(facts.values()), read)
+    by_turn = {text.turn.id: text for text in read if text.turn}
+    turns = {id: text.turn for id, text in by_turn.items() if text.turn}
+    found = {turns[id].episode_id for id in turn_ids if id in turns}
+    shown: Set[str] = {id for id, turn in turns.items() if turn.episode_id in found}
+    shown |= _stating_turns(facts, turns)
+    if may_show is not None:
+        shown = may_show
+    shown = {id for id in shown if id in turns and not turns[id].silenced}
+    candidates = [Candidate(id, text, text, id in shown) for id, text in by_turn.items()]
+    candidates += [
+        Candidate(fact.id, text, by_turn.get(stated_in[fact.id] or "", text))
+        for fact, text in zip(facts.values(), of_facts, strict=True)
+    ]
+    return candidates
+
+
+def first_source(fact: Fact, scope: Scope) -> Source | None:
+    """The first source, with a turn if there is one, inside what the search is narrowed to."""
+    agent, run, first = scope.narrow_agent_id, scope.run_id, None
+    for source in fact.sources:
+        if agent in (None, source.agent_id) and run in (None, source.run_id):
+            if source.turn_id:
+                return source
+            first = first or source
+    return first
+
+
+def stating_turn(fact: Fact, scope: Scope) -> str | None:
+    """The id of the first turn that states a fact in this scope."""
+    source = first_source(fact, scope)
+    return source.turn_id if source else None
+
+
+def _stating_turns(facts: Mapping[str, Fact], turns: Mapping[str, Turn]) -> set[str]:
+    """The turns that state facts from one episode alone, which is then inside the scope and has not
+    expired, as the fact has not. A fact that says all of its turn (no inference) needs no turn
+    beside it."""
+    return {
+        turn.id
+        for fact in facts.values()
+        if len({source.episode_id for source in fact.sources}) == 1
+        for source in fact.sources
+        if (turn := turns.get(source.turn_id or "")) is not None and turn.text not in fact.text
+    }

@@ -1,0 +1,284 @@
+"""Whom a name means, what to say of one that nobody has, and which relation a question asks for, of
+whom: "Where does Ada's brother work?"
+
+A relation is asked for when a word of the question names it, and it is asked of the entities that
+the question names. A noun may lead on: the brother of Ada, and then where he works.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+
+from graphmem.errors import NotFound
+from graphmem.model import Entity, Fact, Scope
+from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.ports.type_wording import TypeWording, Wording
+from graphmem.retrieve.question.parse import STOP_WORDS, ParsedQuestion
+from graphmem.retrieve.view import SearchQuery
+from graphmem.text import core_words, name_hints, name_key, name_keys, name_keys_in, stem, words
+
+_FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
+_MAX_SEEDS = 6
+_LONGEST_NAME = 8  # words; titles are long
+_CAPITAL = re.compile(r"(?<!\w)[^\W\d_a-z][\w-]+")
+
+
+async def entities_named(ledger: LedgerView, scope: Scope, name_or_id: str) -> list[Entity]:
+    """The entity with this id, else all with this name or alias, by id."""
+    by_id = await ledger.entities(EntityQuery(scope.tenant, ids=(name_or_id,)))
+    if by_id:
+        return by_id
+    for key in name_keys(name_or_id):
+        if found := await ledger.entities(EntityQuery(scope.tenant, keys=(key,))):
+            return sorted(found, key=lambda entity: entity.id)
+    return []
+
+
+async def entities_partly_named(ledger: LedgerView, scope: Scope, name: str) -> list[Entity]:
+    """All with this one word as their given name or surname, by id."""
+    hints = tuple(name_hints(name)) if len(core_words(name)) == 1 else ()
+    found = await ledger.entities(EntityQuery(scope.tenant, keys=hints)) if hints else []
+    return sorted(found, key=lambda entity: entity.id)
+
+
+async def find_seeds(
+    ledger: LedgerView, query: SearchQuery, question: ParsedQuestion
+) -> list[Entity]:
+    """Entities that the question names; the owner when it says "I"."""
+    keys = name_keys_in(query.beginning, longest=_LONGEST_NAME)
+    if query.scope.user_name and not _FIRST_PERSON.isdisjoint(question.words):
+        keys.append(name_key(query.scope.user_name))
+    parts = _name_parts(query.beginning)
+    asked = dict.fromkeys([*keys, *(hint for hints in parts.values() for hint in hints)])
+    found = await ledger.entities(EntityQuery(query.scope.tenant, keys=tuple(asked)))
+    found = _unambiguous(found, set(keys), parts)
+    # The longest names first: "New York Times" before "New York".
+    found.sort(key=lambda entity: (-len(name_key(entity.name)), entity.id))
+    return found[:_MAX_SEEDS]
+
+
+def _name_parts(text: str) -> dict[str, frozenset[str]]:
+    """Each capitalised word, with the keys of names that it may be the given name or surname of."""
+    return {word: _parts(word) for word in capitalised_words(text)}
+
+
+def capitalised_words(text: str) -> list[str]:
+    """Words that may be names or parts of them, each once."""
+    found = (word for name in _CAPITAL.findall(text) for word in words(name))
+    return list(dict.fromkeys(word for word in found if word not in STOP_WORDS))
+
+
+def _unambiguous(
+    found: Sequence[Entity], keys: Set[str], parts: Mapping[str, Collection[str]]
+) -> list[Entity]:
+    """Those whose whole name is among the keys, and those of whom a part is, where it is no part of
+    another name that is there, and only one has it."""
+    hinted = frozenset().union(*parts.values())
+    whole = [e for e in found if keys & entity_keys(e) or _hints(e).isdisjoint(hinted)]
+    used = {word for entity in whole for name in _names(entity) for word in words(name)}
+    others = [entity for entity in found if entity not in whole]
+    for word, hints in parts.items():
+        alone = [e for e in others if not _hints(e).isdisjoint(hints)] if word not in used else []
+        if len(alone) == 1 and alone[0] not in whole:
+            whole.append(alone[0])
+    return whole
+
+
+def _names(entity: Entity) -> tuple[str, ...]:
+    return (entity.name, *entity.aliases)
+
+
+def entity_keys(entity: Entity) -> frozenset[str]:
+    """The keys of all its names."""
+    return frozenset(key for name in _names(entity) for key in name_keys(name))
+
+
+def written_as_names(question: str, entities: Iterable[Entity]) -> frozenset[str]:
+    """Ids of the entities that a question writes as names: with a capital, unless it has none at
+    all. The longest come first, and no words are read twice: who asks for the "New York Times" does
+    not name New York, and "which city" no city."""
+    parts = [(words(part), part) for part in question.split()]
+    capitals = {
+        of_part[0]
+        for of_part, part in parts
+        if of_part and of_part[0] not in STOP_WORDS and any(map(str.isupper, part))
+    }
+    asked = f" {' '.join(words(question))} "
+    keys = {entity.id: sorted(entity_keys(entity), key=len, reverse=True) for entity in entities}
+    named: set[str] = set()
+    for id in sorted(keys, key=lambda id: (-len(keys[id][0]), id)):
+        for key in keys[id]:
+            if f" {key} " in asked and (not capitals or capitals.intersection(key.split())):
+                asked = asked.replace(f" {key} ", " · ")
+                named.add(id)
+    return frozenset(named)
+
+
+def _parts(name: str) -> frozenset[str]:
+    return frozenset(hint for hint in name_hints(name) if hint.startswith(("~g ", "~s ")))
+
+
+def _hints(entity: Entity) -> frozenset[str]:
+    return frozenset().union(*map(_parts, _names(entity)))
+
+
+LISTS = "entities() lists those it has"
+_CLOSE = 70
+"""From 0 to 100: how alike a name must be to be suggested."""
+_SUGGESTED = 3
+_PAGE = 1000
+_PAGES = 10
+
+
+async def no_entity(ledger: LedgerView, tenant: str, name: str, *, where: str = "") -> NotFound:
+    """The error for a name, with the names and aliases in this tenant that are most like it."""
+    names: dict[str, None] = {}
+    after: str | None = None
+    for _ in range(_PAGES):
+        page = await ledger.entities(EntityQuery(tenant, limit=_PAGE, after=after))
+        names |= dict.fromkeys(n for entity in page for n in (entity.name, *entity.aliases))
+        if len(page) < _PAGE:
+            break
+        after = f"{page[-1].name}\0{page[-1].id}"
+    return NotFound(f"{where}no entity {name!r} in this scope; {LISTS}{did_you_mean(name, names)}")
+
+
+def did_you_mean(asked: str, known: Iterable[str]) -> str:
+    """``; did you mean … or …?`` when something is spelt alike, else nothing."""
+    from rapidfuzz import fuzz, process, utils
+
+    best = process.extract(
+        asked,
+        list(known),
+        scorer=fuzz.WRatio,
+        processor=utils.default_process,
+        limit=_SUGGESTED,
+        score_cutoff=_CLOSE,
+    )
+    return f"; did you mean {' or '.join(name for name, _, _ in best)}?" if best else ""
+
+
+_OWN = frozenset({"i", "me", "my", "mine", "myself", "we", "our", "us"})
+_BRIDGE = 0.4  # of what leads to the answer, and of what holds the other way round
+_OTHERWISE = 0.3  # of a fact of the same relation without the noun that others of it have
+_NOWHERE = -1
+_LESS = 0.25
+"""Of each word of the question that neither names the relation nor is in the fact: what more is
+asked for, the fact may not answer."""
+
+
+class RelationMatcher:
+    """Compares facts with the relations that one question asks for."""
+
+    def __init__(
+        self,
+        parts: Sequence[str],
+        seeds: Sequence[Entity],
+        owner: str | None,
+        wording: TypeWording,
+    ) -> None:
+        """``parts`` are the words of the question; ``owner`` says "I" in it."""
+        self._wording = wording
+        self._seeds = {seed.id: _position(seed, parts, owner) for seed in seeds}
+        names = set[str]().union(*map(_name_words, seeds))
+        rest = [(at, word) for at, word in enumerate(parts) if word not in names]
+        self._positions = {stem(word): at for at, word in rest}
+        self._content = {stem(word) for _, word in rest if word not in STOP_WORDS}
+        self._known: dict[str, Mapping[str, frozenset[Wording]]] = {}
+
+    def asks(self, type: str | None) -> bool:
+        """Whether a word of the question names this relation type."""
+        return type is not None and bool(self._seeds) and bool(self._wordings(type))
+
+    @property
+    def types(self) -> list[str]:
+        """The types known beforehand that the question names."""
+        return sorted({type for word in self._positions for type in self._wording.types(word)})
+
+    def scores(self, facts: Collection[Fact]) -> dict[str, float]:
+        """How well facts answer, from 0 to 1, by fact id; those that do not are left out."""
+        asked = [fact for fact in facts if self.asks(fact.type)]
+        worded = {fact.type for fact in asked if self._has_noun(fact)}
+        direct = {
+            fact.id: score
+            * (1.0 if fact.type not in worded or self._has_noun(fact) else _OTHERWISE)
+            for fact in asked
+            if (score := self._direction(fact)) > 0
+        }
+        bridges = [fact for fact in asked if fact.id in direct and self._nouns(fact)]
+        further: dict[str, float] = {}
+        for fact in asked:
+            if fact.id in direct:
+                continue
+            for bridge in bridges:
+                if self._leads(bridge, fact):
+                    score = direct[bridge.id] * self._covered(bridge, fact)
+                    further[fact.id] = max(score, further.get(fact.id, 0.0))
+        less = _BRIDGE if further else 1.0
+        near = {f.id: direct[f.id] * less * self._covered(f) for f in asked if f.id in direct}
+        return near | further
+
+    def _wordings(self, type: str) -> Mapping[str, frozenset[Wording]]:
+        """The question's words that name this relation type."""
+        found = self._known.get(type)
+        if found is None:
+            every = self._wording.wordings(type)
+            found = {word: every[word] for word in self._positions.keys() & every.keys()}
+            self._known[type] = found
+        return found
+
+    def _nouns(self, fact: Fact) -> set[str]:
+        wordings = self._wordings(fact.type or "")
+        return {word for word, of in wordings.items() if any(one.noun for one in of)}
+
+    def _covered(self, *facts: Fact) -> float:
+        """How much of what is asked these facts speak of."""
+        rest = set(self._content)
+        for fact in facts:
+            rest -= self._wordings(fact.type or "").keys()
+            rest -= {stem(word) for word in words(fact.text)}
+        return _LESS ** len(rest)
+
+    def _has_noun(self, fact: Fact) -> bool:
+        """Whether it has the very noun of the question: a sibling may be a sister or a brother."""
+        return not self._nouns(fact).isdisjoint(stem(word) for word in words(fact.text))
+
+    def _direction(self, fact: Fact) -> float:
+        """1 when whom the question names is the subject (or object) that it asks of, less when
+        it is the other end, 0 when it is neither."""
+        type = fact.type or ""
+        best = 0.0
+        for id, subject in {fact.subject_id: True, fact.object_id: False}.items():
+            if id not in self._seeds:
+                continue
+            if self._wording.symmetric(type):
+                return 1.0
+            at = self._seeds[id]
+            agrees = any(
+                one.is_subject(before=at < self._positions[word]) == subject
+                for word, of in self._wordings(type).items()
+                for one in of
+            )
+            best = max(best, 1.0 if agrees else _BRIDGE)
+        return best
+
+    def _leads(self, bridge: Fact, fact: Fact) -> bool:
+        """Whether one fact, by a noun, leads to whom the other, by another word, is about."""
+        shared = set(bridge.entity_ids) & {fact.subject_id, fact.object_id} - {None}
+        if not shared - self._seeds.keys():
+            return False
+        nouns, more = self._nouns(bridge), set(self._wordings(fact.type or ""))
+        return bool(nouns and more - nouns)
+
+
+def _position(seed: Entity, parts: Sequence[str], owner: str | None) -> int:
+    """Where the question names an entity; the owner also by "I" and "my"."""
+    own = _name_words(seed)
+    if owner is not None and name_key(owner) in map(name_key, (seed.name, *seed.aliases)):
+        own |= _OWN
+    return next((at for at, word in enumerate(parts) if word in own), _NOWHERE)
+
+
+def _name_words(entity: Entity) -> set[str]:
+    return {word for name in (entity.name, *entity.aliases) for word in words(name)}
