@@ -65,7 +65,7 @@ def stamp_or_none(moment: datetime | None) -> str | None:
 
 
 def unstamp_or_none(text: str | None) -> datetime | None:
-    return None if text is None else unstamp(text)
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def parse_date(value: datetime | date | str, *, name: str = "time") -> Date:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from graphmem.embedding import CachedEmbedder
 from graphmem.engine.present import Present
-from graphmem.model import Change, Entity, Episode, Fact, Scope, SearchResult, Turn
+from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import (
     EntityQuery,
@@ -25,6 +24,7 @@ from graphmem.ports.ledger import (
     MentionQuery,
     Mentions,
     Origins,
+    ReferredKind,
 )
 from graphmem.projection.batch import batch_of
 from graphmem.projection.catch_up import BATCH_EVENTS
@@ -33,7 +33,6 @@ from graphmem.projection.set_aside import may_be_the_value
 from graphmem.projection.vectors import vector_target
 from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import SearchQuery
 from graphmem.text import alias_keys
 
 _GONE = frozenset({"ERASE", "DELETE", "UNDO"})
@@ -157,8 +156,8 @@ class Past:
     def _final(self) -> bool:
         return self._known_at is not None and self._known_at < self._parts.clock.now()
 
-    async def search(self, query: SearchQuery) -> SearchResult:
-        return await (await self._snapshot(query.scope)).retrieve.search(query)
+    async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
+        return (await self._snapshot(scope)).retrieve, None
 
     async def walk(self, scope: Scope) -> Relate:
         return (await self._snapshot(scope)).relate
@@ -250,10 +249,8 @@ class _LogAsOf:
             key for key, event in last.items() if event.action not in _GONE and _shown(event)
         }
 
-    async def existing(
-        self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
-    ) -> set[str]:
-        return {id for id in ids if (kind, id) in self._there}
+    async def existing(self, ids: Mapping[ReferredKind, Sequence[str]]) -> set[str]:
+        return {id for kind, some in ids.items() for id in some if (kind, id) in self._there}
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
         found = await self._ledger.episodes_by_id(ids)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from graphmem.engine.checks import checked_projects
 from graphmem.engine.pseudonyms import Pseudonyms
 from graphmem.errors import BudgetExceeded, Damaged, NotFound, UsageError
 from graphmem.ingest.redact import Redaction
-from graphmem.model import DEFAULT_PROJECT, Scope, SearchResult, scope_of
+from graphmem.model import DEFAULT_PROJECT, Scope, scope_of
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
@@ -39,7 +39,6 @@ from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.rank.ranking import load_weights
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.retrieve.summaries import SummaryModel
-from graphmem.retrieve.view import SearchQuery
 from graphmem.settings import Settings
 from graphmem.text import plain
 
@@ -265,20 +264,16 @@ class Present:
             return False
         return bool(await ledger.events(seq, 1, tenant=tenant, until=_LAST))
 
-    async def search(self, query: SearchQuery) -> SearchResult:
-        """What answers a question, as far as what may be spent on an embedder goes."""
-        behind = None
+    async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
+        """What answers questions, as far as what may be spent on an embedder goes; and why no
+        further, if so."""
         try:
             applied = min(self.graph.applied_seq, self.vectors.applied_seq)
-            if await self._lacks(applied, query.scope.tenant):
+            if await self._lacks(applied, scope.tenant):
                 await self.follow()
         except BudgetExceeded as error:
-            behind = f"{error}; what was told since is not searched yet"
-        found = await self.retrieve.search(query)
-        if behind is None:
-            return found
-        reasons = filter(None, (behind, found.reason))
-        return replace(found, reason="; ".join(dict.fromkeys(reasons)))
+            return self.retrieve, f"{error}; what was told since is not searched yet"
+        return self.retrieve, None
 
     async def walk(self, scope: Scope) -> Relate:
         """Relationship queries that walk the graph, which holds every write before this."""

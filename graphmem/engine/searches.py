@@ -23,6 +23,7 @@ from graphmem.model import Context, Entity, Hit, HitKind, Scope, SearchResult
 from graphmem.ports.arguments import ReadArgs
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.present.context import NOTHING_KNOWN, write_context
 from graphmem.retrieve.present.hits import merged_search
 from graphmem.retrieve.relationships.queries import Relate
@@ -40,7 +41,9 @@ class Stores(Protocol):
     relate: Relate
     """Relationship queries that do not walk the graph."""
 
-    async def search(self, query: SearchQuery) -> SearchResult: ...
+    async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
+        """What answers questions in a scope; and why not by all that is known, if so."""
+        ...
 
     async def walk(self, scope: Scope) -> Relate:
         """Relationship queries that walk the graph."""
@@ -121,7 +124,7 @@ class Searching(Filtering):
         result = found[0][1]
         if len(found) > 1:
             result = merged_search(query, found, limit)
-        self._note_reads([hit.id for hit in result if hit.kind == "fact"])
+        self._note_reads([hit.id for hit in result.hits if hit.kind == "fact"])
         return result
 
     async def context(
@@ -155,7 +158,7 @@ class Searching(Filtering):
         several = len(scopes) > 1
         best = merged_search(query, found, most) if several else found[0][1]
         over = merged_search(query, past, max(_ENDED, most // 4)) if several else past[0][1]
-        self._note_reads([hit.id for hit in best if hit.kind == "fact"])
+        self._note_reads([hit.id for hit in best.hits if hit.kind == "fact"])
         return await write_context(
             best,
             over.hits,
@@ -178,7 +181,12 @@ class Searching(Filtering):
             threshold=wanted.threshold,
             rerank=rerank,
         )
-        return await self._stores.search(question)
+        retriever, behind = await self._stores.retriever_of(asked)
+        found = await retriever.search(question)
+        if behind is None:
+            return found
+        reasons = filter(None, (behind, found.reason))
+        return replace(found, reason="; ".join(dict.fromkeys(reasons)))
 
     async def _names_in(self, asked: Scope, hits: Sequence[Hit]) -> dict[str, Entity]:
         """The entities that hits are about, by id."""

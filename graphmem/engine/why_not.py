@@ -87,7 +87,8 @@ class Diagnosing(Core):
     async def _speaking(self, whole: Scope, sentence: str) -> Turn | None:
         """A turn with all of a sentence's words, one after the other."""
         query = SearchQuery(sentence, whole, _LOOKED_THROUGH, ("turn",), View(), rerank=False)
-        found = await self._present.search(query)
+        retriever, _ = await self._present.retriever_of(whole)
+        found = await retriever.search(query)
         wanted = f" {' '.join(words(sentence))} "
         for hit in found:
             if wanted in f" {' '.join(words(hit.text))} ":

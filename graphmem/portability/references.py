@@ -86,7 +86,7 @@ class References:
         ids = sorted({id for _, id in self._owner.keys() | self._waiting.keys() | self._loose})
         for kind in _LOOKED_UP:
             for at in range(0, len(ids), _AT_A_TIME):
-                if known := await ledger.existing(kind, ids[at : at + _AT_A_TIME]):
+                if known := await ledger.existing({kind: ids[at : at + _AT_A_TIME]}):
                     raise UsageError(
                         f"{file}: the {kind} {min(known)} is in this store already, and not as "
                         "the file has it; nothing was imported"

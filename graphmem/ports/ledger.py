@@ -44,6 +44,7 @@ from graphmem.ports.ledger_values import (
     Mentions,
     NamedUser,
     Origins,
+    ReferredKind,
     Row,
     StatementPattern,
     StatementQuery,
@@ -85,6 +86,7 @@ __all__ = [
     "Mentions",
     "NamedUser",
     "Origins",
+    "ReferredKind",
     "Row",
     "SpendBook",
     "StatementPattern",
@@ -263,12 +265,8 @@ class LedgerLog(Protocol):
         writes; empty when they are not all at hand: read them then."""
         ...
 
-    async def existing(
-        self,
-        kind: Literal["episode", "entity", "fact"],
-        ids: Sequence[str],
-    ) -> set[str]:
-        """Which of these are present (not erased, not retired)."""
+    async def existing(self, ids: Mapping[ReferredKind, Sequence[str]]) -> set[str]:
+        """Which of these, by kind, are present (not erased, not retired)."""
         ...
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from graphmem.model import Entity, Episode, Fact
 from graphmem.off_loop import on_loop
@@ -15,6 +14,7 @@ from graphmem.ports.ledger import (
     Ledger,
     LoadedStatements,
     Origins,
+    ReferredKind,
     StatementQuery,
 )
 
@@ -35,10 +35,8 @@ class ReadsOffLoop:
     async def statements(self, query: StatementQuery) -> LoadedStatements:
         return await on_loop(partial(self._ledger.statements, query))
 
-    async def existing(
-        self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
-    ) -> set[str]:
-        return await on_loop(partial(self._ledger.existing, kind, ids))
+    async def existing(self, ids: Mapping[ReferredKind, Sequence[str]]) -> set[str]:
+        return await on_loop(partial(self._ledger.existing, ids))
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
         return await on_loop(partial(self._ledger.episodes_by_id, ids))

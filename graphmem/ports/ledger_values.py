@@ -327,6 +327,10 @@ class TenantState:
     own_types_seq: int = 0
 
 
+ReferredKind: TypeAlias = Literal["episode", "entity", "fact"]
+"""What facts and mentions refer to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origins:
     """What facts and turns come from: who said each turn, what kind each episode is of, and what

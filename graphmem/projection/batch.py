@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 from graphmem.errors import Rejected
 from graphmem.model import Entity, Episode, Fact
-from graphmem.ports.ledger import Event, Origins
+from graphmem.ports.ledger import Event, Origins, ReferredKind
 
 MUCH = 60
 """Things changed, from which what a batch comes to is worked out off the loop."""
@@ -36,9 +36,7 @@ class ProjectionBatch:
 class BatchSource(Protocol):
     """What making a batch asks the ledger: what is still there of what its events refer to."""
 
-    async def existing(
-        self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
-    ) -> set[str]: ...
+    async def existing(self, ids: Mapping[ReferredKind, Sequence[str]]) -> set[str]: ...
 
     async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]: ...
 
@@ -70,27 +68,32 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
     turned = await _episodes([*changed["episode"], *changed["mention"]], log)
     episodes = [episode for episode in turned if episode.id in new]
     known = await _existing(facts, mentions, episodes, log)
-    mentioning = {a for a, b in mentions if a in known and b in known}
+    mentions = [(a, b) for a, b in mentions if a in known and b in known]
+    mentioning = {episode_id for episode_id, _ in mentions}
     # One that comes again, after what was before it was undone and is told again, mentions what it
     # did: no event says that once more.
     heard = {event.id for event in changed["mention"]}
     mentioning |= {e.id for e in changed["episode"] if e.value is None and e.id not in heard}
     return ProjectionBatch(
         episodes=tuple(
-            e if e.previous_id is None or e.previous_id in known else replace(e, previous_id=None)
-            for e in episodes
+            [
+                e
+                if e.previous_id is None or e.previous_id in known
+                else replace(e, previous_id=None)
+                for e in episodes
+            ]
         ),
-        entities=tuple(Entity.from_json(e.after) for e in changed["entity"] if e.after),
-        facts=tuple(_without_erased(fact, known) for fact in facts),
-        mentions=tuple((a, b) for a, b in mentions if a in known and b in known),
-        renewed_mentions=tuple(e.id for e in changed["mention"] if e.action == "REPLACE"),
-        removed_episodes=tuple(e.id for e in gone if e.kind == "episode"),
+        entities=tuple([Entity.from_json(e.after) for e in changed["entity"] if e.after]),
+        facts=tuple([_without_erased(fact, known) for fact in facts]),
+        mentions=tuple(mentions),
+        renewed_mentions=tuple([e.id for e in changed["mention"] if e.action == "REPLACE"]),
+        removed_episodes=tuple([e.id for e in gone if e.kind == "episode"]),
         removed_turns=tuple(
-            turn for e in gone if e.kind == "episode" for turn in (e.after or {})["turn_ids"]
+            [turn for e in gone if e.kind == "episode" for turn in (e.after or {})["turn_ids"]]
         ),
-        removed_entities=tuple(e.id for e in gone if e.kind == "entity"),
-        removed_facts=(*(e.id for e in gone if e.kind == "fact"), *archived),
-        turned=tuple(e for e in turned if e.id in new or e.id in known),
+        removed_entities=tuple([e.id for e in gone if e.kind == "entity"]),
+        removed_facts=(*[e.id for e in gone if e.kind == "fact"], *archived),
+        turned=tuple([e for e in turned if e.id in new or e.id in known]),
         origins=await _origins(facts, turned, sorted(mentioning), log),
     )
 
@@ -141,13 +144,12 @@ async def _existing(
     # What has just been read is there; what is erased meanwhile, a later event takes away.
     here = {episode.id for episode in episodes}
     known = here & episode_ids
-    if rest := episode_ids - here:
-        known |= await log.existing("episode", sorted(rest))
-    if entity_ids:
-        known |= await log.existing("entity", sorted(entity_ids))
-    if fact_ids:
-        known |= await log.existing("fact", sorted(fact_ids))
-    return known
+    asked: dict[ReferredKind, list[str]] = {
+        "episode": sorted(episode_ids - here),
+        "entity": sorted(entity_ids),
+        "fact": sorted(fact_ids),
+    }
+    return known | await log.existing(asked)
 
 
 def _without_erased(fact: Fact, known: set[str]) -> Fact:

@@ -110,7 +110,7 @@ class CopyContract:
             with contextlib.suppress(UsageError):
                 await ledger.entities(EntityQuery(bad, keys=(bad,)))
             with contextlib.suppress(UsageError):
-                await ledger.existing("fact", [bad])
+                await ledger.existing({"fact": [bad]})
             episode = draft.episode(f"good {len(bad)}")
             with contextlib.suppress(UsageError):
                 await ledger.journal([replace(episode, content=bad)], 0)

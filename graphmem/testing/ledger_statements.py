@@ -236,7 +236,7 @@ class BelieveContract:
         assert await ledger.present("episode") >= {following.id}
         assert episode.id not in await ledger.present("episode")
         assert turn not in await ledger.present("turn")
-        assert await ledger.existing("episode", [episode.id]) == set()
+        assert await ledger.existing({"episode": [episode.id]}) == set()
         assert (await ledger.stats(ADA)).episodes == 2
         query = StatementQuery(ADA.tenant, episode_ids=(episode.id,))
         assert (await ledger.statements(query)).statements == ()
@@ -250,7 +250,7 @@ class BelieveContract:
         assert events == [("episode", "ADD", episode.id), ("episode", "ADD", following.id)]
         await ledger.erase(Erasure(ADA, episode_ids=(episode.id,)))
         assert (await ledger.statements(replace(query, undone_too=True))).statements == ()
-        assert acme.id not in await ledger.existing("entity", [acme.id])
+        assert acme.id not in await ledger.existing({"entity": [acme.id]})
         assert "works" not in repr([await ledger.rows(t, None, 100) for t in ledger.tables])
 
     async def test_facts_of_another_time(self, ledger: Ledger, draft: Draft) -> None:

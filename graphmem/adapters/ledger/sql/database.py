@@ -23,7 +23,7 @@ class Database(Protocol):
 
     async def close(self) -> None: ...
 
-    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
+    def fetch(self, *fetches: Fetch) -> Awaitable[list[ResultRows]]:
         """The rows of each, all of one moment."""
         ...
 

@@ -70,6 +70,7 @@ from graphmem.ports.ledger import (
     MentionQuery,
     Mentions,
     Origins,
+    ReferredKind,
     Row,
     StatementQuery,
     TenantState,
@@ -281,12 +282,12 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         values = {"ids": list(turn_ids), "known_at": stamp_or_none(known_at)}
         return {row["id"] for row in await self._rows("silenced_at", **values)}
 
-    async def existing(
-        self, kind: Literal["episode", "entity", "fact"], ids: Sequence[str]
-    ) -> set[str]:
-        if not ids:
-            return set()
-        return {row["id"] for row in await self._rows(f"existing_{kind}", ids=list(ids))}
+    async def existing(self, ids: Mapping[ReferredKind, Sequence[str]]) -> set[str]:
+        asked = [
+            Fetch(f"existing_{kind}", {"ids": list(some)}) for kind, some in ids.items() if some
+        ]
+        found = await self._db.fetch(*asked) if asked else []
+        return {row["id"] for answer in found for row in answer}
 
     async def origins(
         self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
@@ -304,7 +305,7 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         if not ids:
             return []
         if kind == "episode":
-            there = await self.existing("episode", ids)
+            there = await self.existing({"episode": ids})
             found = await self.episodes_by_id([id for id in ids if id in there])
             return [rows.present_event(kind, one.id, one.scope.tenant, value=one) for one in found]
         return rows.present_events(kind, await self._rows(f"state_{kind}", ids=list(ids)))

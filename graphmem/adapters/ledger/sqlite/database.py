@@ -119,10 +119,10 @@ class SqliteDatabase:
 
         return (await self.write(work))[0]
 
-    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
+    def fetch(self, *fetches: Fetch) -> Awaitable[list[ResultRows]]:
         self._check_open()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reader, self._answer, fetches)
+        return loop.run_in_executor(self._reader, self._answer, fetches)
 
     async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
         """Run steps on one consistent snapshot."""
