@@ -1,7 +1,7 @@
 """From when to when something held: as one statement says, and as all of them come to.
 
-Values only. :mod:`.grouping` makes intervals of statements, :mod:`.ends` and :mod:`.rivals` decide
-where they end.
+Values only. :mod:`.fold` makes intervals of statements, :mod:`.stated_ends` and :mod:`.rivals`
+decide where they end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from graphmem.model import Date, Edit, Statement, valid_from, valid_until
-from graphmem.relation_types.behaviour import Target, TypeBehaviour
+from graphmem.relation_types.types import Target, TypeBehaviour
 from graphmem.text import text_key
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)

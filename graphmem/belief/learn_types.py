@@ -16,8 +16,7 @@ from graphmem.belief.stated_ends import end_of
 from graphmem.model import Date, Scope, Statement
 from graphmem.ports.ledger import Ledger, StatementPattern, StatementQuery
 from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
-from graphmem.relation_types.behaviour import Target, TypeBehaviour
-from graphmem.relation_types.types import RelationTypes
+from graphmem.relation_types.types import RelationTypes, Target, TypeBehaviour
 from graphmem.resolve.merges import with_merges
 
 _ENOUGH = 20

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from graphmem.belief.conflict_groups import GroupKey, group_keys, places_of, text_group
 from graphmem.belief.sentences import same_sentence
-from graphmem.belief.snapshot import Snapshot
+from graphmem.belief.snapshot import GroupKey, Snapshot, group_keys, places_of, text_group
 from graphmem.model import Fact, Statement
 from graphmem.ports.ledger import DecisionReads, FactQuery, StatementQuery
-from graphmem.relation_types.behaviour import sentence_key
-from graphmem.relation_types.types import RelationTypes
+from graphmem.relation_types.types import RelationTypes, sentence_key
 from graphmem.text import text_key
 
 _LOOK_BACK = 32  # newest facts of an entity that a sentence is compared with

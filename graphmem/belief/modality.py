@@ -18,7 +18,7 @@ from graphmem.belief.intervals import (
 from graphmem.belief.stated_ends import Targets, end_of
 from graphmem.clock import refines, same_date
 from graphmem.model import Date, Edit, Statement
-from graphmem.relation_types.behaviour import Target, TypeBehaviour
+from graphmem.relation_types.types import Target, TypeBehaviour
 
 _PLANNED, _DENIED = "planned", "negated"
 _STANDS = Account("believed", "stands")

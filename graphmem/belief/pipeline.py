@@ -16,8 +16,6 @@ from functools import partial
 
 from graphmem.belief.beliefs import Account, Belief, FoldedGroup
 from graphmem.belief.compare import compare_with_facts
-from graphmem.belief.components import components
-from graphmem.belief.conflict_groups import GroupKey
 from graphmem.belief.fold import fold_statements
 from graphmem.belief.load import BeliefReader
 from graphmem.belief.plan import (
@@ -27,7 +25,7 @@ from graphmem.belief.plan import (
     edits_over,
     plan,
 )
-from graphmem.belief.snapshot import Snapshot
+from graphmem.belief.snapshot import GroupKey, Snapshot, components
 from graphmem.clock import Clock
 from graphmem.model import Edit, Fact, Statement
 from graphmem.off_loop import off_loop, stop_if_given_up

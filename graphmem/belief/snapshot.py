@@ -1,16 +1,66 @@
-"""What one tenant has stated and believes, as far as it was loaded: one frozen value."""
+"""What one tenant has stated and believes, as far as it was loaded, filed by conflict group; and
+which of it is folded together.
+
+Conflict groups are the statements that can exclude, repeat or end each other. A group has a key:
+``("", sentence key)``; ``(type, subject)`` of a single-valued relation, and when it is symmetric
+the same for its other end; ``(type, subject, object)`` of a many-valued one. Statements without a
+key in common never touch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
-from graphmem.belief.conflict_groups import GroupKey, group_keys
 from graphmem.model import Edit, Fact, Statement
-from graphmem.ports.ledger import LoadedStatements
-from graphmem.relation_types.types import RelationTypes
+from graphmem.ports.ledger import LoadedStatements, StatementPattern
+from graphmem.relation_types.types import RelationTypes, TypeBehaviour, object_key, sentence_key
 from graphmem.resolve.merges import with_merges
+from graphmem.text import text_key
+
+GroupKey: TypeAlias = tuple[str, ...]
+
+
+def group_keys(statement: Statement, behaviour: TypeBehaviour) -> tuple[GroupKey, ...]:
+    """The keys of a statement. An end or withdrawal of a many-valued relation that names no object
+    stands in ``(type, subject, "")``, which belongs to every group of that type and subject."""
+    if statement.type is None or statement.subject_id is None:
+        return (("", sentence_key(statement)),)
+    subject, object_ = behaviour.target(statement)
+    if not behaviour.single_valued:
+        if object_key(statement) is None:
+            return ((statement.type, statement.subject_id, ""),)
+        return ((statement.type, subject, object_),)
+    if behaviour.symmetric:
+        return tuple((statement.type, end) for end in (subject, object_) if end)
+    return ((statement.type, statement.subject_id),)
+
+
+def text_group(text: str) -> GroupKey:
+    """The key of a plain sentence."""
+    return ("", text_key(text))
+
+
+def places_of(key: GroupKey, types: RelationTypes) -> Iterator[StatementPattern]:
+    """Where the ledger has the statements of a relation's group, under every type that stands for
+    its own."""
+    type, *ends = key
+    if not type:
+        return
+    symmetric = types.symmetric(type)
+    for form in types.forms(type):
+        # Turned, one about no object is still about its subject.
+        both = symmetric or form.turned
+        if len(ends) == 1 or not ends[1]:
+            yield form.type, ends[0], None
+            if both:
+                yield form.type, None, ends[0]
+            continue
+        yield form.type, ends[0], ends[1]
+        if both:
+            yield form.type, ends[1], ends[0]
+
 
 _NONE: frozenset[str] = frozenset()
 _Key = TypeVar("_Key", bound=Hashable)
@@ -135,3 +185,102 @@ def _filed(
     for key, id in more:
         new.setdefault(key, set()).add(id)
     return {**before, **{key: before.get(key, _NONE).union(ids) for key, ids in new.items()}}
+
+
+def components(snapshot: Snapshot, keys: Sequence[GroupKey]) -> list[frozenset[str]]:
+    """The ids of the statements that can touch those of these groups, disjoint sets of them."""
+    return [frozenset(one) for one in _Components(snapshot).of(keys)]
+
+
+class _Components:
+    """Sets of statements while they grow together: what it takes to join two is the smaller."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._found: dict[int, set[str]] = {}
+        """By number, in order: what is joined has the number of what joined it."""
+        self._joined: dict[int, int] = {}
+        """A number that is no more -> the one that it was joined into."""
+        self._place: dict[str, int] = {}
+        """Statement -> a number of its set."""
+        self._whole: set[GroupKey] = set()
+        self._by_subject: dict[tuple[str, str], list[str]] | None = None
+
+    def of(self, keys: Sequence[GroupKey]) -> Collection[set[str]]:
+        for number, key in enumerate(keys):
+            if not self._is_linked(key):
+                own = self._component(key)
+                if own:
+                    self._join(number, own)
+        return self._found.values()
+
+    def _join(self, number: int, own: Collection[str]) -> None:
+        touched = {self._number(self._place[id]) for id in own if id in self._place}
+        sets = [self._found.pop(one) for one in sorted(touched)]
+        whole = max(sets, key=len, default=set())
+        for one in sets:
+            if one is not whole:
+                whole |= one
+        whole.update(own)
+        self._joined |= dict.fromkeys(touched, number)
+        self._place |= {id: number for id in own if id not in self._place}
+        self._found[number] = whole
+
+    def _number(self, number: int) -> int:
+        trail = []
+        while number in self._joined:
+            trail.append(number)
+            number = self._joined[number]
+        self._joined |= dict.fromkeys(trail, number)
+        return number
+
+    def _is_linked(self, key: GroupKey) -> bool:
+        """Whether a symmetric single-valued group hangs together with one that was found."""
+        behaviour = self._snapshot.types.behaviour(key[0] or None)
+        if not (behaviour.single_valued and behaviour.symmetric):
+            return False
+        # Found sets are whole: one that has one of them has all.
+        return not self._place.keys().isdisjoint(self._snapshot.groups.get(key, _NONE))
+
+    def _component(self, key: GroupKey) -> Collection[str]:
+        snapshot = self._snapshot
+        type, *ends = key
+        behaviour = snapshot.types.behaviour(type or None)
+        own = snapshot.groups.get(key, _NONE)
+        if type and not behaviour.single_valued:
+            if not ends[1]:
+                return own.union(self._of_every_object(type, ends[0]))
+            subjects = ends if behaviour.symmetric else ends[:1]
+            return own.union(*(self._of_all((type, end, "")) for end in subjects))
+        return self._linked(key) if type and behaviour.symmetric else own
+
+    def _of_all(self, key: GroupKey) -> Collection[str]:
+        """What speaks of every object. It hangs together: once it was found one of it is enough."""
+        own = self._snapshot.groups.get(key, _NONE)
+        if key in self._whole:
+            return [next(iter(own))]
+        if own:
+            self._whole.add(key)
+        return own
+
+    def _of_every_object(self, type: str, end: str) -> Sequence[str]:
+        """Every object of a subject and type, for what speaks of them all."""
+        if self._by_subject is None:
+            self._by_subject = {}
+            for key, ids in self._snapshot.groups.items():
+                if key[0]:
+                    both = key[1:] if self._snapshot.types.symmetric(key[0]) else key[1:2]
+                    for one in dict.fromkeys(both):
+                        self._by_subject.setdefault((key[0], one), []).extend(ids)
+        return self._by_subject.get((type, end), ())
+
+    def _linked(self, key: GroupKey) -> set[str]:
+        """All that hang together of a symmetric single-valued relation: Ada-Bob, Bob-Carol."""
+        found: set[str] = set()
+        seen, near = {key}, [key]
+        while near:
+            ids = {id for one in near for id in self._snapshot.groups.get(one, _NONE)} - found
+            found |= ids
+            near = [one for one in self._snapshot.keys_of(ids) if one not in seen]
+            seen.update(near)
+        return found

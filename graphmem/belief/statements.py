@@ -22,7 +22,7 @@ from graphmem.model import (
 )
 from graphmem.ports.llm import CandidateFact
 from graphmem.relation_types.types import RelationTypes, normal
-from graphmem.resolve.resolution import Resolution
+from graphmem.resolve.matching import Resolution
 
 _NO_LONGER = re.compile(
     r"\bno longer\b|\bnot any ?more\b|n['’]t\b.*\bany ?more\b|\banymore\b", re.IGNORECASE

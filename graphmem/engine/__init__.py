@@ -10,16 +10,15 @@ import logging
 from collections.abc import Callable
 from typing import Self
 
-from graphmem.engine.actors import acting, takes_actor
 from graphmem.engine.documents import Documents
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
 from graphmem.engine.present import Opened, Parts, Scratch
-from graphmem.engine.pseudonyms import revealing
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.summaries import Summarising
 from graphmem.engine.transfer import Transfer
+from graphmem.engine.users_and_actors import acting, revealing, takes_actor
 from graphmem.engine.view import AsyncMemoryView, Views
 from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError

@@ -9,13 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Unpack
 
-from graphmem.engine.actors import current_actor
+from graphmem.engine.counts_and_titles import Titles, UseCounter
 from graphmem.engine.known_at import Past
 from graphmem.engine.narrowed_searches import NarrowedSearches
 from graphmem.engine.present import SCOPE_NAMES, Parts, Present
-from graphmem.engine.read_counts import UseCounter
 from graphmem.engine.rebuilding import Rebuilder
-from graphmem.engine.titles import Titles
+from graphmem.engine.users_and_actors import current_actor
 from graphmem.errors import NotFound, UsageError, log_failure
 from graphmem.ingest import make_episode
 from graphmem.ingest.background import BackgroundQueue

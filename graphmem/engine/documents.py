@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from graphmem.clock import stamp
 from graphmem.engine.checks import checked_progress, checked_text, checked_text_or_none
-from graphmem.engine.resuming import Resuming
+from graphmem.engine.writes import Resuming
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import make_episode
 from graphmem.limits import check_name

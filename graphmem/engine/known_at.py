@@ -26,11 +26,8 @@ from graphmem.ports.ledger import (
     Origins,
     ReferredKind,
 )
-from graphmem.projection.batch import batch_of
-from graphmem.projection.catch_up import BATCH_EVENTS
-from graphmem.projection.graph import graph_target
-from graphmem.projection.set_aside import may_be_the_value
-from graphmem.projection.vectors import vector_target
+from graphmem.projection.apply import batch_of, graph_target, vector_target
+from graphmem.projection.catch_up import BATCH_EVENTS, may_be_the_value
 from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.text import alias_keys

@@ -28,8 +28,13 @@ from graphmem.ports.part import Part
 from graphmem.ports.vectors import Only, VectorQuery
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
-from graphmem.projection.repair import TOO_MANY_TO_MEND, put_right
-from graphmem.projection.verify import Mismatches, changed_since, compare_stores
+from graphmem.projection.verify import (
+    TOO_MANY_TO_MEND,
+    Mismatches,
+    changed_since,
+    compare_stores,
+    put_right,
+)
 
 _VERIFIED = "verified_parts"
 """The setting of a ledger that says up to which event, and which part of how many is next."""

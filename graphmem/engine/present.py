@@ -14,9 +14,8 @@ from typing import Any
 from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.clock import Clock
 from graphmem.embedding import CachedEmbedder
-from graphmem.engine.actors import current_actor
 from graphmem.engine.checks import checked_projects
-from graphmem.engine.pseudonyms import Pseudonyms
+from graphmem.engine.users_and_actors import Pseudonyms, current_actor
 from graphmem.errors import BudgetExceeded, Damaged, NotFound, UsageError
 from graphmem.ingest.redact import Redaction
 from graphmem.model import DEFAULT_PROJECT, Scope, scope_of
@@ -29,10 +28,9 @@ from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
 from graphmem.ports.word_vectors import WordVectors
+from graphmem.projection.apply import graph_target, vector_target
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import FillStore
-from graphmem.projection.graph import graph_target
-from graphmem.projection.vectors import vector_target
 from graphmem.relation_types.wording import BuiltInWording
 from graphmem.retrieve.candidates.graph import CachedGraph
 from graphmem.retrieve.pipeline import Retriever

@@ -17,8 +17,8 @@ from graphmem.engine.checks import (
     checked_text_or_none,
 )
 from graphmem.engine.present import Present
-from graphmem.engine.pseudonyms import Pseudonyms
 from graphmem.engine.searches import Searching, Stores, read_each_scope
+from graphmem.engine.users_and_actors import Pseudonyms
 from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter
 from graphmem.ingest import make_episode

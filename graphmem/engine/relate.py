@@ -13,8 +13,7 @@ from graphmem.engine.core import Core
 from graphmem.engine.present import SCOPE_NAMES
 from graphmem.errors import UsageError, shown
 from graphmem.ingest import given as statements
-from graphmem.ingest.given import GivenRelation
-from graphmem.ingest.table_rows import is_empty, rows_of
+from graphmem.ingest.given import GivenRelation, is_empty, rows_of
 from graphmem.limits import check_whole_number
 from graphmem.model import Episode, Metadata, Modality, Receipt
 from graphmem.ports.arguments import RelateArgs, When, WriteArgs

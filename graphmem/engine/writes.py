@@ -1,16 +1,19 @@
-"""The methods that change what is remembered."""
+"""The methods that change what is remembered; what was cut short goes on by itself."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_flag, checked_keys, checked_progress
 from graphmem.engine.retention import Retaining
-from graphmem.errors import UsageError
+from graphmem.errors import UsageError, log_failure
 from graphmem.ingest import make_episode
 from graphmem.model import Episode, Receipt
 from graphmem.ports.arguments import AddArgs, Content, ScopeArgs
@@ -120,3 +123,40 @@ def _chunks(items: Iterable[Any], *, verbatim: bool) -> Iterator[list[Any]]:
         if verbatim:
             # The longer the load, the less it matters what a fault in one chunk takes with it.
             size = min(_LARGEST_CHUNK, max(_CHUNK, done // 8))
+
+
+_log = logging.getLogger("graphmem")
+_FIRST_S = 5.0
+"""After opening: a process that is opened for one question is gone by then."""
+_AT_ONCE = 100
+
+
+class Resuming(Writes):
+    """Going on with what is pending, of everybody."""
+
+    def _keep_resuming(self) -> None:
+        """Go on in the background, once at a time."""
+        every = self._parts.settings.resume_every_s
+        if every and not self._parts.read_only and self._resuming is None:
+            self._resuming = asyncio.create_task(self._resume_now_and_then(every))
+
+    async def _resume_now_and_then(self, every: float) -> None:
+        pause = min(_FIRST_S, every)
+        while True:
+            await asyncio.sleep(pause)
+            pause = every
+            try:
+                await self._resume_everybody(every)
+            except Exception as error:  # noqa: BLE001 - nobody is above who could be told
+                log_failure(_log, "what is pending could not be gone on with", error)
+
+    async def _resume_everybody(self, every: float) -> None:
+        """One try at each episode that is pending. Where others write too, only what has been so
+        for long: they may be at it."""
+        ledger = self._parts.ledger
+        before = self._parts.clock.now() - timedelta(seconds=every) if ledger.shared else None
+        after = 0
+        while found := await ledger.pending_episodes(after, before, _AT_ONCE):
+            after = max(found)
+            await self._ingest.finish([found[n] for n in sorted(found)])
+            await self._keep_lag_bounded()

@@ -1,4 +1,5 @@
-"""Statements that are given as they are: no model, no rules. To an episode, and back to candidates.
+"""Statements that are given as they are, one or as the rows of a table: no model, no rules. To an
+episode, and back to candidates.
 
 The episode's content is one JSON object, the same text for the same statement, so that a repeated
 one is found out as any repeated episode is. Its one turn is the sentence.
@@ -7,7 +8,8 @@ one is found out as any repeated episode is. Its one turn is the sentence.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -19,6 +21,34 @@ from graphmem.model import Episode, Modality, Scope, Turn, valid_from, valid_unt
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 from graphmem.relation_types.types import normal, snake
 from graphmem.text import digest
+
+_MISSING = frozenset({"nan", "nat", "<na>"})
+
+
+def rows_of(rows: object) -> Iterator[Any]:
+    """The rows of a table, or of any iterable, one by one."""
+    for method in ("to_pylist", "to_dicts"):  # Arrow, polars
+        if callable(make := getattr(rows, method, None)):
+            return iter(make())
+    if hasattr(rows, "columns") and callable(make := getattr(rows, "to_dict", None)):  # pandas
+        return iter(make("records"))
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+        raise UsageError(
+            "relate_many takes a table or an iterable of rows (subject, type, object); "
+            f"got {type(rows).__name__}: for one relation, use relate"
+        )
+    return iter(rows)
+
+
+def is_empty(value: object) -> bool:
+    """Whether a row does not give this: an empty cell, or one that is not a number."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return True
+    if isinstance(value, float) and math.isnan(value):
+        return True
+    # Of a list within lists there may be no text at all.
+    return not isinstance(value, str | int | Collection) and str(value).lower() in _MISSING
+
 
 _EXTRACTOR = "given"
 _VERSION = "1"

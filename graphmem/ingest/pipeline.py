@@ -23,8 +23,7 @@ from graphmem.belief.statements import statements_of
 from graphmem.clock import Clock
 from graphmem.errors import BadModelOutput, ModelError, UserRenamed
 from graphmem.ingest.background import BackgroundQueue
-from graphmem.ingest.deciding import TenantDecisions
-from graphmem.ingest.extracting import Extracting, of_one_episode
+from graphmem.ingest.extracting import Extracting, TenantDecisions, of_one_episode
 from graphmem.ingest.verbatim import verbatim, verbatim_commit
 from graphmem.model import Episode, Receipt, Scope, Statement
 from graphmem.off_loop import long_work, run_off_loop

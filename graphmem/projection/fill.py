@@ -12,11 +12,8 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.vectors import VectorStore
-from graphmem.projection.batch import ApplyBatch
-from graphmem.projection.catch_up import Projection
-from graphmem.projection.graph import graph_target
-from graphmem.projection.set_aside import SetAsideRow
-from graphmem.projection.vectors import vector_target
+from graphmem.projection.apply import ApplyBatch, graph_target, vector_target
+from graphmem.projection.catch_up import Projection, SetAsideRow
 from graphmem.projection.verify import Mismatches, compare_stores
 
 FEW_EVENTS = 1_000

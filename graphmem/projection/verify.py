@@ -1,22 +1,58 @@
 """Graph and vectors compared with the ledger by what they hold, both ways: each node with its edges
-and each point against the row that it is made from, and back."""
+and each point against the row that it is made from, and back; and put right, exactly what differs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal, NamedTuple, TypeAlias
 
 from graphmem.embedding import CachedEmbedder
-from graphmem.off_loop import collector_waits
+from graphmem.off_loop import collector_waits, run_off_loop
 from graphmem.ports.graph import Digests, GraphStore
-from graphmem.ports.ledger import Ledger
+from graphmem.ports.ledger import Event, Ledger
+from graphmem.ports.ledger_off_loop import ReadsOffLoop
 from graphmem.ports.part import Part
 from graphmem.ports.vectors import COLLECTIONS, Collection, VectorStore
-from graphmem.projection.batch import ProjectionBatch
-from graphmem.projection.graph import graph_changes
-from graphmem.projection.present_state import PROJECTED_KINDS, Kind, present_batches, present_ids
-from graphmem.projection.vectors import points_of
+from graphmem.projection.apply import ProjectionBatch, batch_of, graph_changes, points_of
+from graphmem.projection.catch_up import Projection
+
+Kind: TypeAlias = Literal["entity", "episode", "fact"]
+PROJECTED_KINDS: tuple[Kind, ...] = ("entity", "episode", "fact")
+"""In the order in which they refer to one another."""
+BATCH_THINGS = 256
+"""Read and made at once."""
+
+
+async def present_ids(ledger: Ledger) -> dict[Kind, list[str]]:
+    """Everything that graph and vectors should hold, the oldest first, as ids are made."""
+    return {kind: sorted(await ledger.present(kind)) for kind in PROJECTED_KINDS}
+
+
+async def present_batches(
+    ledger: Ledger, ids: Mapping[Kind, Sequence[str]], size: int = BATCH_THINGS
+) -> AsyncIterator[tuple[Kind, Sequence[str], ProjectionBatch]]:
+    """The state of these things: of each batch, which ids were asked for, and what there is of
+    them. An episode comes with what it mentions."""
+    for kind in PROJECTED_KINDS:
+        wanted = ids.get(kind, ())
+        for start in range(0, len(wanted), size):
+            some = wanted[start : start + size]
+            events = await _events(ledger, kind, some)
+            made = partial(batch_of, events, ReadsOffLoop(ledger))
+            yield kind, some, await run_off_loop(made)
+
+
+async def _events(ledger: Ledger, kind: Kind, ids: Sequence[str]) -> list[Event]:
+    events = await ledger.present_state(kind, ids)
+    if kind == "episode":
+        there = {event.id for event in events}
+        mentions = await ledger.present_state("mention", ids)
+        events += [event for event in mentions if event.id in there]
+    return events
+
 
 _SHOWN = 5
 _EVENTS = 5000
@@ -199,3 +235,32 @@ class _Comparison:
 
 def _extra(place: str, ids: set[str]) -> list[Mismatch]:
     return [Mismatch(place, "not in the ledger", None, id, id) for id in sorted(ids)]
+
+
+TOO_MANY_TO_MEND = 5_000
+"""Mismatches from which on it is better to make all anew."""
+
+
+async def put_right(ledger: Ledger, projection: Projection, differences: Mismatches) -> None:
+    """Write again what of the ledger a store lacks or holds otherwise, remove what it holds beside.
+
+    What others may hang on by mistake shows when the stores are compared once more.
+    """
+    turns = differences.beside("turns")
+    gone = ProjectionBatch(
+        episodes=(),
+        entities=(),
+        facts=(),
+        mentions=(),
+        removed_episodes=(*differences.beside("Episode"), *differences.beside("sessions")),
+        removed_turns=turns,
+        removed_entities=differences.beside("Entity"),
+        removed_facts=(*differences.beside("Fact"), *differences.beside("facts")),
+    )
+    if gone.removed_episodes or turns or gone.removed_entities or gone.removed_facts:
+        await projection.put_right(gone)
+    async for _, some, batch in present_batches(ledger, differences.wrong):
+        # Taken away first: what a fact has an edge too many of would keep it.
+        facts = tuple(fact.id for fact in batch.facts)
+        mentioning = tuple(id for id in some if any(e.id == id for e in batch.episodes))
+        await projection.put_right(replace(batch, removed_facts=facts, renewed_mentions=mentioning))

@@ -1,4 +1,5 @@
-"""Relation types: one name for each, which way round, and how many objects at a time.
+"""Relation types: one name for each, which way round, how many objects at a time, and how the
+statements of one bear on each other.
 
 People, models and rules name one relation in many ways (``resides_in``, ``is living in``,
 ``employs``). :func:`normal` gives the one type that is stored. :class:`RelationTypes` knows how a
@@ -17,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 from graphmem.model import AtATime, Statement, TypeRule
-from graphmem.relation_types.behaviour import TypeBehaviour
 from graphmem.relation_types.tables import (
     ENDING_TYPES,
     EVENT_TYPES,
@@ -35,7 +35,55 @@ from graphmem.relation_types.tables import (
     USUALLY_SINGLE_VALUED,
     WORDS_OF_PAST,
 )
-from graphmem.text import words
+from graphmem.text import text_key, value_key, words
+
+Target = tuple[str, str]
+"""What a statement is about: its subject and object (both ends, sorted, of a symmetric relation),
+or its sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeBehaviour:
+    """How a relation type behaves. ``single_valued``: one object at a time; ``symmetric``: it holds
+    both ways; ``event``: each date is an occasion of its own; ``may_overlap``: single-valued, but
+    two hold at once when one turn says both, or when both are stated with beginning and end."""
+
+    single_valued: bool = False
+    symmetric: bool = False
+    event: bool = False
+    may_overlap: bool = False
+
+    def target(self, statement: Statement) -> Target:
+        """What the statement is about."""
+        if statement.type is None:
+            return ("", sentence_key(statement))
+        ends = (statement.subject_id or "", object_key(statement) or "")
+        return (min(ends), max(ends)) if self.symmetric else ends
+
+    def rivals(self, one: Target, other: Target) -> bool:
+        """Whether these two cannot hold at the same time."""
+        if not self.single_valued or one == other:
+            return False
+        return bool(set(one) & set(other)) if self.symmetric else one[0] == other[0]
+
+    def meant(self, statement: Statement, target: Target) -> bool:
+        """Whether an end or a withdrawal speaks of this target."""
+        if statement.type is None or object_key(statement) is not None:
+            return self.target(statement) == target
+        return statement.subject_id in (target if self.symmetric else target[:1])
+
+
+def sentence_key(statement: Statement) -> str:
+    """What two wordings of one sentence share."""
+    return statement.key if statement.key is not None else text_key(statement.text)
+
+
+def object_key(statement: Statement) -> str | None:
+    """What it states of its subject: an entity's id, or an attribute's value."""
+    if statement.object_id is None and statement.value is not None:
+        return "=" + value_key(statement.value)
+    return statement.object_id
+
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 

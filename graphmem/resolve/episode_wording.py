@@ -11,8 +11,7 @@ from itertools import islice
 from graphmem.model import Entity, Episode
 from graphmem.ports.llm import CandidateEntity, Extraction
 from graphmem.relation_types.types import normal
-from graphmem.resolve.matching import candidates_of
-from graphmem.resolve.similarity import is_part
+from graphmem.resolve.matching import candidates_of, is_part
 from graphmem.text import name_key
 
 _OF_PERSONS = frozenset(

@@ -1,15 +1,142 @@
-"""A name that was extracted, and an entity that it may mean: how alike the two are."""
+"""A name and an entity that it may mean: whether two names may be one person's and two kinds one
+thing's, how alike the two are; and what resolution gives: which entity each name means, why where
+that was not plain, and what stays ambiguous."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from graphmem.model import Entity
 from graphmem.ports.llm import CandidateEntity, Extraction
-from graphmem.resolve.similarity import VAGUE, likeness
-from graphmem.text import name_key, name_keys
+from graphmem.text import core_words, name_hints, name_key, name_keys, person_parts
+from graphmem.text.nicknames import formal_names, is_given_name
+
+VAGUE = "thing"
+Likeness = Literal["same", "full", "short", "no"]
+
+_PARTICLES = frozenset(
+    {"al", "bin", "da", "de", "del", "della", "den", "der", "di", "dos", "du", "el", "la", "le"}
+    | {"ten", "ter", "van", "von", "y", "zu"}
+)
+_LIVING = {"person": "person", "animal": "animal", "pet": "animal"}
+
+
+def kinds_agree(one: str, other: str) -> bool:
+    """Whether something may be of both kinds. Models call a company now an organization, now a
+    product or a place; but a person is no company, and no animal."""
+    if VAGUE in {one, other} or not one or not other:
+        return True
+    return _LIVING.get(one) == _LIVING.get(other)
+
+
+def personal(name: str, kind: str) -> bool:
+    """Whether a name is to be read as a person's."""
+    if kind != VAGUE:
+        return kind == "person"
+    given, _, surname, _ = person_parts(name)
+    return bool(surname) and is_given_name(given) and written_as_name(name)
+
+
+def written_as_name(name: str) -> bool:
+    """Whether every word has a capital, as far as its script has any, but for ``van`` and the
+    like; and no comma (``Herbert, Oklahoma``)."""
+    return "," not in name and not any(
+        word.islower() and word not in _PARTICLES for word in name.split()
+    )
+
+
+def likeness(one: str, other: str) -> Likeness:
+    """How two persons' names compare.
+
+    ``same``: spelled alike. ``full``: given name (or its short form, or its initial) and surname
+    agree, and nothing contradicts (``J. Smith``, ``John A. Smith``). ``short``: one is a part of
+    the other (``John`` or ``Smith`` of ``John Smith``). ``no``: different people.
+    """
+    if set(name_keys(one)) & set(name_keys(other)):
+        # Mr. Olympia need not be Olympia.
+        return "short" if _title_apart(one, other) else "same"
+    given, middle, surname, generation = person_parts(one)
+    given2, middle2, surname2, generation2 = person_parts(other)
+    if not given or not given2:
+        return "no"
+    if surname and surname2:
+        agree = (
+            surname == surname2
+            and _given_agree(given, given2)
+            and _middles_agree(middle, middle2)
+            and not _initials_only(given, middle, given2, middle2)
+            and generation == generation2
+        )
+        return "full" if agree else "no"
+    if surname or surname2:
+        part, whole, last = (given2, given, surname) if surname else (given, given2, surname2)
+        return "short" if part == last or _forms(part) & _forms(whole) else "no"
+    return "full" if _forms(given) & _forms(given2) else "no"
+
+
+def _title_apart(one: str, other: str) -> bool:
+    """Whether one is the other's only word with a title before it."""
+    core = core_words(one)
+    if len(core) != 1 or core != core_words(other):
+        return False
+    return [word == core[-1] for word in (name_key(one), name_key(other))].count(True) == 1 and any(
+        words[-1] == core[0]
+        for words in (name_key(one).split(), name_key(other).split())
+        if len(words) > 1
+    )
+
+
+def _forms(given: str) -> set[str]:
+    return {given, *formal_names(given)}
+
+
+def _given_agree(one: str, other: str) -> bool:
+    if len(one) == 1 or len(other) == 1:
+        return bool({form[0] for form in _forms(one)} & {form[0] for form in _forms(other)})
+    return bool(_forms(one) & _forms(other))
+
+
+def _initials_only(
+    given: str, middle: tuple[str, ...], given2: str, middle2: tuple[str, ...]
+) -> bool:
+    """Whether one has initials alone that the other does not bear out: T. J. is not Tim."""
+    one, other = (given, *middle), (given2, *middle2)
+    return len(one) != len(other) and any(
+        len(names) > 1 and all(len(name) == 1 for name in names) for names in (one, other)
+    )
+
+
+def _middles_agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Middle names may be left out or be initials, not others."""
+    if not one or not other:
+        return True
+    return len(one) == len(other) and all(
+        a == b or (1 in {len(a), len(b)} and a[0] == b[0]) for a, b in zip(one, other, strict=True)
+    )
+
+
+def is_part(name: str) -> bool:
+    """Whether it is one word, and so may be a part of a fuller name."""
+    return len(core_words(name)) == 1
+
+
+def written_case(name: str) -> str:
+    """``lower``, ``upper`` or ``mixed``."""
+    return "lower" if name.islower() else "upper" if name.isupper() else "mixed"
+
+
+def sought_keys(name: str) -> list[str]:
+    """Loose keys under which a person of this name may be filed. A fuller name is looked for as
+    others write it out, and as a part alone; not among all who share a part."""
+    given, _, surname, _ = person_parts(name)
+    hints = name_hints(name)
+    if not surname:
+        return hints
+    return [*(h for h in hints if h.startswith(("~n ", "~i "))), given, surname]
+
 
 LIKENESS = ("same", "full", "short", "no")
 """How alike a name and an entity's are, the most alike first."""
@@ -70,3 +197,45 @@ def new_names(have: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
             seen.add(key)
             new.append(name)
     return tuple(new)
+
+
+THE_MODEL_CHOSE = "the model chose"
+NONE_OF_THEM = "the model said that it is none of those known"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How a name was resolved where it was not plain, and which others it might have meant."""
+
+    name: str
+    entity_id: str
+    reason: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NameAmbiguity:
+    """A name that stands for nobody known, and known entities that it may mean, the likelier
+    first."""
+
+    name: str
+    kind: str
+    entities: tuple[Entity, ...]
+
+    @property
+    def key(self) -> str:
+        return name_key(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Every name of an extraction with its entity, and which entities are new or changed."""
+
+    by_key: dict[str, Entity]
+    new: tuple[Entity, ...] = ()
+    changed: tuple[Entity, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    ambiguities: tuple[NameAmbiguity, ...] = ()
+
+    def entity(self, name: str | None) -> Entity | None:
+        return None if name is None else self.by_key.get(name_key(name))

@@ -6,8 +6,8 @@ agree. Persons are also known by a short form or an initial with the surname (``
 ``J. Smith``), when only one is like that; and by a part of the name (``John``), when the context
 points to one: who or what else is named with it, now and before. What fits several equally is
 nobody of them: it becomes an entity of its own, with the reason
-(:class:`~graphmem.resolve.resolution.Choice`), unless a model was asked
-(:class:`~graphmem.resolve.resolution.NameAmbiguity`) and knows which. "Another John" is another.
+(:class:`~graphmem.resolve.matching.Choice`), unless a model was asked
+(:class:`~graphmem.resolve.matching.NameAmbiguity`) and knows which. "Another John" is another.
 
 The ledger is read by keys and ids only, a fixed number of rows at the most for so many names, so
 the cost of a write does not grow with what is stored; nor, for each name, with how many others its
@@ -31,23 +31,19 @@ from graphmem.resolve.episode_wording import EpisodeWording
 from graphmem.resolve.matching import (
     LIKENESS,
     NEVER_NAMED,
-    Match,
-    alike,
-    may_be_person,
-    new_names,
-)
-from graphmem.resolve.resolution import (
     NONE_OF_THEM,
     THE_MODEL_CHOSE,
+    VAGUE,
     Choice,
+    Match,
     NameAmbiguity,
     Resolution,
-)
-from graphmem.resolve.similarity import (
-    VAGUE,
+    alike,
     is_part,
     kinds_agree,
     likeness,
+    may_be_person,
+    new_names,
     personal,
     sought_keys,
     written_as_name,

@@ -12,9 +12,8 @@ from graphmem.engine import AsyncMemory
 from graphmem.model import Fact
 from graphmem.ports.graph import GraphDump
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorQuery, VectorStore
+from graphmem.projection.apply import graph_target, vector_target
 from graphmem.projection.catch_up import Projection
-from graphmem.projection.graph import graph_target
-from graphmem.projection.vectors import vector_target
 
 _TOLERANCE = 1e-4  # of scores: engines quantize and sum in different orders
 _TRIES = 20

@@ -14,7 +14,7 @@ from graphmem.belief.fold import fold_statements
 from graphmem.belief.intervals import LONG_AGO
 from graphmem.clock import ManualClock
 from graphmem.model import Statement
-from graphmem.relation_types.behaviour import TypeBehaviour
+from graphmem.relation_types.types import TypeBehaviour
 from tests.belief.statement_maker import EPOCH, Teller, statements
 
 FAR = EPOCH.replace(year=9000)

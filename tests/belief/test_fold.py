@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from graphmem.belief.beliefs import FoldedGroup
-from graphmem.belief.conflict_groups import group_keys
 from graphmem.belief.fold import fold_statements
+from graphmem.belief.snapshot import group_keys
 from graphmem.clock import parse_when
 from graphmem.model import Edit, Statement
-from graphmem.relation_types.behaviour import TypeBehaviour
+from graphmem.relation_types.types import TypeBehaviour
 from tests.belief.statement_maker import Teller, shown
 
 SINGLE_VALUED = TypeBehaviour(single_valued=True)

@@ -12,7 +12,7 @@ from graphmem.belief.beliefs import Belief
 from graphmem.belief.fold import fold_statements
 from graphmem.belief.intervals import LONG_AGO
 from graphmem.model import Edit, Statement
-from graphmem.relation_types.behaviour import TypeBehaviour
+from graphmem.relation_types.types import TypeBehaviour
 from tests.belief.statement_maker import EPOCH, statements
 
 FAR = EPOCH.replace(year=9000)

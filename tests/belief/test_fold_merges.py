@@ -8,7 +8,7 @@ from graphmem.belief.fold import fold_statements
 from graphmem.clock import parse_when
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Merge
-from graphmem.relation_types.behaviour import TypeBehaviour
+from graphmem.relation_types.types import TypeBehaviour
 from graphmem.resolve.merges import merge_map, merged_entity, with_merges
 from tests.belief.statement_maker import Teller, shown
 

@@ -12,7 +12,7 @@ from typing import cast
 from graphmem import Memory, open_memory
 from graphmem.adapters.ledger.sql.ledger import SqlLedger
 from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
-from graphmem.engine.read_counts import MOST_UNWRITTEN
+from graphmem.engine.counts_and_titles import MOST_UNWRITTEN
 from tests.engine.helpers import child, child_environment
 
 READ = MOST_UNWRITTEN + 44

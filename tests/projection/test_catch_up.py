@@ -17,10 +17,8 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import COLLECTIONS, Collection
 from graphmem.projection import catch_up
-from graphmem.projection.batch import batch_of
+from graphmem.projection.apply import batch_of, graph_target, vector_target
 from graphmem.projection.catch_up import Projection
-from graphmem.projection.graph import graph_target
-from graphmem.projection.vectors import vector_target
 
 
 async def lived_in(seed: int) -> AsyncMemory:

@@ -12,9 +12,8 @@ from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Entity, Fact, Scope
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
-from graphmem.resolve.resolution import Resolution
+from graphmem.resolve.matching import Resolution, kinds_agree, likeness, personal
 from graphmem.resolve.resolver import resolve
-from graphmem.resolve.similarity import kinds_agree, likeness, personal
 from graphmem.text import alias_keys
 from tests.belief.bench import says
 

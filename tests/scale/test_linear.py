@@ -34,7 +34,7 @@ from graphmem.off_loop import (
     stop_if_given_up,
 )
 from graphmem.ports.llm import CandidateFact, Extraction
-from graphmem.relation_types.behaviour import TypeBehaviour
+from graphmem.relation_types.types import TypeBehaviour
 from tests.faults.sizes import FUZZ
 from tests.scale.texts import TEXTS, name
 

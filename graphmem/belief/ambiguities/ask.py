@@ -30,7 +30,7 @@ from graphmem.extract.llm.schema import schema, snake_keys
 from graphmem.model import Episode, Fact, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import LLM, CandidateFact, Completion, Extraction, Prompt, PromptFrame
-from graphmem.resolve.resolution import NameAmbiguity
+from graphmem.resolve.matching import NameAmbiguity
 from graphmem.text import name_key
 
 AmbiguityQuestion: TypeAlias = NameAmbiguity | PairAmbiguity

@@ -1,7 +1,7 @@
 """What stays ambiguous about an episode, and what follows when a model settles it.
 
 Two things the structure cannot tell. Which known entity a name means that several have, or of which
-it is only a part (:class:`~graphmem.resolve.resolution.NameAmbiguity`). And whether something new
+it is only a part (:class:`~graphmem.resolve.matching.NameAmbiguity`). And whether something new
 takes the place of something known, repeats it, or stands beside it (:class:`PairAmbiguity`): a
 plain sentence that is alike a known one about the same entities, and another object of a relation
 of which nobody has said whether it has one at a time.
@@ -22,9 +22,8 @@ from graphmem.belief.sentences import alikeness, same_sentence, without_date
 from graphmem.clock import Clock
 from graphmem.model import Decision, Fact, Statement, valid_from, valid_until
 from graphmem.ports.ledger import DecisionReads, FactQuery, StatementQuery
-from graphmem.relation_types.behaviour import object_key, sentence_key
-from graphmem.relation_types.types import RelationTypes
-from graphmem.resolve.resolution import THE_MODEL_CHOSE, NameAmbiguity, Resolution
+from graphmem.relation_types.types import RelationTypes, object_key, sentence_key
+from graphmem.resolve.matching import THE_MODEL_CHOSE, NameAmbiguity, Resolution
 
 _MOST_NAMES = 10
 _MOST_PAIRS = 10

@@ -30,7 +30,7 @@ from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import DecisionReads, Ledger
 from graphmem.ports.llm import Extraction
 from graphmem.relation_types.types import RelationTypes
-from graphmem.resolve.resolution import Resolution
+from graphmem.resolve.matching import Resolution
 
 
 class OpenAmbiguities:

@@ -13,7 +13,7 @@ from graphmem.belief.ambiguities.find import PairAmbiguity, Verdicts
 from graphmem.belief.sentences import alikeness, same_sentence, without_date
 from graphmem.clock import parse_when
 from graphmem.model import Entity, Fact, Scope, Statement
-from graphmem.resolve.resolution import NameAmbiguity
+from graphmem.resolve.matching import NameAmbiguity
 
 JAN, JUNE = parse_when("2024-01-01"), parse_when("2024-06-01")
 ADA = Scope(user_id="ada")
