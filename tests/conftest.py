@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -37,80 +38,118 @@ processor busy while the others have nothing left to do."""
 
 
 _SLOW = (
+    "adapters/graph/test_congruence",
     "adapters/graph/test_console",
     "adapters/graph/test_guard_fuzz",
-    "adapters/graph/test_congruence",
     "adapters/graph/test_kill",
     "adapters/graph/test_ladybug",
     "adapters/graph/test_neo4j_kill",
     "adapters/ledger/test_postgres_faults",
     "adapters/ledger/test_postgres_writers",
     "adapters/vectors/test_edge_store",
-    "adapters/vectors/test_vector_machine",
     "adapters/vectors/test_qdrant_contract",
     "adapters/vectors/test_qdrant_grpc",
     "adapters/vectors/test_qdrant_http",
     "adapters/vectors/test_qdrant_outages",
+    "adapters/vectors/test_vector_machine",
     "bench/test_answers",
-    "scale/test_linear",
+    "bench/test_own",
+    "bench/test_page",
     "bench/test_peers",
     "bench/test_runs",
     "deploy/",
     "docs/",
-    "doors/cli/test_demo",
     "doors/cli/test_access",
     "doors/cli/test_commands",
     "doors/cli/test_cypher",
+    "doors/cli/test_demo",
+    "doors/cli/test_documents",
     "doors/cli/test_edges",
     "doors/cli/test_ingest_chats",
     "doors/cli/test_ingest_grown",
     "doors/cli/test_migrate",
     "doors/cli/test_newcomer",
+    "doors/cli/test_profiles",
     "doors/cli/test_relate",
+    "doors/cli/test_types",
+    "doors/cli/test_where",
     "doors/explorer/",
     "doors/http/",
     "doors/mcp/",
-    "doors/http/test_others",
-    "doors/http/test_webhooks",
-    "doors/http/test_batch",
+    "engine/test_ambiguities.py::TestPaidOnce",
+    "engine/test_at_once",
+    "engine/test_bad_answers",
     "engine/test_care",
+    "engine/test_change.py::TestDeleteAll::test_one_owner",
+    "engine/test_change.py::test_erased_text",
+    "engine/test_counted_reads",
+    "engine/test_crowd",
     "engine/test_damage",
-    "engine/test_erasures",
+    "engine/test_embedders",
     "engine/test_encryption",
-    "engine/test_retention",
+    "engine/test_erasures",
     "engine/test_forget",
+    "engine/test_indexing",
+    "engine/test_kept_summaries",
     "engine/test_left_open",
-    "engine/test_rebuild",
     "engine/test_machine",
+    "engine/test_merge.py::TestMerge::test_an_erased_half",
+    "engine/test_merge.py::test_merge_then_unmerge",
+    "engine/test_merge.py::test_whatever_was_merged",
+    "engine/test_model_races",
+    "engine/test_models.py::TestPaidOnce",
     "engine/test_processes",
+    "engine/test_queue",
+    "engine/test_read_only",
+    "engine/test_rebuild",
+    "engine/test_retention",
     "engine/test_servers",
+    "engine/test_tenants",
     "engine/test_types_laws",
+    "extract/llm/test_broken",
+    "extract/llm/test_model_answers.py::test_any_nonsense",
     "extract/rules/test_extractor",
     "faults/",
     "frameworks/",
     "importers/test_mem0_files.py::test_the_command",
     "ingest/test_redact.py::test_on_every_way_in",
+    "ingest/test_verbatim.py::test_whatever_is_stated_again",
+    "memory_providers/",
     "migration/",
+    "projection/test_set_aside.py::test_all_values_at_once",
+    "projection/test_set_aside.py::test_among_thousands",
+    "retrieve/test_likelihood.py::test_the_command_line",
     "scale/",
-    "providers/",
-    "test_leftovers",
-    "engine/test_at_once",
-    "engine/test_queue",
-    "engine/test_crowd",
-    "engine/test_read_only",
     "scenarios/test_scenarios.py::test_model",
     "scenarios/test_scenarios.py::test_relate",
+    "test_leftovers",
 )
 """Kills, long fuzz, whole programs, hundreds of stores: marked ``slow``."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is left out as a whole is not even imported."""
+    if "not slow" not in config.option.markexpr:
+        return None
+    path = f"{collection_path.as_posix()}{'/' * collection_path.is_dir()}"
+    return any(f"tests/{part}" in path for part in _SLOW) or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if _SERVERS.intersection(getattr(item, "fixturenames", ())):
+        if _SERVERS.intersection(getattr(item, "fixturenames", ())) or _asks_for_a_server(item):
             item.add_marker("server")
         if any(f"tests/{part}" in item.nodeid for part in _SLOW):
             item.add_marker("slow")
     items.sort(key=_turn)
+
+
+def _asks_for_a_server(item: pytest.Item) -> bool:
+    """Whether a parameter asks for one: its fixture takes it only then."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and any(
+        one == "postgres" for one in callspec.params.values() if isinstance(one, str)
+    )
 
 
 def _turn(item: pytest.Item) -> int:
