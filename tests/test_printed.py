@@ -63,3 +63,20 @@ def test_nothing_reads_as_nothing() -> None:
     with Memory("memory://", user_id="Omar") as memory:
         assert str(memory.search("Oslo")) == "nothing found"
         assert str(memory.get_all()) == "nothing"
+
+
+def test_a_plan_ends_on_no_day_that_nobody_told() -> None:
+    with Memory("memory://", user_id="Omar", clock=ManualClock("2025-04-11T00:00:00Z")) as memory:
+        told = memory.add("I start at Nokia on 3 May.", occurred_at="2025-04-10")
+        (plan,) = memory.get_all().items
+        assert plan.invalid_at is not None
+        assert plan.told_end is None
+        assert str(plan) == "Omar starts working at Nokia on 2025-05-03 (planned)"
+        assert str(told.decisions[0]) == f"ADD · {plan} · new, planned"
+        context = str(memory.context("Where will I work?"))
+        assert "planned for 2025-05-03)" in context
+        assert "until" not in context
+        changed = memory.add("I start at Nokia on 10 May.", occurred_at="2025-04-20")
+        assert any(
+            "on 2025-05-03 (planned, until 2025-04-20)" in str(one) for one in changed.decisions
+        )

@@ -249,9 +249,17 @@ class Fact(Dated):
     @property
     def interval(self) -> str:
         """``since …``, ``until …``, or both; empty when neither is known."""
+        end = self.told_end
         return printed_interval(
-            self.valid_at, self.valid_precision, self.invalid_at, self.invalid_precision
+            self.valid_at, self.valid_precision, *((end.at, end.precision) if end else (None, None))
         )
+
+    @property
+    def told_end(self) -> Date | None:
+        """Until when it holds, as a person would tell it: that the day of a plan passes is no end
+        that anybody told."""
+        planned, end = self.planned_date, self.invalid_date
+        return None if end and planned and end.at == planned.end else end
 
     @property
     def agent_ids(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from graphmem.doors.cli.output import (
     table_text,
     when,
 )
-from graphmem.doors.cli.search import ALL_OPTION, IDS_OPTION, marked
+from graphmem.doors.cli.search import ALL_OPTION, IDS_OPTION
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
@@ -294,8 +294,8 @@ def _moment_dates(moment: Moment) -> list[object]:
     """When what began ended again, and the sentence."""
     began = moment.what != "ended"
     fact = moment.fact
-    until = printed_date(fact.invalid_at, fact.invalid_precision) if began else ""
-    return [until, marked(fact) if began else moment.sentence]
+    until = printed_date(*fact.told_end) if began and fact.told_end else ""
+    return [until, moment.sentence]
 
 
 @command("graph")
