@@ -18,7 +18,7 @@ from graphmem.belief.intervals import (
 from graphmem.belief.stated_ends import Targets, end_of
 from graphmem.clock import refines, same_date
 from graphmem.model import Date, Edit, Statement
-from graphmem.relation_types.types import Target, TypeBehaviour
+from graphmem.relation_types.types import Target, TypeBehaviour, object_key
 
 _PLANNED, _DENIED = "planned", "negated"
 _STANDS = Account("believed", "stands")
@@ -201,7 +201,15 @@ def _denials(one: Interval, endings: Sequence[Statement]) -> list[_Stop]:
         )
         for ending in endings
         if stated_before(stated.statement, ending, same_turn=True)
+        and not _makes_room(ending, stated.statement)
     ]
+
+
+def _makes_room(ending: Statement, plan: Statement) -> bool:
+    """Whether what ends all, in the turn that plans one, is of the others: "my last day is 2 May,
+    I start at Beta then"."""
+    own = (ending.episode_id, ending.turn) == (plan.episode_id, plan.turn)
+    return own and ending.type is not None and object_key(ending) is None
 
 
 def _rivals(one: Interval, beside: _Beside) -> list[_Stop]:

@@ -31,7 +31,7 @@ SINGLE_VALUED_FORM = re.compile(
     r"|(?:(?:work|home|personal|private|business|office|school|university|second)_)?"
     r"(?:phone_number|mobile_number|email|website|address|postcode|blood_type|age|height|"
     r"(?:(?:target|goal)_)?weight|(?:(?:monthly|weekly|yearly|annual)_)?(?:rent|salary|budget)|"
-    r"deadline|due_date|launch_date|status|phase|price|cost|birthday|"
+    r"deadline|date|due_date|launch_date|status|phase|price|cost|birthday|"
     r"licence_plate|(?:wifi_|wi_fi_)?password|username|pin|pin_code|time_zone)"
     r"|(?:shoe|dress|ring|hat|shirt|jeans|trouser|jacket|glove)_size"
     r"|(?:passport|account|insurance|member|membership|locker|room|flat|apartment|house|customer|"
@@ -78,7 +78,7 @@ GOING_WITH = {
     "partner_of": ("dating", "engaged_to"),
     "broke_up_with": ("dating", "partner_of", "engaged_to", "married_to"),
     "owns": ("drives", "has_pet", "runs"),
-    "works_at": ("member_of",),
+    "works_at": ("member_of", "studies_at", "plays_for", "volunteers_at"),
     "supplier_of": ("uses",),
 }
 """What else, between the same two, is over when this is."""

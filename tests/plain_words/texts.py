@@ -9,7 +9,19 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _SAID = re.compile(r"(?P<by>[^:]{1,30}): (?P<text>.+)")
-HALVES = ("given", "held_out", "fresh", "later", "unread", "last", "other", "hasty", "second", "third", "fourth")
+HALVES = (
+    "given",
+    "held_out",
+    "fresh",
+    "later",
+    "unread",
+    "last",
+    "other",
+    "hasty",
+    "second",
+    "third",
+    "fourth",
+)
 
 
 @dataclass(frozen=True)

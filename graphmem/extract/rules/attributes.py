@@ -80,7 +80,8 @@ _HEDGED = frozenset(
 """Before what is said: it may be of another time, or not be so at all."""
 _NEW_NUMBER = re.compile(
     r"(?P<whose>(?:\b[Mm]y\s|\b[Hh]is\s|\b[Hh]er\s|'s\s|(?:^|[.!;,\n]\s?|[\U0001f300-\U0001faff\ufe0f]\s?)(?=[Nn]ew\s|[Nn]umber)))"
-    r"(?:(?:new\s(?:phone\s|mobile\s|shop\s|work\s|office\s)?number|New\snumber)(?:'s|\sis|\sis\snow)?"
+    r"(?:(?:new\s(?:phone\s|mobile\s|shop\s|work\s|office\s)?number|New\snumber)"
+    r"(?:\sfor\sme)?(?:,\s[a-z ]{3,15})?(?:'s|\sis|\sis\snow)?"
     r"|(?:phone\s)?[Nn]umber(?:\shas|'s)?\schanged(?:\sto)?)[:,]?\s(?=[+\d(])"
 )
 """The "Ben's new number 0770 …" and "new number is 0770 …" of who tells it."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from graphmem.clock import Date
 from graphmem.extract.rules.names import NameSpan
 from graphmem.extract.rules.phrases import Parse
-from graphmem.extract.rules.subjects import TurnContext
+from graphmem.extract.rules.subjects import TurnContext, kin_called
 from graphmem.extract.rules.word_lists import (
     KIN,
     KIN_PLURAL,
@@ -37,7 +37,7 @@ _DIED = re.compile(
     rf",?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>died|passed\s+away|passed\s+on|"
     r"(?:was|were|had\s+to\s+be|got)\s+(?:put\s+down|put\s+to\s+sleep|euthanized|euthanised)|"
     r"(?:is|are)\s+(?:dead(?=\s*(?:$|[,.;)]|now\b|and\b|since\b))|no\s+longer\s+with\s+us)|crossed\s+the\s+rainbow\s+bridge)(?=\W|$)"
-    r"(?!\s+(?:laughing|inside|down|out|a\s+little|for\s+me|her|his|of\s+(?:laugh|shame|embarr|bore)))",
+    r"(?!\s+(?:laughing|inside|down|out|on\s+(?:stage|set|me|us|air|camera)|a\s+little|for\s+me|her|his|of\s+(?:laugh|shame|embarr|bore)))",
     re.IGNORECASE,
 )
 _RAN_AWAY = re.compile(
@@ -54,6 +54,17 @@ _LOST = re.compile(
 _PUT = re.compile(
     r"\b(?:I|we|he|she|they|[A-Z]\w+)(?:'ve|\s+have|\s+has)?\s+(?:just\s+|recently\s+|sadly\s+)?"
     r"(?:had\s+to\s+)?(?P<how>put|gave|give)\s+" + _WHOSE
+)
+_OF_SOMEBODY = re.compile(
+    r"\b(?:(?P<owner>[^\W\d_a-z][\w-]*)'s|[Mm]y|[Oo]ur)\s+"
+    r"(?:(?:old|dear|poor|little|lovely|beloved|great|elderly|family|darling|sweet)\s+){0,2}"
+    r"(?P<what>[a-z-]+)(?!'s|[\w-])"
+)
+_BY_US = r"\b(?:I|we|he|she|they|[A-Z]\w+)(?:'ve|\s+have|\s+has)?\s+(?:(?:just|sadly|recently)\s+)?"
+_LOST_OURS = re.compile(rf"{_BY_US}lost\s+$", re.IGNORECASE)
+_GAVE_OURS = re.compile(
+    rf"{_BY_US}(?:had\s+to\s+)?(?P<how>put|put\s+down|gave|give|gave\s+away|give\s+away|rehomed?)\s+$",
+    re.IGNORECASE,
 )
 _JOINED = re.compile(
     r"(?:\s*,|\s+and|\s+&|\s*,\s+and)\s+(?P<my>(?:my|our)\s+(?:[\w-]+\s+){1,3})?$", re.IGNORECASE
@@ -72,6 +83,7 @@ _OVER_BY_DEATH = (
     "works_at", "works_as", "lives_in", "lives_with", "member_of",
     "married_to", "engaged_to", "dating", "partner_of", "friend_of", "manages",
 )  # fmt: skip
+_ONE_OF_THEM = word_set("kin_without_name")
 _BODILY = frozenset({"ran away", "run away", "flew away", "went missing", "has gone missing"})
 
 
@@ -112,6 +124,7 @@ class Departures:
                 result.append(fact)
             elif departure.sure and (who in departed or who not in self.gone):
                 result += self._ended(fact, who or "", departure)
+        result += _without_name(parse, context, stated_at)
         for departure in departed.values():
             if departure.sure:
                 result += _alone(departure, kin_facts, context)
@@ -160,6 +173,66 @@ def _alone(
                 departure.name, type, None, (departure.name,),
                 **valid_until(departure.at), importance=0.6, retracts=True,
             )  # fmt: skip
+
+
+def _without_name(
+    parse: Parse, context: TurnContext, stated_at: datetime
+) -> Iterator[CandidateFact]:
+    """ "My dog died", "we lost our cat", "Ada's gran died": of who has no name here."""
+    sentence, names = parse.sentence, context.people.names
+    if sentence.question or sentence.lows & _UNCERTAIN:
+        return
+    for match in _OF_SOMEBODY.finditer(sentence.text):
+        word = match["what"].lower()
+        owner = context.speaker
+        if match["owner"]:
+            owner = names.canonical_of(match["owner"]) if names.is_person(match["owner"]) else None
+        pet = word in PETS
+        if owner is None or not (pet or word in _ONE_OF_THEM):
+            continue
+        how = _gone(parse, match, pet=pet)
+        if how is None:
+            continue
+        when = next((d for d in parse.dates if not d.lasting and d.at is not None), None)
+        if when is not None and when.future:
+            continue
+        at = (when.date if when is not None else None) or Date(stated_at, "instant")
+        words = f" {when.text}" if when is not None and when.text else ""
+        name = f"{owner}'s {word}" if pet else kin_called(owner, word)
+        if pet:
+            names.register(name, "animal")
+            yield CandidateFact(
+                f"{owner} had a {word}", owner, "has_pet", name, (owner, name),
+                **valid_until(at), importance=0.7, retracts=True,
+            )  # fmt: skip
+            yield CandidateFact(
+                f"{name} {how}{words}", entities=(name, owner), **valid_from(at), importance=0.7
+            )
+            continue
+        if context.people.kin.get((owner, word)):
+            name = context.people.the_kin(owner, word) or ""
+        if name:
+            names.register(name, "person")
+            yield from _alone(Departure(name, at, f"{name} died", words), [], context)
+
+
+def _gone(parse: Parse, match: re.Match[str], *, pet: bool) -> str | None:
+    """What came of whoever has been spoken of: "died", or what else a pet is gone by."""
+    text = parse.sentence.text
+    before, after = text[: match.start()], text[match.end() :]
+    if _DIED.match(after):
+        return "died"
+    if _LOST_OURS.search(before):
+        final = _GONE_FOR_GOOD.match(after) or parse.date_at(match.end() + 1) is not None
+        return "died" if final else None
+    if not pet:
+        return None
+    if _RAN_AWAY.match(after):
+        return "ran away"
+    if given := _GAVE_OURS.search(before):
+        whole = given["how"].startswith("rehome") or given["how"].endswith(("away", "down"))
+        return "was given away or put down" if whole or _DOWN.match(after) else None
+    return None
 
 
 def _departures_in(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[Departure]:

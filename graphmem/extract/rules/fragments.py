@@ -15,6 +15,16 @@ _AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
 _WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
 _ADVERBS, _AFTER_ING = word_set("adverbs_before_verbs"), word_set("after_participles")
 _WHERE = frozenset({"at", "in", "with", "living", "working", "based"})
+_OPENINGS_WITHOUT_I = frozenset(
+    {
+        ("no", "longer"),
+        ("can't", "stand"),
+        ("cannot", "stand"),
+        ("don't", "like"),
+        ("called", "off"),
+    }
+    | {("don't", "work"), ("don't", "play"), ("don't", "live"), ("don't", "use")}
+)
 _LASTING = frozenset({"run", "led", "managed"})
 _SHORTEST_ING = 5
 _PARENTS = word_set("parents_by_name")
@@ -54,6 +64,8 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
     begun = second if first in _ADVERBS else first
     if begun in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
         return after("I ", sentence)
+    if (first, second) in _OPENINGS_WITHOUT_I:
+        return after("I ", sentence)
     if first in {"still", "now", "currently"} and second in _WHERE:
         return after("I'm ", sentence)
     doing = first.endswith("ing") and len(first) > _SHORTEST_ING and second in _AFTER_ING
@@ -82,6 +94,8 @@ def spelt(text: str) -> str:
         text = _STARTS_NEXT.sub(r"\g<place> ", text)
     if "ur " in text:
         text = _OUR_NAME.sub(_named_ours, text)
+    if "new job" in text:
+        text = _NEW_JOB.sub("new job, starting ", text)
     return _JOB_AHEAD.sub(_starting, _OF_NAME_IN_S.sub("'s", text) if "s'" in text else text)
 
 
@@ -129,6 +143,10 @@ def _starting(match: re.Match[str]) -> str:
     return f"{start} {match['at']} {match['org']} {match['when']}"
 
 
+_NEW_JOB = re.compile(
+    r"new job[\s.,;!:\U0001f300-\U0001faff\ufe0f-]{1,9}(?:(?:and|I|i|he|she)\s)?"
+    r"(?:'m\s)?[Ss]tart(?:s|ing)?\s(?=(?:at|with)\s)"
+)
 _LED_BY = re.compile(
     r"(?:\b(?:I|i|[Hh]e|[Ss]he|[Ww]e)|[^\W\d_a-z][\w-]*)(?:'ve|'s|\shas|\shave|\sjust)?\s$"
 )

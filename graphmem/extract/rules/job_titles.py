@@ -61,11 +61,11 @@ _LAST_DAY = re.compile(
     r"(?:of\s+work\s+)?(?:at|with)(?=\s)"
 )
 _NEW = re.compile(
-    r"(?:^|(?<=\W))(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?[Nn]ew\s+(?P<post>[a-z]+(?:\s+[a-z]+){0,2})"
+    r"(?:^|(?<=\W))(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?[Nn]ew\s+(?P<post>C[ETFOIMP]O|[a-z]+(?:\s+[a-z]+){0,2})"
     r"(?:\s+is\s+(?:called\s+)?|:\s+)(?=[^\W\d_a-z])"
 )
 _NOW_IS = re.compile(
-    r"^(?:[Tt]he\s+|[Oo]ur\s+|[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<post>[A-Za-z][a-z]+(?:\s+[a-z]+){0,2})\s+is(?P<now>\s+now)?\s+"
+    r"^(?:[Tt]he\s+|[Oo]ur\s+|[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<post>C[ETFOIMP]O|[A-Za-z][a-z]+(?:\s+[a-z]+){0,2})\s+is(?P<now>\s+now)?\s+"
     r"(?=[^\W\d_a-z])"
 )
 _ASIDE = re.compile(
@@ -74,6 +74,7 @@ _ASIDE = re.compile(
     r"(?P<post>(?:deputy\s+)?head\s+of\s+[a-z]+|[a-z]+(?:[ -][a-z]+){0,2}?)"
     r"(?=\s*(?:[,.;!)]|$|and\s|who\s))"
 )
+_IS_NEW = re.compile(r"\bnew\b", re.IGNORECASE)
 _CLUBS = word_set("clubs")
 _WEIGHT = 0.8
 _AT: dict[bool, dict[str, tuple[str, str]]] = {
@@ -97,6 +98,8 @@ class _Post:
     where: Filler
     start: int
     time: TimeClass = "state"
+    new: bool = False
+    """Somebody else held it before."""
     at: bool = True
     """Said as "at": it is a company; "the lead of Orion" may be of a project."""
 
@@ -150,7 +153,8 @@ def _professions(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
         head = "head" if "head of" in post else post.split()[-1].lower()
         if is_occupation(head) and names.kind(who.name) in {"person", "thing"}:
             names.register(who.name, "person")
-            what = Filler(post.lower(), post.lower(), "thing", who.end)
+            role = post if post.isupper() else post.lower()
+            what = Filler(role, role, "thing", who.end)
             says = "{s} is the new {o}" if time == "change" else "{s} is a {o}"
             rule = RelationRule("works_as", says, "role", weight=_WEIGHT, time=time)
             yield JobRelation(rule, who, what, start)
@@ -180,7 +184,7 @@ def _stated_job(
         where = _where(parse, context, match.end()) if match else None
         if match is not None and where is not None:
             at = match.group().rstrip().endswith("at")
-            post = _Post(match["post"], where, start, time, at)
+            post = _Post(match["post"], where, start, *_begun(match, time), at)
             yield from _relations_of_job(context, subject, post)
             return
 
@@ -195,7 +199,9 @@ def _of_owner(
     if match is None or who is None or names.kind(name) in {"person", "animal"}:
         return
     where = Filler(name, names.canonical_of(name), names.kind(name), who.end)
-    yield from _relations_of_job(context, who, _Post(match["post"], where, start))
+    yield from _relations_of_job(
+        context, who, _Post(match["post"], where, start, *_begun(match, "state"))
+    )
 
 
 def _the(parse: Parse, context: TurnContext, match: re.Match[str]) -> Iterator[JobRelation]:
@@ -204,7 +210,14 @@ def _the(parse: Parse, context: TurnContext, match: re.Match[str]) -> Iterator[J
     joined = _IS.match(parse.sentence.text, where.end) if where else None
     who = _who(parse, context, joined.end()) if joined else None
     if where is not None and who is not None:
-        yield from _relations_of_job(context, who, _Post(match["post"], where, match.start()))
+        post = _Post(match["post"], where, match.start(), *_begun(match, "state"))
+        yield from _relations_of_job(context, who, post)
+
+
+def _begun(match: re.Match[str], time: TimeClass) -> tuple[TimeClass, bool]:
+    """Who is "the new CTO" has become it."""
+    new = time == "state" and _IS_NEW.search(match.group()) is not None
+    return ("change" if new else time), new
 
 
 def _where(parse: Parse, context: TurnContext, at: int) -> Filler | None:
@@ -238,6 +251,7 @@ def _relations_of_job(context: TurnContext, subject: Subject, post: _Post) -> It
         yield JobRelation(rule, subject, where, post.start)
         return
     verb = {"past": "used to be", "change": "became"}.get(post.time, "is")
+    verb = "is the new" if post.new else verb
     what = Filler(f"{name} of {where.text}", name, "thing", where.end)
     as_what = RelationRule(
         "works_as", f"{{s}} {verb} {{o}}", "role", weight=_WEIGHT, time=post.time

@@ -25,6 +25,7 @@ from graphmem.extract.rules.word_lists import (
     NOT_PLACES,
     NP_STOP,
     PLACES,
+    SOFTWARE,
     word_set,
 )
 
@@ -36,8 +37,8 @@ _DWELLING = re.compile(
 )
 _SOMEBODY_CALLED = re.compile(r"\s+(?:an?|this|some)\s+(?:[\w-]+\s+){1,4}?(?:called|named)(?=\s)")
 _CLUB = re.compile(
-    r"\s+(?:the|a|our)\s+(?P<name>(?:local\s+)?[a-z]+\s+(?:group|club|choir|band|society|orchestra|circle|"
-    r"committee|league|class))(?=\W|$)"
+    r"\s+(?:the|a|our)\s+(?P<name>(?:(?:local\s+)?[a-z]+\s+(?:group|club|choir|band|society|orchestra|circle|"
+    r"committee|league|class)|choir|orchestra|committee))(?=\W|$)"
 )
 _TEAM = re.compile(
     r"\s+(?:the|our|a)\s+(?P<name>(?:[\w-]+\s+){1,2}?(?:team|department|group|squad|division))(?=\W|$)"
@@ -90,6 +91,8 @@ class NamedSlots:
         phrase = name_slot(parse, at) or shop_slot(parse, at)
         if phrase is None or self.names.is_person(phrase.name):
             return []
+        if rule.time == "end" and phrase.name.lower() in FIRST_NAMES:
+            return []  # "we dropped Anna"
         kind = self.names.kind(phrase.name)
         if rule.type == "works_at" and (kind == "place" or phrase.name.lower() in LANGUAGES):
             return []
@@ -114,7 +117,9 @@ class NamedSlots:
             return self._small_place(parse, at)
         kind = self.names.kind(phrase.name)
         low = phrase.name.lower()
-        if rule.type in _MOVED and any(has_inner_capital(span.name) for span in parse.names):
+        if rule.type in _MOVED and any(
+            has_inner_capital(span.name) or span.name.lower() in SOFTWARE for span in parse.names
+        ):
             return []
         if _OF_WORK.match(sentence.text, phrase.end) or _NUMBERED.match(sentence.text, phrase.end):
             return []

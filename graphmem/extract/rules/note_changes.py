@@ -1,4 +1,4 @@
-"""Deadlines and budgets that a line of a note says have changed."""
+"""Deadlines, dates and budgets that a sentence or a line of a note gives or says have changed."""
 
 from __future__ import annotations
 
@@ -7,28 +7,39 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from graphmem.extract.rules.dates import find_dates
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
+from graphmem.extract.rules.word_lists import NOT_NAMES, WEEKDAYS, word_set
 from graphmem.ports.llm import CandidateFact
 
+CHANGE_CUES = re.compile(
+    r"deadline|\bdue\b|launch|go-live|release|finish|opening|completion|handover|budget|cost|price|"
+    r"slipped|delayed|pushed|moved|postponed|rescheduled|brought|extended",
+    re.IGNORECASE,
+)
+"""Without one of these a sentence says nothing of this kind."""
 _WORD = r"[^\W\d_a-z][\w.'&+#-]*"
 _NAME = rf"{_WORD}(?:\s+(?:(?:of|the|and|de|van|von|der|den|&)\s+){{0,2}}{_WORD}){{0,4}}"
+_WORKS, _DAYS = word_set("pieces_of_work"), word_set("appointed_days")
+_WORK = rf"(?:[a-z-]+\s+)?(?:{'|'.join(sorted(_WORKS | _DAYS))})"
+_NO_NAME = r"(?!(?:The|Our|My|It|New|Budget|Deadline|Launch|Cost|Price|Now|Due)\b)"
+_OWNER = rf"(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?(?P<about>{_NO_NAME}(?:{_NAME}(?:\s{_WORK})?|{_WORK}))"
 _WEIGHT = 0.7
 _MONEY = (
     r"[$€£¥]\s?\d[\d.,']*\s?(?:k|m|bn|million)?|"
-    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|EUR|GBP|USD|CHF)"
+    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|francs|EUR|GBP|USD|CHF|NOK|SEK|DKK)|\d[\d.,']*k\b"
 )
 _LATE = (
     rf"(?P<late>{_NAME}(?:\s+v?\d[\d.]*)?)\s+(?:(?:has|is|was)\s+)?(?:slipped|late|delayed)[:,;]?"
     r"\s+(?:(?:the|new)\s+)?"
 )
 _CHANGED = re.compile(
-    rf"(?:(?P<owner>{_NAME})'s\s+|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
+    rf"(?:(?:[Tt]he\s+)?(?P<owner>{_NO_NAME}{_NAME})(?:'s)?\s+|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
     r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date)?|"
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
     rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
-    r"\s*(?::|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
-    r"cut|increased|reduced|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is|now))*)"
+    r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
+    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is|now))*)"
     r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;][^,;.]{0,60})"
 )
 _DATES = frozenset({"deadline", "due date"}) | {
@@ -42,37 +53,70 @@ _BLOCKED = re.compile(
 )
 
 
+_WHEN = r"(?:the\s+)?(?P<value>[^\s,.;][^,;.]{0,60})"
+_HOW = r"(?:slipped|pushed|moved|delayed|postponed|rescheduled|put|brought|extended|shifted|bumped)"
+_SIDE = r"(?:\s+(?:back|forward|out|over))*"
+_KEY = r"(?:\s+(?:deadline|date|launch|release|opening|handover|go-live))?"
+_A_DAY = re.compile(rf"(?:\w+\s+)?\d|(?:next\s+)?(?:{'|'.join(WEEKDAYS)})", re.IGNORECASE)
+_NEW_DATES = (
+    re.compile(
+        rf"(?:^|[,;]\s|\band\s){_OWNER}(?:'s)?{_KEY}(?:\s+(?:has|have|had|was|is|got|been|just|now))*"
+        rf"\s+{_HOW}{_SIDE}(?:,?\s+(?:now|to|till|until|by)){{1,2}}\s+{_WHEN}"
+    ),
+    re.compile(rf"\b{_HOW}{_SIDE}\s+{_OWNER}(?:'s)?{_KEY}{_SIDE}\s+(?:to|till|until)\s+{_WHEN}"),
+    re.compile(
+        rf"^(?:{_OWNER}(?:'s|\s+is|\s+are))?\s*(?:[Nn]ow\s+)?[Dd]ue\s+(?:(?:on|by|back)\s+)?{_WHEN}"
+    ),
+)
+"""Of a thing itself: "the leaflet is due 31 January", "they pushed the launch to Friday"."""
+
+
 def changed_values(
     line: str, topic: str | None, names: NameRegistry, stated_at: datetime
 ) -> Iterator[CandidateFact]:
     """ "The deadline moved to 28 March", "the budget for the Halyard project is now €150k"."""
-    match = _CHANGED.search(line)
-    if match is None or _BLOCKED.search(line):
+    if _BLOCKED.search(line):
         return
-    about = match["owner"] or match["late"] or match["of"]
-    about = names.canonical_of(about) if about else topic
-    if about is None or names.is_person(about):
+    if (match := _CHANGED.search(line)) is not None:
+        about = match["owner"] or match["late"] or match["of"]
+        about = names.canonical_of(about) if about else topic
+        what = match["what"].lower()
+        if about is not None and not names.is_person(about):
+            yield from _valued(about, what, match["value"], stated_at)
         return
-    what = match["what"].lower()
-    if what in _DATES:
-        when = next(
-            (d for d in find_dates(f"due {match['value']}", stated_at) if d.start < 12), None
-        )
+    for pattern in _NEW_DATES:
+        match = pattern.search(line)
+        about = _about(match["about"], topic, names) if match is not None else None
+        if match is not None and about is not None and _A_DAY.match(match["value"]):
+            what = "date" if about.lower().split()[-1] in _DAYS else "deadline"
+            yield from _valued(about, what, match["value"], stated_at)
+            return
+
+
+def _about(given: str | None, topic: str | None, names: NameRegistry) -> str | None:
+    """What has the date: a piece of work, a day, a name that is nobody's."""
+    given = (given or "").strip()
+    if not given or given.lower() in {"it", "this", "that"}:
+        return topic if topic and not names.is_person(topic) else None
+    first, *more = given.lower().split()
+    if not more and first not in _WORKS | _DAYS and not names.is_sure(given):
+        return None
+    nobody = not names.is_person(given) and first not in FIRST_NAMES and first not in NOT_NAMES
+    return names.canonical_of(given) if nobody else None
+
+
+def _valued(about: str, what: str, given: str, stated_at: datetime) -> Iterator[CandidateFact]:
+    if what in _DATES or what == "date":
+        when = next((d for d in find_dates(f"due {given}", stated_at) if d.start < 12), None)
         if when is None or when.at is None:
             return
-        value = match["value"].strip()[: max(0, when.end - 4)].strip()
+        type, value = "deadline", given.strip()[: max(0, when.end - 4)].strip()
+        type = "date" if what == "date" else type
     else:
-        money = re.match(_MONEY, match["value"])
+        money = re.match(_MONEY, given)
         if money is None:
             return
-        value = money.group().strip()
-    type = "deadline" if what in _DATES else "budget"
+        type, value = "budget", money.group().strip()
     yield CandidateFact(
-        f"{about}'s {what} is {value}",
-        about,
-        type,
-        None,
-        (about,),
-        value=value,
-        importance=_WEIGHT,
+        f"{about}'s {what} is {value}", about, type, None, (about,), value=value, importance=_WEIGHT
     )

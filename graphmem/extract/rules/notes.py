@@ -15,7 +15,6 @@ from datetime import datetime
 from graphmem.extract.rules.attributes import attribute_line
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
-from graphmem.extract.rules.note_changes import changed_values
 from graphmem.extract.rules.note_groups import (
     GROUPS,
     holders,
@@ -180,9 +179,7 @@ class NoteReader:
             self.person, facts, texts = found_person
             return facts, texts
         text = _BULLET.sub("", line, count=1)
-        return list(changed_values(line, self.topic, self.names, stated_at)), [
-            of_person(self.names, self.topic, text) if text != line else text
-        ]
+        return [], [of_person(self.names, self.topic, text) if text != line else text]
 
     def _of_topic(self, line: str) -> list[CandidateFact] | None:
         """What a line says of the topic, by a key or of a post; None when it is no such line."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.name_slots import Filler, NamedSlots, closes
+from graphmem.extract.rules.names import FIRST_NAMES, has_inner_capital
 from graphmem.extract.rules.phrases import (
     Parse,
     Phrase,
@@ -24,6 +25,7 @@ from graphmem.extract.rules.word_lists import (
     PETS,
     PETS_PLURAL,
     POSSESSIONS,
+    SOFTWARE,
     SPORTS,
     VAGUE_FIRST,
     is_occupation,
@@ -42,6 +44,7 @@ _HEAD_OF = re.compile(
     r"\s*(?P<post>(?:deputy\s+)?(?:head|director|captain)\s+of\s+(?!state\b|the\b)[a-z]+(?:\s+and\s+[a-z]+)?)"
     r"(?=\s*(?:$|[.,;:!?)]))"
 )
+_LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
 
@@ -216,7 +219,7 @@ class Slots(NamedSlots):
         if match := _LEAD.match(parse.sentence.text, at):
             at = match.end() - 1
         made = []
-        for phrase in noun_phrases(parse, at):
+        for phrase in map(_without_lessons, noun_phrases(parse, at)):
             words = phrase.name.lower().split()
             fits = (
                 words[-1] in (INSTRUMENTS if phrase.mine else INSTRUMENTS | SPORTS)
@@ -225,7 +228,8 @@ class Slots(NamedSlots):
             if rule.type == "learns":
                 fits = fits or words[-1] in LANGUAGES
             elif phrase.whole and not any(w in LANGUAGES for w in words):
-                fits = fits or self.names.kind(phrase.name) == "thing"
+                somebody = rule.time == "end" and phrase.name.lower() in FIRST_NAMES
+                fits = fits or (self.names.kind(phrase.name) == "thing" and not somebody)
             if not fits:
                 break
             if not phrase.proper and words[-1] in INSTRUMENTS:
@@ -234,6 +238,11 @@ class Slots(NamedSlots):
                 made.append(Filler(phrase.name, phrase.name, "thing", phrase.end))
         return made
 
+    def _lessons(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        found = noun_phrases(parse, at, listed=False)
+        lessons = found and found[0].name.lower().split()[-1] in _LESSONS
+        return self._game(rule, parse, at, subject) if lessons else []
+
     def _diet(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         match = re.compile(r"\s*(vegan|vegetarian|pescatarian)\b", re.IGNORECASE).match(
             parse.sentence.text, at
@@ -241,6 +250,20 @@ class Slots(NamedSlots):
         if match is None or not closes(parse, match.end()):
             return []
         return [Filler(match.group(1).lower(), match.group(1).lower(), "thing", match.end())]
+
+    def _all(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        """Nothing: an end of all of that type."""
+        return [Filler("", None, "thing", at)]
+
+    def _software(
+        self, rule: RelationRule, parse: Parse, at: int, subject: Subject
+    ) -> list[Filler]:
+        """A program or a service, by its name or its spelling: "Slack", "GitLab"."""
+        found = self._names(rule, parse, at, subject)
+        known = (thing for thing in found if thing.name is not None)
+        if all(t.name.lower() in SOFTWARE or has_inner_capital(t.name) for t in known):
+            return found
+        return []
 
     def _date(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """A date is part of the sentence and of ``valid_at``, never an entity."""
@@ -255,6 +278,14 @@ def _without_participle(phrase: Phrase) -> Phrase:
         return phrase
     cut = len(last) + 1
     return replace(phrase, text=phrase.text[:-cut], name=phrase.name[:-cut], end=phrase.end - cut)
+
+
+def _without_lessons(phrase: Phrase) -> Phrase:
+    """The Spanish of "Spanish lessons"."""
+    name, _, last = phrase.name.rpartition(" ")
+    if not name or last.lower() not in _LESSONS:
+        return phrase
+    return replace(phrase, name=name, text=name, whole=False)
 
 
 def _theirs(text: str) -> str:

@@ -16,12 +16,12 @@ from graphmem.extract.rules.word_lists import word_set
 Slot = Literal[
     "place", "org", "person", "thing", "activity", "role", "pet", "owned", "language", "game",
     "title", "proper", "event", "diet", "done", "going", "date", "led", "company", "name",
-    "names", "parted", "employer",
+    "names", "parted", "employer", "all", "software", "lessons",
 ]  # fmt: skip
 SubjectKind = Literal["person", "sure_person", "any", "organization", "thing"]
 TimeClass = Literal["state", "change", "event", "past", "end", "taste"]
 
-_FILES = ("work", "places", "people", "tastes", "activities", "organizations", "events")
+_FILES = ("work", "places", "people", "tastes", "activities", "organizations", "events", "endings")
 _ADVERBS = (
     "just|also|really|still|actually|recently|finally|now|currently|totally|absolutely|always|"
     "already|even|originally|mainly|mostly|usually|often|definitely|truly|especially|simply|"

@@ -23,6 +23,7 @@ from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
+from graphmem.extract.rules.note_changes import CHANGE_CUES, changed_values
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.phrases import Parse, ends_here
 from graphmem.extract.rules.relation_patterns import (
@@ -109,6 +110,7 @@ class SentenceReader:
         """What a sentence says that is neither asked nor supposed: each module of rules is asked
         only where one of its cues stands."""
         context, text, lows = self.context, parse.sentence.text, parse.sentence.lows
+        spoken_of = context.it
         if "avo" in text:
             yield from favourites(parse, context)
         if JOB_CUES.search(text):
@@ -118,6 +120,11 @@ class SentenceReader:
             yield from later_names(parse, context)
         if SWITCH_CUES.search(text):
             yield from switches(parse, context, self.stated_at)
+        if CHANGE_CUES.search(text):
+            topic = context.topic or spoken_of
+            for fact in changed_values(text, topic, context.people.names, self.stated_at):
+                context.it = fact.subject
+                yield fact
         if not lows.isdisjoint(BIRTH_WORDS):
             yield from birthdays(parse, context, self.stated_at)
 
@@ -361,10 +368,11 @@ class SentenceReader:
             begins = when.date if when is not None else None
             words = words if begins is not None else ""
             text = text.replace(" started ", " starts ", 1).replace(" moved ", " moves ", 1)
+        related = name is not None or rule.slot == "all"
         return CandidateFact(
             text + words,
-            subject=subject.name if name else None,
-            type=(thing.type or rule.type) if name else None,
+            subject=subject.name if related else None,
+            type=(thing.type or rule.type) if related else None,
             object=name,
             entities=(subject.name, name) if name else (subject.name,),
             **valid_from(begins),
@@ -383,7 +391,10 @@ class SentenceReader:
 
 
 def _covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:
-    """The same subject and object are already connected by a rule that came first."""
-    pairs = {(f.subject, f.object, f.retracts) for f in found if f.object is not None}
+    """The same subject and object are already connected by a rule that came first. Of ends each
+    type counts: who left a club may have played for it."""
+    pairs = {(f.subject, f.object, f.retracts and f.type) for f in found if f.object is not None}
     linked = [f for f in made if f.object]
-    return bool(linked) and all((f.subject, f.object, f.retracts) in pairs for f in linked)
+    return bool(linked) and all(
+        (f.subject, f.object, f.retracts and f.type) in pairs for f in linked
+    )

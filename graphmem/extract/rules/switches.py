@@ -12,7 +12,7 @@ from graphmem.extract.rules.business import BUSINESS_CUES, business
 from graphmem.extract.rules.names import has_inner_capital
 from graphmem.extract.rules.phrases import Parse, named_thing
 from graphmem.extract.rules.subjects import Subject, TurnContext
-from graphmem.extract.rules.word_lists import is_occupation
+from graphmem.extract.rules.word_lists import SOFTWARE, is_occupation
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
@@ -136,7 +136,7 @@ def _switched(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         match["verb"] in {"moved", "went"}
         and names.is_person(about)
         and not what
-        and not (has_inner_capital(old) or has_inner_capital(new))
+        and not (_is_software(old) or _is_software(new))
     ):
         return
     at = _when(parse, stated_at)
@@ -154,6 +154,10 @@ def _switched(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         f"{about} switched from {old} to {new}", about, "uses", new, (about, new),
         **valid_from(at), importance=_WEIGHT,
     )  # fmt: skip
+
+
+def _is_software(name: str) -> bool:
+    return name.lower() in SOFTWARE or has_inner_capital(name)
 
 
 _LEFT_FOR = re.compile(

@@ -173,10 +173,15 @@ def after(words: str, sentence: Sentence) -> Sentence:
 _OPENING = re.compile(r"([^\W_]+(?:'[^\W_]+)?)(?:[,.!:]{0,4}\s+|\s+[-–—]\s+)")
 
 
+_NO_LONGER = re.compile(r"no longer\b", re.IGNORECASE)
+
+
 def without_opening(sentence: Sentence) -> Sentence:
     """A sentence without the exclamations before it: "nah got laid off", "ok so, sold the van"."""
     text, at = sentence.text, 0
     while (match := _OPENING.match(text, at)) and match.group(1).lower() in INTERJECTIONS:
+        if _NO_LONGER.match(text, at):
+            break
         at = match.end()
     if not at or at >= len(text):
         return sentence

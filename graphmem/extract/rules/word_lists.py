@@ -51,6 +51,7 @@ PETS_PLURAL: dict[str, str] = {
 POSSESSIONS = PETS | frozenset(PETS_PLURAL) | word_set("possessions")
 INSTRUMENTS = word_set("instruments")
 SPORTS = word_set("sports")
+SOFTWARE = word_set("software")
 
 NOT_NAMES = word_set("not_names")
 GREETINGS = word_set("greetings")

@@ -440,3 +440,64 @@ def test_it_is_of_no_couple(text: str) -> None:
         memory.add("I'm dating Tom.", occurred_at="2025-01-10")
         memory.add(text, occurred_at="2025-06-20")
         assert [fact for fact in memory.get_all().items if "is dating Tom" in fact.text]
+
+
+ENDINGS = [
+    ("I've given up the cello.", "-Ada learns cello"),
+    ("Stopped taking Spanish lessons", "-Ada learns Spanish"),
+    ("Quit the choir last week.", "-Ada member_of choir"),
+    ("I cancelled my membership at PureGym.", "-Ada member_of PureGym"),
+    ("No longer play in the Rovers", "-Ada plays_for Rovers"),
+    ("We migrated off Heroku.", "-Ada uses Heroku"),
+    ("We switched to Teams.", "Ada uses Teams"),
+    ("We moved from Slack to Teams.", "Ada uses Teams"),
+    ("We dropped Volta in March.", "-Volta supplier_of Ada"),
+    ("Went off coffee.", "-Ada likes coffee"),
+    ("Can't stand coffee any more.", "-Ada likes coffee"),
+    ("I'm getting divorced.", "-Ada married_to None"),
+    ("We called off the engagement.", "-Ada engaged_to None"),
+    ("I'm single again.", "-Ada dating None"),
+    ("I graduated!", "-Ada studies_at None"),
+    ("I've got a new job. Starting at Beta on 3 June!", "-Ada works_at None"),
+    ("My dog died.", "-Ada has_pet Ada's dog"),
+    ("We lost our cat last week.", "-Ada has_pet Ada's cat"),
+    ("Had to put our dog down.", "-Ada has_pet Ada's dog"),
+    ("My gran died last week.", "-Ada's gran lives_in None"),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), ENDINGS)
+def test_an_ending_has_words_of_its_own(text: str, found: str) -> None:
+    assert found in relations(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If I graduated I'd be happy.",
+        "My phone died.",
+        "My dog nearly died.",
+        "My dad died on stage last night.",
+        "We lost our cat in the park but found him.",
+        "My gran's neighbour died.",
+        "I'm over the moon.",
+        "I'm off work.",
+        "I'm on my own this week.",
+        "We dropped Anna at the station.",
+        "Is she single?",
+        "I think I'm getting divorced.",
+        "I'm sharing with Anna a pizza.",
+        "I'm engaged to Vodafone until June.",
+    ],
+)
+def test_nothing_ends_with_what_only_sounds_so(text: str) -> None:
+    assert relations(text) == set()
+
+
+def test_who_takes_a_post_over_ends_who_held_it() -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        memory.add("Leo is the CTO of Acme. Kim is the CTO of Beta. Ana is a nurse at Acme.")
+        memory.add("Priya is the new CTO of Acme. Bea is the new nurse at Acme.")
+        held = {f.text for f in memory.get_all().items if f.type == "works_as"}
+    assert not any("Leo" in text for text in held)
+    assert all(any(who in text for text in held) for who in ("Kim", "Ana", "Priya", "Bea"))

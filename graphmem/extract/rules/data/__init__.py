@@ -63,4 +63,4 @@ def read_rows(name: str, table: str, row: type[_Row]) -> Iterator[_Row]:
                 raise ValueError(f"{where}: {error}") from None
 
 
-_TEXTS = frozenset({"pattern", "says", "cues"})
+_TEXTS = frozenset({"type", "pattern", "says", "cues"})
