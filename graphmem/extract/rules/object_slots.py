@@ -260,10 +260,9 @@ class Slots(NamedSlots):
     ) -> list[Filler]:
         """A program or a service, by its name or its spelling: "Slack", "GitLab"."""
         found = self._names(rule, parse, at, subject)
-        known = (thing for thing in found if thing.name is not None)
-        if all(t.name.lower() in SOFTWARE or has_inner_capital(t.name) for t in known):
-            return found
-        return []
+        names = [thing.name for thing in found if thing.name is not None]
+        known = all(name.lower() in SOFTWARE or has_inner_capital(name) for name in names)
+        return found if known else []
 
     def _date(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """A date is part of the sentence and of ``valid_at``, never an entity."""
