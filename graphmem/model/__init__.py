@@ -5,19 +5,28 @@ The words are defined in ``docs/glossary.md``. Times are timezone-aware UTC.
 
 from graphmem.clock import Date, Precision
 from graphmem.model.as_json import to_json, to_sparse
-from graphmem.model.communities import Community
-from graphmem.model.diagnosis import NotFoundCause, WhyNot
-from graphmem.model.erasures import Erased, ErasureReceipt, Removal
-from graphmem.model.listings import ConversationState, Listing, ScopeCount
+from graphmem.model.listings import (
+    Community,
+    ConversationState,
+    KeptSummary,
+    Listing,
+    ScopeCount,
+    Summary,
+    SummarySentence,
+)
 from graphmem.model.reports import (
     Backup,
     Exported,
+    FactUse,
     Health,
     Imported,
+    NotFoundCause,
     Salvaged,
     SetAside,
     Stats,
+    Swept,
     Verification,
+    WhyNot,
 )
 from graphmem.model.results import (
     AtATime,
@@ -41,7 +50,14 @@ from graphmem.model.results import (
     Step,
     Subgraph,
 )
-from graphmem.model.retention import RetentionRule, StoredEpisode, overdue
+from graphmem.model.retention import (
+    Erased,
+    ErasureReceipt,
+    Removal,
+    RetentionRule,
+    StoredEpisode,
+    overdue,
+)
 from graphmem.model.scope import (
     DEFAULT_PROJECT,
     Scope,
@@ -68,9 +84,7 @@ from graphmem.model.stored import (
     valid_from,
     valid_until,
 )
-from graphmem.model.summaries import KeptSummary, Summary, SummarySentence
 from graphmem.model.tables import Table
-from graphmem.model.uses import FactUse, Swept
 
 __all__ = [
     "DEFAULT_PROJECT",

@@ -1,11 +1,14 @@
-"""What is told of a whole store: what is in it, how it is, what was copied."""
+"""What is told of a whole store: what is in it, how it is, what was copied, how facts are used and
+what a sweep made of that; and why a search did not give something."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
+from graphmem.model.printing import dotted
 from graphmem.model.results import Spend
 
 
@@ -147,3 +150,68 @@ class Salvaged:
         had to be made again, and the new store is whole."""
         lost = self.damaged_pages or self.lost_events or self.lost_episodes or self.unreadable_rows
         return self.verification.ok and not (lost or self.made or self.nameless)
+
+
+NotFoundCause = Literal[
+    "found",
+    "ranked_low",
+    "no_arm",
+    "below_min_score",
+    "below_threshold",
+    "filtered",
+    "ended",
+    "expired",
+    "archived",
+    "silenced",
+    "deleted",
+    "another_run",
+    "not_extracted",
+    "unknown",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Why a fact or a turn is not among the hits of a search, or (``found``) at which rank it is.
+
+    ``arms`` are those that found it, ``rank`` is where it stands among all candidates, from 1,
+    ``held_down_by`` the signal that costs it most beside the last hit that is shown.
+    ``sentence`` is the turn's own words where no fact was made of them.
+    """
+
+    cause: NotFoundCause
+    explanation: str
+    id: str | None = None
+    arms: tuple[str, ...] = ()
+    rank: int | None = None
+    held_down_by: str | None = None
+    sentence: str | None = None
+
+    def __str__(self) -> str:
+        place = None if self.rank is None else f"rank {self.rank}"
+        return dotted(self.cause, self.explanation, place, ", ".join(self.arms))
+
+
+@dataclass(frozen=True, slots=True)
+class FactUse:
+    """How often a fact was read, and when last."""
+
+    fact_id: str
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The facts that a sweep promoted or archived, by id; ``expired`` are archived because their
+    time was over. ``done`` is False when it only said what would be done."""
+
+    promoted: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
+    expired: tuple[str, ...] = ()
+    done: bool = True
+
+    def __str__(self) -> str:
+        counts = (("promoted", self.promoted), ("archived", self.archived))
+        named = [f"{len(ids):,} {what}" for what, ids in (*counts, ("expired", self.expired))]
+        return dotted(*named)

@@ -9,8 +9,7 @@ from typing import Literal, Self, overload
 
 from graphmem.clock import Precision
 from graphmem.errors import UsageError
-from graphmem.model.endings import no_longer
-from graphmem.model.printing import day, dotted, lines, noted, printed_date, with_speaker
+from graphmem.model.printing import day, dotted, lines, no_longer, noted, printed_date, with_speaker
 from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
 
 

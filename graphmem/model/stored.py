@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Self, TypeAlias
 
 from graphmem.clock import Date, Precision, unstamp_or_none
-from graphmem.model.printing import (
-    day,
-    dotted,
-    noted,
-    printed_interval,
-    with_speaker,
-)
+from graphmem.model.printing import day, dotted, noted, printed_interval, with_speaker
 from graphmem.model.scope import Scope, scope_of
 
 Metadata: TypeAlias = Mapping[str, Any]
@@ -358,3 +352,18 @@ class Decision:
         if fact is None:
             raise ValueError("a decision has a fact before, after, or both")
         return fact.id
+
+
+def without_names(now: Entity, before: Entity | None, after: Entity) -> Entity:
+    """The entity ``now`` without what once made it ``after`` from ``before`` (None: it was new
+    then, and stays by the name and kind it was given)."""
+    had = set(before.aliases) if before is not None else set()
+    brought = set(after.aliases) - had
+    name, kind, summary = now.name, now.kind, now.summary
+    if before is not None:
+        brought -= {before.name}
+        name = before.name if name == after.name else name
+        kind = before.kind if kind == after.kind else kind
+        summary = before.summary if summary == after.summary else summary
+    aliases = tuple(alias for alias in now.aliases if alias not in brought)
+    return replace(now, name=name, kind=kind, summary=summary, aliases=aliases)

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from graphmem.errors import UsageError
 from graphmem.model import Entity
-from graphmem.model.aliases import without_names
 from graphmem.model.statements import Merge, Statement
+from graphmem.model.stored import without_names
 from graphmem.text import name_key
 
 _VAGUE = "thing"

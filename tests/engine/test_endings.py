@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphmem import Memory
-from graphmem.model.endings import no_longer
+from graphmem.model.printing import no_longer
 
 
 @pytest.mark.parametrize(

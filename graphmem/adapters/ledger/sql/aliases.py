@@ -8,7 +8,7 @@ from dataclasses import replace
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.steps import EventLog, Steps, WriteContext, execute, fetch
 from graphmem.model import Entity
-from graphmem.model.aliases import without_names
+from graphmem.model.stored import without_names
 
 
 def forget_names(
