@@ -161,7 +161,10 @@ def checked_kinds(kinds: Sequence[HitKind], where: Where | None) -> tuple[HitKin
         or not kinds
     ):
         raise UsageError(f"kinds must be a list of fact and turn, got {shown(kinds)}")
-    return tuple(kind for kind in dict.fromkeys(kinds) if of_kind(where, kind) != FALSE)
+    distinct = tuple(dict.fromkeys(kinds))
+    if where is None:
+        return distinct
+    return tuple([kind for kind in distinct if of_kind(where, kind) != FALSE])
 
 
 def checked_query(

@@ -3,6 +3,7 @@ in the graph and in the vectors: what of a fact and of a turn is embedded and in
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -67,11 +68,9 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
     last = {(event.kind, event.id): event for event in events}
     if damaged := [event for event in last.values() if event.damaged]:
         raise Rejected(f"the ledger cannot read its event {damaged[0].seq}")
-    changed = {
-        kind: [e for (k, _), e in last.items() if k == kind and e.action not in {"ERASE", "DELETE"}]
-        for kind in ("episode", "entity", "fact", "mention")
-    }
-    gone = [event for event in last.values() if event.action in {"ERASE", "DELETE"}]
+    changed, gone = defaultdict[str, list[Event]](list), defaultdict[str, list[Event]](list)
+    for event in last.values():
+        (gone if event.action in {"ERASE", "DELETE"} else changed)[event.kind].append(event)
     believed = [fact for e in changed["fact"] if (fact := _fact(e)) is not None]
     facts = [fact for fact in believed if fact.archived_at is None]
     archived = [fact.id for fact in believed if fact.archived_at is not None]
@@ -91,24 +90,17 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
     heard = {event.id for event in changed["mention"]}
     mentioning |= {e.id for e in changed["episode"] if e.value is None and e.id not in heard}
     return ProjectionBatch(
-        episodes=tuple(
-            [
-                e
-                if e.previous_id is None or e.previous_id in known
-                else replace(e, previous_id=None)
-                for e in episodes
-            ]
-        ),
+        episodes=tuple([_after_known(one, known) for one in episodes]),
         entities=tuple([Entity.from_json(e.after) for e in changed["entity"] if e.after]),
         facts=tuple([_without_erased(fact, known) for fact in facts]),
         mentions=tuple(mentions),
         renewed_mentions=tuple([e.id for e in changed["mention"] if e.action == "REPLACE"]),
-        removed_episodes=tuple([e.id for e in gone if e.kind == "episode"]),
+        removed_episodes=tuple([e.id for e in gone["episode"]]),
         removed_turns=tuple(
-            [turn for e in gone if e.kind == "episode" for turn in (e.after or {})["turn_ids"]]
+            [turn for e in gone["episode"] for turn in (e.after or {})["turn_ids"]]
         ),
-        removed_entities=tuple([e.id for e in gone if e.kind == "entity"]),
-        removed_facts=(*[e.id for e in gone if e.kind == "fact"], *archived),
+        removed_entities=tuple([e.id for e in gone["entity"]]),
+        removed_facts=(*[e.id for e in gone["fact"]], *archived),
         turned=tuple([e for e in turned if e.id in new or e.id in known]),
         origins=await _origins(facts, turned, sorted(mentioning), log),
     )
@@ -166,6 +158,13 @@ async def _existing(
         "fact": sorted(fact_ids),
     }
     return known | await log.existing(asked)
+
+
+def _after_known(episode: Episode, known: set[str]) -> Episode:
+    """An episode, after the one before it only where that is still there."""
+    if episode.previous_id is None or episode.previous_id in known:
+        return episode
+    return replace(episode, previous_id=None)
 
 
 def _without_erased(fact: Fact, known: set[str]) -> Fact:

@@ -24,9 +24,9 @@ What the engine does, measured (release 0.9, 2 cores):
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -152,11 +152,11 @@ class Shard:
         # The engine breaks ties as it likes: ask for more until the last place is not shared.
         extra = 8
         while asked:
-            batch = [asked[place].request(extra) for place in asked]
+            batch = [one(limit=queries[place].limit + extra) for place, one in asked.items()]
             with engine_errors(self.folder):
                 answers = self._engine.query_batch(edge.QueryBatchRequest(batch))
-            for (place, one), hits in zip(list(asked.items()), answers, strict=True):
-                limit = one.limit
+            for place, hits in zip(list(asked), answers, strict=True):
+                limit = queries[place].limit
                 complete = len(hits) < limit + extra
                 if complete or hits[-1].score < hits[limit - 1].score or extra > _MOST_TIES:
                     scored = [Scored(str(hit.id), hit.score) for hit in hits]
@@ -211,36 +211,21 @@ class Shard:
             self._engine.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A query as the engine understands it."""
-
-    limit: int
-    query: Any
-    filter: Any
-    params: Any = None
-
-    def request(self, extra: int) -> Any:
-        return edge.QueryRequest(
-            limit=self.limit + extra, query=self.query, filter=self.filter, params=self.params
-        )
-
-
-def _asked(query: VectorQuery, filter: Any, inside: Any) -> _Asked | None:
-    """None where nothing can be found; ``filter`` is that of ``query.only``, ``inside`` that of its
-    tenant."""
+def _asked(query: VectorQuery, filter: Any, inside: Any) -> Callable[..., Any] | None:
+    """A query as the engine understands it, but for its ``limit``. None where nothing can be found;
+    ``filter`` is that of ``query.only``, ``inside`` that of its tenant."""
     if query.limit < 1:
         return None
     if query.dense is not None:
         near = edge.Query.Nearest(_numbers(query.dense), using=_DENSE)
-        return _Asked(query.limit, near, filter)
+        return partial(edge.QueryRequest, query=near, filter=filter)
     indices, values = bm25.query(query.text or "")
     if not indices:
         return None
     words = _WINDOW if query.around else _BM25
     near = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
     params = edge.SearchParams(idf=edge.IdfParams(corpus=inside))
-    return _Asked(query.limit, near, filter, params)
+    return partial(edge.QueryRequest, query=near, filter=filter, params=params)
 
 
 _DISK_FULL = f"(os error {errno.ENOSPC})"
