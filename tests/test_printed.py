@@ -70,7 +70,7 @@ def test_a_plan_ends_on_no_day_that_nobody_told() -> None:
         told = memory.add("I start at Nokia on 3 May.", occurred_at="2025-04-10")
         (plan,) = memory.get_all().items
         assert plan.invalid_at is not None
-        assert plan.told_end is None
+        assert plan.stated_end is None
         assert str(plan) == "Omar starts working at Nokia on 2025-05-03 (planned)"
         assert str(told.decisions[0]) == f"ADD · {plan} · new, planned"
         context = str(memory.context("Where will I work?"))

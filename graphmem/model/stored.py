@@ -243,13 +243,13 @@ class Fact(Dated):
     @property
     def interval(self) -> str:
         """``since …``, ``until …``, or both; empty when neither is known."""
-        end = self.told_end
+        end = self.stated_end
         return printed_interval(
             self.valid_at, self.valid_precision, *((end.at, end.precision) if end else (None, None))
         )
 
     @property
-    def told_end(self) -> Date | None:
+    def stated_end(self) -> Date | None:
         """Until when it holds, as a person would tell it: that the day of a plan passes is no end
         that anybody told."""
         planned, end = self.planned_date, self.invalid_date

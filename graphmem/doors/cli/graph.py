@@ -294,7 +294,7 @@ def _moment_dates(moment: Moment) -> list[object]:
     """When what began ended again, and the sentence."""
     began = moment.what != "ended"
     fact = moment.fact
-    until = printed_date(*fact.told_end) if began and fact.told_end else ""
+    until = printed_date(*fact.stated_end) if began and fact.stated_end else ""
     return [until, moment.sentence]
 
 

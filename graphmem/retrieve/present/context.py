@@ -141,8 +141,8 @@ def _notes(hit: Hit) -> str:
         if hit.fact.modality != "stated":
             due = printed_date(hit.fact.planned_for, hit.fact.planned_precision)
             notes.append(hit.fact.modality + (f" for {due}" if due else ""))
-        if hit.fact.told_end:
-            notes.append(f"until {printed_date(*hit.fact.told_end)}")
+        if hit.fact.stated_end:
+            notes.append(f"until {printed_date(*hit.fact.stated_end)}")
     if hit.outdated:
         notes.append(f"outdated: {hit.outdated}")
     return f" ({'; '.join(notes)})" if notes else ""
