@@ -17,6 +17,8 @@ _ADVERBS, _AFTER_ING = word_set("adverbs_before_verbs"), word_set("after_partici
 _WHERE = frozenset({"at", "in", "with", "living", "working", "based"})
 _OPENINGS_WITHOUT_I = frozenset(
     {
+        ("start", "at"),
+        ("start", "with"),
         ("no", "longer"),
         ("can't", "stand"),
         ("cannot", "stand"),

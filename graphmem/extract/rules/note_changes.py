@@ -33,7 +33,7 @@ _LATE = (
     r"\s+(?:(?:the|new)\s+)?"
 )
 _CHANGED = re.compile(
-    rf"(?:(?:[Tt]he\s+)?(?P<owner>{_NO_NAME}{_NAME})(?:'s)?\s+|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
+    rf"(?:(?:[Tt]he\s+)?(?P<owner>{_NO_NAME}{_NAME})(?:'s)?\s+|^(?P<label>[A-Za-z]+(?:\s[a-z]+)?):\s+(?:the\s+)?|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
     r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date)?|"
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
@@ -78,7 +78,7 @@ def changed_values(
     if _BLOCKED.search(line):
         return
     if (match := _CHANGED.search(line)) is not None:
-        about = match["owner"] or match["late"] or match["of"]
+        about = match["owner"] or match["label"] or match["late"] or match["of"]
         about = names.canonical_of(about) if about else topic
         what = match["what"].lower()
         if about is not None and not names.is_person(about):

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.attributes import value_forms
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.note_groups import BARE, VERBS
 from graphmem.extract.rules.note_keys import GENERIC_TITLES
 from graphmem.extract.rules.word_lists import (
@@ -40,7 +40,7 @@ _ROLE_LINE = re.compile(
 )
 _TITLES = re.compile(r"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?\s+(?=[^\W\d_a-z])")
 _KIN_LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}\s*(?::|=|\s[-–—])[*_\s]*"
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}\s*(?::|=|\s[-–—])[*_\s]*"
     r"(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})(?P<rest>\s*(?:[,;.(].*)?)$"
 )
 _GOES_ON = re.compile(r"[,)]\s*(?:is|was|are|were)\s", re.IGNORECASE)
@@ -105,7 +105,8 @@ class PeopleReader:
     def _named(self, match: re.Match[str]) -> tuple[str, list[CandidateFact], list[str]] | None:
         """ "Hanneke Vos - staff engineer, lives in Utrecht"."""
         who = match["who"].removesuffix("'s")
-        alone = " " not in who and not self.names.is_person(who)
+        known = self.names.is_person(who) or who.lower() in FIRST_NAMES
+        alone = " " not in who and not known
         if (
             not self._may_be(who)
             or (match["sep"] in {":", "="} and alone)
@@ -149,7 +150,9 @@ class PeopleReader:
             return list(self.at(name, firm))
         return []
 
-    def _of_role(self, line: str) -> tuple[str, list[CandidateFact], list[str]] | None:
+    def _of_role(  # noqa: PLR0911 - one return for each reason
+        self, line: str
+    ) -> tuple[str, list[CandidateFact], list[str]] | None:
         """ "photographer: Lupe Marín, lives in Cardiff"."""
         match = _ROLE_LINE.match(line)
         if match is None:
@@ -167,7 +170,11 @@ class PeopleReader:
         if match["sep"].isspace() and (" " not in who or match["role"] != role):
             return None
         name = self.names.register(self.names.canonical_of(who), "person")
+        if starts := _STARTS.search(match["rest"] or ""):
+            return name, [], [f"{who} starts as {role} on {starts['when'].strip()}"]
         facts = list(self.roles(name, match["role"] if post else role, None))
+        if _IS_NEW.match(line):
+            facts = [replace(f, text=f"{name} is the new {f.object}") for f in facts]
         more, sentences = self.parts(name, who, match["rest"] or "")
         firm = re.fullmatch(rf"\s*\((?P<org>{NAME})\)\s*", match["rest"] or "")
         if (
@@ -264,6 +271,11 @@ class PeopleReader:
         yield CandidateFact(text, who, "works_at", org, (who, org), importance=0.8)
 
 
+_STARTS = re.compile(
+    r"(?:[,;(]|\s[-–—])\s*(?:starts|starting|joins|joining|from|as of)\s+"
+    r"(?:on\s+)?(?P<when>\d[^,;).]*)"
+)
+_IS_NEW = re.compile(r"\W*(?:the\s+|our\s+)?new\s", re.IGNORECASE)
 _OF_SOMEBODY = re.compile(rf"(?:{_WORD}'s|our)\s+[a-z-]+$")
 _DIED = re.compile(rf"{_WORD}\s+(?:has\s+)?(?:died|passed\s+away)\b")
 _NOW_AT = re.compile(rf"(?i:now\s+(?:at|with)|now\s+works\s+(?:at|for))\s+(?P<org>{NAME})$")

@@ -23,7 +23,7 @@ SWITCH_CUES = re.compile(
     re.IGNORECASE,
 )
 """Without one of these a sentence says of nothing that it ended or was replaced."""
-_THING = r"(?:[^\W\d_a-z][\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
+_THING = r"(?:(?:[^\W\d_a-z]|[a-z]+[A-Z])[\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
 _ADVERB = r"(?:(?:just|also|finally|recently|now|then|have|has|had|'ve|'s)\s+){0,2}"
 _SWITCHED = re.compile(
     rf"(?P<verb>switched|migrated|changed|moved|ported|upgraded|went)\s+(?:(?P<what>(?:the\s+|our\s+|my\s+)?"

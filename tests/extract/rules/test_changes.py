@@ -463,6 +463,13 @@ ENDINGS = [
     ("We lost our cat last week.", "-Ada has_pet Ada's cat"),
     ("Had to put our dog down.", "-Ada has_pet Ada's dog"),
     ("My gran died last week.", "-Ada's gran lives_in None"),
+    ("I've finished at Wincanton.", "-Ada works_at Wincanton"),
+    ("Slack out, Zoom in", "-Ada uses Slack"),
+    ("We lost Hobbs, gained Tennants.", "Tennants client_of Ada"),
+    ("We dropped Tuckers, malt comes from Crisp now.", "Crisp supplier_of Ada"),
+    ("New contact at Kessler is Jonas Wyss.", "Jonas Wyss works_at Kessler"),
+    ("Becky's retiring at the end of June.", "-Becky works_at None"),
+    ("Becky's taken the spare room!", "Becky lives_with Ada"),
 ]
 
 
@@ -488,6 +495,8 @@ def test_an_ending_has_words_of_its_own(text: str, found: str) -> None:
         "I think I'm getting divorced.",
         "I'm sharing with Anna a pizza.",
         "I'm engaged to Vodafone until June.",
+        "Anna is out, Ben is in.",
+        "I gained weight and we won the match.",
     ],
 )
 def test_nothing_ends_with_what_only_sounds_so(text: str) -> None:
