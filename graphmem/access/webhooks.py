@@ -34,6 +34,11 @@ _NEWS: Mapping[tuple[str, str], News] = {
     ("fact", "DELETE"): "forgotten",
     ("fact", "ERASE"): "forgotten",
 }
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+"""Of IPv6; the rest is for machines and networks by themselves, or reserved, and more than one way
+to write an IPv4 address is in it."""
+_EXAMPLES = ipaddress.IPv6Network("3fff::/20")
 _MOST_HOOKS = 20
 _URL_CHARACTERS = 2000
 
@@ -134,8 +139,14 @@ def webhook_host(url: str, hosts: Collection[str] = ()) -> str:
 def is_public(address: str) -> bool:
     """Whether an IP address is anybody's to be called from here."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
+    if isinstance(found, ipaddress.IPv6Address):
+        if found in _NAT64:  # on networks without IPv4 the names of all others lead there
+            return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
+        if inside := found.ipv4_mapped or found.sixtofour:
+            return is_public(str(inside))
+        if found not in _GIVEN_OUT or found in _EXAMPLES:
+            return False
+    return found.is_global and not found.is_multicast
 
 
 def _is_inside(host: str) -> bool:

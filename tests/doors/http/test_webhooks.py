@@ -228,13 +228,16 @@ def test_what_a_killed_server_had_not_told_the_next_one_tells(tmp_path: Path) ->
     [
         "127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "0.0.0.0", "::1", "fe80::1",
         "fc00::1", "::ffff:127.0.0.1", "224.0.0.1", "100.64.0.1", "2002:7f00:1::",
+        "64:ff9b::7f00:1", "64:ff9b:1::1", "::ffff:0:127.0.0.1", "::127.0.0.1", "fec0::1",
+        "3fff::1",
     ],
 )  # fmt: skip
 async def test_a_name_that_leads_inside_is_not_called(
     address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not is_public(address)
-    assert is_public("93.184.216.34")
+    for public in ("93.184.216.34", "2606:4700::1111", "64:ff9b::5db8:d822", "::ffff:8.8.8.8"):
+        assert is_public(public)
     asked: list[str] = []
 
     async def resolve(host: str, _: int) -> Collection[str]:
