@@ -97,7 +97,7 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
         renewed_mentions=tuple([e.id for e in changed["mention"] if e.action == "REPLACE"]),
         removed_episodes=tuple([e.id for e in gone["episode"]]),
         removed_turns=tuple(
-            [turn for e in gone["episode"] for turn in (e.after or {})["turn_ids"]]
+            [t for e in gone["episode"] for t in (e.after or {}).get("turn_ids", ())]
         ),
         removed_entities=tuple([e.id for e in gone["entity"]]),
         removed_facts=(*[e.id for e in gone["fact"]], *archived),

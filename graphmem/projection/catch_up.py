@@ -71,9 +71,15 @@ class SetAsideList:
         return tuple(self._known.values())
 
     async def note(self, applied: Sequence[Event], failed: Iterable[SetAside] = ()) -> None:
-        """Of the things of these events, those that failed are set aside, and the rest no more.
-        Costs nothing while nothing was ever set aside."""
-        new = {(one.kind, one.id): one for one in failed}
+        """Of the things of these events, those that failed are set aside, and the rest no more: nor
+        those of which a later event could be applied. Costs nothing while nothing was ever set
+        aside."""
+        last: dict[tuple[str, str], int] = {(one.kind, one.id): one.seq for one in applied}
+        new = {
+            (one.kind, one.id): one
+            for one in failed
+            if last.get((one.kind, one.id), one.seq) == one.seq
+        }
         if self._known is None or new:
             await self.read()
         known = self._known or {}

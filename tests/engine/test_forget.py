@@ -144,6 +144,26 @@ def test_names_of_all_kinds_go(tmp_path: Path) -> None:
         assert agent.verify().ok
 
 
+@pytest.mark.parametrize("events", [1, 48, 52])
+def test_what_was_undone_and_then_forgotten_is_taken_away_in_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: int
+) -> None:
+    """That it was undone is applied by itself where more has happened in between than is taken in
+    one go."""
+    monkeypatch.setattr("graphmem.projection.catch_up.BATCH_EVENTS", events)
+    with Memory(tmp_path, user_id=USER) as memory:
+        memory.add("Carla Smith lives in Rome.", user_id="carla")
+        memory.undo(memory.add("Ümlautgnarf Stone lives in Zyxquorple City.").episode_id)
+        memory.undo(memory.add("I moved to Zyxquorple.", user_id="bo").episode_id, user_id="bo")
+        memory.forget(user_id="bo")
+        memory.add_many([f"Ümlautgnarf {n}" for n in range(30)], infer=False)
+        assert memory.forget(wait=True).pending == {}
+        for found in (memory.verify(), memory.rebuild()):
+            assert (found.ok, found.set_aside) == (True, ())
+        assert memory.health().ok
+    assert remainders(tmp_path, WORDS) == []
+
+
 def test_without_waiting_it_is_done_when_closed(planted: Path, tmp_path: Path) -> None:
     folder = _copied(planted, tmp_path)
     with Memory(folder, user_id=USER) as memory:

@@ -1332,8 +1332,8 @@ DELETE FROM edits WHERE tenant = :tenant;
 
 -- name: clear_events
 -- What projections need to follow stays: ids, under a tenant that names nobody.
-UPDATE events SET tenant = :forgotten, after = CASE WHEN action = 'ERASE' THEN after END,
-  reason = '', actor = ''
+UPDATE events SET tenant = :forgotten, reason = '', actor = '',
+  after = CASE WHEN action = 'ERASE' OR (kind = 'episode' AND action = 'DELETE') THEN after END
 WHERE tenant = :tenant;
 
 -- name: clear_rules
