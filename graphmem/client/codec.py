@@ -121,19 +121,43 @@ def to_bytes(body: Any) -> bytes:
         raise UsageError(f"NaN and infinity are no JSON numbers: {error}") from None
 
 
+def json_body(raw: bytes | str) -> Any:
+    """A body of JSON as Python has it; of an empty one an empty object. UsageError for what is no
+    JSON, and for a name that an object has twice: who checks a request on its way may go by the
+    one, and who answers it by the other."""
+    try:
+        msgspec.json.decode(raw or b"{}")  # stricter: no NaN, no bytes that are no UTF-8
+        return json.loads(raw or b"{}", object_pairs_hook=_object)
+    except UsageError:
+        raise
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise UsageError(f"the body is no JSON: {error}") from None
+    except RecursionError:
+        raise UsageError("the JSON is nested too deep: flatten it") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise UsageError(f"{shown(name)} is given twice")
+        found[name] = value
+    return found
+
+
 def read_request(call: Call, raw: bytes) -> CallBody:
     """The arguments of a call out of the body of a request, checked, as the engine takes them.
     UsageError says what is wrong, and where."""
     try:
-        data = msgspec.json.decode(raw or b"{}")
+        data = json_body(raw)
         found = msgspec.convert(data, call.request)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UsageError as error:
+        raise UsageError(f"{call.path}: {error}") from None
+    except msgspec.MsgspecError as error:
         takes = ""
         if "unknown field" in str(error):
             takes = f"; its arguments are {', '.join(call.request.__struct_fields__)}"
         raise UsageError(f"{call.path}: {error}{takes}") from None
-    except RecursionError:
-        raise UsageError(f"{call.path}: the JSON is nested too deep: flatten it") from None
     values = {name: getattr(found, name) for name in found.__struct_fields__}
     return as_engine_takes({n: v for n, v in values.items() if v is not msgspec.UNSET}, call)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from graphmem.client.calls import CALLS, FILES
-from graphmem.client.codec import read_request, to_bytes, write_result
+from graphmem.client.codec import json_body, read_request, to_bytes, write_result
 from graphmem.client.problems import problem_of
 from graphmem.doors.http.answering import JSON_TYPE
 from graphmem.doors.http.calling import Caller, identified, perform
@@ -72,10 +71,7 @@ def add_batch_route(app: FastAPI, served: Served) -> None:
 
 
 def _calls(raw: bytes) -> list[Any]:
-    try:
-        found = json.loads(raw or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"the body is no JSON: {error}") from error
+    found = json_body(raw)
     calls = found.get("calls") if isinstance(found, dict) and found.keys() == {"calls"} else None
     if not isinstance(calls, list):
         raise UsageError("the body is an object with calls, a list, and nothing else")

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from graphmem.access import Principal
 from graphmem.client.calls import CALLS
+from graphmem.client.codec import json_body
 from graphmem.clock import parse_date_or_none, stamp
 from graphmem.doors.http.calling import Caller, identified, perform
 from graphmem.doors.http.served import Served
@@ -51,13 +51,7 @@ class Face:
 
 async def read_body(request: Request) -> dict[str, Any]:
     """The body, which is an object."""
-    raw = await request.body()
-    try:
-        found = msgspec.json.decode(raw or b"{}")
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"the body is no JSON: {error}") from None
-    except RecursionError:
-        raise UsageError("the body is nested too deep") from None
+    found = json_body(await request.body())
     if not isinstance(found, dict):
         raise UsageError("the body is an object")
     return found

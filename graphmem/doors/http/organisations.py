@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from graphmem.access import Administration, Limits, Organisation, Principal
 from graphmem.access.administration import MOST_ENTRIES
+from graphmem.client.codec import json_body
 from graphmem.clock import parse_when_or_none
 from graphmem.doors.http.answering import rate_headers
 from graphmem.doors.http.calling import Caller, identified
@@ -163,10 +163,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
         return {}
     if b"\\u0000" in raw:
         raise UsageError("a NUL has no place in a name: leave \\u0000 out")
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"the body is no JSON: {error}") from error
+    found = json_body(raw)
     if not isinstance(found, dict):
         raise UsageError("the body is a JSON object")
     return found

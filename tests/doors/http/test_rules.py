@@ -130,6 +130,9 @@ BODIES: dict[str, bytes] = {
     "no scope": b'{"query": "x"}',
     "huge number": b'{"query": "x", "limit": ' + b"9" * 5000 + b', "user_id": "ada"}',
     "moment": b'{"query": "x", "user_id": "ada", "valid_at": "soon"}',
+    "a name twice": b'{"query": "x", "user_id": "eve", "user_id": "ada"}',
+    "a name twice, once escaped": b'{"query": "x", "user_id": "ada", "user\\u005fid": "ada"}',
+    "a name twice, inside": b'{"query": "x", "where": {"type": "a", "type": "b"}, "user_id": "a"}',
 }
 
 
@@ -138,6 +141,17 @@ def test_bad_bodies_are_the_callers_mistake(server: RunningServer, case: str) ->
     with server.http() as http:
         answer = http.post("/v1/search", content=BODIES[case])
     assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/add", "/v1/batch", "/v1/memories/", "/v1/access/projects"])
+def test_a_name_that_is_given_twice_is_refused_wherever_a_body_is_read(
+    server: RunningServer, path: str
+) -> None:
+    """What stands before the server may go by the one, and the server by the other."""
+    with server.http() as http:
+        answer = http.post(path, content=b'{"user_id": "eve", "user_id": "ada"}')
+    assert answer.status_code == 400, answer.text
+    assert "'user_id' is given twice" in answer.text
     assert answer.json()["error"] == "UsageError"
 
 
