@@ -64,33 +64,39 @@ class Console:
     ) -> Table:
         """The rows of a query. UsageError when it fails, takes too long or too much memory, or
         crashes the engine; cancelling ends its process."""
+        order = {
+            "text": text,
+            "parameters": dict(parameters),
+            "max_rows": max_rows,
+            "timeout_s": timeout_s,
+        }
         async with self._free:
             process = self._idle.pop() if self._idle else None
             if process is not None and process.is_stale:
                 process.end()
                 process = None
-            process = process or await self._started()
-            try:
-                if process.changes != self._pool.changes:
-                    await self._renew(process)
-                answer = await self._in_thread(
-                    process,
-                    lambda: process.answer(
-                        timeout_s,
-                        text=text,
-                        parameters=dict(parameters),
-                        max_rows=max_rows,
-                        timeout_s=timeout_s,
-                    ),
-                )
-            except BaseException:
-                process.end()
-                raise
-            if answer.get("error") == "Unavailable":
-                process.end()  # out of memory: what is left of it may be anything
-            else:
-                self._idle.append(process)
+            used = process is not None
+            answer = await self._answered(process or await self._started(), order)
+            if used and answer.get("error") == "Unavailable":
+                # What the queries before it have left in that process is not to count.
+                answer = await self._answered(await self._started(), order)
         return _table(answer, self._pool.engine.name, timeout_s)
+
+    async def _answered(self, process: _Process, order: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            if process.changes != self._pool.changes:
+                await self._renew(process)
+            answer = await self._in_thread(
+                process, lambda: process.answer(order["timeout_s"], **order)
+            )
+        except BaseException:
+            process.end()
+            raise
+        if answer.get("error") == "Unavailable":
+            process.end()  # out of memory: what is left of it may be anything
+        else:
+            self._idle.append(process)
+        return answer
 
     async def close(self) -> None:
         """Wait for what runs, and end all processes."""
