@@ -59,7 +59,8 @@ fuzz: setup
 NIGHTLY ?= 10
 nightly: setup
 	GRAPHMEM_FUZZ=$(NIGHTLY) $(PYTEST) -s tests/faults tests/engine/test_processes.py \
-	  tests/engine/test_damage.py tests/engine/test_crowd.py tests/adapters/graph/test_kill.py \
+	  tests/engine/test_damage.py tests/engine/test_misplaced_files.py tests/engine/test_crowd.py \
+	  tests/adapters/graph/test_kill.py \
 	  tests/migration/test_salvage.py tests/access tests/doors/http/test_hostile.py
 	GRAPHMEM_FUZZ=$(NIGHTLY) $(PYTEST) -o timeout=1800 tests/doors/mcp/test_stdio.py \
 	  tests/frameworks/test_frameworks.py tests/engine/test_life_on_servers.py

@@ -7,6 +7,9 @@ as soon as files are opened; where a killed process left none, they are first re
 process of their own, which may die instead.
 
 Holes are not read, so that 300 MB of mostly empty files take 10 ms; a gigabyte takes about 1 s.
+
+What stands in the place of a file may be something else: a link to somebody's file, which must not
+be replaced where it leads to; a pipe, which nobody ever writes. Neither is opened.
 """
 
 from __future__ import annotations
@@ -15,11 +18,13 @@ import contextlib
 import itertools
 import json
 import os
+import stat
 import subprocess
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from graphmem.adapters.child_process import can_start, child_environment
 
@@ -33,20 +38,18 @@ def write_seal(seal: Path, files: Iterable[Path]) -> None:
     with contextlib.suppress(OSError):
         home = seal.parent
         sums = {str(path.relative_to(home)): _checksum(path) for path in sorted(files)}
-        draft = seal.with_name(f"{seal.name}.new")
-        draft.write_text(json.dumps({"files": sums, "sum": _own_sum(sums)}), "utf-8")
-        draft.replace(seal)
+        replace_file(seal, json.dumps({"files": sums, "sum": _own_sum(sums)}).encode())
 
 
 def what_changed(seal: Path, files: Iterable[Path]) -> str | None:
     """The first file that is another than when it was sealed: ``""`` when none is, None when
     there is no seal that can be read."""
     try:
-        found = json.loads(seal.read_text("utf-8"))
+        found = json.loads(read_file(seal))
         sealed = found["files"]
         if found["sum"] != _own_sum(sealed):
             return None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     here = {str(path.relative_to(seal.parent)): path for path in files}
     for name in sorted({*sealed, *here}):
@@ -65,23 +68,73 @@ def what_changed(seal: Path, files: Iterable[Path]) -> str | None:
 def break_seal(seal: Path) -> None:
     """From here on the files may change. Outlives a power cut, or the next opening would take
     what was written for damage."""
-    if seal.exists():
+    if os.path.lexists(seal):
         clear_place(seal)
-        if os.name != "nt":  # folders cannot be opened there
-            handle = os.open(seal.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        sync_folder(seal.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring to the disk which files there are in it."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def clear_place(path: Path) -> None:
-    """Remove the file at a path, if there is one. A folder in its place is not graphmem's, and gets
-    another name."""
-    if path.is_dir() and not path.is_symlink():
+    """Remove the file at a path, if there is one. What is no file is not graphmem's, and gets
+    another name; what a link leads to stays as it is."""
+    if not_a_file(path):
         rename_beside(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def not_a_file(path: Path) -> str:
+    """What stands at a path in place of a file, for people; ``""`` for a file, and for nothing."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return ""
+    if stat.S_ISREG(mode):
+        return ""
+    if stat.S_ISLNK(mode):
+        return f"{path.name} is a link, to {os.readlink(path)}"
+    return f"{path.name} is {'a folder' if stat.S_ISDIR(mode) else 'no file'}"
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read it, unbuffered. OSError for anything else: to open a pipe would wait for
+    somebody to write it."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(f"{path} is no file")
+    return path.open("rb", buffering=0)
+
+
+def read_file(path: Path) -> bytes:
+    """All of a file; OSError for anything else."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Put a new file in the place of one, whole or not at all, whatever stood there. ``durable``
+    outlives a power cut as well."""
+    draft = path.with_name(f"{path.name}.new")
+    clear_place(draft)
+    with draft.open("xb") as file:
+        file.write(content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+    if not_a_file(path):
+        rename_beside(path)
+    draft.replace(path)
+    if durable:
+        sync_folder(path.parent)
 
 
 def rename_beside(path: Path) -> None:

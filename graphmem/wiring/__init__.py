@@ -200,6 +200,8 @@ async def _open_stores(parts: Parts, urls: Mapping[str, str]) -> Opened:
             raise ledger_lost(f"the ledger {redacted(urls['ledger'])} is new", left)
         # Once: another process may open the same new store at the same time.
         store_id = await ledger.remember_setting("store_id", parts.clock.new_id(), once=True)
+    if not parts.settings.accept_ledger:
+        await _check_ledger_is_theirs(parts, urls, store_id)
     made_with, name = await ledger.setting("embedder"), parts.embedder.name
     if made_with not in {None, name} and not parts.settings.reembed:
         raise UsageError(
@@ -234,6 +236,24 @@ async def _open_stores(parts: Parts, urls: Mapping[str, str]) -> Opened:
     await ledger.remember_setting("embedder", name)
     await ledger.remember_setting("embedder_size", str(size))
     return opened
+
+
+async def _check_ledger_is_theirs(parts: Parts, urls: Mapping[str, str], store_id: str) -> None:
+    """:class:`~graphmem.errors.LedgerLost` when graph and vectors were both made from the ledger of
+    another store, as after the wrong file was put in its place: opened, they would be cleared. One
+    of them by itself is the one that is in the wrong place, and is made anew."""
+    for store in (parts.vectors, parts.graph):  # to ask the vectors costs less
+        whose = getattr(store, "owner", None)  # files have one, servers keep stores apart
+        try:
+            owner = await whose() if whose else None
+        except Damaged:
+            return
+        if owner in {None, store_id}:
+            return
+    others = {kind: url for kind, url in urls.items() if kind != "ledger"}
+    raise ledger_lost(
+        f"the ledger {redacted(urls['ledger'])} is of another store", left_of_store(others)
+    )
 
 
 async def _opened(open_store: Callable[[], Awaitable[Checkpoint]]) -> Checkpoint | Damaged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from graphmem.adapters.seal import read_file, replace_file
 from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
 from graphmem.limits import check_path
 from graphmem.settings import Settings, default_urls
@@ -59,11 +61,11 @@ def server_at(folder: Path) -> ServerAt | None:
     """The server that says, beside the lock of a folder, that it holds it; None where none does, or
     where this user may not read that."""
     try:
-        note = json.loads((folder / SERVER_NOTE).read_text())
-        if str(note["pid"]) != (folder / "owner").read_text().strip():
+        note = json.loads(read_file(folder / SERVER_NOTE))
+        if str(note["pid"]) != read_file(folder / "owner").decode().strip():
             return None  # of a server that was killed
         return ServerAt(str(note["url"]), note["key"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -79,7 +81,7 @@ def usable_path(given: str | Path) -> Path:
     """The place that a name means, when every engine can be given it."""
     try:
         path = Path(given).expanduser().absolute()
-        path.resolve()
+        path.parent.resolve()
         str(path).encode()
         check_path(path)
     except UnicodeEncodeError as error:
@@ -147,8 +149,8 @@ def ledger_lost(what: str, left: Sequence[object]) -> LedgerLost:
     return LedgerLost(
         f"{what}, but there is what was made from it: {', '.join(map(str, left))}. Nothing was "
         "changed. Put back a backup of the ledger; without one, `graphmem salvage` makes a new "
-        "store of what is left; or open once with GRAPHMEM_ACCEPT_LEDGER=1, which begins with a "
-        "new ledger and makes graph and vectors anew"
+        "store of what is left; or open once with GRAPHMEM_ACCEPT_LEDGER=1, which goes on with the "
+        "ledger as it is, or a new one, and makes graph and vectors anew"
     )
 
 
@@ -175,7 +177,9 @@ def hold(folder: Path) -> Callable[[], None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        pid = owner.read_text(errors="replace").strip() if owner.exists() else "unknown"
+        pid = "unknown"
+        with contextlib.suppress(OSError):
+            pid = read_file(owner).decode(errors="replace").strip()
         own = pid == str(os.getpid())
         who = "is open in this process itself" if own else f"{HELD_ELSEWHERE} (pid {pid})"
         if (server := server_at(folder)) is not None:
@@ -192,7 +196,7 @@ def hold(folder: Path) -> Callable[[], None]:
     except OSError as error:
         raise _unusable(folder, error) from error
     try:
-        owner.write_text(str(os.getpid()))
+        replace_file(owner, str(os.getpid()).encode())
     except OSError as error:
         lock.release()
         raise _unusable(folder, error) from error

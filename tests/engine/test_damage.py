@@ -59,6 +59,10 @@ def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return made_stores(tmp_path_factory)
+
+
+def made_stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same store, closed and killed."""
     made = {how: tmp_path_factory.mktemp("damage") / how for how in ("closed", "killed")}
     for how, folder in made.items():

@@ -57,7 +57,7 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="not a valid Kuzu database"):
         await KuzuGraph(path).open("store")
     assert path.read_text().startswith("these are my notes")
-    with pytest.raises(Rejected, match="cannot be a directory"):
+    with pytest.raises(Rejected, match="is a folder"):
         await KuzuGraph(tmp_path).open("store")
 
 

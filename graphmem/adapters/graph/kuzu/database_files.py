@@ -12,6 +12,7 @@ from graphmem.adapters.seal import (
     break_seal,
     clear_place,
     look_at,
+    not_a_file,
     rename_beside,
     what_changed,
     write_seal,
@@ -65,7 +66,10 @@ def files_of(path: Path) -> list[Path]:
 
 def check_files(path: Path, engine: str, buffer_pool_bytes: int) -> None:
     """:class:`~graphmem.errors.Damaged` for files that the engine could not open and read, or that
-    changed since they were closed."""
+    changed since they were closed; for links, too: they may lead to what is somebody else's."""
+    for suffix in ("", *_LOGS):
+        if odd := not_a_file(Path(f"{path}{suffix}")):
+            raise damaged_graph(path, odd)
     files = files_of(path)
     changed = what_changed(seal_of(path), files)
     if changed:
@@ -96,7 +100,8 @@ def remove_beside(path: Path, but: Collection[Path] = ()) -> None:
     """What a process that was killed left beside the graph."""
     for kind in (COPY_NAME, ROWS_NAME, NEXT_NAME):
         for old in path.parent.glob(f"{glob.escape(path.name)}{kind}*"):
-            if not any(old.name.startswith(one.name) for one in but):
+            ours = not not_a_file(old) and not any(old.name.startswith(one.name) for one in but)
+            if ours:
                 old.unlink(missing_ok=True)
 
 
@@ -119,7 +124,7 @@ def replace_files(path: Path, filled: Path) -> None:
     break_seal(seal_of(path))
     for suffix in _LOGS:
         clear_place(Path(f"{path}{suffix}"))
-    if path.is_dir():
+    if not_a_file(path):
         rename_beside(path)
     filled.replace(path)
     break_seal(seal_of(filled))
@@ -128,7 +133,9 @@ def replace_files(path: Path, filled: Path) -> None:
 def make_room_for_database(path: Path) -> None:
     """Make room where a file cannot be opened. Graphmem's own holds nothing that the ledger does
     not, and goes; what may be somebody's gets another name."""
-    if path.is_file() and not seal_of(path).exists() and not _is_database(path):
+    if not_a_file(path) or (
+        path.is_file() and not seal_of(path).exists() and not _is_database(path)
+    ):
         rename_beside(path)
     remove_files(path)
 

@@ -52,7 +52,9 @@ class Pool:
     """A database with its threads and connections. Path None is a file that goes with the pool."""
 
     def __init__(self, path: Path | None, engine: EngineName, buffer_pool_bytes: int) -> None:
-        self.path = Path(path or "graph").expanduser().resolve()
+        path_given = Path(path or "graph").expanduser().absolute()
+        # Links to its folder are followed; one in its own place is damage, never opened.
+        self.path = path_given.parent.resolve() / path_given.name
         self.passes = path is None
         self.engine = ENGINES[engine]
         self.buffer_pool_bytes = buffer_pool_bytes

@@ -6,6 +6,7 @@ written and nothing locked. Layout: https://www.sqlite.org/fileformat2.html.
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import struct
@@ -17,6 +18,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from graphmem.adapters.seal import open_file, read_file
+from graphmem.errors import Unavailable
 
 _SIZES = (8192, 4096, 1024, 2048, 16_384, 32_768, 65_536, 512)  # ours first
 _MAGIC = b"SQLite format 3\0"
@@ -251,12 +255,14 @@ class DamagedFile:
 def _mapped(path: Path) -> mmap.mmap | bytes:
     """A file that may be larger than memory."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             if not file.seek(0, 2):
                 return b""
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        return b""
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EIO):
+            raise Unavailable(f"{path} cannot be read: {error}") from error
+        return b""  # missing, or no file
 
 
 def _page_size(main: mmap.mmap | bytes, log: mmap.mmap | bytes) -> int:
@@ -279,12 +285,12 @@ def _checksums(path: Path) -> tuple[str | None, Sequence[int]]:
     """As :class:`~graphmem.adapters.ledger.sqlite.page_sums.PageSums` keeps them."""
     sums = array("I")
     try:
-        head, _, rest = path.read_bytes().partition(b"\n")
+        head, _, rest = read_file(path).partition(b"\n")
         found = json.loads(head)
         if found["sum"] == zlib.crc32(rest):
             sums.frombytes(rest)
             return str(found["state"]), sums
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return None, ()
 

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from graphmem.adapters.ledger.sql.tables import LOG_OF, PAGE_SUMS
 from graphmem.adapters.ledger.sqlite.connect import Key, connect, errors_named
 from graphmem.adapters.ledger.sqlite.runner import damaged_ledger
-from graphmem.adapters.seal import clear_place
+from graphmem.adapters.seal import clear_place, open_file, read_file, replace_file
 
 _FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums
 _WAL_HEADER = 32
@@ -61,14 +61,14 @@ class PageSums:
         SQLite's too, and another program would take itself for the last one that uses it."""
         if self._opened is None:
             # Unbuffered: what is read is what the file holds now.
-            self._opened = self._path.open("rb", buffering=0)
+            self._opened = open_file(self._path)
         return self._opened
 
     def load(self, state: str) -> None:
         """Those that were kept for this state of the ledger; none when it is another."""
         self._sums, self.state = array("I"), state
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            head, _, rest = self._file.read_bytes().partition(b"\n")
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            head, _, rest = read_file(self._file).partition(b"\n")
             found = json.loads(head)
             if found["state"] == state and found["sum"] == zlib.crc32(rest):
                 self._sums.frombytes(rest)
@@ -90,15 +90,13 @@ class PageSums:
         self.state = state
         kept = self._sums.tobytes()
         head = json.dumps({"state": state, "sum": zlib.crc32(kept)}).encode()
-        draft = Path(f"{self._file}.new")
         with contextlib.suppress(OSError):  # without room for them there are none
-            draft.write_bytes(head + b"\n" + kept)
-            draft.replace(self._file)
+            replace_file(self._file, head + b"\n" + kept)
 
     def logged(self) -> set[int]:
         """The pages that the write-ahead log holds: they may be other in the ledger's file."""
         found: set[int] = set()
-        with contextlib.suppress(OSError), self._log.open("rb") as file:
+        with contextlib.suppress(OSError), open_file(self._log) as file:
             header = file.read(_WAL_HEADER)
             if len(header) < _WAL_HEADER:
                 return found

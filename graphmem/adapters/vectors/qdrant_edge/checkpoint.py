@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -13,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from graphmem.adapters.seal import clear_place, read_file, rename_beside, replace_file
 from graphmem.adapters.vectors.qdrant_edge.shard import damaged_vectors
 from graphmem.ports.vectors import COLLECTIONS, Collection
 
+_LARGEST = 1 << 62
 _FORMAT = 2
 """Raised when a point is stored differently: an older folder is then cleared and filled anew."""
 
@@ -58,10 +59,10 @@ class EdgeCheckpoint:
         """The checkpoint; None when there is none or it is of another format."""
         path = home / CHECKPOINT_FILE
         try:
-            data: Any = json.loads(path.read_text("utf-8"))
+            data: Any = json.loads(read_file(path))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise damaged_vectors(home, f"{CHECKPOINT_FILE} cannot be read: {error}") from error
         if isinstance(data, dict) and data.pop("format", _FORMAT) != _FORMAT:
             return None
@@ -74,7 +75,10 @@ class EdgeCheckpoint:
                 *checkpoint.changed.values(),
             )
             folders = [checkpoint.folders[name] for name in COLLECTIONS]
-            sound = all(isinstance(number, int) for number in numbers)
+            texts = (checkpoint.store_id, checkpoint.embedder, checkpoint.boot, *folders)
+            sound = all(isinstance(text, str) for text in texts) and all(
+                type(number) is int and 0 <= number < _LARGEST for number in numbers
+            )
         except (TypeError, AttributeError, KeyError) as error:
             raise damaged_vectors(
                 home, f"{CHECKPOINT_FILE} holds something else: {error!r}"
@@ -85,28 +89,25 @@ class EdgeCheckpoint:
 
     def write(self, home: Path, *, durable: bool) -> None:
         """Replace the checkpoint file in one step; ``durable`` outlives a power cut as well."""
-        path, draft = home / CHECKPOINT_FILE, home / f"{CHECKPOINT_FILE}.new"
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump({"format": _FORMAT, **dataclasses.asdict(self)}, file)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        draft.replace(path)
-        if durable:
-            _sync_folder(home)
+        content = json.dumps({"format": _FORMAT, **dataclasses.asdict(self)}).encode()
+        replace_file(home / CHECKPOINT_FILE, content, durable=durable)
 
 
 def erase(home: Path) -> None:
     """Remove the checkpoint and every collection; nothing else that may lie in the folder."""
     for name in (SEAL_FILE, CHECKPOINT_FILE, f"{CHECKPOINT_FILE}.new"):
-        (home / name).unlink(missing_ok=True)
+        clear_place(home / name)
     erase_but(home, set())
 
 
 def erase_but(home: Path, kept: set[str]) -> None:
     """Remove collection folders that are not in force: what a kill left behind."""
     for path in own_folders(home):
-        if path.name not in kept:
+        if path.name in kept:
+            continue
+        if path.is_symlink() or not path.is_dir():
+            rename_beside(path)
+        else:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -137,13 +138,3 @@ def boot_id() -> str:
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     return ""
-
-
-def _sync_folder(home: Path) -> None:
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    handle = os.open(home, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import shutil
 import threading
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from graphmem.adapters.child_process import can_start
 from graphmem.adapters.disk_space import need_large_files
-from graphmem.adapters.seal import rename_beside
+from graphmem.adapters.seal import not_a_file, rename_beside
 from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
 from graphmem.adapters.vectors.qdrant_edge import disk_space, sealed_folder
@@ -157,6 +156,8 @@ class EdgeFolder:
 
     def _hold(self) -> None:
         """Take the folder for this process: the engine locks shards, but not what is around."""
+        if self._path.is_symlink():
+            raise damaged_vectors(self._path, not_a_file(self._path))
         try:
             self._path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self._path / "lock")
@@ -290,7 +291,7 @@ class EdgeFolder:
             disk_space.need_space_for_new_shards(self._path, len(COLLECTIONS))
         with self._view:
             if checkpoint is None:
-                if os.path.lexists(self._path) and not self._path.is_dir():
+                if self._path.is_symlink() or (self._path.exists() and not self._path.is_dir()):
                     rename_beside(self._path)
                 self._hold()
             else:

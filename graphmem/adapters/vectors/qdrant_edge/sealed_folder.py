@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphmem.adapters.seal import break_seal, look_at, what_changed, write_seal
+from graphmem.adapters.seal import break_seal, look_at, not_a_file, what_changed, write_seal
 from graphmem.adapters.vectors.qdrant_edge.checkpoint import (
     CHECKPOINT_FILE,
     SEAL_FILE,
@@ -42,8 +42,11 @@ def read_checkpoint(home: Path) -> EdgeCheckpoint | None:
     """The checkpoint of a folder whose files can be opened; None where there is nothing to open.
 
     :class:`~graphmem.errors.Damaged` for files that the engine cannot read or that changed since
-    they were closed. From here on they may change.
+    they were closed; for links, too, which may lead to what is somebody else's. From here on they
+    may change.
     """
+    if odd := _odd_places(home):
+        raise damaged_vectors(home, odd)
     changed = what_changed(home / SEAL_FILE, _files(home))
     checkpoint = None if changed else EdgeCheckpoint.read(home)
     if changed or (checkpoint is not None and changed is None):
@@ -81,6 +84,13 @@ def put_in_force(home: Path, checkpoint: EdgeCheckpoint) -> None:
 
 def seal_folder(home: Path) -> None:
     write_seal(home / SEAL_FILE, _files(home))
+
+
+def _odd_places(home: Path) -> str:
+    """The first of ours that is neither a file nor a folder."""
+    inside = (path for folder in own_folders(home) for path in (folder, *folder.rglob("*")))
+    found = (path for path in inside if path.is_symlink() or not path.is_dir())
+    return next(filter(None, map(not_a_file, (home / CHECKPOINT_FILE, *found))), "")
 
 
 def _files(home: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from graphmem.adapters.vectors import validation
+from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeCheckpoint
 from graphmem.adapters.vectors.qdrant_edge.folder import EdgeFolder, not_open
 from graphmem.adapters.vectors.qdrant_edge.successor import EdgeSuccessor
 from graphmem.errors import Unavailable
@@ -55,6 +56,12 @@ class EdgeVectors:
     @property
     def successor(self) -> EdgeSuccessor:
         return EdgeSuccessor(self._folder, self._give_place_to)
+
+    async def owner(self) -> str | None:
+        """The id of the store that the folder is of, if of any. To be asked before :meth:`open`,
+        which empties the vectors of another one."""
+        found = await asyncio.to_thread(EdgeCheckpoint.read, self._path)
+        return found.store_id if found is not None else None
 
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
         """See the port. A folder that is damaged is :class:`~graphmem.errors.Rejected`; clear it.
