@@ -85,8 +85,9 @@ def checked_progress(value: object, arguments: int) -> None:
         raise UsageError(f"progress must be a function, got {type(value).__name__}")
     try:
         inspect.signature(value).bind(*range(arguments))
-    except ValueError:  # one in C, which does not say
-        return
+    except ValueError as error:  # one in C, which does not say
+        if isinstance(value, type):  # it makes something, of other arguments
+            raise UsageError(f"progress must be a function, got the class {value}") from error
     except TypeError as error:
         raise UsageError(
             f"progress is called with {arguments} argument{'s' * (arguments > 1)}: {error}"

@@ -169,6 +169,8 @@ def test_many_of_what_is_not_many(memory: Any) -> None:
         memory.add_many([{"text": "Rain."}])
     with pytest.raises(UsageError, match="progress must be a function, got int"):
         memory.add_many(["Rain."], progress=7)
+    with pytest.raises(UsageError, match="progress must be a function, got the class"):
+        memory.add_many(["Rain."], progress=type)
     with pytest.raises(UsageError, match="unknown option tag"):
         memory.add_many([], tag="x")
 
