@@ -102,7 +102,7 @@ class Asking:
             self._data.name,
             corpus.id,
             question.category,
-            np.stack([ranked.ranking.signal(name) for name in SIGNALS])[:, shown],
+            np.stack([_values_of(ranked, name) for name in SIGNALS])[:, shown],
             tuple(units),
             tuple(corpus.session_of.get(unit, unit) for unit in units),
             question.gold,
@@ -129,6 +129,13 @@ class Asking:
             episode = await self._memory.episode(turn.episode_id, user_id=corpus.id)
             self._units[turn.episode_id] = str(episode.metadata.get(UNIT, ""))
         return self._units[turn.episode_id]
+
+
+def _values_of(ranked: RankedCandidates, name: str) -> Numbers:
+    """What a signal says of each candidate: nothing, where it goes by the order that the weights of
+    today give."""
+    values = ranked.ranking.signal(name)
+    return values if SIGNALS[name].measure is not None else np.zeros_like(values)
 
 
 async def gather(sets: Sequence[Dataset], folder: Path) -> list[Asked]:

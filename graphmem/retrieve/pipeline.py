@@ -134,13 +134,13 @@ class Retriever:
         )
         facts = await load_facts(ledger, query, found.ids["fact"], reached, relations)
         stating = filter(None, [stating_turn(fact, query.scope) for fact in facts.values()])
-        await texts.read(query.scope.tenant, [*found.ids["turn"], *stating])
+        wanted = [*found.ids["turn"], *stating]
+        await texts.read(query.scope.tenant, wanted, asked=question.sequence)
         ended, replacing = await find_superseded(ledger, query, found.ended)
         facts |= {fact.id: fact for fact, _ in replacing}
         around = await self._read_neighbourhood(query, found, facts, seeds)
         facts = {**around.facts, **facts}
 
-        await texts.vocabulary.learn([question.sequence])
         candidates = await make_candidates(
             texts,
             query.scope,

@@ -179,13 +179,13 @@ class TestMeasure:
     async def test_a_question_without_a_word_of_meaning(self, measured: Measured) -> None:
         rows = await measured.turns([("Ada", "It is"), ("Bob", "?")])
         signals = await measured.ask("what is it", rows)
-        assert signals["meaning"] == signals["focus"] == [0, 0]
+        assert signals["meaning_answer"] == signals["focus"] == [0, 0]
 
     async def test_words_near_in_meaning_count(self, measured: Measured) -> None:
         rows = await measured.turns(
             [("Ada", "The weather is cold")], [("Ada", "We bought an automobile")]
         )
-        meaning = (await measured.ask("Which car?", rows))["meaning"]
+        meaning = (await measured.ask("Which car?", rows))["meaning_answer"]
         assert meaning[1] == 1
         assert meaning[0] < 0.5
 
@@ -202,7 +202,7 @@ class TestMeasure:
             [("Ada", "Good morning")],
         )
         signals = await measured.ask("lamp", rows)
-        assert signals["meaning"] == [1, 0, 0, 0, 0]
+        assert signals["meaning_answer"] == [1, 1, 0, 0, 0]
         assert signals["meaning_best"] == [1, 1, 1, 1, 0]
         assert signals["meaning_beyond"][2] == 1
         assert signals["meaning_beyond"][4] == 0
@@ -265,7 +265,8 @@ class TestMeasure:
         assert signals["session"] == [pytest.approx(2 / 3)] * 3 + [1]
         assert signals["speaker"][1] == signals["speaker"][2]
         assert signals["dense"][2] == 1 > signals["dense"][1] > signals["dense"][3] == 0
-        assert signals["meaning"][2] == 1
+        assert signals["dense_session"] == [1, 1, 1, 0]
+        assert signals["meaning_answer"][2] == 1
         assert signals["answers"] == [0, 0, 0, 0]
         assert signals["meaning_beyond"] == [0, 0, 0, 0], "a fact is nobody's neighbour"
 
@@ -291,7 +292,7 @@ class TestMeasure:
             [("Ada", "The lamp broke"), ("Ada", f"The lamp broke {'and rain fell ' * 40}")]
         )
         signals = await measured.ask("lamp", rows)
-        assert signals["meaning"] == [1, 1]
+        assert signals["meaning_answer"] == [1, 1]
         assert signals["focus"][0] == 1 > 2 * signals["focus"][1]
         assert signals["length"][0] < 0 < signals["length"][1] <= 1
 
@@ -316,6 +317,11 @@ async def test_kinds_of_text(measured: Measured) -> None:
     assert shares([]) == {"conversation": 0, "chat": 1, "passage": 0}
 
 
+def meant(inputs: SignalInputs, *values: float) -> None:
+    """As if each candidate meant so much of what is asked."""
+    inputs.__dict__["meaning"] = np.array(values, dtype=np.float32)
+
+
 async def test_being_about_whom_is_asked_counts_as_the_rest_is_meant(measured: Measured) -> None:
     ada = Entity("ada", "default/user:u", "Ada", "person")
     facts = {
@@ -333,12 +339,14 @@ async def test_being_about_whom_is_asked_counts_as_the_rest_is_meant(measured: M
         reached=[ReachedFact(id, 0.5, ("ada",)) for id in "ab"],
         replacing=[(facts["b"], 1.0)],
     )
-    columns = measure_facts(inputs, {"meaning": np.array([1.0, 0.0, 1.0], dtype=np.float32)})
+    meant(inputs, 1.0, 0.0, 1.0)
+    columns = measure_facts(inputs, {})
     assert columns["about"].tolist() == [1, 0, 0]
     assert columns["graph"].tolist() == [1, 0.25, 0]
     assert columns["present"].tolist() == [0, 1, 0]
     other = replace(inputs, replacing=[(facts["c"], 1.0)])
-    columns = measure_facts(other, {"meaning": np.zeros(3, dtype=np.float32)})
+    meant(other, 0.0, 0.0, 0.0)
+    columns = measure_facts(other, {})
     assert columns["present"].max() < 0.5, "it holds now, and is no answer to this"
 
 

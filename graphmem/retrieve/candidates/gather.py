@@ -120,8 +120,10 @@ def _queries(query: SearchQuery, depth: int, dense: Vector | None) -> dict[str, 
     moment = stamp_or_none(query.view.moment)
     # Sessions only tell about their turns, and so need not pass.
     only = Only(scope.tenant, scope.narrow_agent_id, scope.run_id, moment)
-    only_facts = replace(only, where=of_kind(where, "fact"))
-    only_turns = replace(only, where=of_kind(where, "turn"))
+    only_facts = only_turns = only
+    if where is not None:
+        only_facts = replace(only, where=of_kind(where, "fact"))
+        only_turns = replace(only, where=of_kind(where, "turn"))
     text = query.beginning
     by_words, sessions = max(_BY_WORDS, depth), max(_SESSIONS, depth)
     queries = {

@@ -309,17 +309,19 @@ class TextAnalyser:
             [self._turns[tenant, id] for id in ids if (tenant, id) in self._turns]
         )
 
-    async def read(self, tenant: str, ids: Iterable[str]) -> None:
-        """AnalysedText what :meth:`turns` will be asked for, all in one call."""
+    async def read(self, tenant: str, ids: Iterable[str], *, asked: Sequence[str] = ()) -> None:
+        """What :meth:`turns` will be asked for, all in one call; and the words that are asked for
+        are learnt with theirs."""
         while missing := [id for id in ids if (tenant, id) not in self._centred]:
             found = await self._ledger.turns(tenant, missing, around=AROUND)
             new = [turn for turn in found if (tenant, turn.id) not in self._turns]
             split = [content_words(turn.text) for turn in new]
-            await self.vocabulary.learn(split)
+            await self.vocabulary.learn([asked, *split])
             for turn, text in zip(new, split, strict=True):
                 read = AnalysedText(turn.text, self.vocabulary.rows(text), turn)
                 self._turns[tenant, turn.id] = self._places[turn.episode_id, turn.ordinal] = read
             self._centred.update((tenant, id) for id in missing)
+        await self.vocabulary.learn([asked])
 
     def _with_neighbours(self, centres: Sequence[AnalysedText]) -> list[AnalysedText]:
         places: dict[tuple[str, int], AnalysedText] = {}

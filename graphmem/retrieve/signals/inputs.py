@@ -190,6 +190,11 @@ class SignalInputs:
         return rare[:, None]
 
     @cached_property
+    def meaning(self) -> Column:
+        """How much of what is asked each candidate means by its own words, against the best."""
+        return scaled((self.rarity * self.likeness).sum(axis=0))
+
+    @cached_property
     def passages(self) -> NDArray[np.bool_]:
         """Which candidates are passages."""
         return passages_among(self.texts)

@@ -78,9 +78,6 @@ _ALL = (
         "The vector of some turn of its session is near that of the question.",
     ),
     Signal(
-        "meaning", measure_meaning, ("meaning",), "Its words mean much the same as the question's."
-    ),
-    Signal(
         "focus",
         measure_meaning,
         ("meaning",),
@@ -112,7 +109,6 @@ _ALL = (
         measure_facts,
         ("graph",),
         "The graph leads to this fact from what the question names.",
-        needs=("meaning",),
         fitted=False,
     ),
     Signal(
@@ -120,7 +116,6 @@ _ALL = (
         measure_facts,
         (),
         "This fact is about whom the question names, and means what it asks.",
-        needs=("meaning",),
         fitted=False,
     ),
     Signal(
@@ -149,7 +144,6 @@ _ALL = (
         measure_facts,
         (),
         "This fact matters more than most (less, where it is below zero), and means what is asked.",
-        needs=("meaning",),
         fitted=False,
     ),
     Signal(

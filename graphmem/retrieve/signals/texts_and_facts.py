@@ -54,7 +54,7 @@ def _column(scores: Mapping[str, float], ids: Sequence[str], otherwise: float = 
 
 
 def measure_meaning(inputs: SignalInputs, _: Columns) -> Columns:
-    """``meaning`` and what is named after it, ``focus`` and ``pairs``."""
+    """What is named after ``meaning``, ``focus`` and ``pairs``."""
     near, rare, positions = inputs.likeness, inputs.rarity, inputs.positions
     # Who answers leaves out what was asked: the words of the question count as the answer's own.
     asking = np.array([text.questions for text in inputs.texts], dtype=np.float32)
@@ -62,10 +62,8 @@ def measure_meaning(inputs: SignalInputs, _: Columns) -> Columns:
     answer = np.maximum(answer, answer[:, positions.context])
     whole = (rare * inputs.window_likeness).sum(axis=0)
     beyond = np.maximum(positions.beside(whole, -2), positions.beside(whole, 2))
-    meaning = (rare * near).sum(axis=0)
     return {
-        "meaning": scaled(meaning),
-        "focus": scaled(meaning / (1 - _BY_LENGTH + _BY_LENGTH * inputs.lengths)),
+        "focus": scaled(inputs.meaning / (1 - _BY_LENGTH + _BY_LENGTH * inputs.lengths)),
         "meaning_beyond": scaled(beyond[positions.context]),
         "meaning_best": scaled(positions.best_of_session(whole, _BEST_OF_SESSION)),
         "meaning_answer": scaled((rare * answer).sum(axis=0)),
@@ -171,10 +169,10 @@ _AT_LEAST = {"about": 0.0, "graph": 0.25, "importance": 0.0}
 graph also brings what shares no word with it."""
 
 
-def measure_facts(inputs: SignalInputs, measured: Columns) -> Columns:
+def measure_facts(inputs: SignalInputs, _: Columns) -> Columns:
     """``graph``, ``about``, ``present``, ``relation``, ``importance`` (from -1 to 1, 0 where it was
     given none) and ``outdated``. That a fact matters, or is about whom the question names, counts
-    as far as its ``meaning`` is near the rest of the question, and that sharply: much else is, too.
+    as far as its meaning is near the rest of the question, and that sharply: much else is, too.
     """
     relations, outdated = inputs.relations, _outdated(inputs.ended)
     before = inputs.question.asks_about == "before"
@@ -191,7 +189,7 @@ def measure_facts(inputs: SignalInputs, measured: Columns) -> Columns:
         for name, scores in by_signal.items()
     }
     for name, least in _AT_LEAST.items():
-        columns[name] = columns[name] * (least + (1 - least) * measured["meaning"] ** 2)
+        columns[name] = columns[name] * (least + (1 - least) * inputs.meaning**2)
     return columns
 
 
