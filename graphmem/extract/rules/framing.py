@@ -26,12 +26,19 @@ _INSIDE = re.compile(
 )
 """A sentence with one of these tells nothing of the world."""
 _SHOWN = re.compile(
+    r"^(?:[Rr]ead|[Ff]inished)\s+The\s+[A-Z]\w+(?!'s)|"
     r"\b(?:[Ww]atched|[Ww]atching|[Rr]ewatched|[Bb]inged|[Bb]inging)\s+(?:the\s+)?[^\W\d_a-z]\w*(?!'s|\w|\s+and\s+I\b)|"
     r"(?:^(?:[Rr]e-?)?[Rr]eading|\b(?:re-?)?reading|\b[Rr]e-?read)\s+(?:the\s+)?[^\W\d_a-z]\w*(?!'s|\w)|"
     r"\b(?:[Ww]atched|[Ww]atching|[Ff]inished|[Rr]eading|[Rr]e-?read|[Rr]ead|[Ss]aw|[Bb]inged)\s+"
     rf'(?:"[^"]+"|(?:a|the|this|that|my|another)\s+(?:[\w-]+\s+){{0,3}}?(?:{_WORK}|one)\b)'
 )
 """What was seen or read: what follows may be what happens in it."""
+_COSTUME = re.compile(
+    r"\b(?:dress(?:ed|ing)\s+(?:\w+\s+)?(?:up\s+)?as|went\s+as\s+an?|cosplay\w*|fancy\s+dress)\b",
+    re.IGNORECASE,
+)
+_NOBODY = re.compile(r"^(?:[a-z]+ed|was|had|born|lives?|works?|came|went)\b", re.IGNORECASE)
+"""A sentence without its subject: after a costume it may tell of who was played."""
 _EXAMPLE = re.compile(
     r"^\s*(?:for\s+(?:example|instance)|e\.\s?g\.)|\b(?:for\s+example|e\.\s?g\.)\s*:|"
     r"\b(?:sample\s+\w+:|placeholder|lorem\s+ipsum|hypothetically|let's\s+say|suppose)(?=\W|$)",
@@ -75,9 +82,10 @@ class Framing:
     made_up: set[str] = field(default_factory=set)
     """Keys of who was only ever named inside something made up."""
     left: int = 0
+    in_costume: bool = False
 
     def begin_turn(self) -> None:
-        self.left = 0
+        self.left, self.in_costume = 0, False
 
     def real(self, sentence: Sentence) -> tuple[bool, bool]:
         """Whether a sentence tells of the world; and whether only of who speaks."""
@@ -90,6 +98,9 @@ class Framing:
             self._note(sentence)
             self.left = _LASTS
             return True, True
+        if self.in_costume and _NOBODY.match(text):
+            return False, False
+        self.in_costume = _COSTUME.search(text) is not None
         if self.left:
             self.left -= 1
             if _REAL.match(text):

@@ -64,6 +64,8 @@ from tests.extract.rules.helpers import ask
         'Ben wrote: "I live in London. I work at Acme."',
         "For example, Joe Bloggs works at Acme.",
         "My boss Anna left the company.",
+        "Dressed as Dracula. Lived in Transylvania, worked nights.",
+        "Read The Christmas Carol to Euan. Scrooge has a clerk called Cratchit.",
     ],
 )
 def test_nothing_is_believed(text: str) -> None:
@@ -96,6 +98,8 @@ def test_nothing_is_believed(text: str) -> None:
         ("I live in Bristol with Clara and our daughter Edie.", "Ada lives_with Clara"),
         ("Ben moved out. He lives with his girlfriend Ann in Rome.", "Ben lives_in Rome"),
         ("I'm a translator living in Turin.", "Ada lives_in Turin"),
+        ("Zoe dressed up as a cat. Zoe works at Beta.", "Zoe works_at Beta"),
+        ("Read the Guardian this morning. Anna works at Acme.", "Anna works_at Acme"),
     ],
 )
 def test_is_found(text: str, wanted: str) -> None:
