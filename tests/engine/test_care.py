@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory
-from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.errors import LedgerLost, Rejected, Unavailable, UsageError
 from graphmem.model import Hit
 from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import NOTHING, STORY, add_story, facts_of
@@ -128,7 +128,10 @@ class TestRebuild:
                 assert same(answers(memory), before)
                 assert memory.stats() == counts
 
-    def test_another_stores_graph_and_vectors_are_replaced(self, tmp_path: Path) -> None:
+    def test_another_stores_graph_and_vectors_are_replaced_when_told_so(
+        self, tmp_path: Path
+    ) -> None:
+        """Both of one other store: it may as well be the ledger that is in the wrong place."""
         mine, other = tmp_path / "mine", tmp_path / "other"
         with Memory(other, user_id="ada") as memory:
             memory.add_many(f"Stranger {n} lives in Rome." for n in range(20))
@@ -141,7 +144,9 @@ class TestRebuild:
         for path in [*other.glob("graph*"), other / "vectors"]:
             place = mine / path.name
             copy_store(path, place) if path.is_dir() else shutil.copy(path, place)
-        with Memory(mine, user_id="ada") as memory:
+        with pytest.raises(LedgerLost, match="of another store"):
+            Memory(mine, user_id="ada")
+        with Memory(mine, user_id="ada", settings=Settings.load(accept_ledger=True)) as memory:
             assert memory.verify().ok
             assert same(answers(memory), before)
             assert memory.cypher("MATCH (e:Entity) RETURN count(e)").rows[0][0] == 9

@@ -4,6 +4,7 @@ work."""
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import random
@@ -397,17 +398,20 @@ async def test_a_failed_optimization_says_so_and_leaves_the_store_working(
 
 @pytest.mark.usefixtures("worth_it")
 async def test_a_checkpoint_that_cannot_be_written_leaves_the_old_shard_in_force(
-    store: EdgeVectors,
+    store: EdgeVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.apply(put(*(point(n, "old") for n in range(1, 60))), 1)
-    in_the_way = store._path / "checkpoint.json.new"
-    in_the_way.mkdir()
-    with pytest.raises(BackendError, match=r"checkpoint\.json\.new"):
-        await store.optimize()
+
+    def no_space(path: Path, _: bytes, **__: bool) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as full:
+        full.setattr(checkpoint, "replace_file", no_space)
+        with pytest.raises(BackendError, match=r"checkpoint\.json"):
+            await store.optimize()
     assert len(await facts_with(store, "old")) == 59, "searched as before"
-    folders = {path.name for path in store._path.iterdir() if path != in_the_way and path.is_dir()}
+    folders = {path.name for path in store._path.iterdir() if path.is_dir()}
     assert folders == {f"{name}-1" for name in COLLECTIONS}, "the copy is gone"
-    in_the_way.rmdir()
     await store.apply(put(point(100, "new")), 2)
     await store.optimize()
     assert checkpoint_of(store._path)["changed"]["facts"] == 0
