@@ -35,11 +35,12 @@ async def with_successions(
     clock: Clock,
 ) -> list[Statement]:
     """New statements, and for each post that somebody takes over the end of whoever is believed to
-    hold it in the same organisation, if that is one."""
+    hold it in the same organisation, if that is one. Where very many do, the newest are read."""
     found = list(statements)
     for one in statements:
         if _takes_over(one):
-            query = FactQuery(tenant, relation=(None, _POST, one.object_id))
+            relation = (None, _POST, one.object_id)
+            query = FactQuery(tenant, relation=relation, newest_first=True)
             stored = {fact.id: fact for fact in await ledger.facts(query)}
             holders = {*_holders(one, {**stored, **snapshot.facts}.values())}
             if len(holders) == 1:
