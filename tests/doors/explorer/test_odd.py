@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.doors.explorer.conftest import Visitor
 from tests.doors.http.running import RunningServer, serving
@@ -80,6 +81,15 @@ def test_a_server_that_is_gone_is_said_in_its_place_and_asked_again(visitor: Vis
     visitor.errors.clear()  # the browser says so, too
 
 
+def first_of(waiting: list[Route], page: Page) -> Route:
+    """The first request that is held back: the page may ask later than it shows its buttons."""
+    until = time.monotonic() + 30
+    while not waiting:
+        assert time.monotonic() < until, "the page never asked"
+        page.wait_for_timeout(20)
+    return waiting[0]
+
+
 def test_a_page_that_comes_late_takes_no_others_place(visitor: Visitor) -> None:
     page = visitor.sign_in()
     waiting: list[Route] = []
@@ -88,7 +98,7 @@ def test_a_page_that_comes_late_takes_no_others_place(visitor: Visitor) -> None:
     page.get_by_role("button", name="Cypher").click()
     expect(page.get_by_role("heading", name="Cypher")).to_be_visible()
     with page.expect_response("**/v1/runs"):
-        waiting[0].continue_()
+        first_of(waiting, page).continue_()
     page.wait_for_timeout(200)
     expect(page.get_by_role("heading", name="Cypher")).to_be_visible()
 
@@ -102,7 +112,7 @@ def test_whoever_is_quicker_than_the_first_answer_is_not_turned_back(visitor: Vi
     text = page.get_by_label("What should be remembered?")
     text.fill("Early words.")
     with page.expect_response("**/v1/to_networkx"):
-        waiting[0].continue_()
+        first_of(waiting, page).continue_()
     expect(page.locator(".counted")).to_contain_text("relations")  # the graph is there, behind it
     expect(text).to_be_visible()
     expect(text).to_have_value("Early words.")
