@@ -12,6 +12,7 @@ from graphmem.model import Entity, Episode
 from graphmem.ports.llm import CandidateEntity, Extraction
 from graphmem.relation_types.types import normal
 from graphmem.resolve.matching import candidates_of, is_part
+from graphmem.resolve.roles import names_by_role, owner_and_role
 from graphmem.text import name_key
 
 _OF_PERSONS = frozenset(
@@ -51,6 +52,25 @@ class EpisodeWording:
         self.owner_id = name_key(episode.scope.user_name or "")
         self.candidates = [_with_id(one, episode) for one in candidates_of(extraction)]
         self._named = frozenset(name_key(one.name) for one in self.candidates)
+
+    @cached_property
+    def _called_before(self) -> dict[str, list[str]]:
+        """The keys of what those who are named here were perhaps called before, by name."""
+        found: dict[str, list[str]] = {}
+        for name, before in names_by_role(self._facts):
+            found.setdefault(name_key(name), []).append(name_key(before))
+        return found
+
+    @property
+    def role_keys(self) -> set[str]:
+        """Name keys to look up for those who are called by what they are to somebody."""
+        pairs = (owner_and_role(one.name) for one in self.candidates)
+        owners = {name_key(pair[0]) for pair in pairs if pair is not None}
+        return owners.union(*self._called_before.values())
+
+    def called_before(self, candidate: CandidateEntity) -> list[str]:
+        """The keys of what the bearer of the name may have been called before it was told."""
+        return self._called_before.get(name_key(candidate.name), [])
 
     @cached_property
     def _related(self) -> dict[str, set[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from graphmem.clock import Clock
 from graphmem.model import Entity
 from graphmem.ports.llm import CandidateEntity, Extraction
 from graphmem.text import core_words, name_hints, name_key, name_keys, person_parts
@@ -197,6 +198,23 @@ def new_names(have: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
             seen.add(key)
             new.append(name)
     return tuple(new)
+
+
+def new_entity(
+    candidate: CandidateEntity, avoid: Sequence[Match], clock: Clock, tenant: str
+) -> Entity:
+    """An entity of its own for a name, without the aliases that those it might have meant have."""
+    name = " ".join(candidate.name.split())
+    known = {key for m in avoid for n in (m.entity.name, *m.entity.aliases) for key in name_keys(n)}
+    fresh = [a for a in candidate.aliases if not known & set(name_keys(a))]
+    return Entity(
+        id=clock.new_id(),
+        tenant=tenant,
+        name=name,
+        kind=candidate.kind or VAGUE,
+        aliases=new_names((name,), fresh),
+        recorded_at=clock.now(),
+    )
 
 
 THE_MODEL_CHOSE = "the model chose"

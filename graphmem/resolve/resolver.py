@@ -20,10 +20,9 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 
 from graphmem.clock import Clock
-from graphmem.model import Entity, Episode, Fact
+from graphmem.model import Entity, Episode
 from graphmem.off_loop import stop_if_given_up
 from graphmem.ports.ledger import EntityQuery, FactQuery
 from graphmem.ports.llm import CandidateEntity, Extraction
@@ -43,12 +42,14 @@ from graphmem.resolve.matching import (
     kinds_agree,
     likeness,
     may_be_person,
+    new_entity,
     new_names,
     personal,
     sought_keys,
     written_as_name,
     written_case,
 )
+from graphmem.resolve.roles import Known, Roles, owner_and_role
 from graphmem.text import core_words, name_hints, name_key, name_keys
 
 _MOST_ALIKE = 50  # entities that a loose key may lead to; beyond that it tells nothing
@@ -60,14 +61,6 @@ _SEVERAL = "several fit equally"
 _PART_ONLY = "only a part of the name is the same, and nothing else"
 _AMBIGUOUS = frozenset({_SEVERAL, _PART_ONLY})
 """Why a name stands for nobody who is known, though it may: what a model can be asked about."""
-
-
-class Known(Protocol):
-    """The two reads of the ledger that resolution takes."""
-
-    async def entities(self, query: EntityQuery) -> list[Entity]: ...
-
-    async def facts(self, query: FactQuery) -> list[Fact]: ...
 
 
 async def resolve(
@@ -85,7 +78,8 @@ async def resolve(
     """
     wording = EpisodeWording(episode, extraction)
     candidates = wording.candidates
-    work = _Resolver(episode, ledger, clock, chosen or {}, wording)
+    roles = Roles(ledger, episode.scope.tenant, episode.occurred_at)
+    work = _Resolver(episode, ledger, clock, chosen or {}, wording, roles)
     await work.look_up(candidates)
     # Fuller names first, so that "John" finds the John Smith of the same episode.
     for candidate in sorted(candidates, key=lambda c: -len(core_words(c.name))):
@@ -101,6 +95,7 @@ class _Resolver:
     clock: Clock
     chosen: Mapping[str, str]
     wording: EpisodeWording
+    roles: Roles
     entities: dict[str, Entity] = field(default_factory=dict)
     """By id: from the ledger, or new in this episode, as they are by now."""
     filed: dict[str, list[str]] = field(default_factory=dict)
@@ -122,6 +117,7 @@ class _Resolver:
         """Read what the names may mean: by their keys, then by their hints."""
         names = [n for c in candidates for n in (c.name, *c.aliases)]
         keys = {key for name in names for key in name_keys(name)} | self.wording.owner_keys
+        keys.update(self.wording.role_keys)
         hints = {h for c in candidates if may_be_person(c) for h in sought_keys(c.name)}
         wanted = sorted(keys | hints)
         for start in range(0, len(wanted), _READ_AT_ONCE):
@@ -167,8 +163,13 @@ class _Resolver:
             chosen, reason = self._settled(candidate, matches, reason)
         others = tuple(m.entity.id for m in matches if m.entity is not chosen)
         learn = True
+        if chosen is None and not matches:
+            chosen = await self._by_role(candidate)
+            reason = "by what they are to somebody" if chosen is not None else ""
         if chosen is None:
             chosen = self._make(candidate, avoid=matches)
+        elif not matches:
+            self._enrich(chosen, candidate, learn=owner_and_role(candidate.name) is None)
         else:
             like = next(m.like for m in matches if m.entity is chosen)
             # A part of a name is not its alias: the next "John" may be another. What somebody
@@ -179,6 +180,21 @@ class _Resolver:
         self.named.add(chosen.id)
         if reason:
             self.choices.append(Choice(candidate.name, chosen.id, reason, others))
+
+    async def _by_role(self, candidate: CandidateEntity) -> Entity | None:
+        """The one entity that is the "Ann's gran" whom the name says, or that was called so when
+        it is the name of Ann's gran."""
+        pair = owner_and_role(candidate.name)
+        if pair is None:
+            before = self._plain(self.wording.called_before(candidate))
+            found = [self.entities[id] for id in before if id not in self.named]
+            nameless = [one for one in found if owner_and_role(one.name) is not None]
+            return nameless[0] if len(nameless) == 1 else None
+        owner = self._plain([name_key(pair[0])])
+        bearer = await self.roles.bearer(owner.pop(), pair[1]) if owner else None
+        if bearer is not None and bearer.id not in self.entities:
+            self._file(bearer)
+        return self.entities[bearer.id] if bearer is not None else None
 
     def _settled(
         self, candidate: CandidateEntity, matches: list[Match], reason: str
@@ -335,18 +351,7 @@ class _Resolver:
         return not match.shared and not match.owner
 
     def _make(self, candidate: CandidateEntity, *, avoid: Sequence[Match]) -> Entity:
-        name = " ".join(candidate.name.split())
-        known = {key for m in avoid for n in (m.entity.name, *m.entity.aliases)
-                 for key in name_keys(n)}  # fmt: skip
-        fresh = [a for a in candidate.aliases if not known & set(name_keys(a))]
-        entity = Entity(
-            id=self.clock.new_id(),
-            tenant=self.episode.scope.tenant,
-            name=name,
-            kind=candidate.kind or VAGUE,
-            aliases=new_names((name,), fresh),
-            recorded_at=self.clock.now(),
-        )
+        entity = new_entity(candidate, avoid, self.clock, self.episode.scope.tenant)
         self.new[entity.id] = None
         self._file(entity)
         return entity
@@ -362,7 +367,8 @@ class _Resolver:
             known.name.islower() and not name.islower() and name_key(name) == name_key(known.name)
         )
         called = name_key(known.name) == self.wording.owner_id != name_key(name)
-        if called and candidate.kind == "person":  # "My name is …"
+        nameless = learn and owner_and_role(known.name) and not owner_and_role(name)
+        if (called and candidate.kind == "person") or nameless:  # "My name is …"
             better, aliases = True, (*new_names((name,), (known.name,)), *aliases)
             aliases = tuple(one for one in aliases if name_key(one) != name_key(name))
         if aliases or better or kind != known.kind:

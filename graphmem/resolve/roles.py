@@ -1,0 +1,121 @@
+"""Who is meant by what they are to somebody: "Ann's gran" is the Ivy of whom that was told.
+
+Told before the name, the other way round: when Ivy is said to be Ann's gran, she is the one who was
+spoken of as that. Only what nobody has two of is joined so (a mother, a boss), as far as is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from graphmem.model import Entity, Fact
+from graphmem.ports.ledger import EntityQuery, FactQuery
+from graphmem.ports.llm import CandidateFact
+
+_ALIKE = (
+    "mum mom mother mam mama mommy mummy",
+    "dad father papa daddy",
+    "gran granny grandma grandmother nan nana",
+    "grandad granddad grandpa grandfather",
+    "husband hubby",
+    "wife missus",
+    "fiancé fiance fiancée fiancee",
+    "boyfriend bf",
+    "girlfriend gf",
+    "boss manager",
+    "dog puppy pup",
+    "cat kitten kitty",
+)
+"""Words for the same, in each row."""
+_SAME = {word: tuple(row.split()) for row in _ALIKE for word in row.split()}
+_ONE_ALONE = frozenset(_SAME).union(
+    ["partner", "landlord", "landlady", "rabbit", "hamster", "horse", "pony", "parrot", "tortoise"]
+)
+"""Of these somebody who tells the name later has spoken of the same one before."""
+_NAME_OF_ROLE = re.compile(r"(?P<owner>\S.*?)(?:['’]s|(?<=s)['’]) (?P<role>[^\W\d_A-Z][\w-]*)")
+_ROLE_STATED = re.compile(
+    r"['’]s? (?:[\w-]+ ){0,2}?(?P<kin>[\w-]+)\.?$"
+    r"|\bhas an? (?:[\w-]+ ){0,2}?(?P<pet>[\w-]+),? (?:named|called)\b"
+)
+_FROM_OWNER = ("has_pet", "managed_by", "parent_of")
+"""Relations whose subject is who has the pet, the boss, the child."""
+_MOST_READ = 200
+"""Relations towards somebody that are looked at."""
+_MOST_OWNERS = 100
+"""So many people's relatives are read for one episode: a text of nothing but "X's dog" costs no
+more."""
+
+
+class Known(Protocol):
+    """The two reads of the ledger that resolution takes."""
+
+    async def entities(self, query: EntityQuery) -> list[Entity]: ...
+
+    async def facts(self, query: FactQuery) -> list[Fact]: ...
+
+
+def owner_and_role(name: str) -> tuple[str, str] | None:
+    """The Ann and the gran of "Ann's gran"."""
+    match = _NAME_OF_ROLE.fullmatch(name)
+    return (match["owner"], match["role"]) if match else None
+
+
+def names_by_role(facts: Iterable[CandidateFact]) -> Iterator[tuple[str, str]]:
+    """Each name that is told of somebody with a role, and what they may have been called before
+    it was: ``Ivy`` and ``Ann's gran``, ``Ivy`` and ``Ann's granny``."""
+    for fact in facts:
+        match = _ROLE_STATED.search(fact.text)
+        if match is None or fact.subject is None or fact.object is None:
+            continue
+        one, other = fact.subject, fact.object
+        # "Ivy is Ann's gran", "Ann has a dog named Rex": either may be the relation's subject
+        first, second = (one, other) if fact.text.startswith(one) else (other, one)
+        name, owner = (first, second) if match["kin"] else (second, first)
+        role = (match["kin"] or match["pet"]).lower()
+        if role in _ONE_ALONE and not fact.retracts and fact.modality == "stated":
+            for word in _SAME.get(role, (role,)):
+                yield name, f"{owner}'s {word}"
+
+
+@dataclass(slots=True)
+class Roles:
+    """Who has which role for whom, as the ledger has it; each owner's are read once."""
+
+    ledger: Known
+    tenant: str
+    at: datetime
+    read: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    """Owner's id -> role -> ids of those who have it."""
+
+    async def bearer(self, owner_id: str, role: str) -> Entity | None:
+        """The only one who is said to be that to the owner, and still is."""
+        if owner_id not in self.read:
+            if len(self.read) == _MOST_OWNERS:
+                return None
+            self.read[owner_id] = await self._read(owner_id)
+        stated = self.read[owner_id]
+        ids = set().union(*(stated.get(word, ()) for word in _SAME.get(role, (role,))))
+        if len(ids) != 1:
+            return None
+        found = await self.ledger.entities(EntityQuery(self.tenant, ids=tuple(ids)))
+        return found[0] if found else None
+
+    async def _read(self, owner_id: str) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        towards = [(owner_id, type, None) for type in _FROM_OWNER]
+        for relation in ((None, None, owner_id), *towards):
+            query = FactQuery(
+                self.tenant, relation=relation, current=self.at, stated_only=True,
+                newest_first=True, limit=_MOST_READ,
+            )  # fmt: skip
+            for fact in await self.ledger.facts(query):
+                bearer = fact.object_id if fact.subject_id == owner_id else fact.subject_id
+                match = _ROLE_STATED.search(fact.text)
+                if match is not None and bearer is not None:
+                    role = (match["kin"] or match["pet"]).lower()
+                    found.setdefault(role, set()).add(bearer)
+        return found
