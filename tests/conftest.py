@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
 from tests.servers import Neo4jServer, PostgresServer, running
 
 # A shell that starts us in the background ignores Ctrl-C for us and for every program that we
@@ -181,6 +183,15 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("GRAPHMEM_", "OPENAI_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("GRAPHMEM_CONFIG", os.devnull)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def word_vectors() -> WordLlamaEmbedder:
+    """The weights of the default embedder, which all that are open have in common, are read once
+    and not by every store: thousands of them take a tenth of a second less."""
+    embedder = WordLlamaEmbedder()
+    asyncio.run(embedder.embed(["a word"], "query"))
+    return embedder
 
 
 @pytest.fixture(scope="session")

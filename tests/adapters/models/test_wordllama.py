@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
 
 from graphmem.adapters.models.wordllama import embedder as embed_wordllama
 from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
+from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
 from graphmem.errors import ModelError, UsageError
 
 TEXTS = [
@@ -69,8 +72,34 @@ async def test_after_close_it_loads_again() -> None:
     assert np.array_equal(before, await embedder.embed(["tea"], "query"))
 
 
+async def test_all_that_are_open_share_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    class Counted(embed_wordllama.Model):
+        def __init__(self) -> None:
+            loaded.append("model")
+            super().__init__()
+
+    monkeypatch.setattr(embed_wordllama, "Model", Counted)
+    monkeypatch.setattr(embed_wordllama, "_LOADED", WeakValueDictionary())
+    one, other, tokens = WordLlamaEmbedder(), WordLlamaEmbedder(), WordLlamaTokens()
+    await asyncio.gather(one.embed(["tea"], "query"), other.embed(["a cup"], "query"))
+    assert await tokens.count(["a cup of tea", ""]) == [4, 0]
+    assert len(loaded) == 1
+    del tokens
+    await one.close()
+    assert np.array_equal(await one.embed(["tea"], "query"), await other.embed(["tea"], "query"))
+    assert len(loaded) == 1
+    await one.close()
+    await other.close()
+    gc.collect()
+    await one.embed(["tea"], "query")
+    assert len(loaded) == 2
+
+
 async def test_a_missing_package_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embed_wordllama, "find_spec", lambda _: None)
+    monkeypatch.setattr(embed_wordllama, "_LOADED", {})
     with pytest.raises(UsageError, match="pip install wordllama"):
         await WordLlamaEmbedder().embed(["a"], "query")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import chain
@@ -36,13 +37,13 @@ _LONG = 1_024
 class WordLlamaEmbedder:
     """An ``Embedder``: the mean of a text's token vectors, 256 numbers.
 
-    Loads at first use (0.1 s, in a thread), once even when several threads come at a time. An
-    empty text gets a fixed unit vector. Documents and queries are embedded alike.
+    Loads at first use (0.1 s, in a thread), once even when several threads come at a time; all that
+    are open in a process have the weights in common. An empty text gets a fixed unit vector.
+    Documents and queries are embedded alike.
     """
 
     def __init__(self) -> None:
-        self._loading = threading.Lock()
-        self._model: _Model | None = None
+        self._model: Model | None = None
 
     def __repr__(self) -> str:
         return f"WordLlamaEmbedder({self.name!r})"
@@ -78,7 +79,7 @@ class WordLlamaEmbedder:
         return await asyncio.to_thread(self._words_now, words)
 
     async def close(self) -> None:
-        """Let the weights go; the next use loads them again."""
+        """Let the weights go: who is the last loads them again at the next use."""
         self._model = None
 
     def _embed_now(self, texts: Sequence[str]) -> list[Vector]:
@@ -87,19 +88,19 @@ class WordLlamaEmbedder:
     def _words_now(self, words: Sequence[str]) -> NDArray[np.float32]:
         return self._loaded().words([encodable(word) for word in words])
 
-    def _loaded(self) -> _Model:
-        with self._loading:
-            self._model = self._model or _Model()
-            return self._model
+    def _loaded(self) -> Model:
+        if (model := self._model) is None:
+            self._model = model = shared_model()
+        return model
 
 
-class _Model:
+class Model:
     """The tokenizer and one row of weights per token."""
 
     def __init__(self) -> None:
         spec = find_spec("wordllama")
         if spec is None or not spec.submodule_search_locations:
-            raise UsageError("the wordllama embedder needs its package: pip install wordllama")
+            raise UsageError("words and tokens need wordllama's package: pip install wordllama")
         home = Path(spec.submodule_search_locations[0])
         try:
             from safetensors import safe_open
@@ -123,6 +124,11 @@ class _Model:
 
     def embed(self, texts: list[str], name: str) -> list[Vector]:
         return unit_rows(self._means(texts), name)
+
+    def count(self, texts: list[str]) -> list[int]:
+        """Tokens of each."""
+        found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [len(encoding.ids) for encoding in found]
 
     def words(self, words: list[str]) -> NDArray[np.float32]:
         """As they stand inside a sentence, after a space."""
@@ -186,3 +192,16 @@ class _Model:
             kinds, counts = np.unique(tokens, return_counts=True)
             total = counts.astype(np.float32) @ self._wide[kinds]
         return total
+
+
+_LOADED: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()
+_LOADING = threading.Lock()
+
+
+def shared_model() -> Model:
+    """The model that somebody in this process has loaded and not let go, or a new one."""
+    with _LOADING:
+        model = _LOADED.get(_CONFIG)
+        if model is None:
+            _LOADED[_CONFIG] = model = Model()
+        return model
