@@ -54,7 +54,7 @@ from graphmem.belief.intervals import (
     stated_interval,
     statement_order,
 )
-from graphmem.belief.modality import fold_modal
+from graphmem.belief.modality import NOT_MODAL, fold_modal
 from graphmem.belief.rivals import separate
 from graphmem.belief.stated_ends import (
     Ends,
@@ -90,14 +90,10 @@ def fold_statements(
     grouped = group(place_undated(stated, ends, behaviour), ends, behaviour)
     separated = separate(grouped.intervals, behaviour)
     plain = [one for one in separated if not one.empty]
-    modal = fold_modal(
-        [s for s in asserted if s.modality != "stated"],
-        plain,
-        endings,
-        behaviour,
-        edits=edit_of,
-        first_number=1 + max((one.number for one in separated), default=0),
-    )
+    modal = NOT_MODAL
+    if others := [s for s in asserted if s.modality != "stated"]:
+        first = 1 + max((one.number for one in separated), default=0)
+        modal = fold_modal(others, plain, endings, behaviour, edits=edit_of, first_number=first)
 
     accounts = {
         **{s.id: _unanswered(s) for s in live},

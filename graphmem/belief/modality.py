@@ -36,6 +36,10 @@ class Modal:
     accounts: Mapping[str, Account]
 
 
+NOT_MODAL = Modal((), {}, {})
+"""Where all is stated plainly."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Stop:
     date: Date
@@ -55,8 +59,6 @@ def fold_modal(
 ) -> Modal:
     """What these statements, none of them plain, come to beside the plain intervals; numbered from
     ``first_number`` on."""
-    if not statements:
-        return Modal((), {}, {})
     beside = _Beside(plain, endings, map(behaviour.target, statements), behaviour)
     found: dict[tuple[Target, str], list[Interval]] = {}
     support: dict[int, list[Statement]] = {}

@@ -134,7 +134,9 @@ class Snapshot:
 
     def with_statements(self, statements: Sequence[Statement]) -> Self:
         """With these statements, each in place of the one of its id."""
-        read = with_merges(self.types.read(statements), self.merged)
+        read = self.types.read(statements)
+        if self.merged:
+            read = with_merges(read, self.merged)
         resolved = {**self.resolved, **{one.id: one for one in read}}
         by_key = (
             (k, one.id) for one in read for k in group_keys(one, self.types.behaviour(one.type))

@@ -11,7 +11,8 @@ from graphmem.clock import Clock, Date
 from graphmem.model import Fact, Statement, valid_from, valid_until
 from graphmem.ports.ledger import DecisionReads, FactQuery
 
-_POST = "works_as"
+POST = "works_as"
+"""The type of whose statements only some concern this."""
 _OF_ONE = (
     r"(?:C[ETFOIMP]O|CISO|head of [a-z]+|head(?:teacher|master|mistress)?|"
     r"chair(?:man|woman|person)?|treasurer|secretary|president|captain|conductor|mayor|vicar|principal|"
@@ -39,7 +40,7 @@ async def with_successions(
     found = list(statements)
     for one in statements:
         if _takes_over(one):
-            relation = (None, _POST, one.object_id)
+            relation = (None, POST, one.object_id)
             query = FactQuery(tenant, relation=relation, newest_first=True)
             stored = {fact.id: fact for fact in await ledger.facts(query)}
             holders = {*_holders(one, {**stored, **snapshot.facts}.values())}
@@ -50,7 +51,7 @@ async def with_successions(
 
 def _takes_over(one: Statement) -> bool:
     return (
-        one.type == _POST
+        one.type == POST
         and one.object_id is not None
         and one.kind == "assert"
         and one.modality in {"stated", "planned"}
@@ -62,7 +63,7 @@ def _holders(one: Statement, facts: Iterable[Fact]) -> Iterator[str]:
     """Who else is believed to hold the same post."""
     begins = one.valid_at or one.stated_at
     for fact in facts:
-        held = fact.type == _POST and fact.object_id == one.object_id
+        held = fact.type == POST and fact.object_id == one.object_id
         open_ = fact.retired_at is None and fact.invalid_at is None and fact.modality == "stated"
         earlier = fact.valid_at is None or fact.valid_at < begins
         other = fact.subject_id is not None and fact.subject_id != one.subject_id

@@ -18,7 +18,6 @@ from graphmem.engine.checks import (
 )
 from graphmem.engine.present import Present
 from graphmem.engine.searches import Searching, Stores, read_each_scope
-from graphmem.engine.users_and_actors import Pseudonyms
 from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter
 from graphmem.ingest import make_episode
@@ -72,11 +71,7 @@ class ViewReads(Searching, ReadAPI):
         self._stores = stores
         self._valid_at = valid_at
         self._known_at = known_at
-
-    @property
-    def _pseudonyms(self) -> Pseudonyms:
-        """Who the users in its results are."""
-        return self._present.pseudonyms
+        self._pseudonyms = present.pseudonyms
 
     @property
     def _seen_ledger(self) -> LedgerView:

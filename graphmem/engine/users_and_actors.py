@@ -166,8 +166,7 @@ class Pseudonyms:
 class Reveals(Protocol):
     """What knows the pseudonyms of its results."""
 
-    @property
-    def _pseudonyms(self) -> Pseudonyms: ...
+    _pseudonyms: Pseudonyms
 
 
 _inside: contextvars.ContextVar[bool] = contextvars.ContextVar("graphmem_inside", default=False)

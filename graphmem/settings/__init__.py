@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -292,7 +293,7 @@ class Settings(CeilingSettings, ServerSettings):
         names = (field.name for field in fields(SweepThresholds))
         return SweepThresholds(**{name: getattr(self, name) for name in names})
 
-    @property
+    @cached_property
     def policies(self) -> Policies:
         """What becomes of each type of memory."""
         return policies_of(self.memory_types)

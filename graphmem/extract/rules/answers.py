@@ -45,6 +45,10 @@ class _Row:
 
 
 _ROWS = tuple(read_rows("answers", "answer", _Row))
+ASKING_WORDS = frozenset(
+    {"where", "who", "what", "wheres", "whos", "whats", "where's", "who's", "what's"}
+)
+"""Without one of these nothing is asked that a few words answer."""
 _LONGEST = 6
 _OWN = {"you": "I", "u": "I", "ya": "I", "your": "My", "ur": "My"}
 _VALUE = re.compile(r"\+?[\d(][\d\s()./-]{4,}\d|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
@@ -115,7 +119,7 @@ def asked(
     sentence = next(
         (part for part in reversed(parts) if part.question), parts[-1] if parts else None
     )
-    if sentence is None or sentence.lows.isdisjoint(_ASKING):
+    if sentence is None or sentence.lows.isdisjoint(ASKING_WORDS):
         return None
     text = capitalised(sentence, names).text
     for row in _ROWS:
@@ -131,11 +135,6 @@ def asked(
             return None
         return AwaitedAnswer(by, row.says.replace("{s}", subject).replace("{what}", what), row.kind)
     return None
-
-
-_ASKING = frozenset(
-    {"where", "who", "what", "wheres", "whos", "whats", "where's", "who's", "what's"}
-)
 
 
 def _of_whom(groups: dict[str, str | None], referent: str | None) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from graphmem.extract.rules.answers import AwaitedAnswer, asked
+from graphmem.extract.rules.answers import ASKING_WORDS, AwaitedAnswer, asked
 from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.episode_facts import EpisodeFacts
@@ -273,7 +273,9 @@ class _Episode:
         self, turn: Turn, parts: list[Sentence], people: People, departures: Departures
     ) -> None:
         speaker = self.speakers[turn.ordinal]
-        before, self.asked = self.asked, asked(parts, speaker, self.referent, self.names)
+        before, self.asked = self.asked, None
+        if not all(part.lows.isdisjoint(ASKING_WORDS) for part in parts):
+            self.asked = asked(parts, speaker, self.referent, self.names)
         if is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
