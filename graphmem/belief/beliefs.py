@@ -61,11 +61,6 @@ class Belief(Dated):
     planned_for: datetime | None = None
     planned_precision: Precision | None = None
 
-    def holds_at(self, moment: datetime) -> bool:
-        """Whether ``moment`` lies within it."""
-        begun = self.since is None or self.since <= moment
-        return begun and (self.invalid_at is None or moment < self.invalid_at)
-
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -1,8 +1,9 @@
 """Two entities that are one, by hand, and the way back.
 
 A merge is a record, never a rewriting: statements keep the entity ids that they were resolved to,
-and every reader sees them through the map that :func:`merge_map` makes of the records. To unmerge
-is to drop the record; what was said in between stays with the entity that it was said of.
+and every reader sees them through the map that the ledger makes of the records
+(``merged_of``). To unmerge is to drop the record; what was said in between stays with the entity
+that it was said of.
 """
 
 from __future__ import annotations
@@ -10,33 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from graphmem.errors import UsageError
 from graphmem.model import Entity
 from graphmem.model.statements import Merge, Statement
 from graphmem.model.stored import without_names
 from graphmem.text import name_key
 
 _VAGUE = "thing"
-
-
-def merge_map(merges: Iterable[Merge]) -> dict[str, str]:
-    """Every id that stands for another, with the one it stands for in the end.
-
-    :class:`~graphmem.errors.UsageError` when a merge joins what earlier ones have joined already.
-    """
-    kept: dict[str, str] = {}
-    for merge in sorted(merges, key=lambda m: (m.at, m.id)):
-        into, gone = _last(kept, merge.kept_id), _last(kept, merge.gone_id)
-        if into == gone:
-            raise UsageError(f"{merge.gone_id} and {merge.kept_id} are one entity already")
-        kept[gone] = into
-    return {id: _last(kept, id) for id in kept}
-
-
-def _last(kept: Mapping[str, str], id: str) -> str:
-    while id in kept:
-        id = kept[id]
-    return id
 
 
 def with_merges(statements: Iterable[Statement], merged: Mapping[str, str]) -> list[Statement]:
