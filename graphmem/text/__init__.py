@@ -103,6 +103,7 @@ def words(text: str) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=8192)  # a search asks for those of the same few words again and again
 def stem(word: str) -> str:
     """What the forms of an English word share, roughly: works, worked and working are ``work``."""
     word = _IRREGULAR.get(word, word)
