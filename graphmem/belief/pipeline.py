@@ -26,7 +26,7 @@ from graphmem.belief.plan import (
     plan,
 )
 from graphmem.belief.snapshot import GroupKey, Snapshot, components
-from graphmem.belief.successions import POST, with_successions
+from graphmem.belief.successions import SUCCESSION_TYPES, with_successions
 from graphmem.clock import Clock
 from graphmem.model import Edit, Fact, Statement
 from graphmem.off_loop import off_loop, stop_if_given_up
@@ -55,7 +55,7 @@ class BeliefPipeline:
         what was loaded and planned before, which the ledger does not know of yet."""
         before = snapshot or Snapshot(self.reader.types)
         ledger, tenant = self.reader.ledger, self.reader.tenant
-        if any(one.type == POST for one in statements):
+        if any(one.type in SUCCESSION_TYPES for one in statements):
             statements = await with_successions(statements, before, ledger, tenant, self.clock)
         before = await self.reader.load_for(statements, before)
         before, keyed = await self.reader.load_repeated(statements, before, new_entities)

@@ -1,4 +1,5 @@
-"""Posts that one person holds at a time: "Priya is the new CTO" ends who held it before."""
+"""What a statement ends of others than it is about: "Priya is the new CTO" ends who held the post
+before, "Acme replaced Best" gives Acme the place of Best, "Rex died" leaves nobody with Rex."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ from graphmem.model import Fact, Statement, valid_from, valid_until
 from graphmem.ports.ledger import DecisionReads, FactQuery
 
 POST = "works_as"
-"""The type of whose statements only some concern this."""
 _OF_ONE = (
     r"(?:C[ETFOIMP]O|CISO|head of [a-z]+|head(?:teacher|master|mistress)?|"
     r"chair(?:man|woman|person)?|treasurer|secretary|president|captain|conductor|mayor|vicar|principal|"
@@ -28,6 +28,24 @@ _NEW = re.compile(
 """In the sentence of a statement: a post with one holder, that somebody has just been given."""
 
 
+_POST_NAMED = re.compile(rf"\b(?:{_OF_ONE}|manager)\b", re.IGNORECASE)
+_DIED = re.compile(
+    r"^[^']{1,40} (?:died|passed away|was put down|was given away[a-z ]*|ran away)\b"
+)
+SUCCESSION_TYPES = frozenset({POST, "works_at", "uses", "replaces", None})
+"""Of which types a statement is that may end what is believed of others."""
+_PLACES = (
+    "uses",
+    "built_on",
+    "runs_on",
+    "depends_on",
+    "supplier_of",
+    "contractor_of",
+    "customer_of",
+)
+"""What one firm or tool may be to somebody, and another instead of it."""
+
+
 async def with_successions(
     statements: Sequence[Statement],
     snapshot: Snapshot,
@@ -35,18 +53,119 @@ async def with_successions(
     tenant: str,
     clock: Clock,
 ) -> list[Statement]:
-    """New statements, and for each post that somebody takes over the end of whoever is believed to
-    hold it in the same organisation, if that is one. Where very many do, the newest are read."""
+    """New statements, and what each ends of others: for each post that somebody takes over the end
+    of whoever is believed to hold it in the same organisation, if that is one; what is replaced in
+    all its places; whose pet has died. Where very many hold a post, the newest are read."""
+
+    async def believed(*relation: str | None) -> list[Fact]:
+        one, type, other = relation
+        query = FactQuery(tenant, relation=(one, type, other), newest_first=True)
+        stored = {fact.id: fact for fact in await ledger.facts(query)}
+        return [
+            fact
+            for fact in {**stored, **snapshot.facts}.values()
+            if fact.type == type
+            and one in {None, fact.subject_id}
+            and other in {None, fact.object_id}
+            and fact.retired_at is None
+            and fact.invalid_at is None
+            and fact.modality == "stated"
+        ]
+
     found = list(statements)
     for one in statements:
         if _takes_over(one):
-            relation = (None, POST, one.object_id)
-            query = FactQuery(tenant, relation=relation, newest_first=True)
-            stored = {fact.id: fact for fact in await ledger.facts(query)}
-            holders = {*_holders(one, {**stored, **snapshot.facts}.values())}
+            facts = await believed(None, POST, one.object_id)
+            holders = {*_holders(one, facts)}
             if len(holders) == 1:
                 found.append(_end(one, holders.pop(), clock))
+        elif one.type is None and one.entity_ids and _DIED.match(one.text):
+            for fact in await believed(None, "has_pet", one.entity_ids[0]):
+                found.append(_ended(one, fact, clock))
+        elif _leaves(one):
+            jobs = {fact.object_id for fact in await believed(one.subject_id, "works_at", None)}
+            for fact in await believed(one.subject_id, POST, None):
+                if (not jobs or one.object_id in jobs) and _of_job(fact, one, jobs):
+                    found.append(_ended(one, fact, clock))
+        elif (swap := _swap(one, statements)) is not None:
+            for type in _PLACES:
+                for fact in await believed(None, type, swap[1]):
+                    found += _in_its_place(one, fact, swap, clock)
+                for fact in await believed(swap[1], type, None):
+                    found += _in_its_place(one, fact, swap, clock)
     return found
+
+
+def _leaves(one: Statement) -> bool:
+    return (
+        one.kind == "end"
+        and one.type == "works_at"
+        and one.subject_id is not None
+        and one.object_id is not None
+    )
+
+
+def _of_job(fact: Fact, one: Statement, jobs: set[str | None]) -> bool:
+    """Whether a post is held where somebody leaves: it says so, or there is no other job. What
+    somebody is by training ("a nurse") stays with them."""
+    where = set(fact.entity_ids) - {fact.subject_id, fact.object_id}
+    here = one.object_id in where or (not where and jobs <= {one.object_id})
+    return here and _POST_NAMED.search(fact.text) is not None
+
+
+def _swap(one: Statement, statements: Sequence[Statement]) -> tuple[str, str] | None:
+    """What takes the place of what: the ids of the new and of the old."""
+    if one.kind != "assert" or one.modality != "stated" or one.object_id is None:
+        return None
+    if one.type == "replaces" and one.subject_id is not None:
+        return one.subject_id, one.object_id
+    if one.type != "uses" or " switched from " not in one.text:
+        return None
+    old = {
+        end.object_id
+        for end in statements
+        if (end.kind, end.type, end.subject_id, end.episode_id, end.turn)
+        == ("end", "uses", one.subject_id, one.episode_id, one.turn)
+    }
+    return (one.object_id, str(old.pop())) if len(old) == 1 and None not in old else None
+
+
+def _in_its_place(
+    one: Statement, fact: Fact, swap: tuple[str, str], clock: Clock
+) -> Iterator[Statement]:
+    """The end of what was believed of the old one, and the same of the new."""
+    new, old = swap
+    subject = new if fact.subject_id == old else fact.subject_id
+    object = new if fact.object_id == old else fact.object_id
+    if subject == object:
+        return
+    yield _ended(one, fact, clock)
+    if (subject, object) != (one.subject_id, one.object_id):
+        yield replace(
+            one,
+            id=clock.new_id(),
+            subject_id=subject,
+            type=fact.type,
+            object_id=object,
+            entity_ids=(str(subject), str(object)),
+            **valid_from(one.valid_date or Date(one.stated_at, "instant")),
+        )
+
+
+def _ended(one: Statement, fact: Fact, clock: Clock) -> Statement:
+    """The end of a fact, when and because a statement says what it says."""
+    return replace(
+        one,
+        id=clock.new_id(),
+        subject_id=fact.subject_id,
+        type=fact.type,
+        object_id=fact.object_id,
+        entity_ids=fact.entity_ids,
+        kind="end",
+        modality="stated",
+        **valid_from(None),
+        **valid_until(one.invalid_date or one.valid_date or Date(one.stated_at, "instant")),
+    )
 
 
 def _takes_over(one: Statement) -> bool:
@@ -63,11 +182,9 @@ def _holders(one: Statement, facts: Iterable[Fact]) -> Iterator[str]:
     """Who else is believed to hold the same post."""
     begins = one.valid_at or one.stated_at
     for fact in facts:
-        held = fact.type == POST and fact.object_id == one.object_id
-        open_ = fact.retired_at is None and fact.invalid_at is None and fact.modality == "stated"
         earlier = fact.valid_at is None or fact.valid_at < begins
         other = fact.subject_id is not None and fact.subject_id != one.subject_id
-        if held and open_ and earlier and other and _same_place(fact, one):
+        if earlier and other and _same_place(fact, one):
             yield str(fact.subject_id)
 
 

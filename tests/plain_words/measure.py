@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -167,7 +168,9 @@ def _is(wanted: Expected, belief: Belief) -> bool:
 
 
 def _in(value: str, texts: frozenset[str]) -> bool:
-    return any(name_key(value.strip("*")) in text for text in texts)
+    """A sign ("+", "£") has a place of its own in a key: it is left out."""
+    key = name_key(re.sub(r"[^\w\s]", " ", value))
+    return any(key in text or name_key(value.strip("*")) in text for text in texts)
 
 
 def _found(wanted: Expected, beliefs: list[Belief]) -> bool:
@@ -199,6 +202,9 @@ def _check(found: Measure, wanted: Expected, beliefs: list[Belief], now: datetim
         found.counts["vacuous"] += not same
     elif wanted.mark == "x" and wanted.note == "now":
         found.count("traps", not holds, f"trap       {wanted.line}")
+    elif wanted.mark == "x" and wanted.note == "past":
+        over = any(b.fact.invalid_at is not None and b.fact.invalid_at <= now for b in same)
+        found.count("traps", not over, f"trap       {wanted.line}")
     elif wanted.mark == "x":
         stated = any(b.fact.modality == "stated" for b in same)
         found.count("traps", not stated, f"trap       {wanted.line}")

@@ -21,6 +21,7 @@ HALVES = (
     "second",
     "third",
     "fourth",
+    "fifth",
 )
 
 

@@ -96,9 +96,38 @@ def spelt(text: str) -> str:
         text = _STARTS_NEXT.sub(r"\g<place> ", text)
     if "ur " in text:
         text = _OUR_NAME.sub(_named_ours, text)
+    if "rent" in text:
+        text = _RENT_UP.sub(r"\g<rent> to ", text)
+    if _GOT_IT_CUES.search(text):
+        text = _GOT_THE_JOB_AT.sub(_as_a_start, _GOT_THE_POST.sub(_as_a_post, text))
     if "new job" in text:
         text = _NEW_JOB.sub("new job, starting ", text)
     return _JOB_AHEAD.sub(_starting, _OF_NAME_IN_S.sub("'s", text) if "s'" in text else text)
+
+
+_RENT_UP = re.compile(r"(?P<rent>\brent (?:up|down))[.!,:]+\s+(?:it's |now |to )?(?=[£€$]\d)")
+_GOT_IT_CUES = re.compile(r"\b(?:got|took me|offered me)\b", re.IGNORECASE)
+_GOT_IT = r"\b(?i:got (?:it|the (?:[a-z]+ )?job)|took me(?: on)?|offered me (?:it|the job))"
+_FROM_ON = r"(?:from|start(?:s|ing)?(?: on)?)\s+(?=\d|next\s|[A-Z][a-z]+\s\d|[A-Z][a-z]{2,8}\b)"
+_GOT_THE_POST = re.compile(
+    rf"(?P<got>{_GOT_IT})[!.\s\U0001f300-\U0001faff\ufe0f]{{1,9}}(?:(?:As|I'm)\s)?"
+    rf"(?P<role>[A-Z][a-z]+(?:'s)?(?:\s[a-z]+(?:'s)?){{0,3}}?),?\s(?:[A-Z]\w+,\s)?{_FROM_ON}"
+)
+_GOT_THE_JOB_AT = re.compile(
+    r"\b(?i:got|landed) (?i:the) (?P<org>[A-Z][\w&-]+(?:\s[A-Z][\w&-]+){0,3}?) (?i:job)[!.\s]{1,5}"
+    rf"(?:I\s)?(?i:{_FROM_ON})"
+)
+"""In "I got it! Assistant librarian, from 6 May", what is said of the post."""
+
+
+def _as_a_post(match: re.Match[str]) -> str:
+    role = match["role"]
+    return f"{match['got']}. I start as {role[0].lower()}{role[1:]} on "
+
+
+def _as_a_start(match: re.Match[str]) -> str:
+    org = match["org"].title() if match["org"].isupper() else match["org"]
+    return f"I start at {org} on "
 
 
 _YES = re.compile(r"\b(?P<who>[^\W\d_][\w-]*) said yes[!.\s\U0001f300-\U0001faff\ufe0f]*💍")

@@ -19,6 +19,9 @@ _LONG_AGO = re.compile(
     re.IGNORECASE,
 )
 _UNTIL = frozenset({"until", "till", "to"})
+_STARTING = re.compile(r"\b(?:starting|beginning|commencing|as\s+of)\s+(?:on\s+)?$", re.IGNORECASE)
+_SAME_CLAUSE = re.compile(r"(?:(?!\b(?:and|but|so|who)\b)[^;:()])*")
+_RANGE = re.compile(r"\s*(?:to|till|until|through|[-–—])\s", re.IGNORECASE)
 
 
 def when_of(
@@ -38,8 +41,25 @@ def when_of(
     if not known:
         # "In 2018 I moved to Porto and started at Acme."
         known = [d for d in parse.dates[:1] if d.at and not text[: d.start].strip(" ,")]
-    first = next((d for d in known if d.lead not in _UNTIL), None)
+    first = next((d for d in known if d.lead not in _UNTIL), None) or _starting(parse, end)
     return first, next((d for d in known if d.lead in _UNTIL), None)
+
+
+def begins_then(parse: Parse, when: TimeExpression) -> bool:
+    """Whether a state holds from a day on: "from May", "starting 3 May"; not "from May to July"."""
+    text = parse.sentence.text
+    if _RANGE.match(text, when.end):
+        return False
+    return when.lead == "from" or _STARTING.search(text[: when.start]) is not None
+
+
+def _starting(parse: Parse, end: int) -> TimeExpression | None:
+    """The 3 May of "a nurse at Acme, starting 3 May", from the nurse's end on."""
+    text = parse.sentence.text
+    for when in parse.dates:
+        if when.start > end and (found := _STARTING.search(text, end, when.start)) is not None:
+            return when if _SAME_CLAUSE.fullmatch(text, end, found.start()) else None
+    return None
 
 
 def times_of(  # noqa: PLR0911 - one return for each kind of time

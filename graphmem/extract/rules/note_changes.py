@@ -9,6 +9,7 @@ from datetime import datetime
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.word_lists import NOT_NAMES, WEEKDAYS, word_set
+from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 
 CHANGE_CUES = re.compile(
@@ -91,6 +92,29 @@ def changed_values(
             what = "date" if about.lower().split()[-1] in _DAYS else "deadline"
             yield from _valued(about, what, match["value"], stated_at)
             return
+
+
+_RENT = re.compile(
+    r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+put|\s+going|\s+now|\s+up|"
+    r"\s+down|\s+rise|\s+raised|\s+increased|\s+to|,?\s+it's|\s+from\s+[\w ]{3,12}|\s+was)*\s+"
+    rf"(?P<value>{_MONEY}(?:\s?(?:a|per)\s(?:month|week)|\s?pcm)?)(?P<when>[^;!?]*)"
+)
+
+
+def rents(line: str, who: str | None, stated_at: datetime) -> Iterator[CandidateFact]:
+    """ "The landlord put the rent up to £1,240 from May": what somebody pays, and from when."""
+    match = _RENT.search(line)
+    if match is None or who is None or _BLOCKED.search(line) or "was" in match.group().split():
+        return
+    dates = find_dates(line, stated_at)
+    when = next((d for d in dates if d.lead == "from" and d.at is not None), None)
+    value = match["value"].strip(" .,")
+    ahead = when is not None and when.at is not None and when.at > stated_at
+    yield CandidateFact(
+        f"{who}'s rent is {value}", who, "rent", None, (who,), value=value, importance=_WEIGHT,
+        modality="planned" if ahead else "stated",
+        **valid_from(when.date if when is not None else None),
+    )  # fmt: skip
 
 
 def _about(given: str | None, topic: str | None, names: NameRegistry) -> str | None:

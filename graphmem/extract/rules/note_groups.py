@@ -11,7 +11,7 @@ from graphmem.extract.rules.word_lists import KIN, word_set
 from graphmem.ports.llm import CandidateFact
 
 GROUPS = word_set("clubs") | {"club", "committee", "charity", "company", "trust"}
-BARE = frozenset({"based", "married", "living", "working", "engaged", "allergic"})
+BARE = frozenset({"leaving", "based", "married", "living", "working", "engaged", "allergic"})
 _OF_PERSONS = frozenset({"allergic", "founder", "co-founder", "born", "fluent", "engaged"})
 VERBS = BARE | frozenset(
     {"lives", "works", "reports", "speaks", "plays", "leads", "manages", "owns", "joined"}

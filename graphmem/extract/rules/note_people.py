@@ -32,7 +32,7 @@ _PERSON_LINE = re.compile(
     r"[^\W\d_a-z][\w'-]+){0,3})[*_]{0,2}\s*(?P<sep>,|\(|:|=|→|->|\s[-–—])\s*(?P<rest>.+)$"
 )
 _ROLE_LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:(?:the|our|my|new)\s+)?"
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?(?:[Nn]ew\s+)?"
     r"(?P<role>(?:[Hh]ead|[Dd]irector|VP|[Cc]hief) of [A-Za-z]+|[A-Za-z]+(?:[ -][a-z]+){0,3})"
     r"[*_]{0,2}\s*"
     r"(?P<sep>:|=|→|->|\s[-–—]|\s(?=[A-Z]))[*_\s]*(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
@@ -201,7 +201,7 @@ class PeopleReader:
             elif _DIED.match(part):
                 sentences.append(part)
             elif now := _NOW_AT.match(part):
-                sentences.append(f"{who} works at {now['org']}")
+                sentences.append(f"{who} started working at {now['org']}")
             elif (first := part.split()[0].lower()) in VERBS | _OF_LIFE:
                 verb = "is " if first in BARE or first in {"from", "in", "allergic"} else ""
                 part = part[0].lower() + part[1:]
@@ -232,7 +232,7 @@ class PeopleReader:
                 yield _valued(name, "birthday", keyed["value"])
         elif role := _ROLE_AT.match(_IN_PLACE.sub("", part)):
             yield from self.roles(name, role["role"].strip(), role["org"])
-            if self.names.kind(part) == "organization":
+            if role["org"] is None and self.names.kind(part) == "organization":
                 yield from self.at(name, self.names.canonical_of(part))
 
     def _kin(self, name: str, word: str, given: str) -> Iterator[CandidateFact]:
@@ -253,7 +253,7 @@ class PeopleReader:
         if words and words[0].lower() in _NO_ROLE:
             return
         head = words[-1] if words else ""
-        if not (is_occupation(head.lower()) or _POSTS.match(head)) or head.lower() in KIN:
+        if not (is_occupation(head.lower()) or _POSTS.match(head)) or _is_kin(role):
             return
         role = role if any(c.isupper() for c in role[1:]) else role.lower()
         where = f" at {org}" if org else ""
@@ -269,6 +269,12 @@ class PeopleReader:
         self.names.register(org, "organization")
         text = f"{who} works at {org}"
         yield CandidateFact(text, who, "works_at", org, (who, org), importance=0.8)
+
+
+def _is_kin(role: str) -> bool:
+    """Whether a role is who somebody is to another: "manager" is, "site manager" is a post."""
+    *more, last = role.lower().split()
+    return last in KIN and (not more or KIN[last][0] != "manages")
 
 
 _STARTS = re.compile(

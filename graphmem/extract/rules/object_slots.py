@@ -38,11 +38,11 @@ _PARTED = re.compile(r"\s+(?:my|our|his|her|their|the)\s+(?P<noun>[a-z-]+)(?=\W|
 _GIVEN = re.compile(r"\s+(?:the|my|our|a|an|his|her|their|some|that|this)\s", re.IGNORECASE)
 _NOT_SOLD = frozenset({"person", "place"})
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
-_PARTICIPLES = frozenset({"living", "working", "based", "studying"})
+_PARTICIPLES = frozenset({"living", "working", "based", "studying", "starting"})
 _DOUBLE = word_set("doubling_verbs")
 _HEAD_OF = re.compile(
     r"\s*(?P<post>(?:deputy\s+)?(?:head|director|captain)\s+of\s+(?!state\b|the\b)[a-z]+(?:\s+and\s+[a-z]+)?)"
-    r"(?=\s*(?:$|[.,;:!?)]))"
+    r"(?=\s*(?:$|[.,;:!?()]|(?:at|from|now|as|since)\b))"
 )
 _LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])

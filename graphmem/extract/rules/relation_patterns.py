@@ -12,6 +12,7 @@ from typing import Literal
 
 from graphmem.extract.rules.data import read_rows
 from graphmem.extract.rules.word_lists import word_set
+from graphmem.ports.llm import CandidateFact
 
 Slot = Literal[
     "place", "org", "person", "thing", "activity", "role", "pet", "owned", "language", "game",
@@ -106,3 +107,13 @@ _IRREGULAR_PAST = word_set("irregular_past")
 def agrees(verb: str) -> bool:
     """Whether the verb after an opening word is one that only a third person takes."""
     return any(w.endswith(("s", "ed")) or w in _IRREGULAR_PAST for w in verb.lower().split())
+
+
+def covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:
+    """The same subject and object are already connected by a rule that came first. Of ends each
+    type counts: who left a club may have played for it."""
+    pairs = {(f.subject, f.object, f.retracts and f.type) for f in found if f.object is not None}
+    linked = [f for f in made if f.object]
+    return bool(linked) and all(
+        (f.subject, f.object, f.retracts and f.type) in pairs for f in linked
+    )

@@ -46,6 +46,11 @@ _TITLED = re.compile(rf"^{_TITLE}\s+")
 _VEHICLES = word_set("vehicles") - {"seat"}
 _DOUBTFUL = NEGATIONS | HEDGES
 _NO_POST = word_set("posts_of_the_moment")
+_POST = re.compile(
+    r"(?:[a-z]+ )+(?:manager|lead|leader|supervisor|coordinator)|"
+    r"(?:ward|charge|theatre|night) sister"
+)
+"""Of two words it is a post: "the manager" may be one for an evening, "the bar manager" is not."""
 _WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
 
 
@@ -132,10 +137,13 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "who": named and names.may_be_person(value) and last not in ORG_SUFFIXES,
         "owner": kind == "person" or low.split()[0] in FIRST_NAMES,
         "friend": low.split()[0] in FIRST_NAMES,  # "works with Python" makes a person of it
-        "org": named and kind not in {"person", "animal", "place"} and low not in FIRST_NAMES,
+        "org": named
+        and kind not in {"person", "animal", "place"}
+        and (low not in FIRST_NAMES or value.isupper()),
         "town": kind == "place",
         "place": named and kind not in {"person", "animal"},
-        "role": is_occupation(last) and last not in KIN and last not in _NO_POST,
+        "role": _POST.fullmatch(low) is not None
+        or (is_occupation(last) and last not in KIN and last not in _NO_POST),
         "kin": last in KIN,
         "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
         "vehicle": not _VEHICLES.isdisjoint(low.split()),

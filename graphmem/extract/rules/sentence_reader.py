@@ -18,12 +18,12 @@ from graphmem.extract.rules.implied_relations import (
     consequences,
     proposals,
 )
-from graphmem.extract.rules.intervals import day_or_year, times_of, when_of
+from graphmem.extract.rules.intervals import begins_then, day_or_year, times_of, when_of
 from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days, with_employers
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
-from graphmem.extract.rules.note_changes import CHANGE_CUES, changed_values
+from graphmem.extract.rules.note_changes import CHANGE_CUES, changed_values, rents
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.phrases import Parse, ends_here
 from graphmem.extract.rules.relation_patterns import (
@@ -31,6 +31,7 @@ from graphmem.extract.rules.relation_patterns import (
     RelationRule,
     TimeClass,
     agrees,
+    covered,
     rules_for,
 )
 from graphmem.extract.rules.rewording import REWORDING_CUES, reworded
@@ -125,6 +126,8 @@ class SentenceReader:
             for fact in changed_values(text, topic, context.people.names, self.stated_at):
                 context.it = fact.subject
                 yield fact
+        if "rent" in lows:
+            yield from rents(text, context.speaker, self.stated_at)
         if not lows.isdisjoint(BIRTH_WORDS):
             yield from birthdays(parse, context, self.stated_at)
 
@@ -229,7 +232,7 @@ class SentenceReader:
             if (
                 made
                 and (made[0].type or rule.type, rule.time) not in types
-                and not _covered(made, found)
+                and not covered(made, found)
             ):
                 types.add((made[0].type or rule.type, rule.time))
                 found += made
@@ -261,9 +264,11 @@ class SentenceReader:
         past: bool,
     ) -> list[CandidateFact]:
         assert subject.other is not None  # noqa: S101 - the caller has looked
+        # "are" is right of the two of whom one is a person
+        doubtful = subject.uncertain and not self.context.people.names.is_person(subject.other)
         found: list[CandidateFact] = []
         for name in (subject.name, subject.other, *subject.more):
-            one = replace(subject, name=name, other=None, more=(), plural=True)
+            one = replace(subject, name=name, other=None, more=(), plural=True, uncertain=doubtful)
             found += self._say(rules, parse, one, at, start, past=past)
         return found
 
@@ -352,13 +357,18 @@ class SentenceReader:
     ) -> CandidateFact | None:
         when, until = when_of(parse, start, thing.end)
         ahead = when is not None and when.future
-        plan = ahead and (rule.plan or rule.time == "change") and _FIRM.search(parse.sentence.text)
+        begun = rule.time == "state" and when is not None and begins_then(parse, when)
+        plan = ahead and (
+            begun or ((rule.plan or rule.time == "change") and _FIRM.search(parse.sentence.text))
+        )
         if ahead and not plan and rule.time != "end":
             return None
         if (rule.dated or rule.plan) and not plan and not day_or_year(when, parse):
             return None
         text = rule.says.replace("{s}", subject.name).replace("{o}", thing.text)
         begins, ends, words = times_of(rule, parse, (when, until), self.stated_at)
+        if begun and begins is None and when is not None:
+            begins, words = when.date, f" {when.text}"
         name = None
         if thing.name is not None:
             name = self.context.people.names.register(thing.name, thing.kind)
@@ -388,13 +398,3 @@ class SentenceReader:
             for job in (*job_relations(parse, self.context), *last_days(parse, self.context))
         )
         yield from with_employers([fact for fact in found if fact is not None])
-
-
-def _covered(made: list[CandidateFact], found: list[CandidateFact]) -> bool:
-    """The same subject and object are already connected by a rule that came first. Of ends each
-    type counts: who left a club may have played for it."""
-    pairs = {(f.subject, f.object, f.retracts and f.type) for f in found if f.object is not None}
-    linked = [f for f in made if f.object]
-    return bool(linked) and all(
-        (f.subject, f.object, f.retracts and f.type) in pairs for f in linked
-    )

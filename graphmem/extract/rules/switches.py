@@ -47,7 +47,7 @@ _FIRED_BY = re.compile(
     r"made\s+me\s+redundant)\b"
 )
 _LAST_DAY = re.compile(
-    r"(?:^|(?<=[\s,;(]))(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Tt]heir|(?:[^\W\d_a-z][\w-]*\s+)?[^\W\d_a-z][\w-]*'s)\s+)?[Ll]ast\s+day\s+"
+    r"(?:^|(?<=[\s,;(]))(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Tt]heir|(?:[^\W\d_a-z][\w-]*\s+)?[^\W\d_a-z][\w-]*'s)\s+)?[Ll]ast\s+(?:day|shift)\s+"
     r"(?:there\s+|at\s+work\s+|(?:at|with)\s+(?P<org>"
     + _THING
     + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
@@ -70,7 +70,7 @@ _MADE = re.compile(
 )
 _UNSURE = re.compile(
     r"\b(?:if|would|could|might|(?<!\d )(?<!th )(?<!in )(?<!from )(?<!since )(?-i:may)|"
-    r"should|think|maybe|perhaps|wants?|hope|asked|whether|almost|nearly|not|never|planning|going\s+to|will)\b|n't\b|\?",
+    r"should|think|maybe|perhaps|wants?|hope|asked|whether|almost|nearly|not|never|planning\s+(?:to|on)|going\s+to|will)\b|n't\b|\?",
     re.IGNORECASE,
 )
 _WEIGHT = 0.7

@@ -47,7 +47,7 @@ _GOES_ON = re.compile(r"(?<=\w)!{1,9}(?=\s(?:[Tt]o|with|at|in|from)\s[^\W\d_a-z]
 _TOKEN = re.compile(r"[^\W_]+(?:['&.\-][^\W_]+)*[+#]{0,2}")
 _BREAK = re.compile(
     r"[,;:()\u2014\u2013]\s*|\s--?\s*|--\s*|\s(?:and|but|so|because|plus|since|although|though|while|where)\s"
-    r"|\s(?=(?:when|after|before|until|till)\s)",
+    r"|\s(?=(?:when|after|before|until|till)\s)|\s?[\u2600-\u27bf\U0001f300-\U0001faff][\ufe0f\u200d\u2600-\u27bf\U0001f300-\U0001faff\s]*",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r'"([^"\n]{1,120})"')

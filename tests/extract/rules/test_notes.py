@@ -216,3 +216,11 @@ def test_a_list_about_somebody() -> None:
     assert "Jory Penhallow works_as architect" in _said(
         "- Jory Penhallow: architect, lives in Bath"
     )
+
+
+def test_a_manager_of_something_has_a_post() -> None:
+    assert "Bea Holm works_as site manager" in _said("# People\n\n- Bea Holm: site manager")
+    assert "Bea Holm works_as site manager" in _said("# Meeting\n\n- New site manager: Bea Holm")
+    said = _said("# People\n\n- Bea Holm: site manager at Acme Builders")
+    assert {"Bea Holm works_as site manager", "Bea Holm works_at Acme Builders"} <= said
+    assert not any("works_at site" in fact for fact in said)
