@@ -82,7 +82,11 @@ _NEW_NUMBER = re.compile(
     r"(?P<whose>(?:\b[Mm]y\s|\b[Hh]is\s|\b[Hh]er\s|'s\s|(?:^|[.!;,\n]\s?|[\U0001f300-\U0001faff\ufe0f]\s?)(?=[Nn]ew\s|[Nn]umber)))"
     r"(?:(?:new\s(?:phone\s|mobile\s|shop\s|work\s|office\s)?number|New\snumber)"
     r"(?:\sfor\sme)?(?:,\s[a-z ]{3,15})?(?:'s|\sis|\sis\snow)?"
-    r"|(?:phone\s)?[Nn]umber(?:\shas|'s)?\schanged(?:\sto)?)[:,]?\s(?=[+\d(])"
+    r"|(?:phone\s)?[Nn]umber(?:\shas|'s)?\schanged(?:\sto)?)[:,]?(?:\sit's|\sits)?\s(?=[+\d(])"
+)
+_CHANGED_NUMBER = re.compile(
+    r"\b[Cc]hanged\s(?=my\s(?:phone\s|mobile\s)?number)(?P<number>[a-z ]+?number)"
+    r"[:,.!]?\s(?:it's|its|it\sis|to|new\sone\sis|now)\s(?:now\s)?(?=[+\d(])"
 )
 """The "Ben's new number 0770 …" and "new number is 0770 …" of who tells it."""
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
@@ -91,7 +95,8 @@ _WEIGHT = 0.7
 
 def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
-    text = _NEW_NUMBER.sub(_of_whom, straight(text))
+    text = _CHANGED_NUMBER.sub(r"changed, \g<number> is ", straight(text))
+    text = _NEW_NUMBER.sub(_of_whom, text)
     cued = _CUES.search(text) is not None
     for match in _SENTENCE.finditer(text):
         sentence = match.group()

@@ -14,7 +14,7 @@ from graphmem.ports.llm import CandidateFact
 
 CHANGE_CUES = re.compile(
     r"deadline|\bdue\b|launch|go-live|release|finish|opening|completion|handover|budget|cost|price|"
-    r"slipped|delayed|pushed|moved|postponed|rescheduled|brought|extended",
+    r"slipped|delayed|pushed|moved|put\s+(?:back|forward|off)|postponed|rescheduled|brought|extended",
     re.IGNORECASE,
 )
 """Without one of these a sentence says nothing of this kind."""
@@ -41,7 +41,7 @@ _CHANGED = re.compile(
     rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
     r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
     r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is|now))*)"
-    r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;][^,;.]{0,60})"
+    r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;](?:[^,;.]|[,.](?=\d)){0,60})"
 )
 _DATES = frozenset({"deadline", "due date"}) | {
     what + date
@@ -49,7 +49,7 @@ _DATES = frozenset({"deadline", "due date"}) | {
     for date in ("", " date")
 }
 _BLOCKED = re.compile(
-    r"\b(?:if|(?-i:may)|might|could|would|should|maybe|perhaps|not|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
+    r"\b(?:if|(?-i:may)|might|could|would|should|maybe|perhaps|not(?!\s(?:the\s|on\s)*\d)|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
     re.I,
 )
 

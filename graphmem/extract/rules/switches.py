@@ -48,7 +48,7 @@ _FIRED_BY = re.compile(
 )
 _LAST_DAY = re.compile(
     r"(?:^|(?<=[\s,;(]))(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Tt]heir|(?:[^\W\d_a-z][\w-]*\s+)?[^\W\d_a-z][\w-]*'s)\s+)?[Ll]ast\s+(?:day|shift)\s+"
-    r"(?:there\s+|at\s+work\s+|(?:at|with)\s+(?P<org>"
+    r"(?:there\s+|at\s+work\s+|at\s+the\s+[a-z]+\s+|(?:at|with)\s+(?P<org>"
     + _THING
     + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
 )

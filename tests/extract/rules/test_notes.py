@@ -224,3 +224,8 @@ def test_a_manager_of_something_has_a_post() -> None:
     said = _said("# People\n\n- Bea Holm: site manager at Acme Builders")
     assert {"Bea Holm works_as site manager", "Bea Holm works_at Acme Builders"} <= said
     assert not any("works_at site" in fact for fact in said)
+
+
+def test_an_amount_has_a_comma_in_it() -> None:
+    (fact,) = [f for f in _facts("# Orchard\n\n- budget reduced to £39,500, sadly") if f.value]
+    assert fact.value == "£39,500"
