@@ -94,10 +94,13 @@ def changed_values(
             return
 
 
+_RENT_CHANGES = frozenset(
+    {"up", "down", "to", "goes", "went", "gone", "raised", "increased", "now"}
+)
 _RENT = re.compile(
     r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+put|\s+going|\s+now|\s+up|"
     r"\s+down|\s+rise|\s+raised|\s+increased|\s+to|,?\s+it's|\s+from\s+[\w ]{3,12}|\s+was)*\s+"
-    rf"(?P<value>{_MONEY}(?:\s?(?:a|per)\s(?:month|week)|\s?pcm)?)(?P<when>[^;!?]*)"
+    rf"(?P<value>(?:{_MONEY})(?:\s?(?:a|per)\s(?:month|week)|\s?pcm)?)(?P<when>[^;!?]*)"
 )
 
 
@@ -108,6 +111,8 @@ def rents(line: str, who: str | None, stated_at: datetime) -> Iterator[Candidate
         return
     dates = find_dates(line, stated_at)
     when = next((d for d in dates if d.lead == "from" and d.at is not None), None)
+    if when is None and _RENT_CHANGES.isdisjoint(match.group().lower().split()):
+        return
     value = match["value"].strip(" .,")
     ahead = when is not None and when.at is not None and when.at > stated_at
     yield CandidateFact(
