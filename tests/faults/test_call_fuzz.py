@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 import pytest
+import uvicorn
 
 from graphmem import AsyncMemory, open_memory
 from graphmem.doors.cli import cli, run_cli
@@ -176,7 +177,7 @@ def test_calls_of_the_command_line(
 ) -> None:
     """Stores in memory: what is refused is refused before, and what is not works on nothing."""
     rng = random.Random(SEED)
-    monkeypatch.chdir(tmp_path)
+    _only_here_and_not_for_ever(monkeypatch, tmp_path)
     monkeypatch.setenv("GRAPHMEM_DEBUG", "1")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Tea.")))
     for part in ("LEDGER", "GRAPH", "VECTORS"):
@@ -204,6 +205,20 @@ def test_calls_of_the_command_line(
         except Exception as error:
             raise AssertionError(f"seed {SEED}: {given}") from error
     capfd.readouterr()
+
+
+def _only_here_and_not_for_ever(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """What goes on until it is told to end has begun, and ends; ``../..`` is a folder of the
+    test's."""
+
+    async def at_once(_: uvicorn.Server) -> None:
+        return
+
+    monkeypatch.setattr(uvicorn.Server, "main_loop", at_once)
+    monkeypatch.setattr("graphmem.doors.cli.documents.changes_of", lambda _: iter(()))
+    inside = folder / "a" / "b" / "c"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
 
 
 @pytest.mark.timeout(0)
