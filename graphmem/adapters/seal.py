@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from graphmem.adapters.child_process import can_start, child_environment
+from graphmem.errors import Unavailable
 
 _BLOCK = 1 << 18
 _ZEROS = bytes(_BLOCK)
@@ -43,7 +44,7 @@ def write_seal(seal: Path, files: Iterable[Path]) -> None:
 
 def what_changed(seal: Path, files: Iterable[Path]) -> str | None:
     """The first file that is another than when it was sealed: ``""`` when none is, None when
-    there is no seal that can be read."""
+    there is no seal that can be read. :class:`~graphmem.errors.Unavailable` where a file cannot."""
     try:
         found = json.loads(read_file(seal))
         sealed = found["files"]
@@ -57,7 +58,10 @@ def what_changed(seal: Path, files: Iterable[Path]) -> str | None:
             return f"{name} is missing"
         if name not in sealed:
             return f"{name} was not there when it was closed"
-        size, number = _checksum(here[name])
+        try:
+            size, number = _checksum(here[name])
+        except OSError as error:  # which says nothing of what is in it
+            raise Unavailable(f"{here[name]} cannot be read: {error.strerror}") from error
         if [size, number] != sealed[name]:
             was = sealed[name][0]
             how = "holds other bytes" if size == was else f"has {size:,} bytes, not {was:,}"

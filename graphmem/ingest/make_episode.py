@@ -17,12 +17,12 @@ from graphmem.extract.llm import prompts
 from graphmem.lifecycle.policies import DEFAULT_POLICIES, MEMORY_TYPES, Policies
 from graphmem.limits import checked_metadata
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
+from graphmem.model.stored import MACHINE_ROLES
 from graphmem.ports.arguments import AddArgs, Content, Message
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.text import blank, digest, name_key, plain, unix_lines
 from graphmem.text.outline import paragraphs
 
-_ROLES_OF_THE_MACHINE = frozenset({"assistant", "system", "tool", "developer"})
 _OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})
 _MISSPELT = 0.85
 """How alike a key must be to a known one to be it misspelt (``created_at`` is less than .7)."""
@@ -223,7 +223,9 @@ def _key(key: object) -> str | None:
 def _speaker(role: str, scope: Scope) -> str | None:
     if role == "assistant":
         return scope.agent_id or "assistant"
-    return None if role in _ROLES_OF_THE_MACHINE else scope.called or scope.agent_id
+    name = scope.called or scope.agent_id
+    # Who is called as a role is would be taken for the machine.
+    return None if role in MACHINE_ROLES or name_key(name or "") in MACHINE_ROLES else name
 
 
 def _messages(content: object, max_bytes: int) -> tuple[str, list[_Message]]:

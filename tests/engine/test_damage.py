@@ -3,10 +3,13 @@ ledger that is gone nothing is wiped. Every file and every way with GRAPHMEM_FUZ
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -15,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from graphmem import AsyncMemory, Memory, Settings, open_memory
+from graphmem import AsyncMemory, Memory, Settings, open_memory, salvage
 from graphmem.errors import Damaged, Unavailable, UsageError
 
 FUZZ = float(os.environ.get("GRAPHMEM_FUZZ", "1"))
@@ -447,6 +450,77 @@ def test_garbled_places_of_a_ledger_are_found(
                 opened.write(bytes([byte[0] ^ 0x41]))
         assert "ledger" in _wrong_with(folder), number
         shutil.rmtree(folder)
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("place", ["head", "salts", "head of a frame", "page"])
+def test_what_follows_a_damaged_place_of_a_log_is_not_cut_off(
+    stores: dict[str, Path], tmp_path: Path, place: str
+) -> None:
+    """One bit is enough for SQLite to end there, and to cut off what came after when it puts the
+    log away: nobody could have saved it any more."""
+    for number in range(int(1 * FUZZ)):
+        folder = copied(stores["killed"], tmp_path / f"{number}")
+        log = folder / "ledger.sqlite-wal"
+        rng = random.Random(f"{place} {number}")
+        frame = 32 + (24 + 8192) * rng.randrange((log.stat().st_size - 32) // (24 + 8192) * 2 // 3)
+        at = {
+            "head": rng.randrange(32),
+            "salts": frame + 8 + rng.randrange(8),
+            "head of a frame": frame + rng.randrange(24),
+            "page": frame + 24 + rng.randrange(8192),
+        }[place]
+        with log.open("r+b") as opened:
+            opened.seek(at)
+            byte = opened.read(1)[0] ^ 1 << rng.randrange(8)
+            opened.seek(at)
+            opened.write(bytes([byte]))
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        with pytest.raises(Damaged, match="write-ahead log"):
+            Memory(folder, user_id="ada")
+        changed = {path.name for path in before if path.read_bytes() != before[path]}
+        assert changed <= {"ledger.sqlite-shm", "owner"}, at
+        salvage(folder, tmp_path / f"{number} salvaged")
+        with Memory(tmp_path / f"{number} salvaged", user_id="ada") as memory:
+            assert memory.verify().ok
+            assert memory.stats().episodes == 7, at
+            assert memory.search("Where does Bob Stone live?").hits
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE facts", "ALTER TABLE turns RENAME TO gone"])
+def test_a_ledger_without_a_table_is_damaged(
+    stores: dict[str, Path], tmp_path: Path, change: str
+) -> None:
+    folder = copied(stores["closed"], tmp_path / "store")
+    with contextlib.closing(sqlite3.connect(folder / "ledger.sqlite")) as ledger:
+        ledger.execute("PRAGMA foreign_keys = OFF")
+        ledger.execute(change)
+        ledger.commit()
+    with pytest.raises(Damaged, match="lacks what every ledger has: no such table"):
+        _add_and_search(folder)
+
+
+def _add_and_search(folder: Path) -> None:
+    with Memory(folder, user_id="ada") as memory:
+        memory.add("Bob Stone lives in Rome.")
+        memory.search("Bob")
+
+
+def test_a_graph_that_may_not_be_read_is_not_there_now(
+    stores: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not damaged either: nothing is known against it."""
+
+    def denied(_: Path) -> tuple[int, int]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    folder = copied(stores["closed"], tmp_path / "store")
+    with monkeypatch.context() as patch:
+        patch.setattr("graphmem.adapters.seal._checksum", denied)
+        with pytest.raises(Unavailable, match="cannot be read: Permission denied"):
+            Memory(folder, user_id="ada")
+    with Memory(folder, user_id="ada") as memory:
+        assert memory.verify().ok
 
 
 def test_an_older_ledger_without_its_checksums_is_no_damage(

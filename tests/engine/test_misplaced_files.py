@@ -141,7 +141,22 @@ def test_a_checkpoint_whose_values_are_of_other_kinds_is_damage(
     for number, value in enumerate(values):
         folder = copied(stores["killed"], tmp_path / str(number))
         path = folder / "vectors" / "checkpoint.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+        path.write_text(json.dumps({**json.loads(path.read_text()), "sum": None, key: value}))
         with Memory(folder, user_id="ada") as memory:
             assert memory.verify(repair=True).ok, value
             assert memory.search("Where does Bob Stone live?").hits
+
+
+@pytest.mark.parametrize("value", ["an embedder", "a store", 1])
+def test_a_checkpoint_that_reads_well_and_is_not_as_it_was_written_is_damage(
+    stores: dict[str, Path], tmp_path: Path, value: str | int
+) -> None:
+    """One changed letter was another embedder: the store could not be opened."""
+    key = {"an embedder": "embedder", "a store": "store_id"}.get(str(value), "applied_seq")
+    folder = copied(stores["killed"], tmp_path / "store")
+    path = folder / "vectors" / "checkpoint.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with Memory(folder, user_id="ada") as memory:
+        assert "other bytes than were written" in str(memory.verify().differences)
+        assert memory.verify(repair=True).ok
+        assert memory.search("Where does Bob Stone live?").hits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from graphmem import Memory, Settings
@@ -67,3 +69,18 @@ def test_a_name_known_of_somebody_else_does_not_take_the_users_place() -> None:
         memory.add("I moved to Berlin.")
         memory.add("I like tea.", user_id=ID)
         assert memory.relations(type="lives_in")[0].subject == ID
+
+
+@pytest.mark.parametrize("name", ["tool", "System", "assistant", "function", "developer"])
+@pytest.mark.parametrize("owner", ["user_id", "agent_id"])
+def test_whoever_is_called_as_a_role_is_heard(owner: str, name: str) -> None:
+    """What they wrote was taken for the machine's, and nothing was made of it."""
+    scope: dict[str, Any] = {owner: name}
+    with Memory("memory://", **scope) as memory:
+        memory.add("Bob Stone lives in Oslo.")
+        memory.add([
+            {"role": "user", "content": "Carol Reed lives in Rome."},
+            {"role": "assistant", "content": "Dora Lane lives in Bern."},
+        ])  # fmt: skip
+        texts = {fact.text for fact in memory.get_all().items}
+        assert texts == {"Bob Stone lives in Oslo", "Carol Reed lives in Rome"}

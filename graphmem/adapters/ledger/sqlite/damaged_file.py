@@ -168,15 +168,15 @@ class DamagedFile:
             return
         step = _FRAME_HEAD + self.size
         frames = [log[at : at + step] for at in range(_WAL_HEAD, len(log) - step + 1, step)]
-        salts = Counter(frame[8:16] for frame in frames)
-        own = log[16:24] if log[16:24] in salts else salts.most_common(1)[0][0]
-        big = struct.unpack(">I", log[:4])[0] == _BIG_ENDIAN_LOG
-        frames = frames[: next((n for n, one in enumerate(frames) if one[8:16] != own), None)]
+        own = own_salts(log[:_WAL_HEAD], [frame[8:16] for frame in frames])
+        # Older frames lie behind the others; one among them has other salts where it is damaged.
+        last = max(n for n, frame in enumerate(frames, 1) if frame[8:16] == own)
+        frames, big = frames[:last], is_big_endian(log[:_WAL_HEAD])
         ends = [n for n, frame in enumerate(frames, 1) if any(frame[4:8])]
         before = log[24:32]
         for frame in frames[: ends[-1] if ends else 0]:
             (number,) = struct.unpack(">I", frame[:4])
-            whole = _frame_sum(before, frame[:8] + frame[_FRAME_HEAD:], big=big) == frame[16:24]
+            whole = log_sum(before, frame[:8] + frame[_FRAME_HEAD:], big=big) == frame[16:24]
             before = frame[16:24]
             if not whole and not 0 < number <= self.pages + len(frames):
                 continue
@@ -295,7 +295,18 @@ def _checksums(path: Path) -> tuple[str | None, Sequence[int]]:
     return None, ()
 
 
-def _frame_sum(before: bytes, data: bytes, *, big: bool) -> bytes:
+def own_salts(head: bytes, found: Sequence[bytes]) -> bytes:
+    """Of these salts of frames the log's own: as its head says, else the most frequent."""
+    return head[16:24] if head[16:24] in found or not found else Counter(found).most_common(1)[0][0]
+
+
+def is_big_endian(head: bytes) -> bool:
+    """In which order of bytes the sums of a write-ahead log are made, by its head."""
+    return int.from_bytes(head[:4], "big") == _BIG_ENDIAN_LOG
+
+
+def log_sum(before: bytes, data: bytes, *, big: bool) -> bytes:
+    """The sum of a write-ahead log after these bytes."""
     one, two = struct.unpack(">II", before)
     words = struct.unpack(f"{'>' if big else '<'}{len(data) // 4}I", data)
     for even, odd in zip(words[::2], words[1::2], strict=True):

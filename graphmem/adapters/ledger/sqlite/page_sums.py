@@ -13,6 +13,7 @@ import json
 import os
 import sqlite3
 import struct
+import sys
 import zlib
 from array import array
 from collections.abc import Iterable
@@ -20,12 +21,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from graphmem.adapters.ledger.sql.tables import LOG_OF, PAGE_SUMS
-from graphmem.adapters.ledger.sqlite.connect import Key, connect, errors_named
+from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect, errors_named
+from graphmem.adapters.ledger.sqlite.damaged_file import is_big_endian, log_sum, own_salts
 from graphmem.adapters.ledger.sqlite.runner import damaged_ledger
 from graphmem.adapters.seal import clear_place, open_file, read_file, replace_file
 
 _FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums
 _WAL_HEADER = 32
+_INDEX_HEADER = 48
 _LOG_BYTES = 64 << 20
 _WAIT_MS = 30_000
 _FOR_READERS_MS = 500  # those of this process are short
@@ -170,10 +173,11 @@ class LogKeeper:
         self._marked = False
 
     def check(self, key: Key | None) -> None:
-        """That the log which a killed process left is of this file: SQLite would put the log of
-        any other into it, and what comes of that has no structure that is wrong. Before the file
-        is opened to write. :class:`~graphmem.errors.Damaged` when it is not, as when an older copy
-        of the file was put back beside the log; nothing is touched."""
+        """That the log which a killed process left is whole, and of this file: SQLite would put the
+        log of any other into it, and what comes of that has no structure that is wrong. Before the
+        file is opened to write. :class:`~graphmem.errors.Damaged` when it is not, as when an older
+        copy of the file was put back beside the log; nothing is touched."""
+        self._check_whole(key)
         if not self.sums.logged():
             return
         in_file, with_log = (self._settings(key, how) for how in ("immutable=1", "mode=ro"))
@@ -186,6 +190,58 @@ class LogKeeper:
                 "this one, as when a copy of it was put back and the log left beside it. If the "
                 f"copy is what you want, move {self._log} and {self._path}-shm out of the way",
             )
+
+    def _check_whole(self, key: Key | None) -> None:
+        """That SQLite reads the log to its end: where a frame is not as it was written it would cut
+        off all after it, without a word. Only of the last transaction frames may be torn, by a
+        power cut: each is on the disk before the next begins."""
+        head, frames = self._frames()
+        ends = [number for number, (_, size) in enumerate(frames, 1) if size]
+        if not ends or (read := self._frames_read(key)) is None or read >= ends[-1]:
+            return
+        end_of_torn = next(end for end in ends if end > read)
+        if head and end_of_torn == len(frames):
+            return
+        raise damaged_ledger(
+            self._path,
+            f"its write-ahead log {self._log} is not as it was written: SQLite would read {read:,} "
+            f"of its {len(frames):,} pages and cut off the others",
+        )
+
+    def _frames(self) -> tuple[bool, list[tuple[int, int]]]:
+        """Whether the log's head is as it was written, and page and size of each frame that is no
+        older one behind the others."""
+        found: list[tuple[bytes, int, int]] = []
+        with contextlib.suppress(OSError), open_file(self._log) as file:
+            head = file.read(_WAL_HEADER)
+            (size,) = struct.unpack(">I", head[8:12]) if len(head) == _WAL_HEADER else (0,)
+            sound = log_sum(bytes(8), head[:24], big=is_big_endian(head)) == head[24:]
+            if not sound:
+                size = PAGE_BYTES
+            at, end = _WAL_HEADER, os.fstat(file.fileno()).st_size
+            while at + _FRAME.size + size <= end:
+                file.seek(at)
+                page, pages, own, _ = _FRAME.unpack(file.read(_FRAME.size))
+                found.append((own, page, pages))
+                at += _FRAME.size + size
+            salts = own_salts(head, [own for own, _, _ in found])
+            last = max((n for n, (own, _, _) in enumerate(found, 1) if own == salts), default=0)
+            return sound, [(page, pages) for _, page, pages in found[:last]]
+        return True, []
+
+    def _frames_read(self, key: Key | None) -> int | None:
+        """How many frames SQLite reads, as its index of the log says (walformat.html): the last
+        that ends a transaction with nothing wrong before it."""
+        try:
+            place = f"{self._path.absolute().as_uri()}?mode=ro"
+            with contextlib.closing(connect(place, key, readers=True, uri=True)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                head = read_file(Path(f"{self._path}-shm"))[:_INDEX_HEADER]
+        except OSError:
+            return None
+        except errors_named("Error"):
+            return None
+        return int.from_bytes(head[16:20], sys.byteorder) if len(head) == _INDEX_HEADER else None
 
     def _settings(self, key: Key | None, how: str) -> dict[str, str] | None:
         """Of the file alone, or of both; None where they cannot be read."""

@@ -91,6 +91,13 @@ def ledger_errors(path: Path | None) -> Iterator[None]:
             raise Unavailable(f"the ledger {path} is busy: {error}") from error
         if code & 0xFF == sqlite3.SQLITE_CORRUPT:
             raise damaged_ledger(path, str(error)) from error
+        if str(error).startswith(("no such table", "no such column")):
+            raise damaged_ledger(path, f"it lacks what every ledger has: {error}") from error
+        if code & 0xFF == sqlite3.SQLITE_READONLY:
+            raise Unavailable(
+                f"the ledger {path} cannot be written: it, the file beside it that ends in -wal or "
+                "-shm, or their folder may only be read; put that right and open it again"
+            ) from error
         if code & 0xFF == sqlite3.SQLITE_CANTOPEN:
             raise Unavailable(
                 f"the ledger {path} cannot be opened: it, or the file beside it that ends in -wal "
