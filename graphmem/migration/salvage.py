@@ -100,6 +100,7 @@ async def salvage_memory(
         from_graph=made.from_graph,
         from_turns=made.from_turns,
         nameless=made.nameless,
+        another_log=made.another_log,
         tenants=made.tenants,
         graph=beside.description,
         verification=verification,

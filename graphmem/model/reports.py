@@ -140,6 +140,8 @@ class Salvaged:
     from_turns: tuple[str, ...]
     nameless: tuple[str, ...]
     tenants: Mapping[str, int]
+    another_log: bool
+    """The log beside the ledger is of another store, and was left out."""
     graph: str
     """What was had of the graph beside the ledger, or why nothing was."""
     verification: Verification
@@ -149,7 +151,7 @@ class Salvaged:
         """Whether nothing is lost or in doubt, as far as can be known: no page is damaged, nothing
         had to be made again, and the new store is whole."""
         lost = self.damaged_pages or self.lost_events or self.lost_episodes or self.unreadable_rows
-        return self.verification.ok and not (lost or self.made or self.nameless)
+        return self.verification.ok and not (lost or self.made or self.nameless or self.another_log)
 
 
 NotFoundCause = Literal[

@@ -269,6 +269,23 @@ def test_a_damaged_log_is_read_as_far_as_it_goes(
         assert found.complete, "nobody can know of what came after"
 
 
+def test_a_log_of_another_store_is_left_out(stores: dict[str, Path], tmp_path: Path) -> None:
+    """Its pages were taken for newer ones of the ledger: users' names were lost."""
+    with Memory(tmp_path / "other", user_id="mo") as memory:
+        memory.add("Pia Moss lives in Turin.")
+    with Memory(tmp_path / "other", user_id="mo") as memory:
+        memory.add("Pia Moss works at Hooli.")
+        folder = copied(stores["closed"], tmp_path / "damaged", graph=False)
+        shutil.copy(tmp_path / "other" / "ledger.sqlite-wal", folder / "ledger.sqlite-wal")
+    whole = rows_of(copied(stores["closed"], tmp_path / "whole", graph=False) / "ledger.sqlite")
+    before = bytes_of(folder)
+    found = salvage(folder, tmp_path / "salvaged")
+    assert bytes_of(folder) == before
+    assert (found.another_log, found.complete, found.nameless) == (True, False, ())
+    assert found.verification.ok
+    assert rows_of(tmp_path / "salvaged" / "ledger.sqlite") == whole
+
+
 @nightly
 def test_a_whole_ledger_comes_out_as_it_is(stores: dict[str, Path], tmp_path: Path) -> None:
     for how, store in stores.items():

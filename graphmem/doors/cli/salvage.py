@@ -90,6 +90,8 @@ def _losses(found: Salvaged) -> list[str]:
         f"{len(ids):,} {table} of damaged pages, which may hold other letters: {_some(ids)}"
         for table, ids in found.doubtful.items()
     ]
+    if found.another_log:
+        lines.append("the log beside the ledger is of another store, and was left out")
     if not found.complete:
         lines.append(f"the graph beside the ledger: {found.graph}")
     return lines

@@ -13,7 +13,7 @@ import struct
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -89,6 +89,29 @@ class DamagedFile:
     def distrust_sums(self) -> None:
         """They are of another state of this ledger: they say nothing."""
         self._sums, self.state = (), None
+
+    def leave_log_of_another(self, name: str) -> bool:
+        """Whether the log is of another ledger, which both of them name in the setting ``name``:
+        its pages are not those of this file then, and left out."""
+        file = DamagedFile(self.size, self.pages, None, _main=self._main)
+        pages = range(1, self.pages + 1)
+        own = file._setting(name, pages)
+        if own is None or self._setting(name, sorted(self._images)) in {None, own}:
+            return False
+        self._images.clear()
+        self.damaged.clear()
+        self.pages = max(len(self._main) // self.size, len(self._sums))
+        self._free.clear()
+        self._find_free()
+        return True
+
+    def _setting(self, name: str, pages: Iterable[int]) -> object:
+        """What the first of these pages that has a row of two values, of this name, says."""
+        for number in pages:
+            for row in self._rows(number, self._page(number), sound=False, old=True):
+                if not row.in_table and len(row.values) == 2 and row.values[0] == name:
+                    return row.values[1]
+        return None
 
     def mentions(self, text: bytes) -> bool:
         """Whether these bytes are anywhere in it."""

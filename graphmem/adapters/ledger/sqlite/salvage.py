@@ -30,6 +30,7 @@ from graphmem.adapters.named_statements import parse_statements
 from graphmem.clock import stamp
 from graphmem.errors import Rejected
 from graphmem.model import Episode, Turn
+from graphmem.portability.copy import STORE_ID
 
 _AT_A_TIME = 500
 _REASON = "salvaged: the event that said so is lost"
@@ -53,6 +54,7 @@ class SalvagedLedger:
     from_turns: tuple[str, ...] = ()
     nameless: tuple[str, ...] = ()
     tenants: dict[str, int] = field(default_factory=dict)
+    another_log: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -114,6 +116,7 @@ def salvage_sqlite(
     if head := source.header():
         check_owner(head[0], damaged)
         check_version(head[1], len(SQLITE.migrations()), str(damaged))
+    another_log = source.leave_log_of_another(STORE_ID)
     if source.state is not None and not source.mentions(source.state.encode()):
         source.distrust_sums()
     with closing(sqlite3.connect(target, isolation_level=None)) as connection:
@@ -128,6 +131,7 @@ def salvage_sqlite(
         made = _fill(
             NewLedger(connection), source, at, cut=cut, in_graph=in_graph, applied_seq=applied_seq
         )
+        made.another_log = another_log
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(SQLITE.migrations())}")
         strays = connection.execute("PRAGMA foreign_key_check").fetchall()
