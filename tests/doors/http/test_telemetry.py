@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,13 @@ class Told:
     exporter: InMemorySpanExporter
     reader: InMemoryMetricReader
 
-    def spans(self) -> list[ReadableSpan]:
+    def spans(self, last: str | None = None) -> list[ReadableSpan]:
+        """All that ended; with ``last``, when one of this name has: a request's ends after its
+        answer has come."""
+        until = time.monotonic() + 10
+        while last and last not in {span.name for span in self.exporter.get_finished_spans()}:
+            assert time.monotonic() < until, f"no span {last} ended"
+            time.sleep(0.01)
         found = list(self.exporter.get_finished_spans())
         self.exporter.clear()
         return found
@@ -90,7 +97,7 @@ def test_a_search_and_an_add_are_one_trace_each(server: RunningServer, told: Tol
         assert http.post("/v1/add", json=body).status_code == 200
         assert http.post("/v1/search", json={"query": "Oslo?", "user_id": "ada"}).json()["hits"]
         assert http.post("/v1/get", json={"fact_id": "no", "user_id": "ada"}).status_code == 404
-    spans = told.spans()
+    spans = told.spans("POST /v1/get")
     assert all(
         span.context.trace_id == int(_ABOVE, 16)
         for span in spans
@@ -181,6 +188,7 @@ def test_what_nobody_asked_for_costs_nothing(tmp_path: Path) -> None:
     """Without the setting the parts are the adapters themselves, and OpenTelemetry is not read."""
     code = """
 import sys
+import time
 from graphmem import Memory
 with Memory(sys.argv[1], user_id="ada") as memory:
     memory.add("Kim moved to Oslo.")
