@@ -59,6 +59,9 @@ _BE = r"(?:\s+am|'m|\s+is|'s)(?:\s+(?:now|already|about|around))?"
 _YEARS = r"(?P<value>\d{1,3})"
 _KILOS = rf"(?P<value>{_FORMS['mass']})"
 _TALL = rf"(?P<value>{_FORMS['length']})"
+_MONEY = (
+    rf"(?=[£€$]|\d[\d.,]*\s?(?:k\b|euros|pounds|dollars))(?P<value>{_FORMS['amount']})(?:\s+pcm)?"
+)
 _MEASURED = tuple(
     (type, re.compile(pattern))
     for type, pattern in (
@@ -71,6 +74,11 @@ _MEASURED = tuple(
             rf"{_WHO}(?:\s+(?:now|currently))?\s+weighs?(?:\s+(?:about|around))?\s+{_KILOS}\b",
         ),
         ("height", rf"{_WHO}{_BE}\s+{_TALL}\s+tall\b"),
+        ("salary", rf"{_WHO}(?:\s+now)?\s+(?:earns?|makes?)\s+{_MONEY}"),
+        (
+            "rent",
+            rf"{_WHO}(?:'m|\s+is|\s+now)?\s+pay(?:s|ing)?\s+{_MONEY}(?:\s+(?:in|of|for))?\s+rent\b",
+        ),
     )
 )
 _THEN = re.compile(r"\b(?:1[89]|20)\d\d\b")

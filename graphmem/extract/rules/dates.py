@@ -61,7 +61,7 @@ _PHRASES = re.compile(
     rf"(?P<unit>{_UNIT})s?\s+(?:ago|back)\b"
     r"|(?P<plain>the day before yesterday|yesterday|today|tonight|tomorrow|last night)\b"
     rf"|(?:the\s+)?end\s+of\s+(?P<m9>{_MONTH})(?=\W|$)(?!,?\s+{_YEAR}\b)"
-    r"|the\s+(?P<d9>(?:[12]?\d|3[01])(?:st|nd|rd|th))(?=\s*(?:$|[.,;:!?)]|(?:and|so|but|at|to|with|btw|now)\b))"
+    r"|the\s+(?P<d9>(?:[12]?\d|3[01])(?:st|nd|rd|th))(?=\s*(?:$|[.,;:!?)]|(?:and|so|but|as|at|to|for|with|btw|now)\b))"
     rf"|(?P<m7>{_MONTH})(?=\W|$)"
     rf"|(?P<wd>{_WEEKDAY})(?=\W|$)"
     rf"|(?P<y8>{_YEAR})\b"
@@ -70,7 +70,8 @@ _PHRASES = re.compile(
 )
 _FOR = re.compile(
     rf"\bfor\s+(?:about|around|over|almost|nearly|the\s+(?:past|last))?\s*(?:a\s+)?"
-    rf"(?P<n>{_NUMBER})\s+(?:of\s+)?(?P<unit>{_UNIT})s?\b(?:\s+now)?",
+    rf"(?P<n>{_NUMBER})\s+(?:of\s+)?(?P<unit>{_UNIT})s?\b(?:\s+now)?"
+    rf"|\b(?P<n1>{_NUMBER})\s+(?P<unit1>(?:week|month|year))s?\s+now\b",
     re.IGNORECASE,
 )
 
@@ -177,7 +178,7 @@ def _dated(text: str, stated_at: datetime, ahead: int | None) -> Iterator[TimeEx
 
 def _lasting(text: str, stated_at: datetime) -> Iterator[TimeExpression]:
     for match in _FOR.finditer(text):
-        date, _ = _ago(match["n"], match["unit"], stated_at)
+        date, _ = _ago(match["n"] or match["n1"], match["unit"] or match["unit1"], stated_at)
         at, precision = date or (None, "instant")
         yield TimeExpression(match.start(), match.end(), at, lasting=True, precision=precision)
 

@@ -8,13 +8,20 @@ from dataclasses import replace
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, WordToken, after, without_opening
-from graphmem.extract.rules.word_lists import KIN, word_set, word_table
+from graphmem.extract.rules.word_lists import KIN, PETS, word_set, word_table
 
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
 _AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
 _WITHOUT_NAME, _WITHOUT_IS = word_set("without_name"), word_set("without_is")
 _ADVERBS, _AFTER_ING = word_set("adverbs_before_verbs"), word_set("after_participles")
-_WHERE = frozenset({"at", "in", "with", "living", "working", "based"})
+_OPENINGS_WITHOUT_I_AM = frozenset(
+    {("originally", "from"), ("allergic", "to"), ("fluent", "in")}
+    | {
+        (now, where)
+        for now in ("still", "now", "currently")
+        for where in ("at", "in", "with", "living", "working", "based")
+    }
+)
 _OPENINGS_WITHOUT_I = frozenset(
     {
         ("start", "at"),
@@ -31,6 +38,7 @@ _LASTING = frozenset({"run", "led", "managed"})
 _SHORTEST_ING = 5
 _PARENTS = word_set("parents_by_name")
 _OWN = word_set("own_people")
+_OWN_OPENINGS = {("new", one) for one in _OWN} | {("last", "day"), ("last", "shift")}
 _BEFORE_A_VERB = re.compile(
     r"(?:[Nn]ew\s+)?\w+(?:'s)?\s+(?:(?!and\b|or\b|&)[a-z]|(?:and|&)\s+[^\W\d_a-z])"
 )
@@ -58,7 +66,7 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
             sentence = replace(sentence, text=text)
     if context.speaker is None or len(sentence.tokens) < 2:
         return sentence
-    own = first in _PARENTS | _OWN or (first == "new" and second in _OWN)
+    own = first in _PARENTS | _OWN or (first, second) in _OWN_OPENINGS
     if own and _BEFORE_A_VERB.match(sentence.text):
         return after("My ", sentence)
     if sentence.tokens[0].owns:
@@ -68,8 +76,10 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
         return after("I ", sentence)
     if (first, second) in _OPENINGS_WITHOUT_I:
         return after("I ", sentence)
-    if first in {"still", "now", "currently"} and second in _WHERE:
+    if (first, second) in _OPENINGS_WITHOUT_I_AM:
         return after("I'm ", sentence)
+    if first == "been" and second in {"at", "with", "working", "living", "in"}:
+        return after("I've ", sentence)
     doing = first.endswith("ing") and len(first) > _SHORTEST_ING and second in _AFTER_ING
     if doing and not sentence.lows & _AFTER_GERUND_SUBJECT:
         return after("I'm ", sentence)
@@ -87,6 +97,10 @@ _CASUAL = re.compile(
 def spelt(text: str) -> str:
     """A text with the letters that people leave out: "im from Grimsby", "got a job w/ Delta"."""
     text = _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
+    text = _TURNS_OUT.sub("", text) if "urns out" in text else text
+    if "called " in text or "named " in text:
+        text = _CALLED_SMALL.sub(lambda match: f"{match['before']}{match['name'].title()}", text)
+    text = _IS.sub(r"\g<who> is ", text)
     if "💍" in text:
         text = _YES.sub(r"i got engaged to \g<who> ", text)
     if "more" in text:
@@ -101,10 +115,25 @@ def spelt(text: str) -> str:
     if _GOT_IT_CUES.search(text):
         text = _GOT_THE_JOB_AT.sub(_as_a_start, _GOT_THE_POST.sub(_as_a_post, text))
     if "new job" in text:
+        text = _NEW_JOB_IS.sub(r"\g<job> ", text)
         text = _NEW_JOB.sub("new job, starting ", text)
     return _JOB_AHEAD.sub(_starting, _OF_NAME_IN_S.sub("'s", text) if "s'" in text else text)
 
 
+_TURNS_OUT = re.compile(r"\b(?:(?:[Ii]t|[Aa]s it) )?[Tt]urns out(?: that)?,? (?=\S)")
+_CALLED_SMALL = re.compile(
+    r"(?P<before>\b(?:" + "|".join(sorted(KIN.keys() | PETS | {"baby", "boy", "girl"})) + r")"
+    r"(?:'s| is|,)? (?:called|named) )(?P<name>[a-z]{2,}\b)(?<!\b(?:me|in|it|on|by|us|to|up))"
+    r"(?<!\b(?:her|him|the|off|out|for|you))(?<!\b(?:them|back|last|this|that|over|when|from))"
+    r"(?=\s*(?:$|[.,!?;)\n]|and\b|who\b|lol\b))"
+)
+"""In "got a dog called rex", a name."""
+_IS = re.compile(
+    r"\b(?!(?:it|that|this|he|she|what|who|there|here|where)['’])(?P<who>[^\W\d_][\w-]*)['’]s "
+    r"(?=(?:called|named|my|our)\s)",
+    re.IGNORECASE,
+)
+"""In "my sister's called Jo", "Zoe's my friend", what is nobody's."""
 _RENT_UP = re.compile(r"(?P<rent>\brent (?:up|down))[.!,:]+\s+(?:it's |now |to )?(?=[£€$]\d)")
 _GOT_IT_CUES = re.compile(r"\b(?:got|took me|offered me)\b", re.IGNORECASE)
 _GOT_IT = r"\b(?i:got (?:it|the (?:[a-z]+ )?job)|took me(?: on)?|offered me (?:it|the job))"
@@ -174,6 +203,10 @@ def _starting(match: re.Match[str]) -> str:
     return f"{start} {match['at']} {match['org']} {match['when']}"
 
 
+_NEW_JOB_IS = re.compile(
+    r"(?P<job>\bnew job(?: today| yesterday| this week| last week)?)[.!, ]+(?:[Ii]t's|[Ii]t is) "
+    r"(?=(?:at|with) )"
+)
 _NEW_JOB = re.compile(
     r"new job[\s.,;!:\U0001f300-\U0001faff\ufe0f-]{1,9}(?:(?:and|I|i|he|she)\s)?"
     r"(?:'m\s)?[Ss]tart(?:s|ing)?\s(?=(?:at|with)\s)"

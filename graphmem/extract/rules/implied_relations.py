@@ -42,7 +42,7 @@ _NOT_YET = frozenset(
 
 _BIRTHDAY = re.compile(
     r"(?:(?P<my>\bmy)|(?P<name>[^\W\d_][^,;:.]{0,60})'s)\s+(?:birthday|birth\s*date|date\s+of\s+"
-    r"birth)\s+(?:is|was)(?=\s)",
+    r"birth)(?:\s+(?:is|was)|'s)(?=\s)",
     re.IGNORECASE,
 )
 _DAY_MONTH = re.compile(

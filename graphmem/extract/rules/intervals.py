@@ -97,7 +97,9 @@ def times_of(  # noqa: PLR0911 - one return for each kind of time
 
 
 def day_or_year(when: TimeExpression | None, parse: Parse) -> bool:
-    """ "On 4 March" may be the next one; with its year, or as "today", it is certain."""
+    """ "On 4 March" may be the next one; with its year, as "today" or "since March" it is sure."""
+    if when is not None and when.lead == "since" and when.precision in {"month", "year"}:
+        return True
     wording = parse.sentence.text[when.start : when.end] if when is not None else ""
     return bool(re.search(r"\d{4}|\byears?\b|\btoday\b", wording, re.IGNORECASE))
 

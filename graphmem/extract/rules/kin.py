@@ -312,20 +312,16 @@ def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[C
     if owner is None:
         return
     plural = token.low in PETS_PLURAL
-    for phrase in _after(parse, token, plural=plural, speakers=context.people.speakers):
-        name = phrase.name
+    found = [p.name for p in _after(parse, token, plural=plural, speakers=context.people.speakers)]
+    if not found and not plural and (span := _before(parse, context, index)) is not None:
+        found = [span.name]  # "Rex is my dog"
+    for name in found:
         if names.canonical_of(name) in context.people.speakers or len(name.split()) > 2:
             return
-        name = names.register(names.canonical_of(name), "animal")
-        context.people.owners.setdefault(name, set()).add(owner)
-        yield CandidateFact(
-            f"{owner} has a {pet} named {name}",
-            owner,
-            "has_pet",
-            name,
-            (owner, name),
-            importance=0.7,
-        )
+        animal = names.register(names.canonical_of(name), "animal")
+        context.people.owners.setdefault(animal, set()).add(owner)
+        says = f"{owner} has a {pet} named {animal}"
+        yield CandidateFact(says, owner, "has_pet", animal, (owner, animal), importance=0.7)
 
 
 def pet_names(sentence: Sentence, found: Iterable[NameSpan]) -> Iterator[str]:

@@ -4,13 +4,15 @@ baby, a girl called Mabel", "my mum lives in Oban, she's called Moira"."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from graphmem.extract.rules.phrases import Parse, does_something, name_list
 from graphmem.extract.rules.subjects import TurnContext, kin_called
+from graphmem.extract.rules.tokenizer import WordToken
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
     KIN,
+    KIN_MODIFIERS,
     MALE_KIN,
     NEGATIONS,
     PETS,
@@ -28,7 +30,7 @@ UNNAMED_WORDS = PETS.union(KIN, ("someone",))
 _LATER = re.compile(
     r"(?:\b(?:[Hh]er|[Hh]is|[Ii]ts|[Tt]heir)\s+name(?:'s|\s+is)|\b(?:[Ss]he|[Hh]e|[Ii]t)(?:'s|\s+is)\s+(?:called|named)|"
     r"\b[Aa]\s+(?:girl|boy|son|daughter),?\s+(?:called|named)|"
-    r"^(?:[Ss]ay\s+hi\s+to|[Mm]eet|[Cc]alled|[Nn]amed)|\b(?:we|I)(?:'ve|\s+have)?\s+(?:called|named)\s+(?:her|him|it)|,\s+meet)\s+(?=[^\W\d_a-z])"
+    r"^(?:[Ss]ay\s+hi\s+to|[Mm]eet|[Cc]alled|[Nn]amed)|\b(?:(?:we|I)(?:'ve|\s+have)?|and)\s+(?:called|named)\s+(?:her|him|it)|,\s+meet)\s+(?=[^\W\d_a-z])"
 )
 _BIRTH = re.compile(
     r"(?:'s|\s+have|\s+has|\s+just)*\s+(?:had|gave\s+birth\s+to)\s+(?:the\s+|a\s+|her\s+|their\s+|our\s+|my\s+)?(?:\w+\s+)?"
@@ -112,7 +114,7 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
             and not about
             and not before.isdisjoint({"met", "seeing", "dating"})
         )
-        own = index > 0 and tokens[index - 1].low == "my" and token.low in _ONE_OF_THEM
+        own = _one_of_ones_own(tokens, index)
         if own:
             context.unnamed = (context.speaker, token.low)
             return token.end
@@ -125,6 +127,16 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
         context.unnamed = (context.speaker, "seeing" if seeing else token.low)
         return token.end
     return None
+
+
+def _one_of_ones_own(tokens: Sequence[WordToken], index: int) -> bool:
+    """ "My mum", of whom there is one; "our new manager", who takes the place of one."""
+    at = index - 1
+    while at >= 0 and tokens[at].low in KIN_MODIFIERS:
+        at -= 1
+    mine = at >= 0 and tokens[at].low in {"my", "our"}
+    new = any(token.low == "new" for token in tokens[at + 1 : index])
+    return mine and (new or (at == index - 1 and tokens[index].low in _ONE_OF_THEM))
 
 
 def _has(parse: Parse, context: TurnContext, index: int) -> str | None:

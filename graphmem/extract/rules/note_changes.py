@@ -98,7 +98,7 @@ _RENT_CHANGES = frozenset(
     {"up", "down", "to", "goes", "went", "gone", "raised", "increased", "now"}
 )
 _RENT = re.compile(
-    r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+put|\s+going|\s+now|\s+up|"
+    r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+gone|\s+put|\s+going|\s+now|\s+up|"
     r"\s+down|\s+rise|\s+raised|\s+increased|\s+to|,?\s+it's|\s+from\s+[\w ]{3,12}|\s+was)*\s+"
     rf"(?P<value>(?:{_MONEY})(?:\s?(?:a|per)\s(?:month|week)|\s?pcm)?)(?P<when>[^;!?]*)"
 )

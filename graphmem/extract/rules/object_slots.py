@@ -30,11 +30,15 @@ from graphmem.extract.rules.word_lists import (
     VAGUE_FIRST,
     is_occupation,
     word_set,
+    word_table,
 )
 
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
 _PARTED = re.compile(r"\s+(?:my|our|his|her|their|the)\s+(?P<noun>[a-z-]+)(?=\W|$)", re.IGNORECASE)
+_WHOSE = re.compile(r"\s+(?:his|her|their)\s+(?=[^\W\d_a-z])")
+_DIETS = word_table("diets")
+_DIET = re.compile(rf"\s*({'|'.join(_DIETS)})\b", re.IGNORECASE)
 _GIVEN = re.compile(r"\s+(?:the|my|our|a|an|his|her|their|some|that|this)\s", re.IGNORECASE)
 _NOT_SOLD = frozenset({"person", "place"})
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
@@ -194,7 +198,8 @@ class Slots(NamedSlots):
     def _parted(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """What is had no more: "the Fiesta", "my car"."""
         found = noun_phrases(parse, at, listed=False)
-        whole = named_thing(parse, at)
+        whose = _WHOSE.match(parse.sentence.text, at)
+        whole = named_thing(parse, whose.end() - 1 if whose else at)
         given = whole is not None and _GIVEN.match(parse.sentence.text, whole.end)
         if whole is not None and not given and self.names.kind(whole.name) not in _NOT_SOLD:
             return [Filler(f"the {whole.name}", whole.name, self.names.kind(whole.name), whole.end)]
@@ -244,12 +249,11 @@ class Slots(NamedSlots):
         return self._game(rule, parse, at, subject) if lessons else []
 
     def _diet(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
-        match = re.compile(r"\s*(vegan|vegetarian|pescatarian)\b", re.IGNORECASE).match(
-            parse.sentence.text, at
-        )
+        match = _DIET.match(parse.sentence.text, at)
         if match is None or not closes(parse, match.end()):
             return []
-        return [Filler(match.group(1).lower(), match.group(1).lower(), "thing", match.end())]
+        diet = _DIETS[match.group(1).lower()]
+        return [Filler(diet, diet, "thing", match.end())]
 
     def _all(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """Nothing: an end of all of that type."""

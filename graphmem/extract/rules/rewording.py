@@ -47,7 +47,7 @@ _VEHICLES = word_set("vehicles") - {"seat"}
 _DOUBTFUL = NEGATIONS | HEDGES
 _NO_POST = word_set("posts_of_the_moment")
 _POST = re.compile(
-    r"(?:[a-z]+ )+(?:manager|lead|leader|supervisor|coordinator)|"
+    r"(?!line )(?:[a-z]+ )+(?:manager|lead|leader|supervisor|coordinator)|"
     r"(?:ward|charge|theatre|night) sister"
 )
 """Of two words it is a post: "the manager" may be one for an evening, "the bar manager" is not."""

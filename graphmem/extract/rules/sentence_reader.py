@@ -338,11 +338,11 @@ class SentenceReader:
         """ "works at Acme as a nurse", "is a nurse at Acme": the other half."""
         if rule.time not in {"state", "change"} or rule.type not in {"works_at", "works_as"}:
             return []
-        regex, other = (
-            (_EXTRA_ROLE, _ROLE_RULE) if rule.type == "works_at" else (_EXTRA_WORK, _WORK_RULE)
-        )
-        match = regex.match(parse.sentence.text, thing.end)
-        home = _EXTRA_HOME.match(parse.sentence.text, thing.end)
+        job = rule.type == "works_at"
+        regex, other = (_EXTRA_ROLE, _ROLE_RULE) if job else (_EXTRA_WORK, _WORK_RULE)
+        text, when = parse.sentence.text, parse.date_at(thing.end + 1)
+        match = regex.match(text, when.end if when else thing.end)  # "at Acme on Monday as a nurse"
+        home = _EXTRA_HOME.match(text, thing.end)
         if home is not None:
             match, other = home, _HOME_RULE
         if match is None:

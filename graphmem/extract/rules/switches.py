@@ -61,7 +61,7 @@ _WEEK_DONE = re.compile(
     r"\b(?i:day|week|month)\s+(?:one|two|1|2)\s+at(?=\s+(?:the\s+)?[^\W\d_a-z])"
 )
 _GIVES_NOTICE = re.compile(
-    r"\s+(?:handed|gave|given|put|giving|handing)\s+in\s+(?:my|his|her|their)\s+(?:notice|resignation)\b|"
+    r"\s+(?:handed|gave|given|put|giving|handing)\s+(?:in\s+)?(?:my|his|her|their)\s+(?:notice|resignation)\b|"
     r"(?:'s|'m|\s+is|\s+am)\s+(?:leaving|resigning|retiring|quitting)\b|\s+(?:has\s+|have\s+)?resigned\b"
 )
 _MADE = re.compile(

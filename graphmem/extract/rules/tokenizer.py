@@ -167,7 +167,7 @@ def after(words: str, sentence: Sentence) -> Sentence:
     text = sentence.text
     text = words + text[:1].lower() + text[1:]
     quotes = tuple((start + len(words), end + len(words)) for start, end in sentence.quotes)
-    return replace(sentence, text=text, quotes=quotes)
+    return replace(sentence, text=text, quotes=quotes, respelt=sentence.small)
 
 
 _OPENING = re.compile(r"([^\W_]+(?:'[^\W_]+)?)(?:[,.!:]{0,4}\s+|\s+[-–—]\s+)")
