@@ -4,7 +4,7 @@ before, "Acme replaced Best" gives Acme the place of Best, "Rex died" leaves nob
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from graphmem.belief.snapshot import Snapshot
@@ -32,7 +32,12 @@ _POST_NAMED = re.compile(rf"\b(?:{_OF_ONE}|manager)\b", re.IGNORECASE)
 _DIED = re.compile(
     r"^[^']{1,40} (?:died|passed away|was put down|was given away[a-z ]*|ran away)\b"
 )
-SUCCESSION_TYPES = frozenset({POST, "works_at", "uses", "replaces", None})
+_WED = re.compile(r"^[^']{1,60} got married\b")
+_BEFORE_A_WEDDING = ("engaged_to", "dating", "partner_of")
+"""What two may be to each other who marry."""
+_NEW_ROLE = re.compile(r" is .{1,60}'s? new (?P<role>[a-z]+)$")
+_ROLES = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches"})
+SUCCESSION_TYPES = frozenset({POST, "works_at", "uses", "replaces", None}) | _ROLES
 """Of which types a statement is that may end what is believed of others."""
 _PLACES = (
     "uses",
@@ -44,6 +49,9 @@ _PLACES = (
     "customer_of",
 )
 """What one firm or tool may be to somebody, and another instead of it."""
+
+_Believed = Callable[..., Awaitable[list[Fact]]]
+"""Reads the facts of one relation that are believed."""
 
 
 async def with_successions(
@@ -79,9 +87,8 @@ async def with_successions(
             holders = {*_holders(one, facts)}
             if len(holders) == 1:
                 found.append(_end(one, holders.pop(), clock))
-        elif one.type is None and one.entity_ids and _DIED.match(one.text):
-            for fact in await believed(None, "has_pet", one.entity_ids[0]):
-                found.append(_ended(one, fact, clock))
+        elif one.entity_ids and (one.type is None or one.type in _ROLES):
+            found += await _among_people(one, believed, clock)
         elif _leaves(one):
             jobs = {fact.object_id for fact in await believed(one.subject_id, "works_at", None)}
             for fact in await believed(one.subject_id, POST, None):
@@ -94,6 +101,47 @@ async def with_successions(
                 for fact in await believed(swap[1], type, None):
                     found += _in_its_place(one, fact, swap, clock)
     return found
+
+
+async def _among_people(one: Statement, believed: _Believed, clock: Clock) -> list[Statement]:
+    """Whose pet died, whom somebody married of whom no more is told than that they did, whose place
+    a new dentist takes."""
+    who = one.entity_ids[0]
+    if one.type is None and _DIED.match(one.text):
+        return [_ended(one, fact, clock) for fact in await believed(None, "has_pet", who)]
+    if one.type is None and _WED.match(one.text):
+        couples = [
+            fact
+            for type in _BEFORE_A_WEDDING
+            for side in ((who, type, None), (None, type, who))
+            for fact in await believed(*side)
+        ]
+        return [*_wedding(one, couples, clock)]
+    new = _NEW_ROLE.search(one.text) if one.type in _ROLES else None
+    before = await believed(None, one.type, one.object_id) if new is not None else []
+    return [
+        _ended(one, fact, clock)
+        for fact in before
+        if new and fact.subject_id != one.subject_id and fact.text.endswith(f" {new['role']}")
+    ]
+
+
+def _wedding(one: Statement, couples: Iterable[Fact], clock: Clock) -> Iterator[Statement]:
+    """With the one other with whom somebody was engaged, or else together."""
+    me = one.entity_ids[0]
+    for type in _BEFORE_A_WEDDING:
+        of_type = [fact for fact in couples if fact.type == type]
+        others = {end for fact in of_type for end in (fact.subject_id, fact.object_id)} - {me, None}
+        if len(others) == 1:
+            other = str(others.pop())
+            yield replace(
+                one, id=clock.new_id(), subject_id=me, type="married_to", object_id=other,
+                entity_ids=(me, other),
+            )  # fmt: skip
+            for fact in couples:
+                if other in {fact.subject_id, fact.object_id}:
+                    yield _ended(one, fact, clock)
+            return
 
 
 def _leaves(one: Statement) -> bool:

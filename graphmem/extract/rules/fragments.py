@@ -114,7 +114,7 @@ def spelt(text: str) -> str:
         text = _RENT_UP.sub(r"\g<rent> to ", text)
     if _GOT_IT_CUES.search(text):
         text = _GOT_THE_JOB_AT.sub(_as_a_start, _GOT_THE_POST.sub(_as_a_post, text))
-    if "new job" in text:
+    if "ew job" in text:
         text = _NEW_JOB_IS.sub(r"\g<job> ", text)
         text = _NEW_JOB.sub("new job, starting ", text)
     return _JOB_AHEAD.sub(_starting, _OF_NAME_IN_S.sub("'s", text) if "s'" in text else text)
@@ -204,7 +204,8 @@ def _starting(match: re.Match[str]) -> str:
 
 
 _NEW_JOB_IS = re.compile(
-    r"(?P<job>\bnew job(?: today| yesterday| this week| last week)?)[.!, ]+(?:[Ii]t's|[Ii]t is) "
+    r"(?P<job>\b[Nn]ew job(?: today| yesterday| this week| last week)?)[.!, ]+"
+    r"(?:[Ii]t's|[Ii]t is|(?:I'm )?[Nn]ow|I'm) "
     r"(?=(?:at|with) )"
 )
 _NEW_JOB = re.compile(

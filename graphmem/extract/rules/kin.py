@@ -45,6 +45,8 @@ _AFTER_KIN = word_set("after_kin")
 # Kin that not everybody has.
 _NOT_EVERYBODY_HAS = word_set("kin_not_everybody_has")
 _PERSON_VERBS = word_set("person_verbs")
+_ONE_AT_A_TIME = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches"})
+"""Of which somebody has one of each kind: a new dentist takes the place of the old."""
 _WHOSE = frozenset({"my", "our", "his", "her", "your"})
 _PET_MODIFIERS = word_set("pet_modifiers")
 
@@ -120,10 +122,10 @@ def _unnamed(parse: Parse, context: TurnContext, index: int, owner: str) -> Iter
 
 
 def _label(parse: Parse, index: int, word: str) -> str:
-    before = parse.sentence.tokens[index - 1] if index else None
-    return (
-        f"best {word}" if before is not None and before.low == "best" and word == "friend" else word
-    )
+    before = parse.sentence.tokens[index - 1].low if index else ""
+    if word == "friend":
+        return f"best {word}" if before == "best" else word
+    return f"new {word}" if before == "new" and KIN[word][0] in _ONE_AT_A_TIME else word
 
 
 def _owner(  # noqa: PLR0911 - one return for each way of saying whose

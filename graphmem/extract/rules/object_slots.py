@@ -36,7 +36,7 @@ from graphmem.extract.rules.word_lists import (
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
 _PARTED = re.compile(r"\s+(?:my|our|his|her|their|the)\s+(?P<noun>[a-z-]+)(?=\W|$)", re.IGNORECASE)
-_WHOSE = re.compile(r"\s+(?:his|her|their)\s+(?=[^\W\d_a-z])")
+_WHOSE = re.compile(r"\s+(?:my|our|his|her|their)\s+(?:old\s+)?(?=[^\W\d_a-z])")
 _DIETS = word_table("diets")
 _DIET = re.compile(rf"\s*({'|'.join(_DIETS)})\b", re.IGNORECASE)
 _GIVEN = re.compile(r"\s+(?:the|my|our|a|an|his|her|their|some|that|this)\s", re.IGNORECASE)

@@ -18,7 +18,7 @@ from graphmem.ports.llm import CandidateFact
 
 SWITCH_CUES = re.compile(
     r"notice|quitting|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
-    r"broke|split|separated|divorced|together|stepped|quit|lost|left|ditched|swapped|dumped|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
+    r"broke|split|separated|divorced|together|stepped|quit|lost|left|ditched|divorce|widow|married|knot|eloped|wedding|alone|on\s+my\s+own|by\s+myself|swapped|dumped|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
     + BUSINESS_CUES.pattern,
     re.IGNORECASE,
 )
@@ -51,6 +51,11 @@ _LAST_DAY = re.compile(
     r"(?:there\s+|at\s+work\s+|at\s+the\s+[a-z]+\s+|(?:at|with)\s+(?P<org>"
     + _THING
     + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
+)
+_TODAY_LAST = re.compile(
+    r"(?:^|(?<=[,;.!]\s))(?:(?:[Tt]oday|[Yy]esterday|(?:[Ll]ast\s+)?[A-Z][a-z]+day)\s+was|[Tt]oday(?:'s|\s+is)|"
+    r"(?:[Ii]t|[Tt]hat)\s+was|[Jj]ust\s+(?:did|had|worked))\s+my\s+(?:very\s+)?last\s+(?:day|shift)"
+    r"(?:\s+(?:at\s+work|there|in\s+the\s+office|at\s+the\s+office))?(?=\s*(?:$|[.,;!)]|and\b|so\b))"
 )
 _FIRST = re.compile(
     r"\b(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Oo]ur|[^\W\d_a-z]\w+'s)\s+)?(?:[Ff]irst|[Ss]econd|[Oo]ne)\s+"
@@ -260,15 +265,35 @@ _PARTED = re.compile(
     r"(?:are|'re)\s+no\s+longer\s+together)"
     r"(?=\s*(?:$|[.,;!)]|last\b|this\b|today|yesterday|on\s+[A-Z]|in\s+(?:[A-Z]|\d)|after\s+\w+\s+(?:years|months)|a\s+\w+\s+ago|for\s+good|now\b))"
 )
+_NOT_ANY_MORE = re.compile(
+    r"\b(?:[Tt]he|[Oo]ur|[Mm]y)\s+divorce(?:\s+(?:has|is|was))?(?:\s+(?:just|finally))?\s+"
+    r"(?:came\s+through|come\s+through|final(?:ised|ized)?|gone\s+through|went\s+through)\b|"
+    r"\b(?:[Ii]'?m|[Ii]\s+am)\s+(?:now\s+|finally\s+|officially\s+)?(?:divorced|a\s+widow(?:er)?|widowed)"
+    r"(?=\s*(?:$|[.,;!)]|now\b|and\b))|"
+    r"\b[Ww]e(?:'re|\s+are)\s+(?:now\s+|finally\s+|officially\s+)?divorced(?=\s*(?:$|[.,;!)]|now\b))"
+)
+_ALONE = re.compile(
+    r"\b(?:[Ii]|[Ii]'m|[Ii]\s+am)\s+(?:now\s+)?(?:live|living)\s+(?:alone|on\s+my\s+own|by\s+myself)\b"
+)
+_WEDDING = re.compile(
+    r"(?:^|(?<=[,;:.!]\s)|\b(?:and|so|but)\s)[Ww]e(?:'ve|\s+have)?(?:\s+(?:just|finally))?\s+"
+    r"(?:got(?:ten)?\s+married|tied\s+the\s+knot|eloped|had\s+our\s+wedding)"
+    r"(?=\s*(?:$|[.,;!)]|last\b|this\b|today|yesterday|on\s|in\s|at\s))"
+)
 _COUPLES = ("dating", "engaged_to", "married_to", "partner_of")
 
 
 def _parted(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
-    """ "We split up", of a couple that is known: what the speaker had with somebody is over."""
-    who = context.speaker
-    if who is None or _PARTED.search(parse.sentence.text) is None:
+    """ "We split up", of a couple that is known: what the speaker had with somebody is over. "We
+    got married", of those who were engaged. "I live alone now"."""
+    who, text = context.speaker, parse.sentence.text
+    if who is None:
         return
-    for type in _COUPLES:
+    if _WEDDING.search(text):
+        at = _when(parse, stated_at)
+        yield CandidateFact(f"{who} got married", entities=(who,), **valid_from(at), importance=0.8)
+    over = _COUPLES if _PARTED.search(text) or _NOT_ANY_MORE.search(text) else ()
+    for type in over or (("lives_with",) if _ALONE.search(text) else ()):
         yield CandidateFact(
             f"{who} is no longer {type.replace('_', ' ')} anybody", who, type, None, (who,),
             **valid_until(_when(parse, stated_at)), importance=0.6, retracts=True,
@@ -277,7 +302,12 @@ def _parted(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator
 
 def _last_day(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
     """ "His last day is 31 May": the job ends then."""
-    match = _LAST_DAY.search(parse.sentence.text)
+    text = parse.sentence.text
+    if context.speaker is not None and not parse.sentence.question and _TODAY_LAST.search(text):
+        yield from _no_job(
+            context.speaker, _when(parse, stated_at), None, f"{context.speaker} had their last day"
+        )
+    match = _LAST_DAY.search(text)
     if match is None or parse.sentence.question:
         return
     when = parse.date_at(match.end())
@@ -323,7 +353,7 @@ def _begun(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[
     made = _MADE.search(text)
     if made is not None and me is not None:
         role = made["role"]
-        if is_occupation(role.split()[-1]):
+        if is_occupation(role.split()[-1]) or "promoted" in made.group():
             whom = me if " me " in made.group() else _promoted(parse, context, made.start())
             if whom is not None:
                 yield CandidateFact(
