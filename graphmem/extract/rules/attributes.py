@@ -49,7 +49,7 @@ _STATED = re.compile(
 _ADDRESS = re.compile(r"[^\n;]{4,100}?(?=\s*(?:$|[.!](?:\s|$)|\s(?:and|but|so|since|now)\s))")
 _CUES = re.compile(
     r"phone|mobile|cell|number|mail|website|page|blog|address|code|zip|size|blood|age\b|height|weight|rent\b|"
-    r"salary|budget|plate|password|user\s?name|handle|pin\b|zone",
+    r"salary|budget|plate|anniversary|\breg|password|user\s?name|handle|pin\b|zone",
     re.IGNORECASE,
 )
 ATTRIBUTE_CUES = re.compile(rf"{_CUES.pattern}|\d", re.IGNORECASE)
@@ -62,6 +62,7 @@ _TALL = rf"(?P<value>{_FORMS['length']})"
 _MONEY = (
     rf"(?=[£€$]|\d[\d.,]*\s?(?:k\b|euros|pounds|dollars))(?P<value>{_FORMS['amount']})(?:\s+pcm)?"
 )
+_STREET = r"\d+[a-z]?,?\s[^\W\d_a-z][^;.!?\n]{3,80}?(?=\s*(?:$|[.!;]|\s(?:and|but|so|now|with)\b))"
 _MEASURED = tuple(
     (type, re.compile(pattern))
     for type, pattern in (
@@ -74,6 +75,7 @@ _MEASURED = tuple(
             rf"{_WHO}(?:\s+(?:now|currently))?\s+weighs?(?:\s+(?:about|around))?\s+{_KILOS}\b",
         ),
         ("height", rf"{_WHO}{_BE}\s+{_TALL}\s+tall\b"),
+        ("address", rf"(?<![\w'])(?P<whose>I|We|we)(?:\s+now)?\s+live\s+at\s+(?P<value>{_STREET})"),
         ("salary", rf"{_WHO}(?:\s+now)?\s+(?:earns?|makes?)\s+{_MONEY}"),
         (
             "rent",
@@ -196,7 +198,7 @@ def _attribute(owner: str, what: str, name: str, value: str) -> CandidateFact:
 
 
 def _whose(owner_words: str, context: TurnContext) -> str | None:
-    if owner_words.lower() in {"i", "my", "our", "the"}:
+    if owner_words.lower() in {"i", "we", "my", "our", "the"}:
         return context.speaker
     names = context.people.names
     if owner_words.lower() in {"his", "her"}:

@@ -142,6 +142,8 @@ def _posts(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     for match in (_HIRED_AS.search(text), _THE_ROLE.search(text)):
         if match is None or not is_occupation(match["role"].split()[-1]):
             continue
+        if match["role"].startswith(("favourite", "favorite")):
+            continue
         who, role = match["who"], match["role"]
         if not names.may_be_person(who) or names.canonical_of(who) in context.people.speakers:
             continue

@@ -30,7 +30,7 @@ _IS_NAMED = re.compile(
     re.IGNORECASE,
 )
 _HAVE = word_set("having")
-_CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|,\s[A-Z]")
+_CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|[,:]\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 _STILL = word_set("still_words")
 _NO_LONGER = frozenset({"no", "longer"})
@@ -147,7 +147,10 @@ def _owner(  # noqa: PLR0911 - one return for each way of saying whose
         return _named_owner(parse, context, at)
     if token.low in {"his", "her"}:
         return context.pronoun(parse, token.start, "he" if token.low == "his" else "she")
-    if token.low in {"a", "an", "two", "three", "another"} and at:
+    several = token.low in _HAVE and tokens[at + 1].low in {"two", "three", "four"}
+    if several and _CALLED.match(parse.sentence.text, tokens[index].end):
+        return _haver(parse, context, at)
+    if token.low in {"a", "an", "two", "three", "four", "another"} and at:
         named = _CALLED.match(parse.sentence.text, tokens[index].end)
         having = at - 1 if tokens[at - 1].low in _HAVE else _had_before(tokens, at - 1)
         if (
