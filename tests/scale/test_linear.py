@@ -39,7 +39,7 @@ from tests.faults.sizes import FUZZ
 from tests.scale.texts import TEXTS, name
 
 _SMALL = 4096
-_LARGE = 8 * _SMALL * int(max(1, min(FUZZ, 32)))
+_LARGE = min(8 * _SMALL * int(max(1, FUZZ)), (1 << 20) - _SMALL)  # the limit is a mebibyte
 _MOST = 12
 _FLOOR_S = 0.15  # of processor: what a call takes, whatever is told
 _WORST = ("married, one surname", "works at", "lives in, one subject")
