@@ -269,7 +269,10 @@ class Faults:
                 return made
             return faulty(made, faults[kind]) if kind in faults else made  # type: ignore[index]
 
-        with mock.patch("graphmem.wiring.make", make):
+        with (
+            mock.patch("graphmem.wiring.make", make),
+            mock.patch("graphmem.wiring.governing.make", make),  # of the model
+        ):
             yield
 
     async def _killed(self, case: Case, folder: Path) -> str | None:

@@ -43,6 +43,12 @@ async def test_a_part_of_the_matrix(faults: Faults) -> None:
         assert await faults.run(case) in OUTCOMES
 
 
+async def test_every_port_is_among_what_can_fail(faults: Faults) -> None:
+    (add,) = [one for one in OPERATIONS if one.name == "add, by a model"]
+    calls = (await faults.expected(add)).calls
+    assert all(calls[port] for port in PORTS), calls
+
+
 async def test_what_is_lost_is_noticed(faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     """An adapter that says it has written, and has not."""
     (add,) = [one for one in OPERATIONS if one.name == "add, in conflict"]

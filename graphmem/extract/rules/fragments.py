@@ -100,7 +100,7 @@ def spelt(text: str) -> str:
     text = _TURNS_OUT.sub("", text) if "urns out" in text else text
     if "called " in text or "named " in text:
         text = _CALLED_SMALL.sub(lambda match: f"{match['before']}{match['name'].title()}", text)
-    text = _IS.sub(r"\g<who> is ", text)
+    text = _IS.sub(r"\g<who> is ", _KIN_IS.sub(_is_or_has, text))
     if "💍" in text:
         text = _YES.sub(r"i got engaged to \g<who> ", text)
     if "more" in text:
@@ -128,8 +128,22 @@ _CALLED_SMALL = re.compile(
     r"(?=\s*(?:$|[.,!?;)\n]|and\b|who\b|lol\b))"
 )
 """In "got a dog called rex", a name."""
+
+
+def _is_or_has(match: re.Match[str]) -> str:
+    has = match.string.startswith(("been", "moved", "gone", "left"), match.end())
+    return f"{match['who']} {'has' if has else 'is'} "
+
+
+_KIN_IS = re.compile(
+    r"\b(?P<who>" + "|".join(sorted(KIN)) + r")['’]s "
+    r"(?=(?:(?:com|go|mov|liv|work|stay|visit|gett|hav|start|leav|retir|study|train)ing|in|at|here|home|not|now|still|back|off|over|from|away|an?|the|been|moved|gone|left)\b)",
+    re.IGNORECASE,
+)
+"""In "mum's coming over", what is nobody's: whatever follows is no thing."""
 _IS = re.compile(
-    r"\b(?!(?:it|that|this|he|she|what|who|there|here|where)['’])(?P<who>[^\W\d_][\w-]*)['’]s "
+    r"(?<![\w-])(?!(?:it|that|this|he|she|what|who|there|here|where)['’])"
+    r"(?P<who>[^\W\d_][\w-]*)['’]s "
     r"(?=(?:called|named|my|our)\s)",
     re.IGNORECASE,
 )
@@ -159,7 +173,7 @@ def _as_a_start(match: re.Match[str]) -> str:
     return f"I start at {org} on "
 
 
-_YES = re.compile(r"\b(?P<who>[^\W\d_][\w-]*) said yes[!.\s\U0001f300-\U0001faff\ufe0f]*💍")
+_YES = re.compile(r"(?<![\w-])(?P<who>[^\W\d_][\w-]*) said yes[!.\s\U0001f300-\U0001faff\ufe0f]*💍")
 _ANY_MORE = re.compile(
     r"\bany[ ]more(?=\s*(?:$|[.,;:!)\n]|(?:and|but|so|since|because|after|now|btw)\b))"
 )

@@ -31,9 +31,13 @@ _YES = (
 _PROPOSED = re.compile(
     rf",?\s+{_SOON}proposed(?:\s+to\s+me)?" + _YES.replace("{who}", "I"), re.IGNORECASE
 )
+_TO_ME = re.compile(
+    rf",?\s+{_SOON}(?:proposed|popped\s+the\s+question)(?!\s+(?:to\s+(?!me\b)|that\b|an?\b|the\b|we\b))"
+)
 _I_PROPOSED = re.compile(rf"(?:^|[\s,])I\s+{_SOON}proposed\s+to\s+(?:my\s+[\w-]+\s+)?$")
 _YES_ALONE = re.compile(
-    r"(?:S?he|They|she|he)\s+(?:\w+\s+)?(?:said\s+(?:\w+\s+)?yes|accepted)(?=\W|$)(?!\s+to\b)"
+    r"(?:(?:[Oo]f course\s+)?(?:S?he|They|she|he|I|i)\s+)?(?:\w+\s+)?"
+    r"(?:[Ss]aid\s+(?:\w+\s+)?yes|accepted)(?=\W|$)(?!\s+to\b)"
 )
 _THEY_ACCEPTED = re.compile(_YES.replace("{who}", "(?:he|she|they)"), re.IGNORECASE)
 _NOT_YET = frozenset(
@@ -104,7 +108,7 @@ def proposals(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         name = names.canonical_of(span.name)
         if not names.may_be_person(name) or name == speaker or span.owns:
             continue
-        if _I_PROPOSED.search(sentence.text[: span.start]):
+        if _I_PROPOSED.search(sentence.text[: span.start]) or _TO_ME.match(sentence.text, span.end):
             context.proposed_to = name
         asked = _PROPOSED.match(sentence.text, span.end)
         answered = _I_PROPOSED.search(sentence.text[: span.start]) and _THEY_ACCEPTED.match(

@@ -119,7 +119,7 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
             continue
         if value and not _fits(slot, value, names):
             return None
-        if slot in {"who", "other", "owner", "friend"} and value:
+        if slot in {"who", "other", "owner", "friend", "pet"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
         slots[slot] = value.title() if slot == "vehicle" and value.islower() else value
     for slot, kind in (("who", "person"), ("other", "person"), ("org", "organization")):
@@ -146,6 +146,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         or (is_occupation(last) and last not in KIN and last not in _NO_POST),
         "kin": last in KIN,
         "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
+        "pet": kind == "animal",
         "vehicle": not _VEHICLES.isdisjoint(low.split()),
         "noun": last not in PETS and last not in KIN,
     }

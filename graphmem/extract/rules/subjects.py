@@ -20,6 +20,7 @@ from graphmem.model.stored import MACHINE_ROLES
 
 _OUR_TWO = re.compile(r"(?:[Mm]e|[Uu]s|[Mm]yself)\s+(?:and|&|n)\s+(?=[^\W\d_a-z])")
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
+_OR_ME = re.compile(r"(?:I|i|im|Im|me|myself)(?=['\s])")
 _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
 _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
 _IT = re.compile(r"(?:[Ii]t|[Tt]hey)(?=['\s])")
@@ -42,8 +43,7 @@ _CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of
 _ONE_OF_THEM = word_set("kin_without_name")
 _KIN_NAME = {"mother": "mum", "mom": "mum", "father": "dad", "daddy": "dad", "mummy": "mum"}
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
-# Somebody without a name: after one of these, "he" may be them.
-_SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)
+_SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
 
 
 def kin_called(owner: str, word: str) -> str:
@@ -250,7 +250,7 @@ class TurnContext:
         if joined is None:
             return subject
         at = joined.end()
-        if self.speaker is not None and (match := _ME.match(text, at)):
+        if self.speaker is not None and (match := _OR_ME.match(text, at)):
             return Subject(subject.name, match.end(), self.speaker, uncertain=subject.uncertain)
         span = parse.name_at(parse.sentence.token_at(at))
         if span is None or span.start != at or not self.people.names.may_be_person(span.name):
