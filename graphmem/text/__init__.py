@@ -113,7 +113,7 @@ def stem(word: str) -> str:
     return word
 
 
-@lru_cache(maxsize=8192)  # one episode asks for the key of a name dozens of times
+@lru_cache(maxsize=1 << 17)  # each step of an episode asks for all, and a mebibyte may have 80,000
 def name_key(name: str) -> str:
     """What two spellings of one name share: folded words without a leading article.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from graphmem.extract.rules.data import read_rows
+from graphmem.extract.rules.data import RowsByCue, read_rows
 from graphmem.extract.rules.word_lists import word_set
 from graphmem.ports.llm import CandidateFact
 
@@ -84,21 +84,12 @@ PAIR_RULES = tuple(read_rows("relations/pairs", "relation", RelationRule))
 """Two people and what they are to each other: "Ada and Bob are married"."""
 
 
-def _index() -> dict[str, list[RelationRule]]:
-    table: dict[str, list[RelationRule]] = {}
-    for rule in RELATION_RULES:
-        for word in rule.cues.split():
-            table.setdefault(word, []).append(rule)
-    return table
-
-
-_BY_CUE = _index()
+_BY_CUE = RowsByCue(RELATION_RULES)
 
 
 def rules_for(words: frozenset[str]) -> list[RelationRule]:
     """The rules whose cue is among a sentence's words, in the order of the data."""
-    wanted = {id(rule) for word in words for rule in _BY_CUE.get(word, ())}
-    return [rule for rule in RELATION_RULES if id(rule) in wanted] if wanted else []
+    return _BY_CUE.of(words)
 
 
 _IRREGULAR_PAST = word_set("irregular_past")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphmem.extract.rules.data import read_rows, row_pattern
+from graphmem.extract.rules.data import RowsByCue, read_rows, row_pattern
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
@@ -71,8 +71,8 @@ class _Row:
         return tuple(self.plain.split(" | "))
 
 
-_ROWS = tuple(read_rows("rewordings", "rewording", _Row))
-REWORDING_CUES = frozenset(word for row in _ROWS for word in row.cues.split())
+_ROWS = RowsByCue(tuple(read_rows("rewordings", "rewording", _Row)))
+REWORDING_CUES = _ROWS.cues
 """Without one of these nothing is reworded."""
 
 
@@ -81,9 +81,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
     sentence = parse.sentence
     if sentence.question or not sentence.lows.isdisjoint(_DOUBTFUL):
         return
-    for row in _ROWS:
-        if sentence.lows.isdisjoint(row.cues.split()):
-            continue
+    for row in _ROWS.of(sentence.lows):
         match = row.regex.search(sentence.text)
         slots = None if match is None else _filled(match, parse, context)
         if match is None or slots is None:

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, Protocol, TypeVar, get_args, get_type_hints
 
 _Row = TypeVar("_Row")
+
+
+class _Cued(Protocol):
+    @property
+    def cues(self) -> str: ...
+
+
+_WithCues = TypeVar("_WithCues", bound=_Cued)
 
 
 def read_rule_data(name: str) -> dict[str, Any]:
@@ -64,3 +72,21 @@ def read_rows(name: str, table: str, row: type[_Row]) -> Iterator[_Row]:
 
 
 _TEXTS = frozenset({"type", "pattern", "says", "cues"})
+
+
+class RowsByCue(Generic[_WithCues]):
+    """Rows by the words of which one must stand in a sentence, so that what a sentence takes does
+    not grow with how many rows there are."""
+
+    def __init__(self, rows: Sequence[_WithCues]) -> None:
+        self._rows = rows
+        self._places: dict[str, list[int]] = {}
+        for place, row in enumerate(rows):
+            for word in row.cues.split():
+                self._places.setdefault(word, []).append(place)
+        self.cues = frozenset(self._places)
+
+    def of(self, words: frozenset[str]) -> list[_WithCues]:
+        """The rows with a cue among a sentence's words, in the order of the data."""
+        places = {place for word in words & self.cues for place in self._places[word]}
+        return [self._rows[place] for place in sorted(places)]
