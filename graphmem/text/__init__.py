@@ -103,6 +103,10 @@ def words(text: str) -> list[str]:
     ]
 
 
+_NAMES_OF_AN_EPISODE = 1 << 17
+"""Each step asks for the keys of all, and a mebibyte of text may have 80,000."""
+
+
 @lru_cache(maxsize=8192)  # a search asks for those of the same few words again and again
 def stem(word: str) -> str:
     """What the forms of an English word share, roughly: works, worked and working are ``work``."""
@@ -113,7 +117,7 @@ def stem(word: str) -> str:
     return word
 
 
-@lru_cache(maxsize=1 << 17)  # each step of an episode asks for all, and a mebibyte may have 80,000
+@lru_cache(maxsize=_NAMES_OF_AN_EPISODE)
 def name_key(name: str) -> str:
     """What two spellings of one name share: folded words without a leading article.
 
@@ -137,7 +141,7 @@ def _measures(name: str) -> list[str]:
     return sorted(signs.union(*(match.group().split() for match in _LONE_SIGNS.finditer(name))))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_NAMES_OF_AN_EPISODE)
 def name_keys(name: str) -> tuple[str, ...]:
     """Every key that a name can be found by, the plainest first: as it is; without titles
     (``Dr``) and legal forms (``GmbH``, ``& Co. KG``); with ``St`` and the like written out and
@@ -193,7 +197,7 @@ def name_hints(name: str) -> list[str]:
     return [*hints, *(f"~i {initial} {surname}" for initial in initials)]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_NAMES_OF_AN_EPISODE)
 def person_parts(name: str) -> tuple[str, tuple[str, ...], str, str]:
     """A name read as a person's: given name, middle names, surname, generation (``jr``). All empty
     when it has more than five words or one with a digit."""
