@@ -11,19 +11,29 @@ from graphmem.extract.rules.word_lists import KIN, word_set
 from graphmem.ports.llm import CandidateFact
 
 GROUPS = word_set("clubs") | {"club", "committee", "charity", "company", "trust"}
-BARE = frozenset({"leaving", "based", "married", "living", "working", "engaged", "allergic"})
+BARE = frozenset(
+    {"leaving", "based", "married", "living", "working", "engaged", "allergic", "vegetarian"}
+    | {"vegan", "pescatarian", "coeliac"}
+)
 _OF_PERSONS = frozenset({"allergic", "founder", "co-founder", "born", "fluent", "engaged"})
 VERBS = BARE | frozenset(
     {"lives", "works", "reports", "speaks", "plays", "leads", "manages", "owns", "joined"}
-    | {"studies", "moved", "left", "teaches", "runs", "likes", "has", "studied", "grew", "worked"}
+    | {"studies", "moved", "left", "teaches", "runs", "likes", "loves", "hates", "has", "studied"}
+    | {"grew", "worked"}
     | {"separated", "divorced", "split", "joined", "started", "retired", "resigned", "quit"}
 )
+_OF_FIRMS = dict.fromkeys(("based", "founded", "headquartered", "owned", "acquired"), "is ") | {
+    "founded": "was ", "acquired": "was ", "makes": "", "sells": "", "employs": "",
+}  # fmt: skip
+"""How a line goes on about the company that the heading names."""
+_GOES_ON = re.compile(rf",\s+(?=(?:{'|'.join(sorted(VERBS - BARE))})\b)")
 _WEIGHT = 0.8
 _SMALL = frozenset({"of", "the", "and", "de", "van", "&"})
 _MOST_AFTER = 2
 _WORD = r"[^\W\d_a-z][\w.'-]*"
 _NAME = rf"{_WORD}(?:\s+(?:(?:de|van|von|der|den)\s+)?{_WORD}){{0,3}}"
 _KIN_ITEM = re.compile(r"[a-z-]+ [^\W\d_a-z]")
+_KIN_OF = re.compile(rf"of (?P<whose>{_NAME})")
 _WHOLE_NAME = re.compile(_NAME)
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
@@ -85,13 +95,22 @@ def holders(
         )
 
 
-def of_person(names: NameRegistry, topic: str | None, item: str) -> str:
-    """ "studied at Bath" in a list about somebody, with whom it is of."""
-    first = item.partition(" ")[0].lower()
-    if topic is not None and names.is_person(topic) and _KIN_ITEM.match(item) and first in KIN:
-        return f"{topic}'s {item}"
-    if topic is None or first not in VERBS | _OF_PERSONS or item[0].isupper():
-        return item
-    if names.kind(topic) not in {"person", "thing"} or not names.may_be_person(topic):
-        return item
-    return f"{topic} {'is ' if first in BARE | _OF_PERSONS else ''}{item}"
+def of_topic(names: NameRegistry, topic: str | None, line: str) -> str:
+    """ "studied at Bath" in a list about somebody, "Based in Leeds" below a company, with whom or
+    what it is of."""
+    first, _, rest = line.partition(" ")
+    low, kind = first.lower().rstrip(",;"), names.kind(topic) if topic is not None else None
+    if topic is None or (first[:1].isupper() and rest[:1].isupper()):
+        return line
+    if kind == "organization":
+        return f"{topic} {_OF_FIRMS[low]}{low} {rest}" if low in _OF_FIRMS else line
+    if names.is_person(topic) and low in KIN and _KIN_ITEM.match(line):
+        return f"{topic}'s {line}"
+    of = _KIN_OF.fullmatch(rest) if low in KIN else None
+    known = of is not None or low in VERBS | _OF_PERSONS
+    if not known or kind not in {"person", "thing"} or not names.may_be_person(topic):
+        return line
+    if of is not None:
+        return f"{topic} is {of['whose']}'s {low}"
+    stated = _GOES_ON.sub(" and ", f"{first.lower()} {rest}".rstrip())
+    return f"{topic} {'is ' if low in BARE | _OF_PERSONS else ''}{stated}"

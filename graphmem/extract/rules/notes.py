@@ -19,12 +19,12 @@ from graphmem.extract.rules.note_groups import (
     GROUPS,
     holders,
     is_name,
-    of_person,
+    of_topic,
     post_holder,
 )
-from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
+from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, HEADING_LABELS, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.word_lists import NOT_NAMES
+from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above
@@ -43,6 +43,12 @@ _HOUSE = re.compile(
 )
 _VERSION = re.compile(r"[^\W\d_a-z][\w'-]*(?:\s+[A-Za-z][\w'-]*){0,2}\s+v?\d+(?:\.\d+)*")
 """A heading with a number that names something: "14 Mill Lane", "Sensor v2"."""
+_LABELLED = re.compile(r"(?P<label>[A-Za-z1][A-Za-z1: -]{1,24}?)\s*[:–—]\s+(?P<title>\S.*)")
+"""A heading that says what it names: "Client: Ferris Marine"."""
+_LABELS = {label: kind for kind, labels in HEADING_LABELS.items() for label in labels.split()} | {
+    **dict.fromkeys(KIN, "person"),
+    **dict.fromkeys(PETS, "animal"),
+}
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
 _ASSIGNEE = re.compile(
@@ -178,8 +184,7 @@ class NoteReader:
         if (found_person := self.people.line(line)) is not None:
             self.person, facts, texts = found_person
             return facts, texts
-        text = _BULLET.sub("", line, count=1)
-        return [], [of_person(self.names, self.topic, text) if text != line else text]
+        return [], [of_topic(self.names, self.topic, _BULLET.sub("", line, count=1))]
 
     def _of_topic(self, line: str) -> list[CandidateFact] | None:
         """What a line says of the topic, by a key or of a post; None when it is no such line."""
@@ -210,6 +215,12 @@ class NoteReader:
     def _topic_of(self, title: str) -> str | None:  # noqa: PLR0911 - one return for each reason
         title = _BRACKETS.sub("", title.strip(" *_#[]")).strip()
         title = title.partition("|")[2] or title if "|" in title else title
+        if (labelled := _LABELLED.fullmatch(title)) and labelled["label"].lower() in _LABELS:
+            kind = _LABELS[labelled["label"].lower()]
+            fits = is_name(labelled["title"].split()) and (
+                kind != "person" or self.names.may_be_person(labelled["title"])
+            )
+            return self.names.register(labelled["title"], kind) if fits else None
         words = title.split()
         low = [word.lower().strip(".,:'") for word in words]
         if not 1 <= len(words) <= _LONGEST_TOPIC or GENERIC_TITLES.intersection(low):

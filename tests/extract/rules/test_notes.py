@@ -229,3 +229,28 @@ def test_a_manager_of_something_has_a_post() -> None:
 def test_an_amount_has_a_comma_in_it() -> None:
     (fact,) = [f for f in _facts("# Orchard\n\n- budget reduced to £39,500, sadly") if f.value]
     assert fact.value == "£39,500"
+
+
+def test_a_heading_may_have_a_label() -> None:
+    found = _said("# Client: Ferris Marine\n\nBased in Falmouth\nContact: Dana Okoro\n")
+    assert found == {"Ferris Marine based_in Falmouth", "Dana Okoro contact_of Ferris Marine"}
+    assert "Kestrel has_owner Dana Okoro" in _said("# Project: Kestrel\n\nOwner: Dana Okoro")
+    assert _said("# Sister: Mina\n\nLives in Hull\nWorks at Arup") == {
+        "Mina lives_in Hull",
+        "Mina works_at Arup",
+    }
+    assert not _said("# Meeting: Ferris Marine\n\nOwner: Dana Okoro")
+    assert not _said("# Person: the new office\n\nLives in Hull")
+
+
+def test_what_stands_below_a_name_is_of_whom_it_names() -> None:
+    assert {
+        "Mina cousin_of Priya",
+        "Mina follows_diet vegetarian",
+        "Mina dislikes olives",
+        "Mina lives_in Hull",
+    } <= _said("# Mina\n\n- cousin of Priya\n- vegetarian, hates olives\n- lives in Hull")
+    firm = "# Supplier: Oakwell Timber\n\n- founded by Ida Holm\n- Anna lives in Rome"
+    assert _said(firm) == {"Oakwell Timber founded_by Ida Holm", "Anna lives_in Rome"}
+    vegan = {"Mina follows_diet vegan", "Mina lives_in Hull"}
+    assert _said("# Mina\n\n- vegan\n\n  lives in Hull\n") == vegan
