@@ -133,6 +133,7 @@ OTHER_NAMES = {
     "moved_from": "relocated_from left_home_in",
     "resigned_from": "left_job_at left_company stepped_down_from quit_job_at",
     "fired_from": "laid_off_from laid_off_by dismissed_from fired_by",
+    "has_condition": "suffers_from diagnosed_with has_disease has_illness",
     "allergic_to": "has_allergy_to has_allergy allergy",
     "headquartered_in": "headquarters_in has_headquarters_in hq_in",
     "authored": "author_of wrote writer_of",

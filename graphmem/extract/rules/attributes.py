@@ -63,13 +63,16 @@ _MONEY = (
     rf"(?=[£€$]|\d[\d.,]*\s?(?:k\b|euros|pounds|dollars))(?P<value>{_FORMS['amount']})(?:\s+pcm)?"
 )
 _STREET = r"\d+[a-z]?,?\s[^\W\d_a-z][^;.!?\n]{3,80}?(?=\s*(?:$|[.!;]|\s(?:and|but|so|now|with)\b))"
+_LATELY = (
+    r"(?:today|yesterday|(?:last|this)\s+(?:week|month|weekend|[A-Z][a-z]+day)|on\s+[A-Z][a-z]+day)"
+)
 _MEASURED = tuple(
     (type, re.compile(pattern))
     for type, pattern in (
         ("age", rf"{_WHO}{_BE}\s+{_YEARS}\s+years?\s+old\b"),
         ("age", rf"(?<![\w'])(?P<whose>I){_BE}\s+{_YEARS}{_END}"),
         ("age", rf"{_WHO}\s+just\s+turned\s+{_YEARS}{_END}"),
-        ("age", rf"{_WHO}\s+(?:just\s+)?turned\s+{_YEARS}\s+(?:today|yesterday)\b"),
+        ("age", rf"{_WHO}\s+(?:just\s+)?turned\s+{_YEARS}\s+{_LATELY}\b"),
         (
             "weight",
             rf"{_WHO}(?:\s+(?:now|currently))?\s+weighs?(?:\s+(?:about|around))?\s+{_KILOS}\b",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from graphmem.clock import Date
 from graphmem.extract.rules.phrases import Parse, named_thing
 from graphmem.extract.rules.subjects import TurnContext
-from graphmem.extract.rules.word_lists import is_occupation
+from graphmem.extract.rules.word_lists import FAVOURITE, is_occupation
 from graphmem.model import valid_until
 from graphmem.ports.llm import CandidateFact
 
@@ -142,7 +142,7 @@ def _posts(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     for match in (_HIRED_AS.search(text), _THE_ROLE.search(text)):
         if match is None or not is_occupation(match["role"].split()[-1]):
             continue
-        if match["role"].startswith(("favourite", "favorite")):
+        if match["role"].startswith(FAVOURITE):
             continue
         who, role = match["who"], match["role"]
         if not names.may_be_person(who) or names.canonical_of(who) in context.people.speakers:

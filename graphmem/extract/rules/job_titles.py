@@ -11,7 +11,7 @@ from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.phrases import Parse, name_slot, named_thing
 from graphmem.extract.rules.relation_patterns import RelationRule, TimeClass
 from graphmem.extract.rules.subjects import Subject, TurnContext
-from graphmem.extract.rules.word_lists import is_occupation, word_set
+from graphmem.extract.rules.word_lists import FAVOURITE, is_occupation, word_set
 from graphmem.ports.llm import CandidateFact
 
 _FIELD = r"[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?"
@@ -152,7 +152,8 @@ def _professions(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
             found.append((aside["post"], who, span.start, "state"))
     for post, who, start, time in found:
         head = "head" if "head of" in post else post.split()[-1].lower()
-        if is_occupation(head) and names.kind(who.name) in {"person", "thing"}:
+        profession = is_occupation(head) and not post.lower().startswith(FAVOURITE)
+        if profession and names.kind(who.name) in {"person", "thing"}:
             names.register(who.name, "person")
             role = post if post.isupper() else post.lower()
             what = Filler(role, role, "thing", who.end)

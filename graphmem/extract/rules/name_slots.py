@@ -47,7 +47,8 @@ _WORKPLACES = word_set("workplaces")
 _OF_WORKPLACES = frozenset({"works_at", "volunteers_at"})
 _OF_STUDENTS = frozenset({"studies_at", "studied_at", "graduated_from"})
 _ITS_CLUB = re.compile(
-    r"\s+(?P<club>(?:[a-z]+\s+)?(?:choir|club|band|team|orchestra|society|league|office|branch))\b"
+    r"\s+(?P<club>(?:[a-z]+\s+)?(?:choir|club|band|team|orchestra|society|league|office|"
+    r"branch|party|union|guild))\b"
 )
 _WITH_KIND = word_set("workplaces_of_a_kind")
 _WORKPLACE = re.compile(r"\s+the\s+(?P<name>(?:[a-z]+\s+)?[a-z']+)(?=\W|$)")
@@ -168,7 +169,8 @@ class NamedSlots:
             unknown = kind == "thing" and phrase.name.split()[0].lower() not in FIRST_NAMES
             left = rule.pattern.endswith("~left")
             sure = kind == "organization" or career or not left or unknown
-            if kind == "place" and (club := _ITS_CLUB.match(parse.sentence.text, phrase.end)):
+            of_club = kind == "place" or rule.type == "member_of"
+            if of_club and (club := _ITS_CLUB.match(parse.sentence.text, phrase.end)):
                 name = f"{phrase.name} {club['club'].lower()}"
                 return [Filler(f"the {name}", name, "organization", club.end())]
             if kind == "place" and rule.type in _OF_STUDENTS:

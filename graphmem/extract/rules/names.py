@@ -67,7 +67,7 @@ def _may_begin(token: WordToken) -> bool:
 
 def _run(tokens: list[WordToken], index: int) -> int:
     last = index
-    while not tokens[last].owns and last - index < _LONGEST - 1:
+    while (not tokens[last].owns or _of_saint(tokens, last)) and last - index < _LONGEST - 1:
         after = last + 1
         while (
             after < len(tokens)
@@ -86,6 +86,11 @@ def _run(tokens: list[WordToken], index: int) -> int:
             break
         last = after
     return last
+
+
+def _of_saint(tokens: list[WordToken], at: int) -> bool:
+    """ "St Mary's" is called so, and owns nothing."""
+    return tokens[at].owns and at > 0 and tokens[at - 1].low == "st" and tokens[at].gap == " "
 
 
 def _joined(before: WordToken, token: WordToken) -> bool:
@@ -110,7 +115,8 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> NameSpan | None:
         return None
     if len(run) == 1 and (len(run[0].text) < 2 or run[0].low in NATIONALITIES):
         return None
-    end = run[-1].end - (2 if run[-1].owns else 0)
+    owns = run[-1].owns and not _of_saint(tokens, last)
+    end = run[-1].end - (2 if owns else 0)
     name = sentence.text[run[0].start : end]
     # "Dr" is no part of the name, but stands where it begins.
     titled = _titled(tokens, first)
@@ -123,7 +129,7 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> NameSpan | None:
         first,
         last,
         initial=first == 0 and len(run) == 1 and not titled,
-        owns=run[-1].owns,
+        owns=owns,
     )
 
 

@@ -124,7 +124,7 @@ class Slots(NamedSlots):
             return []
         phrase = _without_participle(found[0])
         head = phrase.name.lower().split()[-1]
-        plainly = rule.pattern.startswith("~works? as") or " as" in rule.pattern
+        plainly = rule.pattern.endswith("as") or " as" in rule.pattern
         if not is_occupation(head) and not (plainly and phrase.determiner in {"a", "an"}):
             return []
         if phrase.determiner == "the" or phrase.mine or phrase.proper:

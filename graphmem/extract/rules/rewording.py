@@ -8,7 +8,7 @@ condition, a negation) and who is meant is for the rules that read the plain sen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import (
+    FAVOURITE,
     HEDGES,
     KIN,
     NEGATIONS,
@@ -25,6 +26,7 @@ from graphmem.extract.rules.word_lists import (
     PETS,
     is_occupation,
     word_set,
+    word_table,
 )
 
 _TITLE = r"(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.?"
@@ -32,6 +34,7 @@ _WORD = r"[^\W\d_a-z](?:[\w-]|'(?=[A-Z]))*"
 _PLACEHOLDERS = {
     "<Titled>": rf"{_TITLE}\s+{_WORD}(?:\s+{_WORD}){{0,2}}",
     "<Name>": rf"(?:{_TITLE}\s+)?{_WORD}(?:\s+{_WORD}){{0,2}}",
+    "<One>": rf"\b{_WORD}",
     "<Full>": rf"{_WORD}\s+{_WORD}",
     "<Firm>": rf"{_WORD}(?:\s+(?:(?:&|and|of|the|de|for)\s+){{0,2}}{_WORD}){{0,4}}"
     r"(?:'s(?=\s*(?:$|[.,;!)]|(?:from|for|in|now|and|since|today)\b)))?",
@@ -51,6 +54,7 @@ _POST = re.compile(
     r"(?:ward|charge|theatre|night) sister"
 )
 """Of two words it is a post: "the manager" may be one for an evening, "the bar manager" is not."""
+_DEMONYMS = word_table("demonyms")
 _WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
 
 
@@ -94,6 +98,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
                 before=before,
                 after=after,
                 a=_article(slots.get("role", "")),
+                be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
                 subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
                 **slots,
@@ -115,7 +120,9 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
                 return None
             slots[slot] = who
             continue
-        if value and not _fits(slot, value, names):
+        if slot in _WORDED:
+            value = _WORDED[slot](value)
+        if (value or slot in _WORDED) and not _fits(slot, value, names):
             return None
         if slot in {"who", "other", "owner", "friend", "pet"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
@@ -126,22 +133,41 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
     return slots
 
 
+def _worker(craft: str) -> str:
+    """Who does it for a living: "nursing" is of a nurse, "teaching" of a teacher."""
+    stem = craft.lower().removesuffix("ing")
+    forms = (f"{stem}{ending}" for ending in ("e", "er", "or", ""))
+    return next((form for form in forms if is_occupation(form)), "")
+
+
+_WORDED: dict[str, Callable[[str], str]] = {
+    "craft": _worker,
+    "demonym": lambda value: _DEMONYMS.get(value.lower(), ""),
+}
+"""What a slot holds in other words; nothing where there are none."""
+
+
 def _fits(slot: str, value: str, names: NameRegistry) -> bool:
     low = value.lower()
-    last = low.split()[-1]
+    last = low.rpartition(" ")[2]
     kind = names.kind(value)
     named = low not in NOT_NAMES
     fits = {
         "who": named and names.may_be_person(value) and last not in ORG_SUFFIXES,
-        "owner": kind == "person" or low.split()[0] in FIRST_NAMES,
-        "friend": low.split()[0] in FIRST_NAMES,  # "works with Python" makes a person of it
+        "owner": kind == "person" or low.partition(" ")[0] in FIRST_NAMES,
+        "friend": low.partition(" ")[0] in FIRST_NAMES,  # "works with Python" makes a person of it
         "org": named
         and kind not in {"person", "animal", "place"}
         and (low not in FIRST_NAMES or value.isupper()),
         "town": kind == "place",
         "place": named and kind not in {"person", "animal"},
-        "role": _POST.fullmatch(low) is not None
-        or (is_occupation(last) and last not in KIN and last not in _NO_POST),
+        "role": not low.startswith(FAVOURITE)
+        and (
+            _POST.fullmatch(low) is not None
+            or (is_occupation(last) and last not in KIN and last not in _NO_POST)
+        ),
+        "craft": bool(value),
+        "demonym": bool(value),
         "kin": last in KIN,
         "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
         "pet": kind == "animal",

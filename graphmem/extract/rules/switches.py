@@ -37,7 +37,7 @@ _LEFT_ALL = re.compile(
     r"(?:'s|'ve|\s+has|\s+have|\s+had|\s+was|\s+were|\s+got|\s+is|\s+been)*\s+(?:just\s+|also\s+|finally\s+)?(?P<how>let\s+go|laid\s+off|"
     r"made\s+redundant|fired|sacked|resigned|stepped\s+down|retired|quit(?:\s+(?:my|his|her|their|the)\s+job)?|"
     r"lost\s+(?:my|his|her|their)\s+job|left\s+(?:my|his|her|their)\s+job|left\s+the\s+company|left\s+the\s+firm|left\s+us)"
-    r"(?=\s*(?:$|[.,;:!()—–-]|last\b|this\b|today|yesterday|on\b|(?:in|at)\s+[A-Z]|btw\b|now\b|as\b|and\b|so\b|because\b|after\b|too\b))"
+    r"(?=\s*(?:$|[.,;:!()—–-]|last\b|this\b|today|yesterday|on\b|(?:in|at)\s+(?:[A-Z]|\d{4})|btw\b|now\b|as\b|and\b|so\b|because\b|after\b|too\b))"
 )
 _NOTICE = re.compile(r"\b(?:notice|resign(?:ed|ing|ation)|leaving|leaves)\b", re.IGNORECASE)
 _FIRED_BY = re.compile(
@@ -270,6 +270,8 @@ _NOT_ANY_MORE = re.compile(
     r"(?:came\s+through|come\s+through|final(?:ised|ized)?|gone\s+through|went\s+through)\b|"
     r"\b(?:[Ii]'?m|[Ii]\s+am)\s+(?:now\s+|finally\s+|officially\s+)?(?:divorced|a\s+widow(?:er)?|widowed)"
     r"(?=\s*(?:$|[.,;!)]|now\b|and\b))|"
+    r"\b[Ii](?:'ve|\s+have)?\s+(?:just\s+|finally\s+)?(?:got|gotten)\s+divorced"
+    r"(?=\s*(?:$|[.,;!)]|last\b|this\b|in\s+(?:[A-Z]|\d)|a\s+\w+\s+ago|now\b|and\b))|"
     r"\b[Ww]e(?:'re|\s+are)\s+(?:now\s+|finally\s+|officially\s+)?divorced(?=\s*(?:$|[.,;!)]|now\b))"
 )
 _ALONE = re.compile(

@@ -53,6 +53,8 @@ INSTRUMENTS = word_set("instruments")
 SPORTS = word_set("sports")
 SOFTWARE = word_set("software")
 
+FAVOURITE = ("favourite", "favorite")
+"""How what is liked best begins: a favourite author is nobody's work."""
 NOT_NAMES = word_set("not_names")
 GREETINGS = word_set("greetings")
 ORG_SUFFIXES = word_set("organization_suffixes")
