@@ -13,6 +13,34 @@ from graphmem import Memory, Settings
 _USERS = count()
 # What is believed then; after "!", what is not.
 CHANGES = [
+    ("I'm a nurse.", "I gave up nursing.", "!works_as nurse"),
+    ("I'm vegetarian.", "I went from vegetarian to vegan.", "vegan ; !is vegetarian"),
+    ("I have a dog called Rex.", "Gave Rex to my sister.", "!has_pet Rex"),
+    ("I have a cat called Mog.", "We had to put Mog down.", "!has_pet Mog"),
+    ("I'm dating Jude.", "Jude is my ex now.", "!dating Jude"),
+    ("I live with Mei.", "I've moved into my own place.", "!lives_with Mei"),
+    (
+        "I live in Hull.",
+        "We've just bought a house in Leeds and moved in.",
+        "lives_in Leeds ; !lives_in Hull",
+    ),
+    ("My doctor is Dr Evans.", "My doctor is Dr Shah now.", "Shah ; !Evans doctor_of"),
+    ("My dentist is Dr Evans.", "I changed dentists, it's Dr Shah now.", "Shah"),
+    ("I bank with Monzo.", "I closed my Monzo account.", "!customer_of Monzo"),
+    ("I'm learning Welsh.", "I gave up on Welsh.", "!learns Welsh"),
+    (
+        "I'm a member of the Green party.",
+        "I left the Green party.",
+        "!member_of Green party",
+    ),
+    ("I have asthma.", "I no longer have asthma.", "!has_condition asthma"),
+    (
+        "My manager is Suresh.",
+        "Maria replaced Suresh as my manager.",
+        "Maria ; !managed_by Suresh",
+    ),
+    ("My son Leo plays football.", "Leo quit football for rugby.", "rugby ; !plays football"),
+    ("Kestrel uses Postgres.", "Kestrel has moved to MySQL.", "uses MySQL"),
     ("I work at Acme as a nurse.", "I've left Acme.", "!works_at Acme"),
     ("I work at Acme.", "Today was my last day.", "!works_at Acme"),
     ("I work at Acme.", "Got made redundant.", "!works_at Acme"),

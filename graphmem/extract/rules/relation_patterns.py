@@ -35,6 +35,8 @@ _PLACEHOLDERS = {
     "<have>": r"(?:'ve|'s|\s+have|\s+has)",
     "<was>": r"(?:\s+was|\s+were|\s+got|'ve\s+been|'s\s+been|\s+have\s+been|\s+has\s+been)",
     "<not>": r"\s+(?:don't|do not|doesn't|does not|dont|doesnt)",
+    "<condition>": r"(?!\s+(?:an?|the|this|that|some)\s+\w+(?:\W|$))"
+    rf"(?=(?:\s+[A-Za-z0-9-]+){{0,3}}\s+(?:{'|'.join(sorted(word_set('conditions')))})(?!\w))",
     "<my>": r"(?:my|his|her|their|our|the)",
 }
 

@@ -19,11 +19,14 @@ from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import (
     FAVOURITE,
     HEDGES,
+    INSTRUMENTS,
     KIN,
     NEGATIONS,
     NOT_NAMES,
     ORG_SUFFIXES,
     PETS,
+    SOFTWARE,
+    SPORTS,
     is_occupation,
     word_set,
     word_table,
@@ -166,6 +169,8 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
             _POST.fullmatch(low) is not None
             or (is_occupation(last) and last not in KIN and last not in _NO_POST)
         ),
+        "game": last in SPORTS | INSTRUMENTS,
+        "software": low in SOFTWARE,
         "craft": bool(value),
         "demonym": bool(value),
         "kin": last in KIN,
@@ -174,7 +179,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "vehicle": not _VEHICLES.isdisjoint(low.split()),
         "noun": last not in PETS and last not in KIN,
     }
-    return fits.get("who" if slot == "other" else slot, True)
+    return fits.get({"other": "who", "sport": "game"}.get(slot, slot), True)
 
 
 def _subject(match: re.Match[str], parse: Parse, context: TurnContext) -> str | None:

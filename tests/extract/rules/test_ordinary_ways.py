@@ -150,6 +150,12 @@ WAYS = [
     ("Zoe goes to St Mary's Primary.", "Zoe studies_at St Mary's Primary"),
 ]
 NOTHING = [
+    "I gave Zoe to understand that it was late.",
+    "I changed dentists.",
+    "I have a fever.",
+    "Kestrel has moved to another floor.",
+    "I quit school for love.",
+    "We found a flat in Leeds and moved on.",
     "I'm no longer a fan.",
     "I let Rex go first.",
     "My phone is a mess.",
