@@ -30,13 +30,14 @@ _ADVERBS = (
     "mostly|particularly|certainly|do|does|did|recently|newly|freshly|proudly|eventually|"
     "generally|regularly|sometimes|completely|obviously|long|deeply|basically|in fact|too"
 )
+_CONDITIONS = "|".join(sorted(word_set("conditions")))
 _PLACEHOLDERS = {
     "<be>": r"(?:'m|'re|'s|\s+am|\s+is|\s+are|\s+im)",
     "<have>": r"(?:'ve|'s|\s+have|\s+has)",
     "<was>": r"(?:\s+was|\s+were|\s+got|'ve\s+been|'s\s+been|\s+have\s+been|\s+has\s+been)",
     "<not>": r"\s+(?:don't|do not|doesn't|does not|dont|doesnt)",
     "<condition>": r"(?!\s+(?:an?|the|this|that|some)\s+\w+(?:\W|$))"
-    rf"(?=(?:\s+[A-Za-z0-9-]+){{0,3}}\s+(?:{'|'.join(sorted(word_set('conditions')))})(?!\w))",
+    rf"(?=(?:\s+[A-Za-z0-9-]+){{0,3}}\s+(?:{_CONDITIONS})(?!\w))",
     "<my>": r"(?:my|his|her|their|our|the)",
 }
 
