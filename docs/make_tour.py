@@ -13,7 +13,7 @@ from typing import Any
 from graphmem import AsyncMemory, Settings
 from graphmem.adapters.graph.cypher_files import CypherStatement, statements
 from graphmem.clock import ManualClock, stamp
-from graphmem.doors.cli.cypher_output import value_text
+from graphmem.doors.cli.cypher import value_text
 from graphmem.doors.cli.tour import values
 from graphmem.importers import FileReader
 from graphmem.model import Table

@@ -1,31 +1,24 @@
-"""Commands about who may do what in a store that is served: orgs, members, keys, usage, audit."""
+"""Commands about who may do what in a store that is served: orgs, members, keys, webhooks, usage,
+audit."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
+import functools
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, fields
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
-from graphmem.access import AccessKey, Administration, Limits, Member, NewKey, Organisation
+from graphmem.access import AccessKey, Administration, Limits, Member, Organisation
 from graphmem.access.values import MEMBER_ROLES
+from graphmem.access.webhooks import News
 from graphmem.clock import SystemClock, parse_duration, parse_when_or_none
-from graphmem.doors.cli.base import command, options, subgroup, time_option
-from graphmem.doors.cli.output import (
-    FIXED,
-    RIGHT,
-    note,
-    print_table,
-    show,
-    show_json,
-    table_text,
-    when,
-)
+from graphmem.doors.cli.base import Subgroup, cli, options, time_option
+from graphmem.doors.cli.output import FIXED, RIGHT, note, print_table, show, show_json, when
 from graphmem.errors import UsageError
 from graphmem.limits import WHOLE_NUMBER
 from graphmem.model import to_json
@@ -38,11 +31,11 @@ _ANY_ORGANISATION = click.argument("organisation", required=False)
 _KEY = click.option("--key", "key_id", metavar="ID", help="Only what this key did.")
 
 
-def administer(
+def _administer(
     work: Callable[[Administration], Awaitable[_T]], *, reads: bool = False, create: bool = False
 ) -> _T:
-    """Over the ledger alone: neither a model nor an index is loaded. What only ``reads`` does so
-    beside a server that holds the store."""
+    """Do administrative work over the ledger alone, without loading a model or an index. With
+    ``reads`` it changes nothing, and works while a server holds the store."""
     from graphmem.wiring.access import administration_at
 
     shared = options()
@@ -55,12 +48,14 @@ def administer(
     return asyncio.run(run())
 
 
-def _limits(given: dict[str, Any]) -> Limits:
-    names = [one.name for one in fields(Limits)]
-    return Limits(**{name: given.pop(name) for name in names})
-
-
 def _limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command an option for each limit; its function has them as one argument."""
+
+    @functools.wraps(function)
+    def limited(**given: Any) -> Any:
+        limits = Limits(**{one.name: given.pop(one.name) for one in fields(Limits)})
+        return function(limits=limits, **given)
+
     for flag, text in (
         ("--memories", "Episodes that may be stored."),
         ("--tokens-per-day", "Tokens of models, in and out."),
@@ -68,14 +63,11 @@ def _limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ("--burst", "Calls that may come at once; else those of one second."),
         ("--calls-per-minute", "Calls."),
     ):
-        function = click.option(flag, type=int, metavar="NUMBER", help=f"At most: {text}")(function)
-    return function
+        limited = click.option(flag, type=int, metavar="NUMBER", help=f"At most: {text}")(limited)
+    return limited
 
 
-# Organisations
-
-
-@subgroup("orgs")
+@cli.group("orgs", cls=Subgroup)
 def orgs_command() -> None:
     """Organisations: whose things a server keeps apart.
 
@@ -88,50 +80,45 @@ def orgs_command() -> None:
 @orgs_command.command("add")
 @click.argument("name")
 @_limit_options
-def add_organisation_command(name: str, **given: Any) -> None:
+def add_organisation_command(name: str, limits: Limits) -> None:
     """Make an organisation, with a project `default`."""
-    limits = _limits(given)
-    found = administer(lambda over: over.add_organisation(name, limits=limits), create=True)
+    found = _administer(lambda over: over.add_organisation(name, limits=limits), create=True)
     if not show_json(found):
-        show(
-            table_text(f"organisation {found.name}; its first key: graphmem keys add {found.name}")
-        )
+        show(f"organisation {found.name}; its first key: graphmem keys add {found.name}")
 
 
 @orgs_command.command("list")
 def list_organisations_command() -> None:
     """List all organisations."""
-    found = administer(lambda over: over.organisations(), reads=True)
+    found = _administer(lambda over: over.organisations(), reads=True)
     if not show_json(found):
-        columns = ("organisation", "since", "closed", "limits")
-        print_table(columns, map(_organisation_row, found))
+        _show_organisations(found)
 
 
 @orgs_command.command("close")
 @click.argument("name")
 def close_organisation_command(name: str) -> None:
     """Let none of its keys be good any more. What it stored stays."""
-    found = administer(lambda over: over.close_organisation(name))
+    found = _administer(lambda over: over.close_organisation(name))
     if not show_json(found):
-        show(table_text(f"{found.name} is closed since {when(found.closed_at)}"))
+        show(f"{found.name} is closed since {when(found.closed_at)}")
 
 
 @orgs_command.command("limit")
 @click.argument("name")
 @_limit_options
-def limit_organisation_command(name: str, **given: Any) -> None:
+def limit_organisation_command(name: str, limits: Limits) -> None:
     """Set its limits, in the place of those before; what is not given is without limit."""
-    limits = _limits(given)
-    found = administer(lambda over: over.set_limits(name, limits))
+    found = _administer(lambda over: over.set_limits(name, limits))
     if not show_json(found):
-        print_table(("organisation", "since", "closed", "limits"), [_organisation_row(found)])
+        _show_organisations([found])
 
 
 @orgs_command.command("projects")
 @_ORGANISATION
 def organisation_projects_command(organisation: str) -> None:
     """List its projects, and where they are stored (`--project` of other commands)."""
-    found = administer(lambda over: over.projects(organisation), reads=True)
+    found = _administer(lambda over: over.projects(organisation), reads=True)
     if not show_json(found):
         print_table(
             ("project", "stored as", "since"),
@@ -145,13 +132,17 @@ def organisation_projects_command(organisation: str) -> None:
 @click.option("--stored-as", metavar="ID", help="A project of this store that is there already.")
 def add_project_command(organisation: str, name: str, stored_as: str | None) -> None:
     """Give it one more project."""
-    found = administer(lambda over: over.add_project(organisation, name, project_id=stored_as))
+    found = _administer(lambda over: over.add_project(organisation, name, project_id=stored_as))
     if not show_json(found):
-        show(table_text(f"project {found.name} of {organisation}, stored as {found.project_id}"))
+        show(f"project {found.name} of {organisation}, stored as {found.project_id}")
 
 
-def _organisation_row(one: Organisation) -> Sequence[object]:
-    return one.name, when(one.created_at), when(one.closed_at), _limits_text(one.limits)
+def _show_organisations(found: Sequence[Organisation]) -> None:
+    rows = [
+        (one.name, when(one.created_at), when(one.closed_at), _limits_text(one.limits))
+        for one in found
+    ]
+    print_table(("organisation", "since", "closed", "limits"), rows)
 
 
 def _limits_text(limits: Limits) -> str:
@@ -159,10 +150,7 @@ def _limits_text(limits: Limits) -> str:
     return ", ".join(f"{value:,} {name}" for name, value in found)
 
 
-# Members
-
-
-@subgroup("members")
+@cli.group("members", cls=Subgroup)
 def members_command() -> None:
     """Members of an organisation: readers, writers, owners."""
 
@@ -171,18 +159,16 @@ def members_command() -> None:
 @_ORGANISATION
 @click.argument("name")
 @_ROLE
-def add_member_command(organisation: str, name: str, role: str) -> None:
+def add_member_command(organisation: str, name: str, role: Any) -> None:
     """Take somebody in. They have no key yet: graphmem keys add --member NAME."""
-    _show_member(
-        administer(lambda over: over.add_member(organisation, name, _as_role(role or "writer")))
-    )
+    _show_member(_administer(lambda over: over.add_member(organisation, name, role or "writer")))
 
 
 @members_command.command("list")
 @_ORGANISATION
 def list_members_command(organisation: str) -> None:
     """List them."""
-    found = administer(lambda over: over.members(organisation), reads=True)
+    found = _administer(lambda over: over.members(organisation), reads=True)
     if not show_json(found):
         rows = ((one.name, one.role, when(one.created_at)) for one in found)
         print_table(("member", "role", "since"), rows, ids=[one.id for one in found])
@@ -192,9 +178,9 @@ def list_members_command(organisation: str) -> None:
 @_ORGANISATION
 @click.argument("name")
 @click.argument("role", type=click.Choice(MEMBER_ROLES))
-def set_role_command(organisation: str, name: str, role: str) -> None:
+def set_role_command(organisation: str, name: str, role: Any) -> None:
     """Say what somebody may do from now on, with each of their keys."""
-    _show_member(administer(lambda over: over.set_role(organisation, name, _as_role(role))))
+    _show_member(_administer(lambda over: over.set_role(organisation, name, role)))
 
 
 @members_command.command("remove")
@@ -202,24 +188,17 @@ def set_role_command(organisation: str, name: str, role: str) -> None:
 @click.argument("name")
 def remove_member_command(organisation: str, name: str) -> None:
     """Let somebody go: their keys are revoked, their name is kept nowhere."""
-    gone = administer(lambda over: over.remove_member(organisation, name))
+    gone = _administer(lambda over: over.remove_member(organisation, name))
     if not show_json(gone):
-        show(table_text(f"{gone.name} belongs to {organisation} no more"))
+        show(f"{gone.name} belongs to {organisation} no more")
 
 
 def _show_member(found: Member) -> None:
     if not show_json(found):
-        show(table_text(f"{found.name} belongs to {found.organisation}, as {found.role}"))
+        show(f"{found.name} belongs to {found.organisation}, as {found.role}")
 
 
-def _as_role(role: str) -> Any:
-    return role
-
-
-# Keys
-
-
-@subgroup("keys")
+@cli.group("keys", cls=Subgroup)
 def keys_command() -> None:
     """Keys: what a caller shows to a server."""
 
@@ -229,8 +208,10 @@ def keys_command() -> None:
 @click.option("--name", default="key", show_default=True, help="What for, to know it again.")
 @_ROLE
 @click.option("--member", metavar="NAME", help="Whose it is: it can do no more than they.")
-@click.option("--only-project", metavar="NAME", help="Good for this project alone.")
-@click.option("--only-user", metavar="ID", help="Good for the memories of this user alone.")
+@click.option("--only-project", "project", metavar="NAME", help="Good for this project alone.")
+@click.option(
+    "--only-user", "user_id", metavar="ID", help="Good for the memories of this user alone."
+)
 @click.option("--read-only", is_flag=True, help="Changes nothing, whatever its role.")
 @click.option("--expires", metavar="DURATION", help="Good for so long: 90d, 12h, 1y.")
 @click.option("--administrator", is_flag=True, help="For the whole store, in no organisation.")
@@ -247,31 +228,16 @@ def add_key_command(
     """
     if administrator is (organisation is not None):
         raise UsageError("name the organisation of the key, or give --administrator")
-    limits = _limits(given)
-    lasts = None if expires is None else parse_duration(expires, name="--expires")
-    until = None if lasts is None else SystemClock().now() + lasts
-    made = administer(
-        lambda over: over.add_key(
-            organisation,
-            given["name"],
-            role=_as_role(given["role"]),
-            member=given["member"],
-            project=given["only_project"],
-            user_id=given["only_user"],
-            read_only=given["read_only"],
-            expires_at=until,
-            limits=limits,
-        ),
+    if expires is not None:
+        given["expires_at"] = SystemClock().now() + parse_duration(expires, name="--expires")
+    made = _administer(
+        lambda over: over.add_key(organisation, **given),
         create=administrator,
     )
     if not show_json({**made.key.shown(), "key": made.secret}):
-        _show_new_key(made)
-
-
-def _show_new_key(made: NewKey) -> None:
-    click.echo(made.secret)
-    whose = made.key.organisation or "the whole store"
-    note(f"key {made.key.id} ({made.key.role} of {whose}); it is shown this once: keep it")
+        click.echo(made.secret)
+        whose = made.key.organisation or "the whole store"
+        note(f"key {made.key.id} ({made.key.role} of {whose}); it is shown this once: keep it")
 
 
 @keys_command.command("list")
@@ -279,7 +245,7 @@ def _show_new_key(made: NewKey) -> None:
 def list_keys_command(organisation: str | None) -> None:
     """List the keys of an organisation, or (none given) of administrators; never the keys
     themselves."""
-    found = administer(lambda over: over.keys(organisation), reads=True)
+    found = _administer(lambda over: over.keys(organisation), reads=True)
     if show_json([key.shown() for key in found]):
         return
     columns: list[Any] = ["key", "role", "limited to", "state", ("calls", RIGHT), "last used"]
@@ -306,35 +272,26 @@ def _key_row(key: AccessKey) -> Sequence[object]:
 def revoke_key_command(key_id: str, organisation: str | None) -> None:
     """Let a key be good no more, from the next call on. KEY is its id; without an organisation
     one of administrators."""
-    gone = administer(lambda over: over.revoke_key(organisation, key_id))
+    gone = _administer(lambda over: over.revoke_key(organisation, key_id))
     if not show_json(gone.shown()):
-        show(table_text(f"key {gone.id} is revoked since {when(gone.revoked_at)}"))
+        show(f"key {gone.id} is revoked since {when(gone.revoked_at)}")
 
 
-# What was done
-
-
-@command("usage")
+@cli.command("usage")
 @_ANY_ORGANISATION
 @time_option("--since", "From this day on (UTC); else the last 30.")
 @time_option("--until", "Up to this day.")
 @_KEY
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with a line of names.")
 def usage_command(
-    organisation: str | None,
-    since: str | None,
-    until: str | None,
-    key_id: str | None,
-    *,
-    as_csv: bool,
+    organisation: str | None, since: str | None, until: str | None, *, as_csv: bool, **given: Any
 ) -> None:
     """Show what keys were used for, by day and method.
 
     Without an organisation everybody's.
     """
-    found = administer(
-        lambda over: over.usage(organisation, **_period(since, until), key_id=key_id), reads=True
-    )
+    given |= _period(since, until)
+    found = _administer(lambda over: over.usage(organisation, **given), reads=True)
     names = [one.name for one in fields(KeyUse)]
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -349,7 +306,7 @@ def usage_command(
         print_table(columns, ([getattr(use, name) for name in names[:-1]] for use in found))
 
 
-@command("audit")
+@cli.command("audit")
 @_ANY_ORGANISATION
 @time_option("--since", "From this moment on.")
 @time_option("--until", "Up to this moment.")
@@ -371,21 +328,17 @@ def audit_command(
     Without an organisation everybody's.
     """
     query = AuditQuery(organisation, **_period(since, until), changed=changes or None, **more)
-    found = administer(partial(_audit, query=query), reads=True)
+    found = _administer(lambda over: over.audit(query), reads=True)
     if not show_json(found):
         columns = (("no", RIGHT), ("when", FIXED), "key", "from", "method", "outcome", "of", "what")
         print_table(columns, map(_audit_row, found))
 
 
-async def _audit(over: Administration, query: AuditQuery) -> list[AuditEntry]:
-    return await over.audit(query)
-
-
 def _audit_row(one: AuditEntry) -> Sequence[object]:
     owner = one.user_id or (f"agent {one.agent_id}" if one.agent_id else "")
     of = " · ".join(filter(None, (one.project_id, owner)))
-    place = one.n, f"{one.at:%Y-%m-%d %H:%M:%S}", one.key_id, one.address
-    return *place, one.method, one.outcome, of, one.target
+    at = f"{one.at:%Y-%m-%d %H:%M:%S}"
+    return one.n, at, one.key_id, one.address, one.method, one.outcome, of, one.target
 
 
 def _period(since: str | None, until: str | None) -> dict[str, Any]:
@@ -393,3 +346,44 @@ def _period(since: str | None, until: str | None) -> dict[str, Any]:
         "since": parse_when_or_none(since, name="--since"),
         "until": parse_when_or_none(until, name="--until"),
     }
+
+
+@cli.group("webhooks", cls=Subgroup)
+def webhooks_command() -> None:
+    """Addresses that are told what happens in an organisation."""
+
+
+@webhooks_command.command("add")
+@_ORGANISATION
+@click.argument("url")
+@click.option("--news", multiple=True, type=click.Choice(get_args(News)), help="Of this only.")
+def add_webhook_command(organisation: str, url: str, news: tuple[str, ...]) -> None:
+    """Tell an address what is added, changed and forgotten from now on. The secret that deliveries
+    are signed with is shown now, and never again."""
+    from graphmem.settings import Settings
+
+    hosts = Settings.load().webhook_hosts
+    made = _administer(lambda over: over.add_webhook(organisation, url, news, hosts=hosts))
+    if not show_json({**made.shown(), "secret": made.secret}):
+        click.echo(made.secret)
+        note(f"webhook {made.id} of {organisation}; its secret is shown this once: keep it")
+
+
+@webhooks_command.command("list")
+@_ORGANISATION
+def list_webhooks_command(organisation: str) -> None:
+    """List them; never their secrets."""
+    found = _administer(lambda over: over.webhooks(organisation), reads=True)
+    if not show_json([one.shown() for one in found]):
+        rows = ((one.url, ", ".join(one.news), when(one.created_at)) for one in found)
+        print_table(("address", "news", "since"), rows, ids=[one.id for one in found])
+
+
+@webhooks_command.command("remove")
+@_ORGANISATION
+@click.argument("webhook_id", metavar="WEBHOOK")
+def remove_webhook_command(organisation: str, webhook_id: str) -> None:
+    """Tell it nothing any more. WEBHOOK is its id."""
+    gone = _administer(lambda over: over.remove_webhook(organisation, webhook_id))
+    if not show_json(gone.shown()):
+        show(f"webhook {gone.id} is removed")

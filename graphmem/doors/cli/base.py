@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,19 +59,19 @@ def report(
     error: Exception | str, *, arguments: Sequence[str] = (), kind: str | None = None
 ) -> None:
     """One line on standard error that says what is wrong (a JSON object with ``--json``)."""
-    message = error_details(error)
+    message = _message(error)
+    text = printable(message if kind == "Interrupted" else f"error: {message}")
     if "--json" in arguments:
         body = {
             "type": kind or type(error).__name__,
             "message": message,
             "retryable": bool(getattr(error, "retryable", False)),
         }
-        click.echo(printable_json(json.dumps({"error": body}, ensure_ascii=False)), err=True)
-        return
-    click.echo(printable(f"error: {message}" if kind != "Interrupted" else message), err=True)
+        text = printable_json(json.dumps({"error": body}, ensure_ascii=False))
+    click.echo(text, err=True)
 
 
-def error_details(error: Exception | str) -> str:
+def _message(error: Exception | str) -> str:
     """The message of an error in one line; for a missing setting, with the option that sets it."""
     message = " ".join(str(error).split("\n")).strip()
     if isinstance(error, str):
@@ -195,7 +195,7 @@ def options() -> Options:
     found: Options = click.get_current_context().meta.setdefault(_KEY, Options())
     if "profiles" not in found.sources:
         found.sources["profiles"] = None
-        use_profile(found.profile, found.sources, partial(setattr, found))
+        use_profile(found)
     return found
 
 
@@ -329,16 +329,6 @@ def cli() -> None:
     """
 
 
-def command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command with the shared options."""
-    return click.command(name, cls=Command, **settings)
-
-
-def subgroup(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Subgroup]:
-    """A command with commands of its own, and the shared options."""
-    return click.group(name, cls=Subgroup, **settings)
-
-
 def time_option(flag: str, text: str, *, also: str | None = None) -> Callable[..., Any]:
     """An option that takes a time, as it was written (a month is a month, not its first day); what
     is no time is refused by the name of the option. ``also`` is another name for it."""
@@ -354,26 +344,26 @@ def time_option(flag: str, text: str, *, also: str | None = None) -> Callable[..
     return click.option(*filter(None, (flag, also)), metavar="TIME", callback=parsed, help=text)
 
 
-WHERE = click.option(
-    "--where",
-    metavar="FILTER",
-    help="Only what passes, for example 'tag = work and occurred_at >= 2024-05'.",
+TAGS_OPTION = click.option(
+    "--tag", "tags", multiple=True, help="A tag; may be given several times."
+)
+KEY_OPTION = click.option(
+    "--key", "idempotency_key", metavar="TEXT", help="The same key again changes nothing."
+)
+EVERYBODY_OPTION = click.option(
+    "--all", "everybody", is_flag=True, help="Everybody's, not one user's."
 )
 
 
-IN_PROJECTS = click.option(
-    "--in-project",
-    "projects",
-    metavar="ID",
-    multiple=True,
-    help="Read this project; given again, all of them together.",
-)
+def exit_unless(good: bool) -> None:
+    """End with exit code 1 where what the command has shown is not good."""
+    if not good:
+        raise click.exceptions.Exit(1)
 
 
-def filtered(where: str | None, projects: Sequence[str] = ()) -> dict[str, Any]:
-    """The arguments ``where`` and ``project_ids`` of a read, where they were given."""
-    found: dict[str, Any] = {} if where is None else {"where": where}
-    return {**found, "project_ids": list(projects)} if projects else found
+def given_only(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, by name."""
+    return {name: value for name, value in values.items() if value is not None and value != ()}
 
 
 def pairs(values: Sequence[str], flag: str) -> dict[str, Any]:
@@ -390,10 +380,20 @@ def pairs(values: Sequence[str], flag: str) -> dict[str, Any]:
     return found
 
 
+def meta_option(text: str = "Metadata; several times.") -> Callable[..., Any]:
+    """The option --meta, as the argument ``metadata``: a mapping, or None."""
+
+    def parsed(context: click.Context, parameter: click.Parameter, value: Sequence[str]) -> Any:
+        return pairs(value, "--meta") or None
+
+    return click.option(
+        "--meta", "metadata", multiple=True, metavar="KEY=VALUE", callback=parsed, help=text
+    )
+
+
 def piped() -> str | None:
     """What was piped in, as text; None when standard input is a terminal."""
-    stream = sys.stdin
-    if stream is None or stream.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         return None
     from graphmem.importers.streams import decoded
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.base import command, options, subgroup
-from graphmem.doors.cli.output import console, note, show_json
+from graphmem.doors.cli.base import Subgroup, cli, options
+from graphmem.doors.cli.output import note, progress_bar, show_json
 from graphmem.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _FILE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@subgroup("bench", invoke_without_command=True)
+@cli.group("bench", cls=Subgroup, invoke_without_command=True)
 @click.option("--on", type=_FOLDER, help="Your own store: questions are made from what it holds.")
 @click.option(
     "--probes",
@@ -79,7 +79,7 @@ def _own(folder: Path, count: int, tune: Path | None) -> None:
             note(f"written: {tune}; to use it: export GRAPHMEM_SEARCH_WEIGHTS={tune}")
 
 
-@command("run")
+@bench_command.command("run")
 @click.argument("name", metavar="DATASET")
 @click.argument("path", metavar="PATH", type=_FILE)
 @click.option("--corpus", type=_FILE, help="The passages, when not beside the questions.")
@@ -212,7 +212,7 @@ async def _whole(measuring: Measuring, answering: Any) -> None:
             await answering.close()
 
 
-@command("compare")
+@bench_command.command("compare")
 @click.argument("ours", metavar="RUN", type=_FOLDER)
 @click.argument("theirs", metavar="OTHER", type=_FOLDER)
 def compare_command(ours: Path, theirs: Path) -> None:
@@ -230,7 +230,7 @@ def compare_command(ours: Path, theirs: Path) -> None:
         click.echo(ablation({f"{ours.name} − {theirs.name}": found}))
 
 
-@command("page")
+@bench_command.command("page")
 @click.argument("files", metavar="RESULT...", nargs=-1, required=True, type=_FILE)
 @click.option("--out", type=_FILE, default=Path("docs/benchmarks.md"), show_default=True)
 def page_command(files: Sequence[Path], out: Path) -> None:
@@ -259,21 +259,9 @@ def progress_shown() -> Iterator[Callable[[str, int, int], None]]:
 
         yield line
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import TimeRemainingColumn
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console(error=True),
-    )
+    bar = progress_bar(TimeRemainingColumn())
     tasks: dict[str, Any] = {}
 
     def move(what: str, done: int, total: int) -> None:
@@ -284,7 +272,3 @@ def progress_shown() -> Iterator[Callable[[str, int, int], None]]:
 
     with bar:
         yield move
-
-
-for _part in (run_command, compare_command, page_command):
-    bench_command.add_command(_part)

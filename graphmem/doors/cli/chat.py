@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from graphmem.doors.cli.base import Options, command, options, report
+from graphmem.doors.cli.base import Options, cli, options, report
 from graphmem.doors.cli.output import emit, note
 from graphmem.errors import GraphmemError, ModelError, UsageError
 from graphmem.text import printable
@@ -17,7 +18,7 @@ from graphmem.text import printable
 if TYPE_CHECKING:
     from graphmem import Memory
     from graphmem.engine.event_loop import LoopThread
-    from graphmem.model import Context, Receipt
+    from graphmem.model import Receipt
     from graphmem.ports.llm import LLM
 
 _KEPT = 20
@@ -31,13 +32,16 @@ and do not make up what it does not say. Today is {today}.
 {known}"""
 
 
-@command("chat")
+@cli.command("chat")
 @click.argument("text", required=False)
 @click.option("--model", metavar="NAME", help="openai:MODEL or ollama:MODEL (GRAPHMEM_LLM).")
 @click.option(
-    "--budget", type=click.IntRange(min=50), default=800, show_default=True,
+    "--budget",
+    type=click.IntRange(min=50),
+    default=800,
+    show_default=True,
     help="Tokens of what is recalled.",
-)  # fmt: skip
+)
 @click.option("--quiet", is_flag=True, help="Show the answers alone.")
 def chat_command(text: str | None, *, model: str | None, budget: int, quiet: bool) -> None:
     """Talk with a model that remembers; or ask it TEXT.
@@ -64,7 +68,7 @@ def chat_command(text: str | None, *, model: str | None, budget: int, quiet: boo
     thread = LoopThread()
     try:
         with options().memory(create=True) as memory:
-            talk = _Talk(options(), memory, llm, thread, budget=budget, quiet=quiet)
+            talk = _Talk(options(), memory, llm, thread, budget, quiet)
             if text is not None:
                 talk.exchange(text)
                 return
@@ -74,31 +78,22 @@ def chat_command(text: str | None, *, model: str | None, budget: int, quiet: boo
         thread.close()
 
 
+@dataclass
 class _Talk:
     """One conversation: a run of its own, unless one was named."""
 
-    def __init__(
-        self,
-        shared: Options,
-        memory: Memory,
-        llm: LLM,
-        thread: LoopThread,
-        *,
-        budget: int,
-        quiet: bool,
-    ) -> None:
-        self._shared = shared
-        self._memory = memory
-        self._llm = llm
-        self._thread = thread
-        self._budget = budget
-        self._quiet = quiet or shared.json
-        self._run = shared.run or f"chat-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
-        self._before: list[dict[str, str]] = []
+    shared: Options
+    memory: Memory
+    llm: LLM
+    thread: LoopThread
+    budget: int
+    quiet: bool
+    before: list[dict[str, str]] = field(default_factory=list)
+    run: str = field(default_factory=lambda: f"chat-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
 
     def go_on(self) -> None:
         """Answer until the input ends; what goes wrong with one question ends nothing."""
-        note(f"{self._llm.name}, remembering {self._shared.owner}. Ctrl-D ends it.")
+        note(f"{self.llm.name}, remembering {self.shared.owner}. Ctrl-D ends it.")
         for text in _lines():
             try:
                 self.exchange(text)
@@ -112,29 +107,28 @@ class _Talk:
         """Recall, answer, remember."""
         from graphmem.ports.llm import Prompt
 
-        known = self._memory.context(text, budget_tokens=self._budget)
+        known = self.memory.context(text, budget_tokens=self.budget)
         self._show("recalled", [str(one) for one in known.citations])
         system = _SYSTEM.format(
-            owner=self._shared.user_name or self._shared.user or "the user",
+            owner=self.shared.user_name or self.shared.user or "the user",
             today=datetime.now(UTC).date().isoformat(),
             known=str(known) or "(Nothing is remembered yet.)",
         )
-        prompt = Prompt(system, text, before=tuple(self._before[-_KEPT:]))
-        answer = self._thread.call(self._llm.complete(prompt)).text.strip()
-        if not self._shared.json:
+        prompt = Prompt(system, text, before=tuple(self.before[-_KEPT:]))
+        answer = self.thread.call(self.llm.complete(prompt)).text.strip()
+        if not self.shared.json:
             click.echo(printable(answer))
-        messages = [
-            {"role": "user", "content": text},
-            {"role": "assistant", "content": answer},
-        ]
-        self._before += messages
-        receipt = self._memory.add(messages, run_id=self._run)
+        messages = [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+        self.before += messages
+        receipt = self.memory.add(messages, run_id=self.shared.run or self.run)
         self._show("stored", _stored(receipt))
-        if self._shared.json:
-            emit(_shown(text, answer, known, receipt))
+        if self.shared.json:
+            hits = [one.hit for one in known.citations]
+            recalled = [{"id": hit.id, "kind": hit.kind, "text": hit.text} for hit in hits]
+            emit({"question": text, "answer": answer, "recalled": recalled, "stored": receipt})
 
     def _show(self, what: str, texts: list[str]) -> None:
-        if self._quiet:
+        if self.quiet or self.shared.json:
             return
         for text in texts[:_SHOWN]:
             note(f"  {what}: {' '.join(text.split())}")
@@ -147,13 +141,6 @@ def _stored(receipt: Receipt) -> list[str]:
         return [f"{receipt.status} · {receipt.reason or 'nothing new'}"]
     changes = [one for one in receipt.decisions if one.action != "NONE"]
     return [str(one) for one in changes] or ["the words, and no new fact"]
-
-
-def _shown(text: str, answer: str, known: Context, receipt: Receipt) -> dict[str, Any]:
-    recalled = [
-        {"id": one.hit.id, "kind": one.hit.kind, "text": one.hit.text} for one in known.citations
-    ]
-    return {"question": text, "answer": answer, "recalled": recalled, "stored": receipt}
 
 
 def _lines() -> Iterator[str]:

@@ -1,29 +1,74 @@
-"""The command ``graphmem cypher``: one query, a named one of the tour, or a prompt."""
+"""``graphmem cypher``: one query, a named one of the tour, or a prompt; rows as a table, as CSV or
+as JSON."""
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from graphmem.doors.cli.as_of import in_the_past, moments, reader
-from graphmem.doors.cli.base import IN_PROJECTS, command, filtered, options, pairs, piped
-from graphmem.doors.cli.cypher_output import OUTPUT_FORMATS, print_result
-from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
-from graphmem.doors.cli.output import emit, note, print_table, show_json
+from graphmem.doors.cli.base import cli, options, pairs, piped
+from graphmem.doors.cli.output import counted, emit, note, print_table, show_json
+from graphmem.doors.cli.reading import (
+    IN_PROJECTS,
+    dated,
+    memory_to_ask,
+    moments,
+    reader,
+    say_if_empty,
+)
 from graphmem.doors.cli.tour import listing, named, now, read_queries, values
 from graphmem.errors import UsageError
+from graphmem.model import Table, to_json
 
 if TYPE_CHECKING:
-    from graphmem import Memory
+    pass
 
 
-@command("cypher")
+OUTPUT_FORMATS: Final = ("table", "csv", "json")
+
+
+def show_rows(result: Table) -> None:
+    """Rows for people; no table at all when there are none."""
+    if result.rows:
+        print_table(
+            list(result.columns), [[value_text(value) for value in row] for row in result.rows]
+        )
+
+
+def print_result(result: Table, format: str) -> None:
+    """Print in one of the :data:`OUTPUT_FORMATS`; say how many rows there are, and if some are left
+    out.
+
+    CSV is as RFC 4180 has it, but for line ends; NULL is nothing there. JSON is an object per row.
+    """
+    if format == "json":
+        emit([dict(zip(result.columns, row, strict=True)) for row in result.rows])
+    elif format == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(result.columns)
+        writer.writerows([value_text(value) for value in row] for row in result.rows)
+    else:
+        show_rows(result)
+        note(counted(len(result.rows), "row"))
+    if result.truncated:
+        note(f"cut off after {len(result.rows):,} rows; --max-rows shows more")
+
+
+def value_text(value: object) -> str:
+    """A value in one cell: text as it is, NULL as nothing, the rest as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(to_json(value), ensure_ascii=False, default=str)
+
+
+@cli.command("cypher")
 @click.argument("query", required=False)
 @click.option("--name", metavar="NAME", help="Run this query of the tour, or of --file.")
 @click.option("--queries", is_flag=True, help="List the queries of the tour.")
@@ -38,7 +83,7 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds.")
 @click.option("--all-scopes", is_flag=True, help="As administrator: read everyone's graph.")
 @IN_PROJECTS
-@in_the_past
+@dated
 def cypher_command(
     query: str | None,
     *,
@@ -52,7 +97,6 @@ def cypher_command(
     max_rows: int,
     timeout: float,
     all_scopes: bool,
-    projects: tuple[str, ...],
 ) -> None:
     """Ask the graph in Cypher, read-only.
 
@@ -61,32 +105,35 @@ def cypher_command(
     """
     chosen = _format(format_, as_csv=as_csv)
     if queries:
-        _show_tour()
+        tour = list(listing())
+        names = ("name", "answers", "parameters")
+        if not show_json([dict(zip(names, row, strict=True)) for row in tour]):
+            print_table(("name", "what it answers", "parameters"), tour)
+            note("run one: graphmem cypher --name who_is --param name=Ada")
         return
     given = {**_json(more), **(_texts(params) if name else pairs(params, "--param"))}
     text = _text(query, file, name)
     if text is not None and name is not None:
         given = values(named(name, file), given, now=now())
-    with _opened(all_scopes=all_scopes) as memory:
-        limits: dict[str, Any] = {
-            "max_rows": max_rows,
-            "timeout_s": timeout,
-            "all_scopes": all_scopes,
-            **filtered(None, projects),
-        }
+    if all_scopes:
+        note("reading every scope, as administrator")
+    # An administrator needs no scope.
+    with options().memory(owned=False) if all_scopes else memory_to_ask() as memory:
+        if all_scopes and moments():
+            raise UsageError("--all-scopes, or --as-of and --known-at: not both")
+        seen, arguments = reader(memory)
+        limits = {"max_rows": max_rows, "timeout_s": timeout, **arguments}
+        if all_scopes:
+            limits["all_scopes"] = True
         if text is None:
             from graphmem.doors.cli.cypher_prompt import CypherPrompt
 
-            CypherPrompt(memory, limits, format=chosen, parameters=given).run()
+            CypherPrompt(seen, limits, format=chosen, parameters=given).run()
             return
-        if moments():
-            if all_scopes:
-                raise UsageError("--all-scopes, or --as-of and --known-at: not both")
-            del limits["all_scopes"]
-        result = reader(memory)[0].cypher(text, given, **limits)
-        if not all_scopes and not projects:
+        result = seen.cypher(text, given, **limits)
+        if not all_scopes:
             say_if_empty(memory, result.rows)
-    if not (options().json and show_json(result)):
+    if not show_json(result):
         print_result(result, chosen)
 
 
@@ -96,16 +143,6 @@ def _format(format_: str | None, *, as_csv: bool) -> str:
     if options().json and (as_csv or format_ is not None):
         raise UsageError(f"--json or {'--csv' if as_csv else '--format'}, not both")
     return "csv" if as_csv else format_ or "table"
-
-
-def _show_tour() -> None:
-    rows = list(listing())
-    columns = ("name", "what it answers", "parameters")
-    if options().json:
-        emit([dict(zip(("name", "answers", "parameters"), row, strict=True)) for row in rows])
-        return
-    print_table(columns, rows)
-    note("run one: graphmem cypher --name who_is --param name=Ada")
 
 
 def _json(text: str | None) -> dict[str, Any]:
@@ -143,15 +180,3 @@ def _text(query: str | None, file: Path | None, name: str | None) -> str | None:
             "or pipe it in"
         )
     return text
-
-
-@contextmanager
-def _opened(*, all_scopes: bool) -> Iterator[Memory]:
-    """The memory that the options name; an administrator needs no scope."""
-    if all_scopes:
-        note("reading every scope, as administrator")
-        with options().memory(owned=False) as memory:
-            yield memory
-    else:
-        with memory_to_ask() as memory:
-            yield memory

@@ -7,8 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,13 +16,14 @@ import click
 from graphmem.adapters.graph.cypher_files import statements
 from graphmem.adapters.graph.cypher_guard.lexer import tokenize
 from graphmem.doors.cli.base import options, report
-from graphmem.doors.cli.cypher_output import OUTPUT_FORMATS, print_result
+from graphmem.doors.cli.cypher import OUTPUT_FORMATS, print_result
 from graphmem.doors.cli.output import note, print_table
 from graphmem.doors.cli.tour import listing, named, now, values
 from graphmem.errors import GraphmemError, UsageError
 
 if TYPE_CHECKING:
     from graphmem import Memory
+    from graphmem.sync import MemoryView
 
 HELP = """\
 A query ends with ; or an empty line. It only reads. Ctrl-C drops it, Ctrl-D leaves.
@@ -37,20 +38,14 @@ _HISTORY = 1000
 _FIRST, _MORE = "graphmem> ", "     ...> "
 
 
+@dataclass
 class CypherPrompt:
     """Reads queries, runs and prints them until ``:quit``. After an error it goes on."""
 
-    def __init__(
-        self,
-        memory: Memory,
-        limits: Mapping[str, Any],
-        *,
-        format: str,
-        parameters: Mapping[str, Any],
-    ) -> None:
-        self._memory, self._limits = memory, limits
-        self._format = format
-        self._parameters = dict(parameters)
+    memory: Memory | MemoryView
+    limits: Mapping[str, Any]
+    format: str
+    parameters: dict[str, Any]
 
     def run(self) -> None:
         """Read and answer until ``:quit`` or the end of the input."""
@@ -69,13 +64,13 @@ class CypherPrompt:
                     note("interrupted")
 
     def _ask(self, text: str, parameters: Mapping[str, Any]) -> None:
-        print_result(self._memory.cypher(text, parameters, **self._limits), self._format)
+        print_result(self.memory.cypher(text, parameters, **self.limits), self.format)
 
     def _used(self, text: str) -> dict[str, Any]:
         """The set parameters that the query names."""
         _, tokens = tokenize(text)
         names = {token.value for token in tokens if token.kind == "parameter"}
-        return {name: value for name, value in self._parameters.items() if name in names}
+        return {name: value for name, value in self.parameters.items() if name in names}
 
     def _command(self, line: str) -> bool:
         """Do what a line that begins with a colon says; False is the end."""
@@ -94,7 +89,7 @@ class CypherPrompt:
         elif word == ":format":
             if rest not in OUTPUT_FORMATS:
                 raise UsageError(f":format takes {', '.join(OUTPUT_FORMATS)}")
-            self._format = rest
+            self.format = rest
         elif word == ":run" or word[1:] in statements("inspect.cypher"):
             self._run(rest if word == ":run" else word[1:])
         else:
@@ -104,7 +99,7 @@ class CypherPrompt:
     def _run(self, name: str) -> None:
         query = named(name)
         given = {
-            p.name: self._parameters[p.name] for p in query.parameters if p.name in self._parameters
+            p.name: self.parameters[p.name] for p in query.parameters if p.name in self.parameters
         }
         try:
             parameters = values(query, given, now=now())
@@ -120,20 +115,20 @@ class CypherPrompt:
                 raise UsageError(f":params takes a JSON object: {error}") from error
             if not isinstance(found, dict):
                 raise UsageError(':params takes a JSON object: {"name": "Ada"}')
-            self._parameters = found
-        click.echo(json.dumps(self._parameters, ensure_ascii=False))
+            self.parameters = found
+        click.echo(json.dumps(self.parameters, ensure_ascii=False))
 
     def _set_one(self, text: str) -> None:
         key, equals, value = (part.strip() for part in text.partition("="))
         if not key.isidentifier():
             raise UsageError(":param takes KEY=VALUE")
         if not equals:
-            self._parameters.pop(key, None)
+            self.parameters.pop(key, None)
             return
         try:
-            self._parameters[key] = json.loads(value)
+            self.parameters[key] = json.loads(value)
         except (ValueError, RecursionError):
-            self._parameters[key] = value
+            self.parameters[key] = value
 
 
 def _texts() -> Iterator[str]:
@@ -166,11 +161,15 @@ def _history() -> Iterator[None]:
     It may hold names and words of what is stored: only its owner can read it. Where it cannot be
     read or written, or Python has no readline, there is none.
     """
-    readline = _readline()
-    file = _history_file()
-    if readline is None:
+    try:
+        import readline
+    except ImportError:  # Windows
         yield
         return
+    if not sys.stdin.isatty():
+        yield
+        return
+    file = _history_file()
     readline.clear_history()
     with contextlib.suppress(OSError):
         readline.read_history_file(file)
@@ -182,16 +181,6 @@ def _history() -> Iterator[None]:
             file.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
             readline.write_history_file(file)
-
-
-def _readline() -> ModuleType | None:
-    if not sys.stdin.isatty():
-        return None
-    try:
-        import readline
-    except ImportError:  # Windows
-        return None
-    return readline
 
 
 def _history_file() -> Path:

@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphmem.doors.cli.base import DEFAULT_STORE, command, options
-from graphmem.doors.cli.cypher_output import show_rows
+from graphmem.doors.cli.base import DEFAULT_STORE, cli, options
+from graphmem.doors.cli.cypher import show_rows
 from graphmem.doors.cli.graph import (
     draw,
     picture_summary,
@@ -21,7 +21,7 @@ from graphmem.doors.cli.graph import (
     show_timeline,
 )
 from graphmem.doors.cli.maintenance import show_stats
-from graphmem.doors.cli.output import counted, emit, show, table_text
+from graphmem.doors.cli.output import counted, emit, show
 from graphmem.doors.cli.search import show_hits
 from graphmem.errors import UsageError
 from graphmem.importers import FileReader
@@ -84,7 +84,7 @@ STEPS = (
 )
 
 
-@command("demo")
+@cli.command("demo")
 def demo_command() -> None:
     """See it work: a year of talk, remembered and asked about.
 
@@ -107,14 +107,18 @@ def demo_command() -> None:
             if not shared.json:
                 _show_heading(f"{number}. {step.title}", step.command)
                 step.show(found)
-        pictures = list(_pictures(memory, folder))
+        whole = memory.to_networkx(current=False)
+        pictures = [
+            draw(whole, folder / name, title="Maya and Tom", limit=80)
+            for name in ("graph.html", "graph.svg")
+        ]
     if shared.json:
         emit({"store": str(folder), "user": USER, "steps": results, "pictures": pictures})
         return
     _show_heading(f"{len(STEPS) + 1}. The picture", f"graph --out {folder / 'graph.html'}")
     for picture in pictures:
-        show(table_text(f"  {picture_summary(picture)}"))
-    show(table_text(f"\nOpen {folder / 'graph.html'} in a browser: drag, zoom, point at things."))
+        show(f"  {picture_summary(picture)}")
+    show(f"\nOpen {folder / 'graph.html'} in a browser: drag, zoom, point at things.")
 
 
 def _conversation() -> Path:
@@ -150,14 +154,13 @@ def _show_start(folder: Path, sessions: list[dict[str, Any]]) -> None:
     speakers = sorted({turn["name"] for session in sessions for turn in session["content"]})
     first, last = (sessions[at]["occurred_at"].strftime("%B %Y") for at in (0, -1))
     show(
-        table_text(
-            f"{' and '.join(speakers)} talked {counted(len(sessions), 'time')} between {first} and "
-            f"{last}: {counted(turns, 'turn')}, remembered in {folder}/",
-            "bold",
-        ),
-        table_text("No model, no server, no network. To ask it yourself:"),
-        *(table_text(f"  {line}", "cyan") for line in _preparation(folder)),
+        f"{' and '.join(speakers)} talked {counted(len(sessions), 'time')} between {first} and "
+        f"{last}: {counted(turns, 'turn')}, remembered in {folder}/",
+        "bold",
     )
+    show("No model, no server, no network. To ask it yourself:")
+    for line in _preparation(folder):
+        show(f"  {line}", "cyan")
 
 
 def _preparation(folder: Path) -> Iterator[str]:
@@ -178,10 +181,5 @@ def _on_path(scripts: Path) -> bool:
 
 
 def _show_heading(title: str, text: str) -> None:
-    show(table_text(f"\n{title}", "bold"), table_text(f"$ graphmem {text}", "cyan"), table_text(""))
-
-
-def _pictures(memory: Memory, folder: Path) -> Iterator[dict[str, Any]]:
-    whole = memory.to_networkx(current=False)
-    for name in ("graph.html", "graph.svg"):
-        yield draw(whole, folder / name, title="Maya and Tom", limit=80)
+    show(f"\n{title}", "bold")
+    show(f"$ graphmem {text}\n", "cyan")

@@ -1,10 +1,11 @@
-"""Commands that read files, and list or remove what was read from them."""
+"""Commands that read and follow files, and list or remove what was read from them."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +13,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem import importers
-from graphmem.doors.cli.base import command, next_command, options
-from graphmem.doors.cli.hints import memory_to_ask
-from graphmem.doors.cli.ingest import FileIngest
-from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json, table_text
-from graphmem.doors.cli.understood import stats_of, understood_since
-from graphmem.doors.cli.watching import changes_of, remove_missing
+from graphmem.doors.cli.base import cli, exit_unless, given_only, next_command, options
+from graphmem.doors.cli.ingest import FileIngest, remove_documents
+from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json
+from graphmem.doors.cli.reading import memory_to_ask
+from graphmem.doors.cli.write import stats_of, understood_since
 from graphmem.errors import UsageError
+from graphmem.importers import document_id, walk
 
 if TYPE_CHECKING:
     from graphmem import Memory
 
 
-def _at(value: str | None) -> datetime | str | None:
+def _at(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> datetime | str | None:
     if value is None or value == "mtime":
         return value
     from graphmem.clock import parse_when
@@ -41,7 +44,7 @@ def _paths(
     return tuple(map(Path, values))
 
 
-@command("ingest")
+@cli.command("ingest")
 @click.argument("paths", nargs=-1, required=True, callback=_paths)
 @click.option(
     "--format",
@@ -52,6 +55,7 @@ def _paths(
 @click.option(
     "--at",
     metavar="TIME",
+    callback=_at,
     help="When texts without a time of their own happened; 'mtime': when the file last changed.",
 )
 @click.option("--no-infer", is_flag=True, help="Keep each episode itself as one fact.")
@@ -62,11 +66,11 @@ def ingest_command(
     paths: tuple[Path, ...],
     *,
     format: str | None,
-    at: str | None,
-    no_infer: bool,
-    tags: tuple[str, ...],
+    at: datetime | str | None,
     sync: bool,
     follow: bool,
+    no_infer: bool,
+    **given: Any,
 ) -> None:
     """Remember files: notes, chats, exports.
 
@@ -84,26 +88,25 @@ def ingest_command(
     folders = [path for path in paths if os.path.isdir(path)]
     if (sync or follow) and not folders:
         raise UsageError("--sync and --watch are of folders: give the one that the files are in")
-    work = FileIngest(paths, format, _at(at))
-    more: dict[str, Any] = {"tags": tags} if tags else {}
+    work = FileIngest(paths, format, at)
+    given = {"infer": not no_infer, **given_only(given)}
     shared = options()
     work.check(shared)
     changes = changes_of(folders) if follow else ()
     with shared.memory(create=True, owned=False) as memory:
         before = stats_of(memory)
-        summary = work.run(memory, infer=not no_infer, **more)
+        summary = work.run(memory, **given)
         if sync or follow:
             summary["undone"] += remove_missing(memory, folders)
         if not show_json(summary):
-            show(table_text(work.report(summary, shared.user)))
+            show(work.report(summary, shared.user))
             if not no_infer and (line := understood_since(memory, before)):
                 note(line)
         if follow:
             note(f"watching {', '.join(map(str, folders))}; Ctrl-C ends")
         for files in changes:
-            _read_again(memory, folders, _at(at), files, infer=not no_infer, **more)
-    if summary["failed"]:
-        raise click.exceptions.Exit(1)
+            _read_again(memory, folders, at, files, **given)
+    exit_unless(not summary["failed"])
 
 
 def _read_again(
@@ -113,15 +116,15 @@ def _read_again(
     try:
         if files:
             work = FileIngest(files, None, at)
-            show(table_text(work.report(work.run(memory, **given), None)))
+            show(work.report(work.run(memory, **given), None))
         if undone := remove_missing(memory, folders):
-            show(table_text(f"{counted(undone, 'episode')} of files that are gone undone"))
+            show(f"{counted(undone, 'episode')} of files that are gone undone")
     except UsageError as error:
         note(str(error))
     sys.stdout.flush()  # whoever reads it through a pipe follows, too
 
 
-@command("documents")
+@cli.command("documents")
 @click.option("--under", metavar="PATH", help="Only those whose ids begin so.")
 def documents_command(under: str | None) -> None:
     """List the files that are remembered.
@@ -140,7 +143,7 @@ def documents_command(under: str | None) -> None:
     )
 
 
-@command("remove-document")
+@cli.command("remove-document")
 @click.argument("document")
 def remove_document_command(document: str) -> None:
     """Undo what was read from a file that is gone.
@@ -151,4 +154,56 @@ def remove_document_command(document: str) -> None:
         removal = memory.remove_document(document)
     if not show_json(removal):
         text = f"undone; {counted(removal.facts, 'fact')} believed no longer"
-        show(table_text(text))
+        show(text)
+
+
+_QUIET_MS = 300
+"""How long nothing must change before what has changed is read: editors write in several steps."""
+_TURN_MS = 200
+
+
+def remove_missing(memory: Memory, folders: Iterable[Path]) -> int:
+    """Undo what was read from files of these folders that are not there any more; returns how many
+    episodes that were."""
+    undone = 0
+    for folder in folders:
+        there = {document_id(file) for file, _ in walk([folder])}
+        stored = memory.documents(under=document_id(folder) + os.sep)
+        # A file may have been named by itself whose like is not looked for in folders.
+        gone = {one.id for one in stored if one.id not in there and not Path(one.id).exists()}
+        undone += remove_documents(memory, stored, gone)
+    return undone
+
+
+def changes_of(folders: Sequence[Path]) -> Iterator[list[Path]]:
+    """From now on, until Ctrl-C, the files to read again whenever something in these folders was
+    written, moved or deleted. :class:`~graphmem.errors.UsageError` without the package that
+    watches."""
+    try:
+        from watchfiles import watch
+    except ImportError as error:
+        raise UsageError("--watch needs pip install 'graphmem[files]'") from error
+    seen = watch(
+        *folders,
+        debounce=4 * _QUIET_MS,
+        step=_QUIET_MS,
+        rust_timeout=_TURN_MS,
+        yield_on_timeout=True,
+    )
+    next(seen)  # it begins to watch when it is first asked
+    return _changed_files(folders, seen)
+
+
+def _changed_files(
+    folders: Sequence[Path], seen: Iterable[Set[tuple[Any, str]]]
+) -> Iterator[list[Path]]:
+    for changes in seen:
+        if changes:
+            touched = {document_id(Path(path)) for _, path in changes}
+            yield [file for file in _files(folders) if document_id(file) in touched]
+
+
+def _files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        with suppress(UsageError):  # gone, or empty
+            yield from (file for file, _ in walk([folder]))

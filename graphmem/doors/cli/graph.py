@@ -1,19 +1,18 @@
-"""Commands about entities and how they connect, and a picture of it."""
+"""Commands about entities, how they connect, what changed when; and a picture of it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.as_of import in_the_past, moments, reader
-from graphmem.doors.cli.base import IN_PROJECTS, WHERE, command, filtered, options, time_option
-from graphmem.doors.cli.hints import memory_to_ask, say_if_empty, say_if_no_type
+from graphmem.doors.cli.base import cli, options, time_option
 from graphmem.doors.cli.output import (
     FIXED,
     counted,
-    emit,
     note,
     print_table,
     show,
@@ -21,9 +20,21 @@ from graphmem.doors.cli.output import (
     table_text,
     when,
 )
-from graphmem.doors.cli.search import ALL_OPTION, IDS_OPTION
+from graphmem.doors.cli.reading import (
+    ALL_OPTION,
+    IDS_OPTION,
+    dated,
+    limit_option,
+    memory_to_ask,
+    moments,
+    narrowing,
+    reader,
+    say_if_empty,
+    say_if_more,
+    say_if_no_type,
+)
 from graphmem.errors import UsageError
-from graphmem.model import Entity, Moment, Relation, Subgraph, to_json
+from graphmem.model import Difference, Entity, Moment, Relation, Subgraph, to_json
 from graphmem.model import Path as Way
 from graphmem.model.printing import printed_date
 from graphmem.text import printable
@@ -31,47 +42,37 @@ from graphmem.text import printable
 if TYPE_CHECKING:
     import networkx as nx
 
-MOST_OPTION = click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
-)
+_STYLES = {
+    "began": "green",
+    "happened": "green",
+    "ended": "red",
+    "stated": "dim",
+    "learned": "cyan",
+}
+_OTHER_STYLE = "yellow"  # of what was withdrawn, and of how a thing is meant
+_BY = re.compile(r"; superseded by (?P<id>\S+)$")
 
 
-@command("relations")
+@cli.command("relations")
 @click.argument("entity", required=False)
-@click.option("--type", "type_", metavar="TYPE", help="Only this type, for example works_at.")
+@click.option("--type", metavar="TYPE", help="Only this type, for example works_at.")
 @click.option("--other", metavar="ENTITY", help="Only those with this entity at the other end.")
-@MOST_OPTION
+@limit_option(100)
 @ALL_OPTION
-@WHERE
-@IN_PROJECTS
-@in_the_past
+@narrowing
 @IDS_OPTION
-def relations_command(
-    entity: str | None,
-    *,
-    type_: str | None,
-    other: str | None,
-    limit: int,
-    everything: bool,
-    where: str | None,
-    projects: tuple[str, ...],
-    ids: bool,
-) -> None:
+def relations_command(entity: str | None, *, ids: bool, **given: Any) -> None:
     """List typed relations, of an entity or all."""
     with memory_to_ask() as memory:
-        seen, current = reader(memory, everything=everything)
-        found = seen.relations(
-            entity, type=type_, other=other, limit=limit, **current, **filtered(where, projects)
-        )
-        say_if_empty(memory, found or projects)
-        if type_ is not None and not found and not projects:
-            say_if_no_type(memory, type_)
-    if options().json:
-        emit(found)
+        seen, arguments = reader(memory)
+        found = seen.relations(entity, **given, **arguments)
+        say_if_empty(memory, found)
+        if given["type"] is not None and not found and "project_ids" not in arguments:
+            say_if_no_type(memory, given["type"])
+    if show_json(found):
         return
     show_relations(found, ids=ids)
-    if len(found) == limit:
-        note(f"the first {limit:,}; --limit shows more")
+    say_if_more(found, given["limit"])
 
 
 def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = False) -> None:
@@ -99,34 +100,22 @@ def show_relations(found: list[Relation] | tuple[Relation, ...], *, ids: bool = 
     print_table(columns, rows, ids=[r.fact_id for r in found] if ids else (), spare="fact")
 
 
-@command("entities")
+@cli.command("entities")
 @click.argument("name", required=False)
 @click.option("--kind", metavar="KIND", help="Only this kind, for example person.")
-@MOST_OPTION
-@WHERE
-@IN_PROJECTS
-@in_the_past
+@limit_option(100)
+@narrowing
 @IDS_OPTION
-def entities_command(
-    name: str | None,
-    *,
-    kind: str | None,
-    limit: int,
-    where: str | None,
-    projects: tuple[str, ...],
-    ids: bool,
-) -> None:
+def entities_command(name: str | None, *, ids: bool, **given: Any) -> None:
     """List entities, or those with NAME in their name."""
     with memory_to_ask() as memory:
-        narrowed = filtered(where, projects)
-        found = reader(memory)[0].entities(name, kind=kind, limit=limit, **narrowed)
-        say_if_empty(memory, found or projects)
-    if options().json:
-        emit(found)
+        seen, arguments = reader(memory)
+        found = seen.entities(name, **given, **arguments)
+        say_if_empty(memory, found)
+    if show_json(found):
         return
     show_entities(found, ids=ids)
-    if len(found) == limit:
-        note(f"the first {limit:,}; --limit shows more")
+    say_if_more(found, given["limit"])
 
 
 def show_entities(found: list[Entity] | tuple[Entity, ...], *, ids: bool = False) -> None:
@@ -139,9 +128,9 @@ def show_entities(found: list[Entity] | tuple[Entity, ...], *, ids: bool = False
     print_table([*columns, "about"], rows, ids=[entity.id for entity in found] if ids else ())
 
 
-@command("entity")
+@cli.command("entity")
 @click.argument("name_or_id")
-@in_the_past
+@dated
 def entity_command(name_or_id: str) -> None:
     """Show one entity, by name, alias or id."""
     with memory_to_ask() as memory:
@@ -150,73 +139,43 @@ def entity_command(name_or_id: str) -> None:
         show_entities([found], ids=True)
 
 
-@command("neighbours")
+@cli.command("neighbours")
 @click.argument("entity")
 @click.option("--hops", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most entities."
-)
+@limit_option(50, "Most entities.")
 @ALL_OPTION
-@WHERE
-@IN_PROJECTS
-@in_the_past
-def neighbours_command(
-    entity: str,
-    *,
-    hops: int,
-    limit: int,
-    everything: bool,
-    where: str | None,
-    projects: tuple[str, ...],
-) -> None:
+@narrowing
+def neighbours_command(entity: str, **given: Any) -> None:
     """Show what surrounds an entity."""
     with memory_to_ask() as memory:
-        seen, current = reader(memory, everything=everything)
-        found = seen.neighbours(
-            entity, hops=hops, limit=limit, **current, **filtered(where, projects)
-        )
+        seen, arguments = reader(memory)
+        found = seen.neighbours(entity, **given, **arguments)
     if show_json(found):
         return
     show_entities(found.entities)
     show_relations(found.relations)
 
 
-@command("paths")
+@cli.command("paths")
 @click.argument("source")
 @click.argument("target")
 @click.option("--max-hops", type=click.IntRange(min=1), default=4, show_default=True)
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=5, show_default=True, help="At most so many."
-)
+@limit_option(5)
 @ALL_OPTION
-@WHERE
-@IN_PROJECTS
-@in_the_past
-def paths_command(
-    source: str,
-    target: str,
-    *,
-    max_hops: int,
-    limit: int,
-    everything: bool,
-    where: str | None,
-    projects: tuple[str, ...],
-) -> None:
+@narrowing
+def paths_command(source: str, target: str, **given: Any) -> None:
     """Show how two entities connect.
 
     The shortest ways come first, each with the facts that make its steps.
     """
     with memory_to_ask() as memory:
-        seen, current = reader(memory, everything=everything)
-        found = seen.paths(
-            source, target, max_hops=max_hops, limit=limit, **current, **filtered(where, projects)
-        )
-        if not found and not projects and seen.entity(source).id == seen.entity(target).id:
+        seen, arguments = reader(memory)
+        found = seen.paths(source, target, **given, **arguments)
+        alone = not found and "project_ids" not in arguments
+        if alone and seen.entity(source).id == seen.entity(target).id:
             note(f"{source} and {target} are one entity")
-    if options().json:
-        emit([{**to_json(way), "text": str(way)} for way in found])
-        return
-    show_paths(found, max_hops)
+    if not show_json([{**to_json(way), "text": str(way)} for way in found]):
+        show_paths(found, given["max_hops"])
 
 
 def show_paths(found: list[Way], max_hops: int = 4) -> None:
@@ -225,50 +184,32 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
         note(f"no path of up to {counted(max_hops, 'step')}")
         return
     for way in found:
-        show(table_text(str(way), "bold"))
+        show(str(way), "bold")
         for step in way.steps:
-            show(table_text(f"    {step.fact}", "dim"))
+            show(f"    {step.fact}", "dim")
 
 
-@command("timeline")
+@cli.command("timeline")
 @click.argument("entity", required=False)
 @time_option("--since", "Only from then on.")
 @time_option("--until", "Only before then.")
-@MOST_OPTION
-@WHERE
-@IN_PROJECTS
-@in_the_past
+@limit_option(100)
+@narrowing
 @IDS_OPTION
-def timeline_command(
-    entity: str | None,
-    *,
-    since: str | None,
-    until: str | None,
-    limit: int,
-    where: str | None,
-    projects: tuple[str, ...],
-    ids: bool,
-) -> None:
+def timeline_command(entity: str | None, *, ids: bool, **given: Any) -> None:
     """Show what began or ended when.
 
     About ENTITY, or about everything; what has no date of its own counts as stated when it was
     said.
     """
     with memory_to_ask() as memory:
-        found = reader(memory)[0].timeline(
-            entity, since=since, until=until, limit=limit, **filtered(where, projects)
-        )
-        say_if_empty(memory, found or projects)
-    if options().json:
-        emit(found)
+        seen, arguments = reader(memory)
+        found = seen.timeline(entity, **given, **arguments)
+        say_if_empty(memory, found)
+    if show_json(found):
         return
     show_timeline(found, ids=ids)
-    if len(found) == limit:
-        note(f"the first {limit:,}; --limit shows more")
-
-
-_MOMENTS = {"began": "green", "happened": "green", "ended": "red", "stated": "dim"}
-_MEANT = "yellow"
+    say_if_more(found, given["limit"])
 
 
 def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
@@ -281,8 +222,9 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
         [
             [
                 when(moment.at, moment.precision),
-                table_text(moment.what, _MOMENTS.get(moment.what, _MEANT)),
-                *_moment_dates(moment),
+                table_text(moment.what, _STYLES.get(moment.what, _OTHER_STYLE)),
+                _end(moment),
+                moment.sentence,
             ]
             for moment in found
         ],
@@ -290,15 +232,75 @@ def show_timeline(found: list[Moment], *, ids: bool = False) -> None:
     )
 
 
-def _moment_dates(moment: Moment) -> list[object]:
-    """When what began ended again, and the sentence."""
-    began = moment.what != "ended"
-    fact = moment.fact
-    until = printed_date(*fact.stated_end) if began and fact.stated_end else ""
-    return [until, moment.sentence]
+def _end(moment: Moment) -> str:
+    """When what began ended again."""
+    end = moment.fact.stated_end if moment.what != "ended" else None
+    return printed_date(*end) if end else ""
 
 
-@command("graph")
+@cli.command("diff")
+@click.argument("a", metavar="MOMENT")
+@click.argument("b", metavar="MOMENT")
+@click.argument("entity", required=False)
+@time_option("--known-at-a", "What was known then of the first moment; now unless given.")
+@time_option("--known-at-b", "What was known then of the second; now unless given.")
+@limit_option(100)
+def diff_command(
+    a: str,
+    b: str,
+    entity: str | None,
+    *,
+    known_at_a: str | None,
+    known_at_b: str | None,
+    limit: int,
+) -> None:
+    """Show what changed from one moment to another.
+
+    What began, ended, was learned or withdrawn, and why.
+
+    \b
+    graphmem diff 2024-01-01 2024-06-01
+    """
+    from graphmem.clock import parse_when
+
+    if parse_when(a, name="the first moment") > parse_when(b, name="the second moment"):
+        raise UsageError(f"{a} is after {b}: the earlier moment comes first")
+    with memory_to_ask() as memory:
+        before, after = memory.as_of(a, known_at_a), memory.as_of(b, known_at_b)
+        found = memory.diff(before, after, entity, limit=limit)
+        say_if_empty(memory, found)
+    if show_json(found):
+        return
+    _show_differences(found)
+    say_if_more(found, limit)
+
+
+def _show_differences(found: list[Difference]) -> None:
+    """Differences as a table."""
+    if not found:
+        note("no difference")
+        return
+    texts = {one.fact.id: one.sentence for one in found}
+    rows = [
+        [
+            when(one.at, one.precision),
+            table_text(one.what, _STYLES.get(one.what, _OTHER_STYLE)),
+            one.sentence,
+            _why(one, texts),
+        ]
+        for one in found
+    ]
+    print_table([("when", FIXED), ("what", FIXED), "fact", "why"], rows, spare="why")
+
+
+def _why(one: Difference, texts: Mapping[str, str]) -> str:
+    """A reason with what came instead in its words."""
+    match = _BY.search(one.reason)
+    instead = texts.get(match["id"]) if match else None
+    return f"instead: {instead}" if instead else one.why
+
+
+@cli.command("graph")
 @click.argument("entity", required=False)
 @click.option("--hops", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option(
@@ -308,23 +310,10 @@ def _moment_dates(moment: Moment) -> list[object]:
     show_default=True,
     help="Where to draw it: .html (to explore), .svg or .png.",
 )
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=150, show_default=True, help="Most entities."
-)
+@limit_option(150, "Most entities.")
 @click.option("--current", is_flag=True, help="Leave out relations that have ended.")
-@WHERE
-@IN_PROJECTS
-@in_the_past
-def graph_command(
-    entity: str | None,
-    *,
-    hops: int,
-    out: Path,
-    limit: int,
-    current: bool,
-    where: str | None,
-    projects: tuple[str, ...],
-) -> None:
+@narrowing
+def graph_command(entity: str | None, *, hops: int, out: Path, limit: int, current: bool) -> None:
     """Draw the graph: around an entity, or all."""
     from graphmem.doors.drawing import picture_format
 
@@ -334,18 +323,19 @@ def graph_command(
     shared = options()
     with memory_to_ask() as memory:
         whole: Subgraph | nx.MultiDiGraph[str]
-        seen, more = (memory, {"current": current}) if not moments() else reader(memory)
-        more |= filtered(where, projects)
+        seen, arguments = reader(memory)
+        if not moments():
+            arguments["current"] = current
         if entity is None:
-            whole = seen.to_networkx(**more)
+            whole = seen.to_networkx(**arguments)
         else:
-            whole = seen.neighbours(entity, hops=hops, limit=limit, **more)
-        say_if_empty(memory, _size(whole) or projects)
+            whole = seen.neighbours(entity, hops=hops, limit=limit, **arguments)
+        say_if_empty(memory, _size(whole))
     owner = shared.user or shared.agent or ""
     title = owner if entity is None else f"{entity}, {counted(hops, 'hop')}"
     summary = draw(whole, out, title=title, limit=limit)
     if not show_json(summary):
-        show(table_text(picture_summary(summary)))
+        show(picture_summary(summary))
 
 
 def draw(

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from graphmem.doors.cli.base import next_command
 from graphmem.doors.cli.output import counted, note, progress_bar
 from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, only_new, windows
-from graphmem.doors.cli.watching import remove_documents
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.importers import DOCUMENT_FORMATS, FileReader, Item, Unreadable, document_id, walk
 
 if TYPE_CHECKING:
     from graphmem import Memory
     from graphmem.doors.cli.base import Options
+    from graphmem.model import Document
 
 _COUNTED_UP_TO = 64 << 20
 """Bytes that are read through once beforehand: it finds bad input before anything is stored."""
@@ -134,7 +134,9 @@ class FileIngest:
         """Remember what is no row; returns how many items were new."""
         new = 0
         others = (reader for reader in self.readers if reader.format != "triples")
-        for documents, readers in itertools.groupby(others, _reads_document):
+        for documents, readers in itertools.groupby(
+            others, lambda it: it.format in DOCUMENT_FORMATS
+        ):
             if documents:
                 new += sum(self._add_document(memory, one, progress, given) for one in readers)
                 continue
@@ -220,21 +222,23 @@ class FileIngest:
 
     def _stopped(self, memory: Memory) -> None:
         """Say how many episodes are remembered: as the store counts them, not the progress bar."""
+        again = "the same command again goes on from there"
+        remembered = self._remembered(memory)
+        if remembered is None:
+            note(f"stopped; what was remembered is safe: {again}")
+        elif remembered:
+            count = f"{counted(remembered, 'episode')} {'is' if remembered == 1 else 'are'}"
+            note(f"stopped; {count} remembered and safe, and {again}")
+
+    def _remembered(self, memory: Memory) -> int | None:
+        """How many episodes are there now; None where that takes long or cannot be told."""
         if len(self.users) > _MOST_COUNTED:
-            note("stopped; what was remembered is safe: the same command again goes on from there")
-            return
+            return None
         try:
-            remembered = sum(memory.stats(user_id=user).episodes for user in self.users)
-            if self._shared:
-                remembered += memory.stats().episodes
+            of_users = sum(memory.stats(user_id=user).episodes for user in self.users)
+            return of_users + (memory.stats().episodes if self._shared else 0)
         except GraphmemError:
-            note("stopped; what was remembered is safe: the same command again goes on from there")
-            return
-        if remembered:
-            note(
-                f"stopped; {counted(remembered, 'episode')} {'is' if remembered == 1 else 'are'} "
-                "remembered and safe, and the same command again goes on from there"
-            )
+            return None
 
     def _named(self, message: str) -> str | None:
         """A message about ``item N`` with where that item came from instead."""
@@ -350,8 +354,11 @@ class FileIngest:
         return UsageError(f"nothing to ingest: no file {why}")
 
 
-def _reads_document(reader: FileReader) -> bool:
-    return reader.format in DOCUMENT_FORMATS
+def remove_documents(memory: Memory, stored: Iterable[Document], gone: Set[str]) -> int:
+    """Undo what was read from those of the stored documents that are gone; returns how many
+    episodes that were."""
+    ids = [document.id for document in stored if document.id in gone]
+    return sum(memory.remove_document(id).episodes for id in ids)
 
 
 def listed(names: Sequence[str]) -> str:

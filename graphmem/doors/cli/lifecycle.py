@@ -1,16 +1,17 @@
-"""Commands about what becomes of facts with time: archive, restore-fact, promote, sweep."""
+"""Commands about what becomes of facts with time: archive, restore-fact, promote, sweep; and what
+sums them up: summary, consolidate."""
 
 from __future__ import annotations
 
 import click
 
-from graphmem.doors.cli.base import command, options
-from graphmem.doors.cli.hints import memory_to_ask
-from graphmem.doors.cli.output import note, show, show_json, table_text
+from graphmem.doors.cli.base import cli, options
+from graphmem.doors.cli.output import note, show, show_json
+from graphmem.doors.cli.reading import memory_to_ask
 from graphmem.model import Fact
 
 
-@command("archive")
+@cli.command("archive")
 @click.argument("fact_id")
 def archive_command(fact_id: str) -> None:
     """Put a fact away: nothing finds it unasked."""
@@ -18,7 +19,7 @@ def archive_command(fact_id: str) -> None:
         _show("archived", memory.archive(fact_id))
 
 
-@command("restore-fact")
+@cli.command("restore-fact")
 @click.argument("fact_id")
 def restore_fact_command(fact_id: str) -> None:
     """Bring an archived fact back."""
@@ -26,7 +27,7 @@ def restore_fact_command(fact_id: str) -> None:
         _show("restored", memory.restore(fact_id))
 
 
-@command("promote")
+@cli.command("promote")
 @click.argument("fact_id")
 def promote_command(fact_id: str) -> None:
     """Keep a fact for good."""
@@ -37,7 +38,7 @@ def promote_command(fact_id: str) -> None:
         note(f"it is archived all the same: graphmem restore-fact {fact.id} brings it back")
 
 
-@command("sweep")
+@cli.command("sweep")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 def sweep_command(dry_run: bool) -> None:
     """Promote, archive and expire what is due.
@@ -48,12 +49,12 @@ def sweep_command(dry_run: bool) -> None:
         found = memory.sweep(dry_run=dry_run)
     if show_json(found):
         return
-    show(table_text(str(found)))
+    show(str(found))
     if dry_run:
         note("nothing was changed: this is what would be done")
 
 
-@command("summary")
+@cli.command("summary")
 @click.argument("entity", required=False)
 @click.option("--sentences", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--facts-only", is_flag=True, help="Without asking a model.")
@@ -66,14 +67,14 @@ def summary_command(entity: str | None, *, sentences: int, facts_only: bool) -> 
         found = memory.summary(entity, max_sentences=sentences, ask_model=not facts_only)
     if show_json(found):
         return
-    show(table_text(str(found) or "nothing is known"))
+    show(str(found) or "nothing is known")
     for number, one in enumerate(found.sentences, 1):
         note(f"[{number}] {' '.join(one.fact_ids)}")
     if found.reason:
         note(found.reason)
 
 
-@command("consolidate")
+@cli.command("consolidate")
 @click.argument("entity")
 @click.option("--min-facts", type=click.IntRange(1), default=5, show_default=True)
 def consolidate_command(entity: str, *, min_facts: int) -> None:
@@ -84,9 +85,9 @@ def consolidate_command(entity: str, *, min_facts: int) -> None:
     with options().memory() as memory:
         receipt = memory.consolidate(entity, min_facts=min_facts)
     if not show_json(receipt):
-        show(table_text(f"{receipt.status}: episode {receipt.episode_id}"))
+        show(f"{receipt.status}: episode {receipt.episode_id}")
 
 
 def _show(what: str, fact: Fact) -> None:
     if not show_json(fact):
-        show(table_text(f"{what} {fact.id}: {fact.text}"))
+        show(f"{what} {fact.id}: {fact.text}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from graphmem.doors.cli.base import IN_PROJECTS, command, filtered, options, pairs
+from graphmem.doors.cli.base import cli, meta_option, options
 from graphmem.doors.cli.output import (
     FIXED,
     RIGHT,
@@ -15,74 +15,64 @@ from graphmem.doors.cli.output import (
     print_table,
     show,
     show_json,
-    table_text,
     when,
 )
+from graphmem.doors.cli.reading import IN_PROJECTS, Decorator, limit_option, reader
 from graphmem.model import ConversationState, Listing, ScopeCount
 
-_LIMIT = click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
-)
 _OFFSET = click.option("--offset", type=click.IntRange(min=0), default=0, help="Pass over so many.")
 
 
-@command("projects")
-@_LIMIT
-@_OFFSET
-def projects_command(limit: int, offset: int) -> None:
+def _paged(limit: int) -> Decorator:
+    """Give a command the options --limit and --offset."""
+    return lambda function: limit_option(limit)(_OFFSET(function))
+
+
+@cli.command("projects")
+@_paged(100)
+def projects_command(**part: Any) -> None:
     """List the projects of a store."""
-    with options().memory(owned=False) as memory:
-        _show_counts("project", memory.projects(limit=limit, offset=offset))
+    _show_counts("project", part)
 
 
-@command("users")
-@_LIMIT
-@_OFFSET
-def users_command(limit: int, offset: int) -> None:
+@cli.command("users")
+@_paged(100)
+def users_command(**part: Any) -> None:
     """List the users of a project."""
-    with options().memory(owned=False) as memory:
-        _show_counts("user", memory.users(limit=limit, offset=offset))
+    _show_counts("user", part)
 
 
-@command("agents")
-@_LIMIT
-@_OFFSET
-def agents_command(limit: int, offset: int) -> None:
+@cli.command("agents")
+@_paged(100)
+def agents_command(**part: Any) -> None:
     """List the agents of a project."""
-    with options().memory(owned=False) as memory:
-        _show_counts("agent", memory.agents(limit=limit, offset=offset))
+    _show_counts("agent", part)
 
 
-@command("runs")
-@_LIMIT
-@_OFFSET
-def runs_command(limit: int, offset: int) -> None:
+@cli.command("runs")
+@_paged(100)
+def runs_command(**part: Any) -> None:
     """List conversations.
 
     Those of the user who is given, else all of a project.
     """
     with options().memory(owned=False) as memory:
-        found = memory.runs(limit=limit, offset=offset)
+        found = memory.runs(**part)
     if not show_json(found):
         _show_runs(found.items)
         _more(found)
 
 
-@command("communities")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."
-)
-@_OFFSET
+@cli.command("communities")
+@_paged(20)
 @click.option(
     "--min-size", type=click.IntRange(min=1), default=3, show_default=True, help="No smaller ones."
 )
 @IN_PROJECTS
-def communities_command(limit: int, offset: int, min_size: int, projects: tuple[str, ...]) -> None:
+def communities_command(**given: Any) -> None:
     """List groups of entities that belong together."""
     with options().memory() as memory:
-        found = memory.communities(
-            limit=limit, offset=offset, min_size=min_size, **filtered(None, projects)
-        )
+        found = memory.communities(**given, **reader(memory)[1])
     if show_json(found):
         return
     print_table(
@@ -92,21 +82,20 @@ def communities_command(limit: int, offset: int, min_size: int, projects: tuple[
     _more(found)
 
 
-@command("update-run")
+@cli.command("update-run")
 @click.argument("run")
 @click.option("--title", help="What to call it.")
 @click.option("--close/--reopen", "closed", default=None, help="End it, or go on with it.")
-@click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata; several times.")
+@meta_option()
 @click.option("--merge", is_flag=True, help="Lay --meta over the metadata that there is.")
 def update_run_command(
-    run: str, *, title: str | None, closed: bool | None, meta: Sequence[str], merge: bool
+    run: str, *, metadata: dict[str, Any] | None, merge: bool, **given: Any
 ) -> None:
     """Rename a conversation, close it, describe it."""
-    given: dict[str, Any] = {"title": title, "closed": closed, "merge_metadata": merge}
-    if meta:
-        given["metadata"] = pairs(meta, "--meta")
+    if metadata:
+        given["metadata"] = metadata
     with options().memory() as memory:
-        found = memory.update_run(run, **given)
+        found = memory.update_run(run, merge_metadata=merge, **given)
     if not show_json(found):
         _show_runs([found])
 
@@ -129,7 +118,9 @@ def _show_runs(found: Sequence[ConversationState]) -> None:
     )
 
 
-def _show_counts(what: str, found: Listing[ScopeCount]) -> None:
+def _show_counts(what: str, part: dict[str, Any]) -> None:
+    with options().memory(owned=False) as memory:
+        found: Listing[ScopeCount] = getattr(memory, f"{what}s")(**part)
     if show_json(found):
         return
     print_table(
@@ -143,6 +134,6 @@ def _show_counts(what: str, found: Listing[ScopeCount]) -> None:
 
 
 def _more(found: Listing[Any]) -> None:
-    show(table_text(f"{len(found):,} of {found.total:,}", "dim"))
+    show(f"{len(found):,} of {found.total:,}", "dim")
     if found.next_offset is not None:
         note(f"more: --offset {found.next_offset}")

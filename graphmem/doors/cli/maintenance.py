@@ -1,4 +1,4 @@
-"""Commands that look after a store: stats, health, verify, rebuild."""
+"""Commands that look after a store: stats, health, verify, rebuild; and prompts, completion."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.shell_completion import get_completion_class
 
-from graphmem.doors.cli.base import command, next_command, options
+from graphmem.doors.cli.base import cli, exit_unless, next_command, options
 from graphmem.doors.cli.output import (
     FIXED,
     RIGHT,
-    console,
     note,
+    print_counts,
     print_table,
+    progress_of,
     show,
     show_json,
-    table_text,
 )
 from graphmem.extract.llm.prompts import copy_prompts
 from graphmem.model import SetAside, Stats, Verification
 
-_FAILED = 1
 
-
-@command("stats")
+@cli.command("stats")
 def stats_command() -> None:
     """Count what is stored.
 
@@ -38,49 +37,36 @@ def stats_command() -> None:
 
 def show_stats(found: Stats) -> None:
     """Counts as a table."""
-    rows = [
-        ("episodes", found.episodes),
-        ("pending", found.pending),
-        ("turns", found.turns),
-        ("facts", found.facts),
-        ("relations", found.relations),
-        ("entities", found.entities),
-        ("model calls", found.model_calls),
-        ("tokens in", found.tokens_in),
-        ("tokens out", found.tokens_out),
-    ]
-    print_table([("what", {}), ("how many", RIGHT)], [(name, f"{value:,}") for name, value in rows])
+    names = (
+        *("episodes", "pending", "turns", "facts", "relations", "entities"),
+        *("model_calls", "tokens_in", "tokens_out"),
+    )
+    print_counts("what", {name.replace("_", " "): getattr(found, name) for name in names})
     if found.spend:
+        numbers = [(name, RIGHT) for name in ("calls", "in", "out", "cost")]
+        rows = [
+            (
+                s.day,
+                s.model,
+                f"{s.calls:,}",
+                f"{s.tokens_in:,}",
+                f"{s.tokens_out:,}",
+                f"{s.cost:.4f}",
+            )
+            for s in found.spend
+        ]
         print_table(
-            [
-                ("day", FIXED),
-                "model",
-                ("calls", RIGHT),
-                ("in", RIGHT),
-                ("out", RIGHT),
-                ("cost", RIGHT),
-            ],
-            [
-                (
-                    s.day,
-                    s.model,
-                    f"{s.calls:,}",
-                    f"{s.tokens_in:,}",
-                    f"{s.tokens_out:,}",
-                    f"{s.cost:.4f}",
-                )
-                for s in found.spend
-            ],
+            [("day", FIXED), "model", *numbers],
+            rows,
             title="what models were asked, by day; costs by the price table",
         )
     if found.pending:
         note("pending episodes can be searched; their facts are still to be found: graphmem resume")
 
 
-@command("health")
+@cli.command("health")
 @click.option("--deep", is_flag=True, help="Ask each part something, the model too.")
-@click.pass_context
-def health_command(context: click.Context, deep: bool) -> None:
+def health_command(deep: bool) -> None:
     """Check that every part answers.
 
     The exit code is 1 when one does not, when work waits for a model that does not answer, or when
@@ -95,13 +81,11 @@ def health_command(context: click.Context, deep: bool) -> None:
         ]
         print_table(["part", "state", ("behind", RIGHT)], rows)
         show_set_aside(found.set_aside)
-    if not found.ok:
-        context.exit(_FAILED)
+    exit_unless(found.ok)
 
 
-@command("check-config")
-@click.pass_context
-def check_config_command(context: click.Context) -> None:
+@cli.command("check-config")
+def check_config_command() -> None:
     """Check the settings, without opening or asking anything.
 
     The exit code is 1 when something is wrong.
@@ -111,16 +95,14 @@ def check_config_command(context: click.Context) -> None:
     problems = validate_config(options().place)
     if not show_json(problems):
         for problem in problems:
-            show(table_text(problem))
+            show(problem)
         if not problems:
             note("nothing is wrong")
-    if problems:
-        context.exit(_FAILED)
+    exit_unless(not problems)
 
 
-@command("test-connection")
-@click.pass_context
-def test_connection_command(context: click.Context) -> None:
+@cli.command("test-connection")
+def test_connection_command() -> None:
     """Open the store, ask each part something small.
 
     The model, too, which may cost a call. A store that is not there is made. The exit code is 1
@@ -131,11 +113,10 @@ def test_connection_command(context: click.Context) -> None:
     found = test_connection(options().place)
     if not show_json(found):
         print_table(["part", "state"], list(found.parts.items()))
-    if not found.ok:
-        context.exit(_FAILED)
+    exit_unless(found.ok)
 
 
-@command("verify")
+@cli.command("verify")
 @click.option(
     "--repair", is_flag=True, help="Put right what differs in graph and vectors, no more."
 )
@@ -145,8 +126,7 @@ def test_connection_command(context: click.Context) -> None:
     metavar="N",
     help="Only what changed since the last time, and the next of N parts of the rest.",
 )
-@click.pass_context
-def verify_command(context: click.Context, repair: bool, part_of: int | None) -> None:
+def verify_command(repair: bool, part_of: int | None) -> None:
     """Check the ledger, compare graph and vectors with it.
 
     The exit code is 1 when they differ, and still do after --repair. A large store can be looked
@@ -156,14 +136,13 @@ def verify_command(context: click.Context, repair: bool, part_of: int | None) ->
         found = memory.verify(repair=repair, part_of=part_of)
     if not show_json(found):
         show_verification(found)
-    if not found.ok:
-        context.exit(_FAILED)
+    exit_unless(found.ok)
 
 
 def show_set_aside(found: Sequence[SetAside]) -> None:
     """Print what graph and vectors could not take."""
     for one in found:
-        show(table_text(f"  set aside, {one}", "red"))
+        show(f"  set aside, {one}", "red")
     if found:
         note(
             f"{len(found):,} events are set aside and not searched; "
@@ -173,16 +152,15 @@ def show_set_aside(found: Sequence[SetAside]) -> None:
 
 def show_verification(found: Verification) -> None:
     """Print what was compared, and every difference."""
-    rows = [(name, f"{value:,}") for name, value in found.checked.items()]
-    print_table([("checked", {}), ("how many", RIGHT)], rows)
+    print_counts("checked", found.checked)
     for repaired in found.repaired:
-        show(table_text(f"  put right: {repaired}", "yellow"))
+        show(f"  put right: {repaired}", "yellow")
     for difference in found.differences:
-        show(table_text(f"  {difference}", "red"))
+        show(f"  {difference}", "red")
     show_set_aside(found.set_aside)
     if found.ok:
         where = f" in part {found.part[0]} of {found.part[1]}" if found.part else ""
-        show(table_text(f"no difference{where}", "green"))
+        show(f"no difference{where}", "green")
     elif any(difference.startswith("ledger") for difference in found.differences):
         note(
             "the ledger is damaged: put back a backup of it, or save what can be had with graphmem "
@@ -192,27 +170,17 @@ def show_verification(found: Verification) -> None:
         note(f"{next_command('verify', '--repair')} puts right what differs in graph and vectors")
 
 
-@command("rebuild")
-@click.pass_context
-def rebuild_command(context: click.Context) -> None:
+@cli.command("rebuild")
+def rebuild_command() -> None:
     """Rebuild graph and vectors from the ledger, then verify."""
-    from rich.progress import Progress
-
-    with (
-        options().memory(owned=False) as memory,
-        Progress(console=console(error=True)) as bar,
-    ):
-        task = bar.add_task("rebuilding", total=None)
-        found = memory.rebuild(
-            progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    with options().memory(owned=False) as memory, progress_of("rebuilding") as progress:
+        found = memory.rebuild(progress=progress)
     if not show_json(found):
         show_verification(found)
-    if not found.ok:
-        context.exit(_FAILED)
+    exit_unless(found.ok)
 
 
-@command("prompts")
+@cli.command("prompts")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def prompts_command(folder: Path) -> None:
     """Copy the prompts of models to FOLDER, to change them.
@@ -223,5 +191,20 @@ def prompts_command(folder: Path) -> None:
     if show_json([str(path) for path in written]):
         return
     for path in written:
-        show(table_text(str(path)))
+        show(str(path))
     note(f"{len(written)} written; use them with GRAPHMEM_PROMPTS={folder}")
+
+
+@cli.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(shell: str) -> None:
+    """Print what makes a shell complete commands and options.
+
+    \b
+    bash   eval "$(graphmem completion bash)"        in ~/.bashrc
+    zsh    eval "$(graphmem completion zsh)"         in ~/.zshrc
+    fish   graphmem completion fish | source         in ~/.config/fish/config.fish
+    """
+    made = get_completion_class(shell)
+    assert made is not None  # noqa: S101 - for the type checker: the choice is click's own
+    click.echo(made(cli, {}, "graphmem", "_GRAPHMEM_COMPLETE").source())

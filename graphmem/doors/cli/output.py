@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,11 +26,12 @@ from graphmem.text import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
     from rich.table import Table
     from rich.text import Text
 
-_Column: TypeAlias = tuple[str, dict[str, Any]]
+    from graphmem.model import Removal, Stats
+
 _PLAIN_WIDTH = 120
 _WIDE_ENOUGH = 120
 """Columns from which on a table has room for ids."""
@@ -75,11 +79,38 @@ def table_text(value: object, style: str = "") -> Text:
     return Text(printable("" if value is None else str(value)), style=style)
 
 
-def show(*parts: RenderableType) -> None:
-    """Print to standard output."""
-    out = console()
-    for part in parts:
-        out.print(part)
+def show(part: RenderableType, style: str = "") -> None:
+    """Print to standard output; text as it is, in a style."""
+    console().print(table_text(part, style) if isinstance(part, str) else part)
+
+
+def print_counts(what: str, counts: Mapping[str, int], header: str = "how many") -> None:
+    """A table of names and numbers."""
+    rows = [(name, f"{count:,}") for name, count in counts.items()]
+    print_table([(what, {}), (header, RIGHT)], rows)
+
+
+@dataclass
+class _Column:
+    name: str
+    settings: dict[str, Any]
+    values: list[Text]
+
+    @property
+    def _texts(self) -> list[str]:
+        return [self.name, *(value.plain for value in self.values)]
+
+    @cached_property
+    def wanted(self) -> int:
+        """Its width when nothing in it wraps."""
+        return _longest(line for text in self._texts for line in text.splitlines())
+
+    @cached_property
+    def least(self) -> int:
+        """The width of its longest word, if that is not very long; all of it when it is fixed."""
+        if self.settings.get("no_wrap"):
+            return self.wanted
+        return min(_UNBROKEN, _longest(word for text in self._texts for word in text.split()))
 
 
 def print_table(
@@ -98,48 +129,34 @@ def print_table(
     """
     from rich.text import Text
 
-    lines = [
-        [value if isinstance(value, Text) else table_text(value) for value in row] for row in rows
-    ]
-    named: list[_Column] = [
-        (column, {}) if isinstance(column, str) else column for column in columns
-    ]
-    filled = [at for at in range(len(named)) if not lines or any(row[at].plain for row in lines)]
-    named, lines = [named[at] for at in filled], [[row[at] for at in filled] for row in lines]
+    lines = [[one if isinstance(one, Text) else table_text(one) for one in row] for row in rows]
+    named = [(column, {}) if isinstance(column, str) else column for column in columns]
+    made = [_Column(*one, [line[at] for line in lines]) for at, one in enumerate(named)]
+    made = [one for one in made if not lines or any(value.plain for value in one.values)]
     width = console().width
-    if spare is not None and sum(_widest(named, lines)) + _GAP * (len(named) - 1) > width:
-        at = [name for name, _ in named].index(spare)
-        named, lines = named[:at] + named[at + 1 :], [row[:at] + row[at + 1 :] for row in lines]
+    if not _fit(made, width):
+        made = [one for one in made if one.name != spare]
     below = bool(ids) and width < _WIDE_ENOUGH
     if ids and not below:
-        named.append(("id", FIXED))
-        lines = [[*row, table_text(id)] for row, id in zip(lines, ids, strict=True)]
-    texts = [[name, *(row[at].plain for row in lines)] for at, (name, _) in enumerate(named)]
-    fixed = [bool(settings.get("no_wrap")) for _, settings in named]
-    widths = _widths(texts, fixed, width)
-    if below and widths[0] is None:
-        widths = [(wide, True) for wide in _widest(named, lines)]
-    grid = _grid(named, widths, title=title)
-    for row in lines if not below else ():
-        grid.add_row(*row)
+        made.append(_Column("id", FIXED, [table_text(id) for id in ids]))
+    widths = _widths(made, width)
+    if widths is None and below:
+        widths = [(one.wanted, True) for one in made]
+    grid = _grid(made, widths, title=title)
+    for at in range(0 if below else len(lines)):
+        grid.add_row(*(one.values[at] for one in made))
     show(grid)
-    for row, id in zip(lines, ids, strict=True) if below else ():
-        grid = _grid(named, widths, header=False)
-        grid.add_row(*row)
+    for at, id in enumerate(ids if below else ()):
+        grid = _grid(made, widths, header=False)
+        grid.add_row(*(one.values[at] for one in made))
         show(grid)
         # One line each, however narrow the terminal: an id that is cut in two cannot be copied.
         click.echo(f"    {printable(id)}")
 
 
-def _widest(named: Sequence[_Column], rows: Sequence[Sequence[Text]]) -> list[int]:
-    """How wide each column is when nothing wraps."""
-    texts = ([name, *(row[at].plain for row in rows)] for at, (name, _) in enumerate(named))
-    return [_longest(line for text in column for line in text.splitlines()) for column in texts]
-
-
 def _grid(
-    named: Sequence[_Column],
-    widths: Sequence[tuple[int, bool] | None],
+    columns: Sequence[_Column],
+    widths: Sequence[tuple[int, bool]] | None,
     *,
     title: str | None = None,
     header: bool = True,
@@ -157,39 +174,40 @@ def _grid(
         show_edge=False,
         show_header=header,
     )
-    for (name, settings), width in zip(named, widths, strict=True):
-        # A fixed column that has to be narrower than its cells would be cut off: it wraps then.
-        wrap = {} if width is None else {"width": width[0], "no_wrap": width[1]}
-        grid.add_column(name, **{"overflow": "fold", **settings, **wrap})
+    for at, column in enumerate(columns):
+        settings = {"overflow": "fold", **column.settings}
+        if widths is not None:
+            # A fixed column that has to be narrower than its cells would be cut off: it wraps then.
+            settings["width"], settings["no_wrap"] = widths[at]
+        grid.add_column(column.name, **settings)
     return grid
 
 
-def _widths(
-    texts: Sequence[Sequence[str]], fixed: Sequence[bool], free_width: int
-) -> list[tuple[int, bool]] | list[None]:
-    """How wide each column is and whether it stays on one line; nothing to set if all have room.
+def _fit(columns: Sequence[_Column], width: int) -> bool:
+    """Whether there is room for all without wrapping."""
+    return sum(one.wanted for one in columns) + _GAP * (len(columns) - 1) <= width
+
+
+def _widths(columns: Sequence[_Column], width: int) -> list[tuple[int, bool]] | None:
+    """How wide each column is and whether it stays on one line; None if all have room.
 
     Every column has room for its longest word (or for all, when it is fixed); what is left is
     shared evenly by those that want more.
     """
-    wanted = [_longest(line for t in column for line in t.splitlines()) for column in texts]
-    free_width -= _GAP * (len(texts) - 1)
-    if sum(wanted) <= free_width:
-        return [None] * len(texts)
-    words = [_longest(word for t in column for word in t.split()) for column in texts]
-    least = [
-        want if one_line else min(word, _UNBROKEN)
-        for want, word, one_line in zip(wanted, words, fixed, strict=True)
-    ]
-    if (short := sum(least) - free_width) > 0:
-        return [(max(1, width - -(-short * width // sum(least))), False) for width in least]
-    spare = free_width - sum(least)
+    if _fit(columns, width):
+        return None
+    least = [one.least for one in columns]
+    room = width - _GAP * (len(columns) - 1)
+    spare = room - sum(least)
+    if spare < 0:
+        return [(max(1, one - -(spare * one // sum(least))), False) for one in least]
     widths = list(least)
-    hungry = sorted(range(len(texts)), key=lambda at: wanted[at] - least[at])
+    hungry = sorted(range(len(columns)), key=lambda at: columns[at].wanted - least[at])
     for waiting, at in enumerate(hungry):
-        more = min(wanted[at] - least[at], spare // (len(hungry) - waiting))
+        more = min(columns[at].wanted - least[at], spare // (len(hungry) - waiting))
         widths[at] += more
         spare -= more
+    fixed = [bool(one.settings.get("no_wrap")) for one in columns]
     return list(zip(widths, fixed, strict=True))
 
 
@@ -221,8 +239,25 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def progress_bar() -> Progress:
-    """Bar, count, rate and time left; printed once, at the end, when nobody watches."""
+def amounts(of: Removal | Stats) -> str:
+    """How many episodes, facts and entities."""
+    episodes, facts = counted(of.episodes, "episode"), counted(of.facts, "fact")
+    return f"{episodes}, {facts}, {counted(of.entities, 'entity', 'entities')}"
+
+
+@contextmanager
+def progress_of(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for one piece of work, which says how much is done, and of how much."""
+    from rich.progress import Progress
+
+    with Progress(console=console(error=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """Bar and count, then these columns, else rate, time passed and time left; printed once, at the
+    end, when nobody watches."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -240,13 +275,11 @@ def progress_bar() -> Progress:
             speed = task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:,.1f}/s")
 
+    usual = (Rate(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        *(columns or usual),
         console=console(error=True),
     )

@@ -11,12 +11,15 @@ import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
 from graphmem.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphmem.doors.cli.base import Options
 
 FILE_VARIABLE: Final = "GRAPHMEM_CONFIG"
 PROFILE_OPTIONS: Final = ("store", "user", "user_name", "agent", "run", "project", "actor")
@@ -29,19 +32,14 @@ def profiles_file() -> Path:
     return Path(named).expanduser() if named else Path(click.get_app_dir("graphmem"), "config.toml")
 
 
-def use_profile(
-    name: str | None,
-    sources: Mapping[str, ParameterSource | None],
-    put: Callable[[str, str], None],
-) -> None:
-    """Let what was not given be as a profile says, while the command runs. ``sources`` says where
-    what was given comes from; ``put`` takes an option and its value."""
-    given, settings = profile_named(name)
-    named = sources.get("profile") is ParameterSource.COMMANDLINE
+def use_profile(shared: Options) -> None:
+    """Let what was not given be as a profile says, while the command runs."""
+    given, settings = profile_named(shared.profile)
+    named = shared.sources.get("profile") is ParameterSource.COMMANDLINE
     for option, value in given.items():
-        source = sources.get(option)
+        source = shared.sources.get(option)
         if source is None or (named and source is not ParameterSource.COMMANDLINE):
-            put(option, value)
+            setattr(shared, option, value)
     restore = _use_settings(settings, override=named)
     click.get_current_context().find_root().call_on_close(restore)
 
@@ -89,12 +87,11 @@ def _checked(
     for key, value in settings.items():
         if not isinstance(value, str | bool | int | float):
             raise UsageError(f"{where}: the setting {key} is text, a number, true or false")
-    texts = {key: _text(value) for key, value in settings.items()}
+    texts = {
+        key: str(int(value)) if isinstance(value, bool) else str(value)
+        for key, value in settings.items()
+    }
     return given, texts
-
-
-def _text(value: str | float) -> str:
-    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 def _use_settings(settings: Mapping[str, str], *, override: bool) -> Callable[[], None]:

@@ -1,93 +1,89 @@
-"""Commands that state and retract relations, undo changes, and merge entities."""
+"""Commands that state and retract relations, merge entities, and say how relation types behave."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import click
 
-from graphmem.doors.cli.base import command, next_command, options, pairs, time_option
+from graphmem.doors.cli.base import (
+    EVERYBODY_OPTION,
+    TAGS_OPTION,
+    cli,
+    given_only,
+    meta_option,
+    next_command,
+    options,
+    time_option,
+)
 from graphmem.doors.cli.graph import show_entities
-from graphmem.doors.cli.hints import memory_to_ask
-from graphmem.doors.cli.output import counted, note, show, show_json, table_text
+from graphmem.doors.cli.output import (
+    RIGHT,
+    counted,
+    note,
+    print_table,
+    progress_of,
+    show,
+    show_json,
+)
+from graphmem.doors.cli.reading import memory_to_ask
 from graphmem.doors.cli.write import show_receipt
-from graphmem.model import Modality
+from graphmem.model import Modality, RelationType
 
 
-@command("relate")
+@cli.command("relate")
 @click.argument("subject")
 @click.argument("type_", metavar="TYPE")
 @click.argument("object_", metavar="OBJECT")
 @click.option("--fact", metavar="TEXT", help="The sentence to keep; else one is made.")
 @time_option("--valid-at", "Since when it holds.", also="--since")
 @time_option("--invalid-at", "Until when it held.", also="--until")
-@time_option("--at", "When it was said (ISO 8601; UTC without a zone).")
+@time_option("--at", "When it was said (ISO 8601; UTC without a zone).", also="occurred_at")
 @click.option("--modality", type=click.Choice(get_args(Modality)), help="How it is meant.")
 @click.option("--subject-kind", metavar="KIND", help="What SUBJECT is, for example person.")
 @click.option("--object-kind", metavar="KIND", help="What OBJECT is, for example place.")
-@click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
-@click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata; several times.")
+@TAGS_OPTION
+@meta_option()
 @click.option("--importance", type=float, help="From 0 to 1.")
-@click.option("--key", metavar="TEXT", help="The same key again changes nothing.")
-def relate_command(
-    subject: str,
-    type_: str,
-    object_: str,
-    *,
-    at: str | None,
-    key: str | None,
-    meta: tuple[str, ...],
-    **rest: Any,
-) -> None:
+@click.option(
+    "--key", "idempotency_key", metavar="TEXT", help="The same key again changes nothing."
+)
+def relate_command(subject: str, type_: str, object_: str, **given: Any) -> None:
     """Remember one relation, without a model.
 
     \b
     graphmem relate "Ada Lovelace" works_at Acme --valid-at 2024-03-01
     """
-    given = {
-        **rest,
-        "occurred_at": at,
-        "idempotency_key": key,
-        "metadata": pairs(meta, "--meta") or None,
-    }
     with options().memory(create=True) as memory:
-        receipt = memory.relate(
-            subject, type_, object_, **{name: v for name, v in given.items() if v is not None}
-        )
+        receipt = memory.relate(subject, type_, object_, **given_only(given))
     if not show_json(receipt):
         show_receipt(receipt)
 
 
-@command("unrelate")
+@cli.command("unrelate")
 @click.argument("subject")
 @click.argument("type_", metavar="TYPE")
 @click.argument("object_", metavar="OBJECT", required=False)
 @time_option("--invalid-at", "It held until then; without it, it never was so.", also="--until")
-@time_option("--at", "When this was said (ISO 8601; UTC without a zone).")
-def unrelate_command(
-    subject: str,
-    type_: str,
-    object_: str | None,
-    *,
-    invalid_at: str | None,
-    at: str | None,
-) -> None:
+@time_option("--at", "When this was said (ISO 8601; UTC without a zone).", also="occurred_at")
+def unrelate_command(subject: str, type_: str, object_: str | None, **given: Any) -> None:
     """Take a relation back: ended, or never so.
 
     Without OBJECT, every one of that type.
     """
     with memory_to_ask() as memory:
-        receipt = memory.unrelate(subject, type_, object_, invalid_at=invalid_at, occurred_at=at)
+        receipt = memory.unrelate(subject, type_, object_, **given)
     if show_json(receipt):
         return
     if receipt.status == "done" and not receipt.decisions:
-        show(table_text(f"remembered as episode {receipt.episode_id}"))
+        show(f"remembered as episode {receipt.episode_id}")
         note("it retracts nothing: no such relation is believed (graphmem relations)")
         return
     show_receipt(receipt)
 
 
-@command("undo")
+@cli.command("undo")
 @click.argument("id")
 def undo_command(id: str) -> None:
     """Undo an episode, or an edit.
@@ -101,7 +97,7 @@ def undo_command(id: str) -> None:
         show(f"undone; {gone if removal.facts else 'what was so before is so again'}")
 
 
-@command("merge")
+@cli.command("merge")
 @click.argument("entity")
 @click.argument("other")
 def merge_command(entity: str, other: str) -> None:
@@ -117,7 +113,7 @@ def merge_command(entity: str, other: str) -> None:
         note(f"to separate them again: {next_command('unmerge', part.id)}")
 
 
-@command("unmerge")
+@cli.command("unmerge")
 @click.argument("entity_id")
 def unmerge_command(entity_id: str) -> None:
     """Separate two entities that were merged.
@@ -128,3 +124,82 @@ def unmerge_command(entity_id: str) -> None:
         found = memory.unmerge(entity_id)
     if not show_json(found):
         show_entities([found], ids=True)
+
+
+_AT_A_TIME = {"one": "one", "usually_one": "one, unless stated together", "many": "several"}
+_WHY = {"built_in": "built in", "default": "nothing known"}
+
+
+@cli.command("types")
+def types_command() -> None:
+    """List relation types and how they behave.
+
+    As they hold in your scope when one is given, else for everybody.
+    """
+    with options().memory(owned=False) as memory:
+        found = memory.relation_types()
+    if not show_json(found):
+        _show(found)
+
+
+@cli.command("declare-type")
+@click.argument("type_", metavar="TYPE")
+@click.option("--one/--many", "single_valued", default=None, help="How many objects at a time.")
+@click.option("--same-as", metavar="OTHER", help="Another word for OTHER.")
+@click.option("--inverse-of", metavar="OTHER", help="OTHER with its ends changed.")
+@EVERYBODY_OPTION
+def declare_type_command(type_: str, *, everybody: bool, **given: Any) -> None:
+    """Say how a relation type behaves.
+
+    For one user, or for everybody. Without an option, its declaration is removed.
+
+    \b
+    graphmem --user ada declare-type drives --one
+    graphmem declare-type --all driven_by --inverse-of drives
+    """
+    opened = options().memory(owned=not everybody)
+    with opened as memory, progress_of("deciding again") as progress:
+        found = memory.declare_type(type_, all_scopes=everybody, progress=progress, **given)
+    if not show_json(found):
+        _show([found])
+
+
+@cli.command("learn-types")
+@EVERYBODY_OPTION
+def learn_types_command(*, everybody: bool) -> None:
+    """Learn from the data which types have one object.
+
+    Of one user, or of everybody. What is believed is decided again by it.
+    """
+    with options().memory(owned=not everybody) as memory, progress_of("learning") as progress:
+        found = memory.learn_types(all_scopes=everybody, progress=progress)
+    if show_json(found):
+        return
+    if found:
+        _show(found)
+    else:
+        show("nothing new")
+
+
+def _show(found: Sequence[RelationType]) -> None:
+    rows = [
+        (
+            one.type,
+            _behaviour(one),
+            _WHY.get(one.because, one.because),
+            f"{one.statements:,}",
+            f"{one.subjects:,}",
+        )
+        for one in found
+    ]
+    print_table(
+        ["type", "objects at a time", "because", ("said", RIGHT), ("subjects", RIGHT)], rows
+    )
+    if not all(one.settled for one in found):
+        note("not all is decided by that yet: declare it again, or graphmem learn-types")
+
+
+def _behaviour(one: RelationType) -> str:
+    if one.same_as is None:
+        return _AT_A_TIME[one.at_a_time]
+    return f"as {one.same_as}" + (", the other way round" if one.inverse else "")

@@ -1,21 +1,18 @@
-"""Commands that ask for facts and verbatim turns: search, context, facts, get, episode, history."""
+"""Commands that ask in words, and say why: search, context, explain, why-not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.as_of import INCLUDE_ARCHIVED, in_the_past, reader
-from graphmem.doors.cli.base import IN_PROJECTS, WHERE, command, filtered, next_command, options
-from graphmem.doors.cli.hints import memory_to_ask, say_if_empty
-from graphmem.doors.cli.hit_labels import labels, own_label
+from graphmem.doors.cli.base import cli, options
 from graphmem.doors.cli.output import (
     FIXED,
     NUMBER,
     RIGHT,
-    counted,
     emit,
     note,
     print_table,
@@ -24,7 +21,19 @@ from graphmem.doors.cli.output import (
     table_text,
     when,
 )
-from graphmem.errors import UsageError
+from graphmem.doors.cli.reading import (
+    ALL_OPTION,
+    IDS_OPTION,
+    MIN_SCORE_OPTION,
+    WHERE,
+    dated,
+    limit_option,
+    memory_to_ask,
+    narrowing,
+    reader,
+    say_if_empty,
+)
+from graphmem.errors import NotFound, UsageError
 from graphmem.model import Change, Fact, Hit, SearchResult, to_json
 from graphmem.model.printing import day, printed_date
 from graphmem.text import printable
@@ -32,22 +41,13 @@ from graphmem.text import printable
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from graphmem import Memory
+
 _HIT_COLUMNS = (NUMBER, ("score", RIGHT), ("kind", FIXED), ("when", FIXED), "who", "text", "source")
 _LINES = 3  # that say why a hit ranks where it does
-LIMIT_OPTION = click.option(
-    "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many."
-)
-MIN_SCORE_OPTION = click.option(
-    "--min-score",
-    type=float,
-    default=0.0,
-    show_default=True,
-    help="Show nothing when an answer is less likely than this (0 to 1; see docs/scores.md).",
-)
-IDS_OPTION = click.option("--ids", is_flag=True, help="Show the ids of facts too.")
-ALL_OPTION = click.option(
-    "--all", "everything", is_flag=True, help="Also what has ended, expired or been archived."
-)
+_LONGEST_ID = 16
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}.*", re.IGNORECASE)
+_TEXT_FORMATS = ("text", "markdown")
 
 
 def _question(words: tuple[str, ...], name: str) -> str:
@@ -58,9 +58,9 @@ def _question(words: tuple[str, ...], name: str) -> str:
     return text
 
 
-@command("search")
+@cli.command("search")
 @click.argument("query", nargs=-1)
-@LIMIT_OPTION
+@limit_option(10)
 @click.option(
     "--explain",
     is_flag=True,
@@ -73,37 +73,26 @@ def _question(words: tuple[str, ...], name: str) -> str:
     show_default=True,
     help="Facts, verbatim turns, or both.",
 )
-@ALL_OPTION
-@WHERE
-@IN_PROJECTS
 @MIN_SCORE_OPTION
-@in_the_past
+@ALL_OPTION
+@narrowing
 @IDS_OPTION
 def search_command(
-    query: tuple[str, ...],
-    *,
-    limit: int,
-    explain: bool,
-    kinds: str,
-    everything: bool,
-    where: str | None,
-    projects: tuple[str, ...],
-    min_score: float,
-    ids: bool,
+    query: tuple[str, ...], *, explain: bool, kinds: str, ids: bool, **given: Any
 ) -> None:
     """Find the facts and turns that answer best."""
     question = _question(query, "search")
     with memory_to_ask() as memory:
-        seen, current = reader(memory, everything=everything)
-        narrowed = {**current, **filtered(where, projects), "min_score": min_score}
-        result = seen.search(question, limit=limit, kinds=kinds.split(","), **narrowed)
-        sources = labels(memory, result)
-        say_if_empty(memory, result or projects)
+        seen, arguments = reader(memory)
+        result = seen.search(question, kinds=kinds.split(","), **given, **arguments)
+        sources = _labels(memory, result)
+        say_if_empty(memory, result)
     if options().json:
         hits = [{**to_json(hit), "source": sources[hit.id] or None} for hit in result]
         emit({**to_json(result), "hits": hits})
         return
-    show_hits(result, explain=explain, numbers=everything, ids=ids, sources=sources)
+    numbers = arguments.get("current") is False
+    show_hits(result, explain=explain, numbers=numbers, ids=ids, sources=sources)
 
 
 def show_hits(
@@ -121,14 +110,14 @@ def show_hits(
     """
     if explain and result.seeds:
         names = ", ".join(f"{seed.name} ({seed.kind})" for seed in result.seeds)
-        show(table_text(f"about: {names}"))
+        show(f"about: {names}")
     if result.reason:
         note(result.reason)
     if not result.hits:
         note("nothing found" + _unsure(result))
         return
     if sources is None:
-        sources = {hit.id: own_label(hit) for hit in result}
+        sources = {hit.id: _own_label(hit) for hit in result}
     reasons = _numbers if numbers else _reasons
     rows = [_hit_row(hit, reasons(hit) if explain else [], sources[hit.id]) for hit in result]
     print_table(_HIT_COLUMNS, rows, ids=[hit.id for hit in result] if ids else ())
@@ -196,39 +185,57 @@ def marked(fact: Fact) -> Text:
     return text
 
 
-@command("context")
+def _own_label(hit: Hit) -> str:
+    """The source's own id of the turn, when it is short enough to be read; else nothing."""
+    id = hit.source_id or ""
+    return "" if len(id) > _LONGEST_ID or _UUID.fullmatch(id) else id
+
+
+def _labels(memory: Memory, hits: Iterable[Hit]) -> dict[str, str]:
+    """For each hit, by its id: the source's own id, or the file or title of its episode."""
+    found: dict[str, str] = {}
+    episodes: dict[str, str] = {}
+    for hit in hits:
+        label = _own_label(hit)
+        if not label and hit.episode_id:
+            if hit.episode_id not in episodes:
+                episodes[hit.episode_id] = _of_episode(memory, hit.episode_id, hit.project_id)
+            label = episodes[hit.episode_id]
+        found[hit.id] = label
+    return found
+
+
+def _of_episode(memory: Memory, id: str, project: str | None) -> str:
+    """A note is known by its file, a conversation by its title."""
+    try:
+        metadata = memory.episode(id, project_id=project).metadata
+    except NotFound:  # a fact may outlive the view of its episode that a run or an agent has
+        return ""
+    keys = ("source", "title") if metadata.get("format") in _TEXT_FORMATS else ("title", "source")
+    return next((value for key in keys if isinstance(value := metadata.get(key), str)), "")
+
+
+@cli.command("context")
 @click.argument("query", nargs=-1)
 @click.option(
     "--budget",
+    "budget_tokens",
     type=click.IntRange(min=1),
     default=1000,
     show_default=True,
     help="The most tokens that it may have.",
 )
 @click.option("--sources", is_flag=True, help="Say below what each number stands for, by id.")
-@INCLUDE_ARCHIVED
-@WHERE
-@IN_PROJECTS
+@click.option("--include-archived", is_flag=True, help="Also what has been archived.")
 @MIN_SCORE_OPTION
-@in_the_past
-def context_command(
-    query: tuple[str, ...],
-    *,
-    budget: int,
-    sources: bool,
-    archived: bool,
-    where: str | None,
-    projects: tuple[str, ...],
-    min_score: float,
-) -> None:
+@narrowing
+def context_command(query: tuple[str, ...], *, sources: bool, **given: Any) -> None:
     """Print what is known, ready for a prompt."""
     question = _question(query, "context")
     with memory_to_ask() as memory:
-        seen = reader(memory)[0]
-        narrowed = {**filtered(where, projects), "include_archived": archived}
-        narrowed["min_score"] = min_score
-        text = seen.context(question, budget_tokens=budget, **narrowed)
-        say_if_empty(memory, text or projects)
+        seen, arguments = reader(memory)
+        text = seen.context(question, **given, **arguments)
+        say_if_empty(memory, text)
     if options().json:
         cited = [{"number": c.number, "kind": c.hit.kind, "id": c.hit.id} for c in text.citations]
         emit({"query": question, "context": text, "tokens": text.tokens, "citations": cited})
@@ -239,9 +246,9 @@ def context_command(
             note(f"[{citation.number}] {citation.hit.kind} {citation.hit.id}")
 
 
-@command("explain")
+@cli.command("explain")
 @click.argument("id")
-@in_the_past
+@dated
 def explain_command(id: str) -> None:
     """Show why a memory says something.
 
@@ -252,11 +259,11 @@ def explain_command(id: str) -> None:
         found = reader(memory)[0].explain(id)
     if show_json(found):
         return
-    show(table_text(found.text, "bold"))
+    show(found.text, "bold")
     if found.fact and (interval := found.fact.interval):
-        show(table_text(f"held {interval}"))
+        show(f"held {interval}")
     if found.about:
-        show(table_text("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about)))
+        show("about: " + ", ".join(f"{e.name} ({e.kind})" for e in found.about))
     print_table(
         [("said", FIXED), "who", "text", ("source", FIXED)],
         [(day(q.occurred_at), q.speaker or "", q.text, q.source_id or "") for q in found.quotes],
@@ -265,112 +272,27 @@ def explain_command(id: str) -> None:
         show_changes(list(found.history))
 
 
-@command("facts")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
-)
-@click.option("--after", metavar="ID", help="Go on after this fact (as the last page says).")
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="Pass over so many.")
-@click.option("--count", is_flag=True, help="Say how many there are in all.")
+@cli.command("why-not")
+@click.argument("query")
+@click.argument("missing")
+@limit_option(10)
 @ALL_OPTION
 @WHERE
-@IN_PROJECTS
-@in_the_past
-def facts_command(
-    *,
-    limit: int,
-    after: str | None,
-    offset: int,
-    count: bool,
-    everything: bool,
-    where: str | None,
-    projects: tuple[str, ...],
-) -> None:
-    """List every fact, oldest first."""
+@click.option("--min-score", type=float, default=0.0, help="As of search.")
+@click.option("--threshold", type=float, default=0.0, help="As of search.")
+def why_not_command(query: str, missing: str, **given: Any) -> None:
+    """Show why a search does not give something.
+
+    MISSING is the id of a fact or a turn, or a sentence; the options are those of the search.
+    """
     with memory_to_ask() as memory:
-        seen, current = reader(memory, everything=everything)
-        part = {"limit": limit, "after": after, "offset": offset, "count": count}
-        page = seen.get_all(**part, **current, **filtered(where, projects))
-        say_if_empty(memory, page.items or after or offset or projects)
-    if show_json(page):
-        return
-    print_table(
-        [("since", FIXED), ("until", FIXED), "fact"],
-        [
-            (
-                printed_date(fact.valid_at, fact.valid_precision),
-                printed_date(fact.invalid_at, fact.invalid_precision),
-                marked(fact),
-            )
-            for fact in page.items
-        ],
-        ids=[fact.id for fact in page.items],
-    )
-    if page.total is not None:
-        note(counted(page.total, "fact"))
-    if page.next:
-        note(f"more: {next_command('facts', '--after', page.next)}")
-
-
-@command("get")
-@click.argument("fact_id")
-@in_the_past
-def get_command(fact_id: str) -> None:
-    """Show one fact in full."""
-    with memory_to_ask() as memory:
-        fact = reader(memory)[0].get(fact_id)
-    if show_json(fact):
-        return
-    rows: list[tuple[str, object]] = [
-        ("fact", fact.text),
-        ("id", f"{fact.id} (version {fact.version})"),
-        ("holds", fact.interval or "no dates known"),
-        ("recorded", when(fact.recorded_at)),
-    ]
-    optional: list[tuple[str, object]] = [
-        ("stated", when(fact.stated_at)),
-        ("expires", when(fact.expires_at)),
-        ("archived", when(fact.archived_at)),
-        ("meant", fact.modality if fact.modality != "stated" else None),
-        ("planned for", when(fact.planned_for, fact.planned_precision)),
-        ("relation", fact.type),
-        ("supersedes", fact.supersedes_id),
-        ("tags", ", ".join(fact.tags)),
-        ("metadata", ", ".join(f"{key}={value}" for key, value in fact.metadata.items())),
-    ]
-    rows += [(name, value) for name, value in optional if value]
-    rows += [("source", f"episode {source.episode_id}") for source in fact.sources]
-    print_table([("", {"style": "bold", "no_wrap": True}), ""], rows)
-
-
-@command("episode")
-@click.argument("episode_id")
-@in_the_past
-def episode_command(episode_id: str) -> None:
-    """Show one episode, turn by turn."""
-    with memory_to_ask() as memory:
-        found = reader(memory)[0].episode(episode_id)
+        found = memory.why_not(query, missing, **given, **reader(memory)[1])
     if show_json(found):
         return
-    show(table_text(f"{when(found.occurred_at)}  {found.id}  {found.status}", "bold"))
-    print_table(
-        ["who", "text", ("source", FIXED)],
-        [(turn.speaker or turn.role, turn.text, turn.source_id) for turn in found.turns],
-    )
-
-
-@command("history")
-@click.argument("fact_id")
-@in_the_past
-def history_command(fact_id: str) -> None:
-    """Show what happened to a fact, and why."""
-    with memory_to_ask() as memory:
-        changes = reader(memory)[0].history(fact_id)
-    if options().json:
-        emit(changes)
-        return
-    show_changes(changes)
-    note(counted(len(changes), "change"))
+    show(found.cause.replace("_", " "), "bold")
+    show(found.explanation)
+    if found.rank is not None:
+        show(f"rank {found.rank}, found by {', '.join(found.arms) or 'no arm'}", "dim")
 
 
 def show_changes(changes: list[Change]) -> None:

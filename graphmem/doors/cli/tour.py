@@ -11,7 +11,6 @@ from typing import Any
 
 from graphmem.adapters.graph.cypher_files import (
     CypherStatement,
-    Parameter,
     named_statements,
     statements,
 )
@@ -32,8 +31,9 @@ def named(name: str, file: Path | None = None) -> CypherStatement:
 
 
 def _of(file: Path) -> Mapping[str, CypherStatement]:
+    text = read_queries(file)
     try:
-        return named_statements(read_queries(file), str(file))
+        return named_statements(text, str(file))
     except ValueError as error:
         raise UsageError(f"--file {error}") from error
 
@@ -79,11 +79,8 @@ def _time(name: str, value: Any, now: datetime) -> str:
 def listing() -> Iterator[tuple[str, str, str]]:
     """The tour: name, what it answers, and what it takes."""
     for query in statements("inspect.cypher").values():
-        yield query.name, query.description, ", ".join(map(_short, query.parameters))
-
-
-def _short(parameter: Parameter) -> str:
-    return parameter.name if parameter.default is None else f"{parameter.name}={parameter.default}"
+        takes = (p.name if p.default is None else f"{p.name}={p.default}" for p in query.parameters)
+        yield query.name, query.description, ", ".join(takes)
 
 
 def now() -> datetime:

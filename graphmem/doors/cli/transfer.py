@@ -6,15 +6,15 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.base import command, options
-from graphmem.doors.cli.migrate import stage_bars
-from graphmem.doors.cli.output import counted, note, show_json
+from graphmem.doors.cli.backup import stage_bars
+from graphmem.doors.cli.base import EVERYBODY_OPTION, cli, exit_unless, next_command, options
+from graphmem.doors.cli.output import counted, note, progress_bar, show_json
 from graphmem.errors import UsageError
 from graphmem.model import Fact, to_json
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from graphmem import Memory
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_all = click.option("--all", "everybody", is_flag=True, help="Everybody's, not one user's.")
 
 
 _COLUMNS = (
@@ -33,9 +32,9 @@ _COLUMNS = (
 _PAGE = 1000
 
 
-@command("export")
+@cli.command("export")
 @click.argument("file", type=_FILE)
-@_all
+@EVERYBODY_OPTION
 @click.option(
     "--format",
     type=click.Choice(["jsonl", "graphml", "csv"]),
@@ -113,9 +112,9 @@ def _csv_row(fact: Fact, names: Mapping[str, str]) -> dict[str, Any]:
     return row
 
 
-@command("import")
+@cli.command("import")
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
-@_all
+@EVERYBODY_OPTION
 @click.option(
     "--from",
     "source",
@@ -147,9 +146,7 @@ def import_command(
     if source == "mem0":
         if everybody:
             raise UsageError("--all is for exports: a memory of mem0's goes to its own user")
-        from graphmem.doors.cli.import_mem0 import import_from_mem0
-
-        import_from_mem0(files, infer=infer, dry_run=dry_run)
+        _import_from_mem0(files, infer=infer, dry_run=dry_run)
         return
     if infer or dry_run:
         raise UsageError("--infer and --dry-run are for --from mem0: an export is checked anyway")
@@ -166,3 +163,66 @@ def import_command(
         note(f"nothing to do: all of {files[0]} is here already")
     else:
         note(f"imported: {counted(found.rows, 'row')} of {counted(found.tenants, 'user')}")
+
+
+_NAMED = 20
+_FAILED = 1
+
+
+def _import_from_mem0(paths: Sequence[Path], *, infer: bool, dry_run: bool) -> None:
+    """Add what mem0 keeps in these files; what is bad in them is named, and the exit code is 1."""
+    from graphmem.importers.mem0 import Mem0Reader
+    from graphmem.settings import Settings
+
+    shared = options()
+    ids = {f"{name}_id": getattr(shared, name) for name in ("user", "agent", "run", "project")}
+    reader = Mem0Reader(paths, ids, max_bytes=Settings.load().max_text_bytes)
+    total = sum(1 for _ in reader)  # finds what is bad before anything is stored
+    new = 0
+    if total and not dry_run:
+        with shared.memory(create=True, owned=False) as memory, progress_bar() as bar:
+            task = bar.add_task("importing", total=total)
+            new = memory.add_many(
+                reader, infer=infer, progress=lambda done: bar.update(task, completed=done)
+            )
+            bar.update(task, completed=total)
+    summary = {
+        "memories": reader.memories,
+        "earlier_versions": reader.replaced,
+        "deleted": reader.deleted,
+        "entities": reader.entities,
+        "owners": dict(reader.users),
+        "new": new,
+        "already_known": 0 if dry_run else total - new,
+        "dry_run": dry_run,
+        "remarks": reader.remarks,
+        "bad": reader.bad_count,
+        "bad_rows": reader.bad,
+    }
+    if not show_json(summary):
+        _report(summary)
+    exit_unless(not reader.bad_count)
+
+
+def _report(summary: dict[str, Any]) -> None:
+    for row in summary["bad_rows"][:_NAMED]:
+        note(f"passed over: {row}")
+    if summary["bad"] > _NAMED:
+        note(f"and {counted(summary['bad'] - _NAMED, 'row')} more; --json names them")
+    for remark in summary["remarks"]:
+        note(remark)
+    what = f"{counted(summary['memories'], 'memory', 'memories')} of "
+    what += counted(len(summary["owners"]), "owner")
+    if summary["earlier_versions"]:
+        what += f", with {counted(summary['earlier_versions'], 'earlier version')}"
+    if summary["dry_run"]:
+        note(f"nothing was stored; there are {what}")
+    else:
+        note(f"{what}: {summary['new']:,} new, {summary['already_known']:,} already known")
+    if summary["deleted"]:
+        note(f"{counted(summary['deleted'], 'memory', 'memories')} deleted in mem0 left out")
+    if summary["bad"]:
+        note(f"{counted(summary['bad'], 'bad row')}")
+    if summary["new"]:
+        ask = next_command("search", '"…"', user=next(iter(summary["owners"])))
+        note(f"ask them: {ask}")

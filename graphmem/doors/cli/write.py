@@ -1,20 +1,30 @@
-"""Commands that change what is remembered: add, ingest, update, delete, delete-all, resume."""
+"""Commands that change what is remembered: add, update, delete, delete-all, forget, resume."""
 
 from __future__ import annotations
 
-import sys
-from datetime import UTC, datetime
-from typing import Any, get_args
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from graphmem.clock import parse_duration
-from graphmem.doors.cli.base import command, options, pairs, piped, time_option
-from graphmem.doors.cli.hints import memory_to_ask
-from graphmem.doors.cli.output import counted, emit, note, show, show_json, table_text
-from graphmem.doors.cli.understood import understood
+from graphmem.doors.cli.base import (
+    TAGS_OPTION,
+    cli,
+    given_only,
+    meta_option,
+    options,
+    piped,
+    time_option,
+)
+from graphmem.doors.cli.output import amounts, counted, note, show, show_json, table_text
+from graphmem.doors.cli.reading import memory_to_ask
 from graphmem.errors import UsageError
-from graphmem.model import ErasureReceipt, MemoryType, Receipt, Removal
+from graphmem.model import MemoryType, Receipt
+from graphmem.text import name_key
+
+if TYPE_CHECKING:
+    from graphmem import Memory
+    from graphmem.model import Receipt, Stats
 
 _STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
@@ -24,49 +34,29 @@ _CLEARED = (
 """What ``update --clear`` empties; named here, for the API's types take long to load."""
 
 
-@command("add")
+@cli.command("add")
 @click.argument("text", nargs=-1)
-@time_option("--at", "When it happened (ISO 8601; UTC without a zone).")
+@time_option("--at", "When it happened (ISO 8601; UTC without a zone).", also="occurred_at")
 @click.option("--no-infer", is_flag=True, help="Keep the text itself as one fact.")
-@click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
-@click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata; several times.")
+@TAGS_OPTION
+@meta_option()
 @time_option("--expires-at", "From when on it answers nothing any more.")
 @click.option("--importance", type=float, help="From 0 to 1.")
-@click.option("--key", metavar="TEXT", help="The same key again changes nothing.")
+@click.option(
+    "--key", "idempotency_key", metavar="TEXT", help="The same key again changes nothing."
+)
 @click.option(
     "--memory-type",
     type=click.Choice(get_args(MemoryType)),
     help="procedural: steps, kept as an ordered whole.",
 )
-def add_command(
-    text: tuple[str, ...],
-    *,
-    at: str | None,
-    no_infer: bool,
-    tags: tuple[str, ...],
-    meta: tuple[str, ...],
-    expires_at: str | None,
-    importance: float | None,
-    key: str | None,
-    memory_type: str | None,
-) -> None:
+def add_command(text: tuple[str, ...], *, no_infer: bool, **given: Any) -> None:
     """Remember a text, or what is piped in."""
     content = piped() if text in ((), ("-",)) else " ".join(text)
     if content is None:
         raise UsageError('nothing to add: graphmem add "…", or pipe a text in')
-    given: dict[str, Any] = {
-        "occurred_at": at,
-        "expires_at": expires_at,
-        "importance": importance,
-        "idempotency_key": key,
-        "memory_type": memory_type,
-        "metadata": pairs(meta, "--meta") or None,
-        "tags": tags or None,
-    }
     with options().memory(create=True) as memory:
-        receipt = memory.add(
-            content, infer=not no_infer, **{k: v for k, v in given.items() if v is not None}
-        )
+        receipt = memory.add(content, infer=not no_infer, **given_only(given))
         if show_json(receipt):
             return
         show_receipt(receipt)
@@ -77,9 +67,9 @@ def add_command(
 def show_receipt(receipt: Receipt) -> None:
     """Print a receipt: the episode, and each decision."""
     if receipt.status == "duplicate":
-        show(table_text(f"already remembered as episode {receipt.episode_id}; nothing changed"))
+        show(f"already remembered as episode {receipt.episode_id}; nothing changed")
         return
-    show(table_text(f"remembered as episode {receipt.episode_id}"))
+    show(f"remembered as episode {receipt.episode_id}")
     if receipt.redacted:
         left_out = ", ".join(counted(n, kind) for kind, n in sorted(receipt.redacted.items()))
         note(f"not stored, but taken out before: {left_out}")
@@ -104,10 +94,10 @@ def show_receipt(receipt: Receipt) -> None:
         )
 
 
-@command("update")
+@cli.command("update")
 @click.argument("fact_id")
 @click.argument("text", required=False)
-@click.option("--meta", multiple=True, metavar="KEY=VALUE", help="New metadata; several times.")
+@meta_option("New metadata; several times.")
 @click.option("--merge", is_flag=True, help="Lay --meta over the metadata that there is.")
 @click.option("--tag", "tags", multiple=True, help="New tags; several times.")
 @click.option("--importance", type=float, help="From 0 to 1.")
@@ -122,32 +112,21 @@ def show_receipt(receipt: Receipt) -> None:
     help="Empty this; several times.",
 )
 def update_command(
-    fact_id: str,
-    text: str | None,
-    meta: tuple[str, ...],
-    tags: tuple[str, ...],
-    *,
-    merge: bool,
-    clear: tuple[str, ...],
-    **rest: Any,
+    fact_id: str, text: str | None, *, merge: bool, clear: tuple[str, ...], **rest: Any
 ) -> None:
     """Change a fact; its history keeps the old."""
-    given = {
-        **dict.fromkeys(clear),
-        **({"merge_metadata": True} if merge else {}),
-        **{name: value for name, value in rest.items() if value is not None},
-        **({"metadata": pairs(meta, "--meta")} if meta else {}),
-        **({"tags": tags} if tags else {}),
-    }
+    given = {**dict.fromkeys(clear), **given_only(rest)}
+    if merge:
+        given["merge_metadata"] = True
     if text is None and not given:
         raise UsageError("nothing to change: give a new text or an option")
     with memory_to_ask() as memory:
         fact = memory.update(fact_id, text, **given)
     if not show_json(fact):
-        show(table_text(f"version {fact.version} of {fact.id}: {fact.text}"))
+        show(f"version {fact.version} of {fact.id}: {fact.text}")
 
 
-@command("delete")
+@cli.command("delete")
 @click.argument("id")
 @click.option("--erase", is_flag=True, help="Remove a fact from its history too, for good.")
 @click.option("--keep-turn", is_flag=True, help="Go on finding the text that states the fact.")
@@ -160,109 +139,10 @@ def delete_command(id: str, *, erase: bool, keep_turn: bool) -> None:
     with memory_to_ask() as memory:
         removal = memory.delete(id, erase=erase, keep_turn=keep_turn)
     if not show_json(removal):
-        show(table_text(removed_text(removal)))
+        show(f"removed {amounts(removal)}")
 
 
-def removed_text(removal: Removal) -> str:
-    return (
-        f"removed {counted(removal.episodes, 'episode')}, {counted(removal.facts, 'fact')}, "
-        f"{counted(removal.entities, 'entity', 'entities')}"
-    )
-
-
-@command("delete-all")
-@click.option("--older-than", metavar="AGE", help="Only what was stored so long ago: 90d, 12h.")
-@click.option("--dry-run", is_flag=True, help="Only count what would go.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def delete_all_command(older_than: str | None, dry_run: bool, yes: bool) -> None:
-    """Erase everything in this scope, for good.
-
-    With --older-than, only what was stored longer ago than that.
-    """
-    shared = options()
-    before = None
-    if older_than is not None:
-        before = datetime.now(UTC) - parse_duration(older_than, name="--older-than")
-    names = ("project", "user", "agent", "run")
-    scope = ", ".join(f"{name} {getattr(shared, name)}" for name in names if getattr(shared, name))
-    what = f"all of {scope}" + (f" that is older than {older_than}" if older_than else "")
-    with shared.memory() as memory:
-        if not (yes or dry_run or sys.stdin.isatty()):
-            raise UsageError(f"this would erase {what} for good; say --yes to do it")
-        if dry_run or not yes:
-            removal = memory.delete_all(before=before, dry_run=True)
-            amount = f"{counted(removal.episodes, 'episode')} and {counted(removal.facts, 'fact')}"
-        if not (dry_run or yes):
-            click.confirm(f"Erase {what} ({amount}) for good?", abort=True, err=True)
-        if not dry_run:
-            removal = memory.delete_all(before=before)
-    if not show_json(removal):
-        done = f"would remove {amount}; nothing was erased" if dry_run else removed_text(removal)
-        show(table_text(done))
-
-
-@command("forget")
-@click.option("--dry-run", is_flag=True, help="Only count what would go.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def forget_command(dry_run: bool, yes: bool) -> None:
-    """Erase a user for good: in every project, and their name.
-
-    With --project, in that project only; with --agent instead of --user, what that agent remembers
-    of its own. It ends when nothing is left in any file; the receipt is kept.
-    """
-    shared = options()
-    names = {"user_id": shared.user, "agent_id": None if shared.user else shared.agent}
-    scope: dict[str, Any] = {name: value for name, value in names.items() if value}
-    if shared.project:
-        scope["project_id"] = shared.project
-    with shared.memory() as memory:
-        receipt = memory.forget(dry_run=True, **scope)
-        if not dry_run:
-            if not yes:
-                if not sys.stdin.isatty():
-                    raise UsageError(
-                        f"this would erase {_whole(receipt)} of {shared.owner} for good; say --yes "
-                        "to do it"
-                    )
-                click.confirm(
-                    f"Erase {_whole(receipt)} of {shared.owner} for good?", abort=True, err=True
-                )
-            receipt = memory.forget(wait=True, **scope)
-    if not show_json(receipt):
-        for name, number in receipt.rows.items():
-            show(table_text(f"{number:,} {name}"))
-        _show_state(receipt, dry_run)
-
-
-def _whole(receipt: ErasureReceipt) -> str:
-    return f"all {counted(receipt.rows.get('episodes', 0), 'episode')}"
-
-
-def _show_state(receipt: ErasureReceipt, dry_run: bool) -> None:
-    if dry_run:
-        note("nothing was erased: this is what would go")
-        return
-    show(table_text(f"erased for good; receipt {receipt.id}"))
-    for part, why in receipt.pending.items():
-        note(f"pending: {part}: {why}")
-    note("backups and exports made before still hold it")
-
-
-@command("erasures")
-@click.argument("erasure_id", required=False)
-def erasures_command(erasure_id: str | None) -> None:
-    """List the receipts of what was erased for good.
-
-    Of your scope when one is given, else of the whole store; or the one with an id.
-    """
-    with options().memory(owned=False) as memory:
-        found = memory.erasures(erasure_id)
-    if not show_json(found):
-        for receipt in found:
-            show(table_text(str(receipt)))
-
-
-@command("resume")
+@cli.command("resume")
 def resume_command() -> None:
     """Go on with what is pending.
 
@@ -270,11 +150,58 @@ def resume_command() -> None:
     """
     with options().memory() as memory:
         receipts = memory.resume()
-    if options().json:
-        emit(receipts)
+    if show_json(receipts):
         return
     done = sum(receipt.status == "done" for receipt in receipts)
-    show(table_text(f"{counted(done, 'episode')} done, {len(receipts) - done:,} still pending"))
+    show(f"{counted(done, 'episode')} done, {len(receipts) - done:,} still pending")
     for receipt in receipts:
         if receipt.status != "done":
             note(f"{receipt.episode_id}: {receipt.reason or receipt.status}")
+
+
+_NAMED = 5
+_MOST_LOOKED_AT = 1000
+"""Entities and facts among which names are looked for of which nothing was understood."""
+_MODEL = "a model reads more than the rules do: GRAPHMEM_LLM, see docs/models.md"
+
+
+def understood(memory: Memory, receipt: Receipt) -> str:
+    """What one ``add`` brought. Empty where a model left nothing out."""
+    episode = memory.episode(receipt.episode_id)
+    facts = [fact for d in receipt.decisions if (fact := d.after or d.before) is not None]
+    new = sum(decision.action == "ADD" for decision in receipt.decisions)
+    about = {id for fact in facts for id in fact.entity_ids}
+    names = [memory.entity(id).name for id in receipt.entity_ids if id not in about]
+    return _line(counted(len(episode.turns), "turn"), new, names, model=receipt.model_calls > 0)
+
+
+def stats_of(memory: Memory) -> Stats | None:
+    """The counts of the scope; None where each item names its own."""
+    scoped = options().user or options().agent
+    return memory.stats() if scoped else None
+
+
+def understood_since(memory: Memory, before: Stats | None) -> str:
+    """What came of an ingest, by what there is more of; empty where nothing can be compared."""
+    after = stats_of(memory)
+    if before is None or after is None or after.turns <= before.turns:
+        return ""
+    names: list[str] = []
+    if max(after.entities, after.facts) <= _MOST_LOOKED_AT:
+        facts = memory.get_all(limit=_MOST_LOOKED_AT, current=False).items
+        about = {id for fact in facts for id in fact.entity_ids}
+        entities = memory.entities(limit=_MOST_LOOKED_AT)
+        names = [entity.name for entity in entities if entity.id not in about]
+    asked = after.model_calls > before.model_calls
+    turns = counted(after.turns - before.turns, "turn")
+    return _line(turns, max(0, after.facts - before.facts), names, model=asked)
+
+
+def _line(turns: str, facts: int, names: Sequence[str], *, model: bool) -> str:
+    own = {name_key(name) for name in (options().user, options().user_name) if name}
+    others = [name for name in names if name_key(name) not in own]
+    line = f"{turns}, {counted(facts, 'new fact')}"
+    if others:
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        line += f"; nothing was understood of {', '.join(others[:_NAMED])}{more}"
+    return line if model else f"{line}; {_MODEL}"

@@ -6,8 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 from mcp.server.stdio import stdio_server
 from starlette.requests import Request
@@ -20,17 +19,9 @@ from graphmem.errors import GraphmemError, UsageError
 from graphmem.settings import Settings
 
 
-def serve_stdio(
-    place: str | Path | None,
-    settings: Settings,
-    ids: Mapping[str, str],
-    report: Callable[[str], None],
-) -> None:
-    """Answer over stdin and stdout until that ends, or the process is told to."""
-    asyncio.run(_stdio(SharedMemory(place, settings, ids, report), report))
-
-
-async def _stdio(memory: SharedMemory, report: Callable[[str], None]) -> None:
+async def serve_stdio(memory: SharedMemory, report: Callable[[str], None]) -> None:
+    """Answer over stdin and stdout until that ends, or the process is told to. It closes the
+    memory."""
     _end_on_signals(memory)
     server = make_server(memory)
     opening = asyncio.create_task(_opened(memory, report))
@@ -51,22 +42,16 @@ async def _opened(memory: SharedMemory, report: Callable[[str], None]) -> None:
         report(f"{type(error).__name__}: {error}")
 
 
-def serve_http(
-    place: str | Path | None,
-    settings: Settings,
-    ids: Mapping[str, str],
-    report: Callable[[str], None],
+async def serve_http(
+    memory: SharedMemory, settings: Settings, report: Callable[[str], None]
 ) -> None:
-    """Answer over HTTP at the address of the settings, until the process is told to end.
+    """Answer over HTTP at the address of the settings, until the process is told to end; closes the
+    memory.
 
     On loopback whoever is on this machine may ask; elsewhere each request needs a key of the store
     (``graphmem keys add``), and is made by whom that stands for. UsageError for a store that keys
     cannot open: one that is in no folder and behind no server.
     """
-    asyncio.run(_http(SharedMemory(place, settings, ids, report), settings, report))
-
-
-async def _http(memory: SharedMemory, settings: Settings, report: Callable[[str], None]) -> None:
     from graphmem.doors.http.serve import LOOPBACK, PartServer, listen_at, url_at
 
     keys = settings.server_host not in LOOPBACK
