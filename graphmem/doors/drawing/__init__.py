@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from graphmem.clock import stamp, unstamp
+from graphmem.clock import unstamp
 from graphmem.doors.drawing.layout import arrange
 from graphmem.doors.drawing.page import html_page
-from graphmem.doors.drawing.scene import Drawing
-from graphmem.doors.drawing.vega import vega_spec
+from graphmem.doors.drawing.vega import Drawing, vega_spec
 from graphmem.errors import UsageError
 from graphmem.model import Entity, Relation, Subgraph
-from graphmem.model.printing import printed_date
+from graphmem.model.printing import day, printed_date
 from graphmem.text import printable
 
 if TYPE_CHECKING:
@@ -94,9 +93,7 @@ def trimmed(graph: Subgraph | nx.MultiDiGraph[str], limit: int) -> Subgraph:
     """The part worth drawing: what has relations (all, when nothing has any), and of that the
     best connected ``limit``."""
     whole = graph if isinstance(graph, Subgraph) else from_networkx(graph)
-    degree: Counter[str] = Counter()
-    for relation in whole.relations:
-        degree.update({relation.subject_id, relation.object_id})
+    degree = _degrees(whole.relations)
     ordered = sorted(whole.entities, key=lambda e: (-degree[e.id], e.name, e.id))
     connected = [entity for entity in ordered if degree[entity.id]]
     kept = (connected or ordered)[:limit]
@@ -116,9 +113,7 @@ def drawing(
     if not entities:
         raise UsageError("nothing to draw: there are no entities in this scope yet")
     relations = [r for r in graph.relations if r.subject_id in entities and r.object_id in entities]
-    degree: Counter[str] = Counter()
-    for relation in relations:
-        degree.update({relation.subject_id, relation.object_id})
+    degree = _degrees(relations)
     kinds = _kinds(entities)
     ids = sorted(entities, key=lambda id: (-degree[id], entities[id].name, id))
     index = {id: at for at, id in enumerate(ids)}
@@ -137,6 +132,11 @@ def drawing(
     shown = [kind for kind in dict.fromkeys(kinds.values()) if kind]
     size = round(layout.width), round(layout.height)
     return Drawing(_visible(nodes), _visible(links), _visible(shown), printable(title), *size)
+
+
+def _degrees(relations: Iterable[Relation]) -> Counter[str]:
+    """How many relations each entity has; one with itself counts once."""
+    return Counter(id for r in relations for id in {r.subject_id, r.object_id})
 
 
 def _visible(data: Any) -> Any:
@@ -208,7 +208,7 @@ def _link_info(relation: Relation) -> dict[str, Any]:
     if relation.valid_at:
         info["since"] = printed_date(relation.valid_at, relation.valid_precision)
     elif relation.stated_at:
-        info["stated"] = _day(relation.stated_at)
+        info["stated"] = day(relation.stated_at)
     if relation.invalid_at:
         info["until"] = printed_date(relation.invalid_at, relation.invalid_precision)
     return info
@@ -271,7 +271,3 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # not drawn
 
 def _moment(value: datetime | str | None) -> datetime | None:
     return unstamp(value) if isinstance(value, str) else value
-
-
-def _day(moment: datetime) -> str:
-    return stamp(moment)[:10]

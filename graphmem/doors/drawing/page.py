@@ -6,7 +6,7 @@ import html
 import json
 from typing import Any
 
-from graphmem.doors.drawing.scene import Drawing
+from graphmem.doors.drawing.vega import Drawing
 
 # The policy makes the promise checkable: the browser itself refuses anything from elsewhere.
 # Vega compiles its expressions, which is what 'unsafe-eval' allows; data is never compiled.

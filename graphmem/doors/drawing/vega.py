@@ -1,12 +1,11 @@
-"""A drawing as a Vega specification: the template ``vega.json``, with data, colours and sizes."""
+"""What is drawn, as a Vega specification: the template ``vega.json`` with data, colours, sizes."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
-
-from graphmem.doors.drawing.scene import HEAD, MARGIN, Drawing
 
 _COLOURS = (
     "#3b76b3",  # blue
@@ -24,6 +23,22 @@ _FIXED = {"person": 0, "place": 2, "organization": 1, "event": 3, "thing": 5, "o
 _LABELS_ON_PAPER = 120
 """More links than this, and their labels would hide the graph."""
 _NARROWEST_PAPER = 480
+
+_MARGIN = 36
+_HEAD = 58
+"""Room for title and legend above the graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Nodes and links with places and sizes, in a frame of ``width`` by ``height``."""
+
+    nodes: list[dict[str, Any]]
+    links: list[dict[str, Any]]
+    kinds: list[str]
+    title: str
+    width: int
+    height: int
 
 
 def vega_spec(drawing: Drawing, *, interactive: bool) -> dict[str, Any]:
@@ -47,12 +62,12 @@ def vega_spec(drawing: Drawing, *, interactive: bool) -> dict[str, Any]:
         }
         spec["signals"] = [*_constants(sizes), *template["interactive"]]
         return spec
-    spec["width"] = max(drawing.width + 2 * MARGIN, _NARROWEST_PAPER)
-    spec["height"] = drawing.height + 2 * MARGIN + HEAD
+    spec["width"] = max(drawing.width + 2 * _MARGIN, _NARROWEST_PAPER)
+    spec["height"] = drawing.height + 2 * _MARGIN + _HEAD
     left = (spec["width"] - drawing.width) / 2
     spec["signals"] = _constants(
         {
-            "view": [1, left, MARGIN + HEAD],
+            "view": [1, left, _MARGIN + _HEAD],
             "over": None,
             "link_labels": len(drawing.links) <= _LABELS_ON_PAPER,
             "moved": 0,
