@@ -20,7 +20,7 @@ from autogen_core.models import LLMMessage, UserMessage
 from autogen_core.tools import FunctionTool
 
 from graphmem.errors import UsageError
-from graphmem.frameworks.tools import memory_tools
+from graphmem.frameworks.tools import hit_metadata, memory_tools
 from graphmem.model import Hit
 from graphmem.sync import Memory
 
@@ -125,12 +125,5 @@ def _text_of(content: MemoryContent) -> str:
 
 
 def _content(hit: Hit) -> MemoryContent:
-    about = {
-        "id": hit.id,
-        "kind": hit.kind,
-        "score": hit.score,
-        "episode_id": hit.episode_id,
-        "occurred_at": hit.occurred_at and hit.occurred_at.isoformat(),
-    }
-    known = {name: value for name, value in about.items() if value is not None}
-    return MemoryContent(content=hit.text, mime_type=MemoryMimeType.TEXT, metadata=known)
+    text = MemoryMimeType.TEXT
+    return MemoryContent(content=hit.text, mime_type=text, metadata=hit_metadata(hit))

@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools import BaseTool, StructuredTool
 
-from graphmem.frameworks.tools import memory_tools
+from graphmem.frameworks.tools import hit_metadata, memory_tools
 from graphmem.model import Hit
 from graphmem.sync import Memory
 
@@ -45,15 +45,9 @@ def langchain_tools(memory: Memory, **scope: Any) -> list[BaseTool]:
 
 
 def _document(hit: Hit) -> Document:
-    about = {
-        "kind": hit.kind,
-        "score": hit.score,
-        "rank": hit.rank,
-        "episode_id": hit.episode_id,
-        "speaker": hit.speaker,
-        "occurred_at": hit.occurred_at and hit.occurred_at.isoformat(),
-    }
-    if hit.fact is not None:
-        about["valid_at"] = hit.fact.valid_at and hit.fact.valid_at.isoformat()
-    known = {name: value for name, value in about.items() if value is not None}
-    return Document(id=hit.id, page_content=hit.text, metadata={"id": hit.id, **known})
+    metadata = {**hit_metadata(hit), "rank": hit.rank}
+    if hit.speaker is not None:
+        metadata["speaker"] = hit.speaker
+    if hit.fact is not None and hit.fact.valid_at is not None:
+        metadata["valid_at"] = hit.fact.valid_at.isoformat()
+    return Document(id=hit.id, page_content=hit.text, metadata=metadata)

@@ -119,11 +119,7 @@ def _items_of(episode: Episode) -> list[TResponseInputItem]:
 def _texts(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], str]]:
     """The texts that an item carries, each with the way to it: not its ids, types and names."""
     if isinstance(value, str):
-        return (
-            [(path, value)]
-            if path and path[-1] in {"content", "text", "output", "arguments"}
-            else []
-        )
+        return [(path, value)] if path and path[-1] in _TEXTS else []
     if isinstance(value, Mapping):
         return [found for key, inner in value.items() for found in _texts(inner, (*path, key))]
     if isinstance(value, list):

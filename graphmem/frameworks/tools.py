@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphmem.errors import GraphmemError
+from graphmem.model import Hit
 from graphmem.sync import Memory
 
 Tool = Callable[..., str]
@@ -67,6 +68,14 @@ def memory_tools(memory: Memory, **scope: Any) -> list[Tool]:
         return str(memory.delete(fact_id, **scope))
 
     return [_answering_errors(tool) for tool in (remember, recall, relations, connections, forget)]
+
+
+def hit_metadata(hit: Hit) -> dict[str, Any]:
+    """What is known of a hit besides its text, times as text."""
+    names = ("id", "kind", "score", "episode_id", "occurred_at")
+    about = {name: getattr(hit, name) for name in names}
+    about["occurred_at"] = hit.occurred_at and hit.occurred_at.isoformat()
+    return {name: value for name, value in about.items() if value is not None}
 
 
 def _answering_errors(tool: Tool) -> Tool:

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.memory_providers.protocol import (
-    ClosedAtEnd,
     MemoryProvider,
     MemoryRecord,
     ProviderHealth,
@@ -30,7 +29,7 @@ class ProviderAnswer:
     failed: tuple[tuple[str, str], ...] = ()
 
 
-class ProviderChain(ClosedAtEnd):
+class ProviderChain(MemoryProvider):
     """The first provider that can answers. One that cannot (it is down, slow, refuses the key, is
     over its limits) is passed over for this call, with a warning in the log; a call that is wrong
     is wrong everywhere, and raised at once. When none can, the error of the last is raised.
@@ -61,22 +60,7 @@ class ProviderChain(ClosedAtEnd):
 
     async def delete(self, user_id: str, memory_id: str) -> bool:
         """As of one provider; raises when it was found in none, and not all could be asked."""
-        failed: list[tuple[str, str]] = []
-        error: GraphmemError | None = None
-        for provider in self._providers:
-            try:
-                if await provider.delete(user_id, memory_id):
-                    self._note("delete", provider.name, failed)
-                    return True
-            except UsageError:
-                raise
-            except GraphmemError as failure:
-                error = failure
-                failed.append(_passed_over("delete", provider, failure))
-        self._note("delete", None, failed)
-        if error is not None:
-            raise error
-        return False
+        return await self._first("delete", lambda p: p.delete(user_id, memory_id), missing=False)
 
     async def health_check(self) -> ProviderHealth:
         """Healthy as long as one of them is."""
@@ -96,7 +80,14 @@ class ProviderChain(ClosedAtEnd):
         if failed:
             raise failed[0]
 
-    async def _first(self, method: str, call: Callable[[MemoryProvider], Awaitable[_T]]) -> _T:
+    async def _first(
+        self,
+        method: str,
+        call: Callable[[MemoryProvider], Awaitable[_T]],
+        *,
+        missing: _T | None = None,
+    ) -> _T:
+        """The first answer; one that is ``missing`` says that the others are to be asked too."""
         failed: list[tuple[str, str]] = []
         error: GraphmemError | None = None
         for provider in self._providers:
@@ -106,18 +97,14 @@ class ProviderChain(ClosedAtEnd):
                 raise
             except GraphmemError as failure:
                 error = failure
-                failed.append(_passed_over(method, provider, failure))
+                _log.warning("%s could not %s: %s", provider.name, method, type(error).__name__)
+                failed.append((provider.name, f"{type(error).__name__}: {error}"))
                 continue
-            self._note(method, provider.name, failed)
-            return found
-        self._note(method, None, failed)
-        assert error is not None  # noqa: S101 - a chain has at least one
-        raise error
-
-    def _note(self, method: str, provider: str | None, failed: list[tuple[str, str]]) -> None:
-        self.answers.append(ProviderAnswer(method, provider, tuple(failed)))
-
-
-def _passed_over(method: str, provider: MemoryProvider, error: GraphmemError) -> tuple[str, str]:
-    _log.warning("%s could not %s: %s", provider.name, method, type(error).__name__)
-    return provider.name, f"{type(error).__name__}: {error}"
+            if found != missing:
+                self.answers.append(ProviderAnswer(method, provider.name, tuple(failed)))
+                return found
+        self.answers.append(ProviderAnswer(method, None, tuple(failed)))
+        if error is not None:
+            raise error
+        assert missing is not None  # noqa: S101 - a chain has at least one
+        return missing

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphmem.errors import Forbidden, GraphmemError, NotFound
-from graphmem.memory_providers.protocol import ClosedAtEnd, MemoryRecord, ProviderHealth
+from graphmem.memory_providers.protocol import MemoryProvider, MemoryRecord, ProviderHealth
 from graphmem.model import Fact, to_json
 from graphmem.ports.api import MemoryAPI
 
 
-class EngineProvider(ClosedAtEnd):
+class EngineProvider(MemoryProvider):
     """Each text that is kept is one fact, word for word. With ``infer`` facts, entities and
     relations are drawn from it instead, and what :meth:`remember` returns is the id of the episode:
     to delete that is to delete them all. It closes the memory that it was given."""

@@ -12,12 +12,12 @@ from graphmem.access import user_signature
 from graphmem.client.transport import Transport
 from graphmem.clock import parse_when
 from graphmem.errors import GraphmemError, NotFound, Unavailable, UsageError, shown
-from graphmem.memory_providers.protocol import ClosedAtEnd, MemoryRecord, ProviderHealth
+from graphmem.memory_providers.protocol import MemoryProvider, MemoryRecord, ProviderHealth
 
 _LARGEST_PAGE = 1000
 
 
-class Mem0Provider(ClosedAtEnd):
+class Mem0Provider(MemoryProvider):
     """``hmac_secret`` signs each request for its user (``X-User-Context``, ``X-Signature``).
     ``timeout_s`` is how long the service may be silent, ``attempts`` how often what may be asked
     again is asked. A text whose storing was not acknowledged may be stored all the same."""

@@ -33,8 +33,9 @@ class ProviderHealth:
 
 
 class MemoryProvider(Protocol):
-    """A place to remember texts of users in. Errors are those of :mod:`graphmem.errors`:
-    ``UsageError`` for a wrong call, and others where the place could not do it."""
+    """A place to remember texts of users in, closed at the end of ``async with``. Errors are those
+    of :mod:`graphmem.errors`: ``UsageError`` for a wrong call, and others where the place could not
+    do it."""
 
     name: str
 
@@ -65,17 +66,6 @@ class MemoryProvider(Protocol):
     async def close(self) -> None:
         """End what it has open."""
         ...
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(self, *_: object) -> None: ...
-
-
-class ClosedAtEnd:
-    """What ``async with`` closes."""
-
-    async def close(self) -> None:
-        """End what it has open."""
 
     async def __aenter__(self) -> Self:
         return self
