@@ -16,7 +16,6 @@ from starlette.responses import Response, StreamingResponse
 from graphmem.access import Allowance
 from graphmem.client.calls import Call
 from graphmem.client.codec import read_request, to_bytes, write_result
-from graphmem.client.problems import problem_of
 from graphmem.client.transport import EVENTS
 from graphmem.doors.http import gate, replies
 from graphmem.doors.http.calling import Caller, identified, perform, scope_asked
@@ -25,7 +24,6 @@ from graphmem.engine.checks import checked_projects
 from graphmem.errors import (
     AccessRefused,
     Conflict,
-    GraphmemError,
     NotFound,
     Unavailable,
     UsageError,
@@ -54,20 +52,17 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
     if key is None or call.read:
         body = await _in_time(served, call, work(None))
         return Response(body, headers=headers, media_type=JSON_TYPE)
-    # A request that is signed for a user is none for another, be the rest of it the same.
-    who = f"{caller.principal.key_id} {caller.principal.user_id or ''}"
     done = replies.once(
         served,
-        (who, key),
+        caller,
+        key,
         (call.name, raw),
         lambda: work(None),
-        lambda: made.scope,
+        scope=lambda: made.scope,
         undone=lambda error: call.repeatable or made.undone(error),
     )
-    body, again = await _in_time(served, call, done)
-    if again:
-        headers["idempotency-replayed"] = "true"
-    return Response(body, headers=headers, media_type=JSON_TYPE)
+    body, replayed = await _in_time(served, call, done)
+    return Response(body, headers=headers | replayed, media_type=JSON_TYPE)
 
 
 _Work = Callable[[Callable[..., None] | None], Awaitable[bytes]]
@@ -75,7 +70,7 @@ _Work = Callable[[Callable[..., None] | None], Awaitable[bytes]]
 
 @dataclass(slots=True)
 class _Made:
-    """What is known of a call once it was let in: headers of its answer, whom it is about."""
+    """How far a call is: the headers of its answer, whose memory it is about, if it has begun."""
 
     headers: dict[str, str] = field(default_factory=dict)
     scope: dict[str, str | None] = field(default_factory=dict)
@@ -193,15 +188,8 @@ def _last(task: asyncio.Future[bytes], path: str) -> bytes:
     error = task.exception()
     if error is None:
         return _event("result", task.result())
-    if not isinstance(error, GraphmemError):
-        body: Mapping[str, Any] = json.loads(bytes(gate.problem_response(_plain(error), path).body))
-    else:
-        body = problem_of(error, request_id=gate.request_id.get(), path=path)
-    return _event("problem", to_bytes(body))
-
-
-def _plain(error: BaseException) -> Exception:
-    return error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
+    plain = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
+    return _event("problem", bytes(gate.problem_response(plain, path).body))
 
 
 def _event(name: str, data: bytes) -> bytes:

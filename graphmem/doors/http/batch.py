@@ -46,11 +46,9 @@ def add_batch_route(app: FastAPI, served: Served) -> None:
         key = request.headers.get("idempotency-key")
         if key is None:
             return Response(await work(), media_type=JSON_TYPE)
-        who = f"{caller.principal.key_id} {caller.principal.user_id or ''}"
         whole = ("batch", await request.body())
-        body, again = await once(served, (who, key), whole, work, dict)
-        headers = {"idempotency-replayed": "true"} if again else {}
-        return Response(body, headers=headers, media_type=JSON_TYPE)
+        body, replayed = await once(served, caller, key, whole, work)
+        return Response(body, headers=replayed, media_type=JSON_TYPE)
 
     content = {"application/json": {"schema": _SHAPE}}
     app.add_api_route(

@@ -17,12 +17,7 @@ from graphmem.doors.http.served import Served
 from graphmem.engine.checks import checked_limit, checked_offset, checked_projects
 from graphmem.errors import UsageError
 from graphmem.limits import RESULTS
-from graphmem.model import (
-    DocumentReceipt,
-    Listing,
-    Receipt,
-    ScopeCount,
-)
+from graphmem.model import DocumentReceipt, Listing, Receipt, ScopeCount
 from graphmem.wiring.access import administration_of
 
 _SCOPE: Final[tuple[str, ...]] = ("user_id", "agent_id", "run_id", "project_id")
@@ -176,7 +171,10 @@ async def perform(
         asked = served.of_moment(values) if call.read else served.memory
         if progress is not None and call.reports:
             values["progress"] = progress
-        found = await _made(served, caller, call, asked, values)
+        if call.name == "projects" and not caller.principal.administrator:
+            found = await _own_projects(served, caller.principal, values)
+        else:
+            found = await getattr(asked, call.name)(**values)
     except BaseException as error:
         outcome = type(error).__name__
         raise
@@ -193,14 +191,6 @@ async def perform(
             memories=_added(found),
         )
     return found
-
-
-async def _made(
-    served: Served, caller: Caller, call: Call, asked: Any, values: dict[str, Any]
-) -> Any:
-    if call.name == "projects" and not caller.principal.administrator:
-        return await _own_projects(served, caller.principal, values)
-    return await getattr(asked, call.name)(**values)
 
 
 async def _own_projects(

@@ -12,7 +12,7 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,7 +27,6 @@ from graphmem.access.webhooks import (
     webhook_host,
 )
 from graphmem.errors import UsageError, log_failure
-from graphmem.ports.access import Grant
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger_values import kept_numbers
 
@@ -102,17 +101,14 @@ class Deliverer:
                 return
             if events:
                 await self._ledger.remember_setting(place, str(events[-1].seq))
-        notices = await self._notices(hook)
+        # Of users who were forgotten: of them the events say no more whose they were.
+        ours = hook.organisation
+        notices = await self._ledger.grants("notice", organisation=ours, about=hook.id)
         news = [{"id": one.id, "event": "forgotten", "kind": "user", **one.body} for one in notices]
         if news and "forgotten" in hook.news and not await self._sent(hook, news):
             return
         for one in notices:
             await self._ledger.drop_grant(one)
-
-    async def _notices(self, hook: Webhook) -> list[Grant]:
-        """Of users who were forgotten: of them the events say no more whose they were."""
-        ours = hook.organisation
-        return await self._ledger.grants("notice", organisation=ours, about=hook.id)
 
     async def _news(self, hook: Webhook, events: Sequence[Event]) -> list[dict[str, Any]]:
         if not events:
@@ -168,16 +164,13 @@ class Deliverer:
         async with httpx.AsyncClient(
             follow_redirects=False, trust_env=False, timeout=_TIMEOUT_S
         ) as client:
+            # The certificate is to be the name's, though its address is called.
+            extensions = {"sni_hostname": host}
             request = client.build_request(
-                "POST", url, content=body, headers=headers, extensions=_server_name(host)
+                "POST", url, content=body, headers=headers, extensions=extensions
             )
             async with asyncio.timeout(2 * _TIMEOUT_S):
                 answer = await client.send(request, stream=True)  # what it says is not read
             with contextlib.suppress(httpx.HTTPError):
                 await answer.aclose()
             return answer.status_code
-
-
-def _server_name(host: str) -> Mapping[str, Any]:
-    """The certificate is to be the name's, though its address is called."""
-    return {"sni_hostname": host}

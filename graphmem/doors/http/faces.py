@@ -37,12 +37,12 @@ class Face:
         return self._caller.principal
 
     async def ask(self, method: str, **values: Any) -> Any:
-        """Make a call as whoever asks may; None is what was not given."""
+        """Call a method of the API with the caller's rights; values that are None are left out."""
         given = {name: value for name, value in values.items() if value is not None}
         return await self.make(method, given)
 
     async def make(self, method: str, given: dict[str, Any]) -> Any:
-        """The same, where None means something."""
+        """The same, with every value passed on, None too."""
         call = CALLS[method]
         if missing := sorted(call.required - given.keys()):
             raise UsageError(f"{' and '.join(missing)} missing")
@@ -64,7 +64,7 @@ def add_face_route(
     path: str,
     answer: Callable[[Face, Request], Awaitable[Any]],
 ) -> None:
-    """Add one. A stroke at the end of an address is left out before it comes here."""
+    """Add a route. The gate has removed a slash at the end of an address."""
 
     async def endpoint(request: Request) -> Response:
         face = Face(served, await identified(served, request))
@@ -94,7 +94,7 @@ def memory_of(fact: Fact) -> dict[str, Any]:
 
 
 def end_of_last_day(given: Any) -> Any:
-    """When a memory expires whose last good day is given. None is none."""
+    """The moment at which a memory expires, from the last day on which it holds; None for None."""
     found = parse_date_or_none(given, name="expiration_date")
     return None if found is None else stamp(found.end)
 

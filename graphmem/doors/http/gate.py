@@ -140,7 +140,7 @@ def address_of(scope: Scope) -> str:
 
 
 def _check_address(scope: Scope) -> None:
-    """What a proxy and we might read in two ways, or a database not at all."""
+    """Refuse what a proxy and this server might read in two ways, or a database not at all."""
     if b"%2f" in scope.get("raw_path", b"").lower():
         raise NotFound("there is nothing at this address: no part of one has a stroke in it")
     if b"%00" in scope["query_string"]:
@@ -162,7 +162,7 @@ def _too_large(most: int) -> RequestTooLarge:
 
 
 def _path(path: str) -> str:
-    """Without the one stroke at the end that some clients write."""
+    """The path without the one slash at the end that some clients write."""
     return path[:-1] if len(path) > 1 and path.endswith("/") and path[-2] != "/" else path
 
 
@@ -192,7 +192,7 @@ def problem_response(error: Exception, path: str) -> Response:
 
 
 def _utf8(body: dict[str, Any]) -> dict[str, Any]:
-    """What a caller wrote may be no text: shown as it is written."""
+    """The same, with characters that are no UTF-8 (a caller may write any) shown by their codes."""
     return {
         name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
         for name, value in body.items()

@@ -30,7 +30,7 @@ _LARGEST_PAGE = 1000
 
 
 def add_mem0_routes(app: FastAPI, served: Served) -> None:
-    """Add them."""
+    """Add the routes that mem0's clients ask."""
     route = partial(add_face_route, app, served)
     route("POST", "/v3/memories/add", _add)
     route("POST", "/v3/memories/search", _search)

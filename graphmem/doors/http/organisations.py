@@ -39,7 +39,7 @@ Work = Callable[[Administration, str | None, "Asked"], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request brings: its path, its query and its body, each by name."""
+    """One request: who asks, and the values of its path, its query and its body, by name."""
 
     served: Served
     principal: Principal
@@ -69,7 +69,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """A method of the table of roles, where it is asked, and what with."""
+    """A method of the table of roles: its address, and the query and body that it takes."""
 
     method: str
     verb: str
@@ -100,6 +100,23 @@ class _Route:
             content = {"application/json": {"schema": shape}}
             more["requestBody"] = {"required": bool(self.needed), "content": content}
         return more
+
+
+_ROUTES: list[_Route] = []
+_NAME = {"name": "string"}
+_ROLE = {"role": "string"}
+_LIMITS = {"limits": "object"}
+_AUDIT_QUERY = ("since", "until", "key", "method", "changes", "before", "limit")
+
+
+def _route(verb: str, path: str, **more: Any) -> Callable[[Work], Work]:
+    """Add the function as a route, for the method of the API that has the function's name."""
+
+    def add(work: Work) -> Work:
+        _ROUTES.append(_Route(work.__name__.lstrip("_"), verb, path, work, **more))
+        return work
+
+    return add
 
 
 def add_access_routes(app: FastAPI, served: Served) -> None:
@@ -189,22 +206,26 @@ def _limits(values: Mapping[str, Any]) -> Limits:
     return Limits.from_json(limits)
 
 
+@_route("GET", "organisations")
 async def _organisations(over: Administration, _: str | None, __: Asked) -> Any:
     """All organisations of the store, with their limits. For administrators."""
     return [_as_json(one) for one in await over.organisations()]
 
 
+@_route("POST", "organisations", body=_NAME | _LIMITS, needed=("name",))
 async def _add_organisation(over: Administration, _: str | None, asked: Asked) -> Any:
     """Make an organisation, with a project `default`. For administrators."""
     given = asked.only("name", "limits")
     return _as_json(await over.add_organisation(_text(given, "name"), limits=_limits(given)))
 
 
+@_route("PUT", "organisations/{name}", body=_LIMITS, needed=("limits",))
 async def _set_limits(over: Administration, _: str | None, asked: Asked) -> Any:
     """Set its limits, in the place of those before. For administrators."""
     return _as_json(await over.set_limits(asked.path["name"], _limits(asked.only("limits"))))
 
 
+@_route("DELETE", "organisations/{name}")
 async def _close_organisation(over: Administration, _: str | None, asked: Asked) -> Any:
     """Let none of its keys be good any more. For administrators."""
     return _as_json(await over.close_organisation(asked.path["name"]))
@@ -215,6 +236,7 @@ def _as_json(one: Organisation) -> dict[str, Any]:
     return {"name": one.name, **times, "limits": one.limits.to_json()}
 
 
+@_route("GET", "whoami")
 async def _whoami(_: Administration, ours: str | None, asked: Asked) -> Any:
     """Who the key of this call stands for."""
     one = asked.principal
@@ -231,12 +253,14 @@ async def _whoami(_: Administration, ours: str | None, asked: Asked) -> Any:
     }
 
 
+@_route("GET", "keys")
 async def _keys(over: Administration, ours: str | None, _: Asked) -> Any:
     """The keys of the organisation, or of administrators: never the keys themselves."""
     return [key.shown() for key in await over.keys(ours)]
 
 
-async def make_key(over: Administration, ours: str | None, asked: Asked) -> Any:
+@_route("POST", "keys", body=_KEY_FIELDS)
+async def add_key(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Make a key; it is in this answer, and nowhere else."""
     given = asked.only(*_KEY_FIELDS)
     given["expires_at"] = asked.time("expires_at")
@@ -254,16 +278,19 @@ async def make_key(over: Administration, ours: str | None, asked: Asked) -> Any:
     return {**made.key.shown(), "key": made.secret}
 
 
+@_route("DELETE", "keys/{key}")
 async def _revoke_key(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Let a key be good no more, from the next call on."""
     return (await over.revoke_key(ours, asked.path["key"])).shown()
 
 
+@_route("GET", "members")
 async def _members(over: Administration, ours: str | None, _: Asked) -> Any:
     """The members of the organisation."""
     return await over.members(_named(ours))
 
 
+@_route("POST", "members", body=_NAME | _ROLE, needed=("name",))
 async def _add_member(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Take somebody in."""
     given = asked.only("name", "role")
@@ -271,34 +298,40 @@ async def _add_member(over: Administration, ours: str | None, asked: Asked) -> A
     return await over.add_member(_named(ours), _text(given, "name"), role)
 
 
+@_route("PUT", "members/{name}", body=_ROLE, needed=("role",))
 async def _set_role(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Say what a member may do from now on."""
     role: Any = _text(asked.only("role"), "role")
     return await over.set_role(_named(ours), asked.path["name"], role)
 
 
+@_route("DELETE", "members/{name}")
 async def _remove_member(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Let somebody go; their keys are revoked."""
     return await over.remove_member(_named(ours), asked.path["name"])
 
 
+@_route("GET", "projects")
 async def _projects(over: Administration, ours: str | None, asked: Asked) -> Any:
     """The projects that the key may work in, by name."""
     found = await over.projects(_named(ours), principal=asked.principal)
     return [{"name": one.name, "created_at": one.created_at} for one in found]
 
 
+@_route("POST", "projects", body=_NAME, needed=("name",))
 async def _add_project(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Give the organisation one more project."""
     made = await over.add_project(_named(ours), _text(asked.only("name"), "name"))
     return {"name": made.name, "created_at": made.created_at}
 
 
+@_route("GET", "webhooks")
 async def _webhooks(over: Administration, ours: str | None, _: Asked) -> Any:
     """The webhooks of the organisation, without their secrets."""
     return [hook.shown() for hook in await over.webhooks(_named(ours))]
 
 
+@_route("POST", "webhooks", body={"url": "string", "news": "array"}, needed=("url",))
 async def _add_webhook(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Tell an address of what is added, changed and forgotten; the secret is in this answer."""
     given = asked.only("url", "news")
@@ -310,11 +343,13 @@ async def _add_webhook(over: Administration, ours: str | None, asked: Asked) -> 
     return {**made.shown(), "secret": made.secret}
 
 
+@_route("DELETE", "webhooks/{webhook}")
 async def _remove_webhook(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Tell it nothing any more."""
     return (await over.remove_webhook(_named(ours), asked.path["webhook"])).shown()
 
 
+@_route("GET", "usage", query=("since", "until", "key", "format"))
 async def _usage(over: Administration, ours: str | None, asked: Asked) -> Any:
     """What keys were used for, by day and method (`format=csv`)."""
     period = {name: asked.time(name) for name in ("since", "until")}
@@ -331,6 +366,7 @@ async def _usage(over: Administration, ours: str | None, asked: Asked) -> Any:
     return text.getvalue()
 
 
+@_route("GET", "audit", query=_AUDIT_QUERY)
 async def _audit(over: Administration, ours: str | None, asked: Asked) -> Any:
     """Who did what, the newest first; `before` is the `n` of the last one of the page before."""
     changes = asked.query.get("changes", "").lower() in {"1", "true", "yes"}
@@ -345,42 +381,3 @@ async def _audit(over: Administration, ours: str | None, asked: Asked) -> Any:
         asked.number("limit", MOST_ENTRIES) or 100,
     )
     return await over.audit(query)
-
-
-_NAME = {"name": "string"}
-_NAMED = ("name",)
-_ROLE = {"role": "string"}
-_LIMITS = {"limits": "object"}
-_AUDIT = ("since", "until", "key", "method", "changes", "before", "limit")
-
-_ROUTES: tuple[_Route, ...] = (
-    _Route("organisations", "GET", "organisations", _organisations),
-    _Route(
-        "add_organisation", "POST", "organisations", _add_organisation, (), _NAME | _LIMITS, _NAMED
-    ),
-    _Route("set_limits", "PUT", "organisations/{name}", _set_limits, (), _LIMITS, ("limits",)),
-    _Route("close_organisation", "DELETE", "organisations/{name}", _close_organisation),
-    _Route("whoami", "GET", "whoami", _whoami),
-    _Route("keys", "GET", "keys", _keys),
-    _Route("add_key", "POST", "keys", make_key, (), _KEY_FIELDS),
-    _Route("revoke_key", "DELETE", "keys/{key}", _revoke_key),
-    _Route("members", "GET", "members", _members),
-    _Route("add_member", "POST", "members", _add_member, (), _NAME | _ROLE, _NAMED),
-    _Route("set_role", "PUT", "members/{name}", _set_role, (), _ROLE, ("role",)),
-    _Route("remove_member", "DELETE", "members/{name}", _remove_member),
-    _Route("projects", "GET", "projects", _projects),
-    _Route("add_project", "POST", "projects", _add_project, (), _NAME, _NAMED),
-    _Route("webhooks", "GET", "webhooks", _webhooks),
-    _Route(
-        "add_webhook",
-        "POST",
-        "webhooks",
-        _add_webhook,
-        (),
-        {"url": "string", "news": "array"},
-        ("url",),
-    ),
-    _Route("remove_webhook", "DELETE", "webhooks/{webhook}", _remove_webhook),
-    _Route("usage", "GET", "usage", _usage, ("since", "until", "key", "format")),
-    _Route("audit", "GET", "audit", _audit, _AUDIT),
-)

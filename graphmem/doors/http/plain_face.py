@@ -13,7 +13,7 @@ from starlette.responses import Response
 from graphmem.access import Administration
 from graphmem.doors.http.calling import identified
 from graphmem.doors.http.faces import Face, add_face_route, memory_of, read_body
-from graphmem.doors.http.organisations import Asked, answer_access, make_key
+from graphmem.doors.http.organisations import Asked, Work, add_key, answer_access
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError, shown
 from graphmem.model import SearchResult, to_json
@@ -28,7 +28,7 @@ _TIMES = {"since": ("start_date", "start", "since"), "until": ("end_date", "end"
 
 
 def add_plain_routes(app: FastAPI, served: Served) -> None:
-    """Add them."""
+    """Add the routes of the plain addresses."""
 
     def route(method: str, path: str, answer: Callable[[Face, Mapping[str, Any]], Any]) -> None:
         async def answered(face: Face, request: Request) -> Any:
@@ -49,18 +49,17 @@ def add_plain_routes(app: FastAPI, served: Served) -> None:
 
 
 def _add_key_routes(app: FastAPI, served: Served) -> None:
-    async def generate(request: Request) -> Response:
-        caller = await identified(served, request)
-        return await answer_access(served, caller, "add_key", make_key, request)
+    def add(path: str, method: str, work: Work) -> None:
+        async def endpoint(request: Request) -> Response:
+            caller = await identified(served, request)
+            return await answer_access(served, caller, method, work, request)
 
-    async def revoke(request: Request) -> Response:
-        caller = await identified(served, request)
-        return await answer_access(served, caller, "revoke_key", _revoked, request)
-
-    for path, endpoint in (("generate-key", generate), ("revoke-key", revoke)):
         app.add_api_route(
             f"/v1/auth/{path}", endpoint, methods=["POST"], name=path, include_in_schema=False
         )
+
+    add("generate-key", "add_key", add_key)
+    add("revoke-key", "revoke_key", _revoked)
 
 
 async def _revoked(over: Administration, ours: str | None, asked: Asked) -> Any:

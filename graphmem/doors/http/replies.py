@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from graphmem.clock import SystemClock
+from graphmem.doors.http.calling import Caller
 from graphmem.doors.http.served import Served
 from graphmem.errors import Conflict, GraphmemError, Unavailable, UsageError
 from graphmem.migration.store import ledger_of
@@ -31,15 +32,16 @@ _UNDER_WAY = "a request under this Idempotency-Key is under way: try again in a 
 
 async def once(
     served: Served,
-    key: tuple[str, str],
+    caller: Caller,
+    key: str,
     request: tuple[str, bytes],
     work: Callable[[], Awaitable[bytes]],
-    scope: Callable[[], Mapping[str, str | None]],
     *,
+    scope: Callable[[], Mapping[str, str | None]] = dict,
     undone: Callable[[BaseException], bool] = lambda _: False,
-) -> tuple[bytes, bool]:
-    """The answer to a request under a key of its caller (the id of who asks, and what they wrote),
-    and whether it was given before. ``scope`` tells whose memories it was about, once it is done;
+) -> tuple[bytes, dict[str, str]]:
+    """The answer to a request under a key that its caller wrote, and the header that says so where
+    it was given before. ``scope`` is asked whose memories it was about, once it is done;
     ``undone``, of an error, whether nothing was done by then: only such a request may be made
     again under its key.
 
@@ -47,21 +49,21 @@ async def once(
     is kept no more, or where it is not known how the first one ended;
     :class:`~graphmem.errors.Unavailable` where that takes long.
     """
-    caller, given = key
-    if not 1 <= len(given) <= _LONGEST_KEY:
+    if not 1 <= len(key) <= _LONGEST_KEY:
         raise UsageError(f"an Idempotency-Key has 1 to {_LONGEST_KEY} characters")
     name, raw = request
     of = digest(name, raw.decode(errors="replace"))
-    wanted = KeyedRequest(
-        digest(caller), digest(given), of, served.next_holder(), SystemClock().now()
-    )
+    # A request that is signed for a user is none for another, be the rest of it the same.
+    who = f"{caller.principal.key_id} {caller.principal.user_id or ''}"
+    now = SystemClock().now()
+    wanted = KeyedRequest(digest(who), digest(key), of, served.next_holder(), now)
     ledger = ledger_of(served.memory)
     ends = time.monotonic() + _LONGEST_WAIT_S
     while (found := await ledger.begin_request(wanted)).holder != wanted.holder:
         if found.request != of:
             raise Conflict("this Idempotency-Key was used for another request: take a new one")
         if found.answer:
-            return found.answer.encode(), True
+            return found.answer.encode(), {"idempotency-replayed": "true"}
         if found.answer is not None:
             raise Conflict(_UNKNOWN)
         _check_goes_on(served, found, wanted, shared=ledger.shared)
@@ -78,7 +80,7 @@ async def once(
         raise
     answer = body.decode() if len(body) <= _LARGEST_ANSWER else ""
     await ledger.finish_request(wanted, answer, scope())
-    return body, False
+    return body, {}
 
 
 def _check_goes_on(served: Served, found: KeyedRequest, now: KeyedRequest, *, shared: bool) -> None:

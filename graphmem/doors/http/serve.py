@@ -52,7 +52,10 @@ def serve(
             "time holds an embedded store. Use one worker, or PostgreSQL, Neo4j and Qdrant as "
             "servers (docs/deploy.md)"
         )
-    _check_transport(settings)
+    if settings.server_host not in LOOPBACK:
+        logging.getLogger("graphmem.server").warning(
+            "%s can be reached from other machines: let a proxy speak TLS", settings.server_host
+        )
     _log_as(settings)
     listening = listen_at(settings)
     url = url_at(settings, listening.getsockname()[1])
@@ -198,13 +201,6 @@ class _Opening:
         """The server has ended."""
         if self._written is not None:
             self._written.unlink(missing_ok=True)
-
-
-def _check_transport(settings: Settings) -> None:
-    if settings.server_host not in LOOPBACK:
-        logging.getLogger("graphmem.server").warning(
-            "%s can be reached from other machines: let a proxy speak TLS", settings.server_host
-        )
 
 
 def listen_at(settings: Settings) -> socket.socket:

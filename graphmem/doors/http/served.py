@@ -1,8 +1,10 @@
-"""What a running server has: the memory and its gate, once they are open, and what it remembers."""
+"""The state of a running server: the open memory, who may use it, sign-in codes, kept views."""
 
 from __future__ import annotations
 
 import itertools
+import secrets
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -13,9 +15,8 @@ from typing import Any
 from graphmem.access import Access
 from graphmem.clock import parse_when_or_none
 from graphmem.doors.http.deliveries import Deliverer
-from graphmem.doors.http.sign_in_codes import SignInCodes
 from graphmem.engine import AsyncMemory
-from graphmem.errors import Unavailable
+from graphmem.errors import Unauthenticated, Unavailable
 from graphmem.migration.store import ledger_of
 from graphmem.ports.view import ViewAPI
 from graphmem.settings import Settings
@@ -24,10 +25,41 @@ from graphmem.wiring.access import access_of
 _VIEWS = 8
 _STARTING = "the server is starting, or about to end: try again in a moment"
 
+_CODE_GOOD_FOR_S = 300.0
+_MOST_CODES = 1000
+
+
+class SignInCodes:
+    """Codes that stand for a key once, for five minutes: a link in a list of processes, or in what
+    a browser remembers, is worth nothing after."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, tuple[str, float]] = {}
+
+    def add(self, key: str) -> str:
+        """A new code for a key."""
+        now = time.monotonic()
+        self._keys = {code: kept for code, kept in self._keys.items() if kept[1] > now}
+        while len(self._keys) >= _MOST_CODES:
+            self._keys.pop(next(iter(self._keys)))
+        code = secrets.token_urlsafe(32)
+        self._keys[code] = key, now + _CODE_GOOD_FOR_S
+        return code
+
+    def take(self, code: str) -> str:
+        """The key, which is not given again; :class:`~graphmem.errors.Unauthenticated`."""
+        key, until = self._keys.pop(code, ("", 0.0))
+        if until <= time.monotonic():
+            raise Unauthenticated(
+                "this link was used already, or is too old: `graphmem explore` makes a new one, "
+                "or sign in with a key"
+            )
+        return key
+
 
 @dataclass
 class Served:
-    """One for each process that answers."""
+    """The state of one process that answers requests."""
 
     settings: Settings
     opened: tuple[AsyncMemory, Access] | None = None
@@ -41,7 +73,7 @@ class Served:
     _holders: Iterator[int] = field(default_factory=itertools.count)
 
     def next_holder(self) -> str:
-        """A name for who does one request, that of the process before a colon."""
+        """A new name for whoever does one request: the id of this process, a colon, a number."""
         return f"{self.id}:{next(self._holders)}"
 
     @property
@@ -53,7 +85,7 @@ class Served:
 
     @property
     def access(self) -> Access:
-        """What is asked who may do what; as :attr:`memory`."""
+        """The rules of who may do what; :class:`~graphmem.errors.Unavailable` as :attr:`memory`."""
         if self.opened is None:
             raise Unavailable(_STARTING)
         return self.opened[1]
