@@ -32,148 +32,6 @@ RESULT_CHARACTERS: Final = 16_000
 _T = TypeVar("_T")
 
 
-class Brief(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """Something as a model reads it; what is not known is left out."""
-
-    @property
-    @abstractmethod
-    def line(self) -> str:
-        """The same in one line."""
-
-
-class BriefFact(Brief):
-    """A fact."""
-
-    fact_id: str
-    text: str
-    type: str | None = None
-    modality: str | None = None
-    since: str | None = None
-    until: str | None = None
-    stated_on: str | None = None
-    entity_ids: list[str] = []
-
-    @property
-    def line(self) -> str:
-        since, until = self.since and f"since {self.since}", self.until and f"until {self.until}"
-        stated = None if self.since else self.stated_on and f"stated {self.stated_on}"
-        return f"- {noted(self.text, self.modality, since, until, stated)} [fact {self.fact_id}]"
-
-
-class BriefHit(BriefFact, kw_only=True):
-    """A fact or a verbatim turn that was found."""
-
-    kind: str
-    id: str
-    score: float
-    fact_id: str = ""
-    episode_id: str | None = None
-    speaker: str | None = None
-    outdated: str | None = None
-
-    @property
-    def line(self) -> str:
-        if self.kind == "fact":
-            return super().line
-        spoken = with_speaker(self.text, self.speaker)
-        old = self.outdated and f"no longer so: {self.outdated}"
-        episode = f"episode {self.episode_id}"
-        return f"- “{spoken}” {noted('', self.stated_on, old).strip()} [turn {self.id}, {episode}]"
-
-
-class BriefEntity(Brief):
-    """A person, place, organization or thing."""
-
-    entity_id: str
-    name: str
-    kind: str
-    aliases: list[str] = []
-    summary: str | None = None
-
-    @property
-    def line(self) -> str:
-        also = f"also called {', '.join(self.aliases)}" if self.aliases else None
-        text = noted(self.name, self.kind, also)
-        return f"- {text}{f': {self.summary}' if self.summary else ''} [entity {self.entity_id}]"
-
-
-class BriefRelation(Brief):
-    """A typed link between two entities."""
-
-    fact_id: str
-    subject: str
-    subject_id: str
-    type: str
-    object: str
-    object_id: str
-    text: str
-    since: str | None = None
-    until: str | None = None
-    stated_on: str | None = None
-
-    @property
-    def line(self) -> str:
-        since, until = self.since and f"since {self.since}", self.until and f"until {self.until}"
-        stated = None if self.since else self.stated_on and f"stated {self.stated_on}"
-        triple = f"{self.subject} -{self.type}→ {self.object}"
-        return f"- {noted(triple, since, until, stated)} [fact {self.fact_id}]"
-
-
-class BriefPath(Brief):
-    """How two entities connect."""
-
-    text: str
-    fact_ids: list[str]
-    entity_ids: list[str]
-
-    @property
-    def line(self) -> str:
-        return f"- {self.text} [facts {', '.join(self.fact_ids)}]"
-
-
-class BriefMoment(Brief):
-    """What happened when."""
-
-    date: str
-    what: str
-    fact_id: str
-    text: str
-
-    @property
-    def line(self) -> str:
-        return f"- {dotted(self.date, self.what, self.text)} [fact {self.fact_id}]"
-
-
-class BriefChange(Brief):
-    """What happened to a fact; an edit is undone by its ``seq``."""
-
-    seq: int
-    date: str
-    action: str
-    text: str
-    reason: str
-    episode_id: str | None = None
-
-    @property
-    def line(self) -> str:
-        return f"- {dotted(self.date, self.action, self.text, self.reason)} [seq {self.seq}]"
-
-
-class BriefQuote(Brief):
-    """What a source says, word for word."""
-
-    text: str
-    episode_id: str
-    turn_id: str | None = None
-    speaker: str | None = None
-    date: str | None = None
-
-    @property
-    def line(self) -> str:
-        spoken = f"“{with_speaker(self.text, self.speaker)}”"
-        return f"- {noted(spoken, self.date)} [episode {self.episode_id}]"
-
-
 def clipped(text: str, most: int = TEXT_CHARACTERS) -> str:
     """A text cut off where it is too long, and then saying so."""
     return text if len(text) <= most else f"{text[:most].rstrip()}… ({len(text):,} characters)"
@@ -198,86 +56,217 @@ def _of_fact(fact: Fact) -> dict[str, Any]:
     }
 
 
-def brief_fact(fact: Fact) -> BriefFact:
+def _dated(text: str, value: BriefFact | BriefRelation, *more: str | None) -> str:
+    """A text, with since and until when it holds; without a beginning, when it was stated."""
+    since, until = value.since and f"since {value.since}", value.until and f"until {value.until}"
+    stated = None if value.since else value.stated_on and f"stated {value.stated_on}"
+    return noted(text, *more, since, until, stated)
+
+
+class Brief(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Something as a model reads it; what is not known is left out."""
+
+    @property
+    @abstractmethod
+    def line(self) -> str:
+        """The same in one line."""
+
+
+class BriefFact(Brief):
     """A fact."""
-    return BriefFact(**_of_fact(fact))
+
+    fact_id: str
+    text: str
+    type: str | None = None
+    modality: str | None = None
+    since: str | None = None
+    until: str | None = None
+    stated_on: str | None = None
+    entity_ids: list[str] = []
+
+    @classmethod
+    def of(cls, fact: Fact) -> BriefFact:
+        return BriefFact(**_of_fact(fact))
+
+    @property
+    def line(self) -> str:
+        return f"- {_dated(self.text, self, self.modality)} [fact {self.fact_id}]"
 
 
-def brief_hit(hit: Hit) -> BriefHit:
-    """A hit of a search."""
-    fields = _of_fact(hit.fact) if hit.fact is not None else {"stated_on": day(hit.occurred_at)}
-    about = {"text": clipped(hit.text), "score": round(hit.score, 3), "episode_id": hit.episode_id}
-    return BriefHit(
-        kind=hit.kind,
-        id=hit.id,
-        speaker=hit.speaker,
-        outdated=hit.outdated,
-        **{**fields, **about},
-    )
+class BriefHit(BriefFact, kw_only=True):
+    """A fact or a verbatim turn that was found."""
+
+    kind: str
+    id: str
+    score: float
+    fact_id: str = ""
+    episode_id: str | None = None
+    speaker: str | None = None
+    outdated: str | None = None
+
+    @classmethod
+    def of_hit(cls, hit: Hit) -> BriefHit:
+        fields = _of_fact(hit.fact) if hit.fact is not None else {"stated_on": day(hit.occurred_at)}
+        fields |= {"text": clipped(hit.text), "episode_id": hit.episode_id}
+        names = ("kind", "id", "speaker", "outdated")
+        fields |= {name: getattr(hit, name) for name in names}
+        return BriefHit(score=round(hit.score, 3), **fields)
+
+    @property
+    def line(self) -> str:
+        if self.kind == "fact":
+            return super().line
+        spoken = with_speaker(self.text, self.speaker)
+        old = self.outdated and f"no longer so: {self.outdated}"
+        episode = f"episode {self.episode_id}"
+        return f"- “{spoken}” {noted('', self.stated_on, old).strip()} [turn {self.id}, {episode}]"
 
 
-def brief_entity(entity: Entity) -> BriefEntity:
-    """An entity."""
-    return BriefEntity(
-        entity_id=entity.id,
-        name=clipped(entity.name),
-        kind=entity.kind,
-        aliases=list(entity.aliases[:10]),
-        summary=entity.summary and clipped(" ".join(entity.summary.split())),
-    )
+class BriefEntity(Brief):
+    """A person, place, organization or thing."""
+
+    entity_id: str
+    name: str
+    kind: str
+    aliases: list[str] = []
+    summary: str | None = None
+
+    @classmethod
+    def of(cls, entity: Entity) -> BriefEntity:
+        return BriefEntity(
+            entity_id=entity.id,
+            name=clipped(entity.name),
+            kind=entity.kind,
+            aliases=list(entity.aliases[:10]),
+            summary=entity.summary and clipped(" ".join(entity.summary.split())),
+        )
+
+    @property
+    def line(self) -> str:
+        also = f"also called {', '.join(self.aliases)}" if self.aliases else None
+        text = noted(self.name, self.kind, also)
+        return f"- {text}{f': {self.summary}' if self.summary else ''} [entity {self.entity_id}]"
 
 
-def brief_relation(relation: Relation) -> BriefRelation:
-    """A relation."""
-    names = ("fact_id", "subject", "subject_id", "type", "object", "object_id")
-    return BriefRelation(
-        text=clipped(relation.fact),
-        **{name: getattr(relation, name) for name in names},
-        **_dates(relation),
-    )
+class BriefRelation(Brief):
+    """A typed link between two entities."""
+
+    fact_id: str
+    subject: str
+    subject_id: str
+    type: str
+    object: str
+    object_id: str
+    text: str
+    since: str | None = None
+    until: str | None = None
+    stated_on: str | None = None
+
+    @classmethod
+    def of(cls, relation: Relation) -> BriefRelation:
+        names = ("fact_id", "subject", "subject_id", "type", "object", "object_id")
+        fields = {name: getattr(relation, name) for name in names}
+        return BriefRelation(text=clipped(relation.fact), **fields, **_dates(relation))
+
+    @property
+    def line(self) -> str:
+        triple = f"{self.subject} -{self.type}→ {self.object}"
+        return f"- {_dated(triple, self)} [fact {self.fact_id}]"
 
 
-def brief_path(path: Path) -> BriefPath:
-    """A path."""
-    ends = [step.target.id for step in path.steps]
-    start = [step.source.id for step in path.steps[:1]]
-    return BriefPath(
-        text=str(path), fact_ids=[step.fact_id for step in path.steps], entity_ids=[*start, *ends]
-    )
+class BriefPath(Brief):
+    """How two entities connect."""
+
+    text: str
+    fact_ids: list[str]
+    entity_ids: list[str]
+
+    @classmethod
+    def of(cls, path: Path) -> BriefPath:
+        entities = [step.source for step in path.steps[:1]] + [step.target for step in path.steps]
+        return BriefPath(
+            text=str(path),
+            fact_ids=[step.fact_id for step in path.steps],
+            entity_ids=[entity.id for entity in entities],
+        )
+
+    @property
+    def line(self) -> str:
+        return f"- {self.text} [facts {', '.join(self.fact_ids)}]"
 
 
-def brief_moment(moment: Moment) -> BriefMoment:
-    """A line of a timeline."""
-    return BriefMoment(
-        date=printed_date(moment.at, moment.precision),
-        what=moment.what,
-        fact_id=moment.fact.id,
-        text=clipped(moment.fact.text),
-    )
+class BriefMoment(Brief):
+    """What happened when."""
+
+    date: str
+    what: str
+    fact_id: str
+    text: str
+
+    @classmethod
+    def of(cls, moment: Moment) -> BriefMoment:
+        return BriefMoment(
+            date=printed_date(moment.at, moment.precision),
+            what=moment.what,
+            fact_id=moment.fact.id,
+            text=clipped(moment.fact.text),
+        )
+
+    @property
+    def line(self) -> str:
+        return f"- {dotted(self.date, self.what, self.text)} [fact {self.fact_id}]"
 
 
-def brief_change(change: Change) -> BriefChange:
-    """A line of a fact's history."""
-    fact = change.after or change.before
-    return BriefChange(
-        seq=change.seq,
-        date=day(change.at),
-        action=change.action,
-        text=clipped(fact.text if fact else ""),
-        reason=change.reason,
-        episode_id=change.episode_id,
-    )
+class BriefChange(Brief):
+    """What happened to a fact; an edit is undone by its ``seq``."""
+
+    seq: int
+    date: str
+    action: str
+    text: str
+    reason: str
+    episode_id: str | None = None
+
+    @classmethod
+    def of(cls, change: Change) -> BriefChange:
+        fact = change.after or change.before
+        return BriefChange(
+            seq=change.seq,
+            date=day(change.at),
+            action=change.action,
+            text=clipped(fact.text if fact else ""),
+            reason=change.reason,
+            episode_id=change.episode_id,
+        )
+
+    @property
+    def line(self) -> str:
+        return f"- {dotted(self.date, self.action, self.text, self.reason)} [seq {self.seq}]"
 
 
-def brief_quote(quote: Quote) -> BriefQuote:
-    """A quotation."""
-    return BriefQuote(
-        text=clipped(quote.text),
-        episode_id=quote.episode_id,
-        turn_id=quote.turn_id,
-        speaker=quote.speaker,
-        date=day(quote.occurred_at) or None,
-    )
+class BriefQuote(Brief):
+    """What a source says, word for word."""
+
+    text: str
+    episode_id: str
+    turn_id: str | None = None
+    speaker: str | None = None
+    date: str | None = None
+
+    @classmethod
+    def of(cls, quote: Quote) -> BriefQuote:
+        return BriefQuote(
+            text=clipped(quote.text),
+            episode_id=quote.episode_id,
+            turn_id=quote.turn_id,
+            speaker=quote.speaker,
+            date=day(quote.occurred_at) or None,
+        )
+
+    @property
+    def line(self) -> str:
+        spoken = f"“{with_speaker(self.text, self.speaker)}”"
+        return f"- {noted(spoken, self.date)} [episode {self.episode_id}]"
 
 
 _B = TypeVar("_B", bound=Brief)

@@ -112,7 +112,7 @@ class Installation:
 
 
 def _free(name: str) -> Path:
-    """A name for a copy that no copy has."""
+    """A name for the copy that no file has yet."""
     files = (
         Path(f"{name}{more and f'-{more}'}.bak")
         for more in itertools.chain([""], itertools.count(2))
@@ -121,7 +121,7 @@ def _free(name: str) -> Path:
 
 
 def _put(file: Path, text: str, mode: int) -> Path:
-    """A file of its own: one that is there already is not touched."""
+    """Write a new file; one that is there already is an error, and not touched."""
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
         stream.write(text)

@@ -8,7 +8,7 @@ from typing import Final
 
 import mcp_types as types
 
-from graphmem.doors.mcp.brief import brief_moment, fitting
+from graphmem.doors.mcp.brief import BriefMoment, fitting
 from graphmem.doors.mcp.resources import Ask, entity_text
 from graphmem.errors import UsageError
 
@@ -40,7 +40,7 @@ async def _brief_me(ask: Ask, name: str) -> str:
 
 
 async def _catch_up(ask: Ask, since: str) -> str:
-    moments, left_out = fitting(await ask("timeline", since=since, limit=100), brief_moment)
+    moments, left_out = fitting(await ask("timeline", since=since, limit=100), BriefMoment.of)
     lines = "\n".join(one.line for one in moments) or "- nothing"
     more = f"\n- … and {left_out} more" if left_out else ""
     return f"What happened since {since}:\n\n{lines}{more}\n\nSum up what matters, by topic."

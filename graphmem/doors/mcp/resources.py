@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import mcp_types as types
 
-from graphmem.doors.mcp.brief import brief_entity, brief_moment, brief_relation, clipped, fitting
+from graphmem.doors.mcp.brief import BriefEntity, BriefMoment, BriefRelation, clipped, fitting
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import ConversationState, Entity
 from graphmem.model.printing import day, dotted
@@ -41,15 +41,11 @@ def templates() -> list[types.ResourceTemplate]:
     ]
 
 
-def _address(kind: str, id: str) -> str:
-    return f"{_SCHEME}{kind}/{quote(id, safe='')}"
-
-
 async def listed_resources(ask: Ask, cursor: str | None) -> types.ListResourcesResult:
     """The conversations, the newest first, then who and what is known, by name; in pages."""
     kind, offset = _place_of(cursor)
     found = await ask("runs" if kind == "conversation" else "entities", limit=_PAGE, offset=offset)
-    listed = [_listed_run(one) if kind == "conversation" else _listed_entity(one) for one in found]
+    listed = [_listed(one) for one in found]
     following = f"{kind}:{offset + _PAGE}" if len(listed) == _PAGE else None
     if following is None and kind == "conversation":  # the entities begin on the same page
         more = await listed_resources(ask, "entity:0")
@@ -57,22 +53,14 @@ async def listed_resources(ask: Ask, cursor: str | None) -> types.ListResourcesR
     return types.ListResourcesResult(resources=listed, next_cursor=following)
 
 
-def _listed_run(run: ConversationState) -> types.Resource:
-    return types.Resource(
-        uri=_address("conversation", run.id),
-        name=clipped(run.title, 100),
-        description=f"conversation, {day(run.first_at)} to {day(run.last_at)}",
-        mime_type=_MARKDOWN,
-    )
-
-
-def _listed_entity(entity: Entity) -> types.Resource:
-    return types.Resource(
-        uri=_address("entity", entity.id),
-        name=clipped(entity.name, 100),
-        description=entity.kind,
-        mime_type=_MARKDOWN,
-    )
+def _listed(one: ConversationState | Entity) -> types.Resource:
+    if isinstance(one, Entity):
+        kind, name, about = "entity", one.name, one.kind
+    else:
+        kind, name = "conversation", one.title
+        about = f"conversation, {day(one.first_at)} to {day(one.last_at)}"
+    uri = f"{_SCHEME}{kind}/{quote(one.id, safe='')}"
+    return types.Resource(uri=uri, name=clipped(name, 100), description=about, mime_type=_MARKDOWN)
 
 
 def _place_of(cursor: str | None) -> tuple[str, int]:
@@ -99,10 +87,10 @@ async def entity_text(ask: Ask, name: str) -> str:
     """What is known of an entity, as one text."""
     entity: Entity = await ask("entity", name_or_id=name)
     relations, more = fitting(
-        await ask("relations", entity=entity.id, limit=_PAGE, current=False), brief_relation
+        await ask("relations", entity=entity.id, limit=_PAGE, current=False), BriefRelation.of
     )
-    moments, fewer = fitting(await ask("timeline", entity=entity.id, limit=_PAGE), brief_moment)
-    lines = [f"# {entity.name}", brief_entity(entity).line]
+    moments, fewer = fitting(await ask("timeline", entity=entity.id, limit=_PAGE), BriefMoment.of)
+    lines = [f"# {entity.name}", BriefEntity.of(entity).line]
     for title, part, left_out in (("Relations", relations, more), ("Timeline", moments, fewer)):
         lines += ["", f"## {title}", *(one.line for one in part)] if part else []
         lines += [f"- … and {left_out} more"] if left_out else []

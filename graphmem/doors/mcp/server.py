@@ -152,7 +152,7 @@ class _Answering:
             if tool.method == "add_many":
                 return await self._remember_many(tool, given, context, progress)
             found = await self._memory.call(tool.method, given, actor=actor, key=key)
-            answer = tool.answer(found, given)
+            answer = tool.answer.of(found, given)
             if isinstance(answer, Changed) and tool.method in _EDITS and not given.get("erase"):
                 await self._say_how_to_undo(answer, given, self._asking(context))
         return answer
@@ -173,7 +173,7 @@ class _Answering:
             part = contents[first : first + _PART]
             new += await ask("add_many", **{**given, "contents": part})
             await progress.reached(first + len(part))
-        return tool.answer(new, given)
+        return tool.answer.of(new, given)
 
     async def _say_how_to_undo(
         self, answer: Changed, given: Mapping[str, Any], ask: resources.Ask

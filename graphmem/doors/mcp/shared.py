@@ -98,7 +98,8 @@ class SharedMemory:
 
     @contextlib.asynccontextmanager
     async def _asked(self, memory: MemoryAPI, key: str | None) -> AsyncIterator[MemoryAPI]:
-        """What is asked for whoever has this key: the server, which decides what they may."""
+        """The memory as the holder of this key may use it: a client of the server, which checks
+        what they may do. Without a key, the memory itself."""
         if key is None:
             yield memory
             return
@@ -118,7 +119,8 @@ class SharedMemory:
                 await asked.ping()
 
     async def _admitted(self, key: str) -> _Caller:
-        """A key that is good is known from then on; for it the one used least lately goes."""
+        """Check a key, and keep a client for it; where there are too many, close those that have
+        been unused for the longest time."""
         asked = AsyncRemoteMemory(self._url, api_key=key)
         try:
             await asked.ping()
@@ -144,7 +146,7 @@ class SharedMemory:
         await self._connected(reads=True)
 
     async def close(self) -> None:
-        """Let the folder go, after what is under way for others."""
+        """Finish what is under way for others, and release the folder."""
         self._closed = True
         async with self._connecting:
             memory, self._memory = self._memory, None
@@ -205,7 +207,11 @@ class SharedMemory:
             if not found:
                 raise
             if (server := server_at(folder)) is not None:
-                self._memory = self._through(server.url, server.key)
+                self._report(
+                    f"the folder is open in another program: going through it, at {server.url}"
+                )
+                self._url = server.url
+                self._memory = AsyncRemoteMemory(server.url, api_key=server.key, attempts=2)
                 return self._memory
             if reads and waited_s > _READ_AFTER_S:
                 return await self._read_only(folder)
@@ -216,13 +222,10 @@ class SharedMemory:
                 ) from error
             return None
         self._here, self._url = here, here.url
-        await self._end_reader()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
         return self._memory
-
-    def _through(self, url: str, key: str | None) -> MemoryAPI:
-        self._report(f"the folder is open in another program: going through it, at {url}")
-        self._url = url
-        return AsyncRemoteMemory(url, api_key=key, attempts=2)
 
     async def _read_only(self, folder: Path) -> MemoryAPI:
         """What another program holds that serves nobody can be read all the same."""
@@ -232,11 +235,6 @@ class SharedMemory:
             self._report("the folder is open in a program that does not serve it: only read here")
             self._reader = await open_memory(folder, settings=self._settings, read_only=True)
         return self._reader
-
-    async def _end_reader(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            await reader.close()
 
     async def _let_go(self, memory: MemoryAPI) -> None:
         """Forget a holder that does not answer, unless somebody else did already. What asks it is
@@ -248,7 +246,7 @@ class SharedMemory:
                 self._dismiss()
 
     def _dismiss(self) -> None:
-        """Whoever had a key is asked for at the next holder."""
+        """Let go of the clients of single keys: the next holder checks the keys anew."""
         self._past += [caller.memory for caller in self._callers.values()]
         self._callers.clear()
 

@@ -6,8 +6,8 @@ a model should use it, and what an argument means where its name does not."""
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -104,8 +104,8 @@ class MemoryTool:
     use: str
     """When a model should use it; said after the first sentence of the method itself."""
     arguments: tuple[str, ...]
-    answer: Callable[[Any, Mapping[str, Any]], results.Answer]
-    defaults: Mapping[str, Any]
+    answer: type[results.Answer]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     read_only: bool = True
     destructive: bool = False
     idempotent: bool = True
@@ -149,9 +149,8 @@ class MemoryTool:
     @cached_property
     def output_schema(self) -> dict[str, Any]:
         """The JSON Schema of what it answers."""
-        kind = inspect.get_annotations(self.answer, eval_str=True)["return"]
-        (_,), named = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
-        return {**named.pop(kind.__name__), "$defs": named}
+        (_,), named = msgspec.json.schema_components([self.answer], ref_template="#/$defs/{name}")
+        return {**named.pop(self.answer.__name__), "$defs": named}
 
     def checked(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """Arguments as the method takes them; UsageError for what it does not have. A value that is
@@ -164,7 +163,8 @@ class MemoryTool:
             )
         missing = [name for name in self.input_schema["required"] if name not in values]
         if missing:
-            raise UsageError(f"{self.name} needs {missing[0]!r}: {_meaning(self, missing[0])}")
+            meaning = self.input_schema["properties"][missing[0]]["description"]
+            raise UsageError(f"{self.name} needs {missing[0]!r}: {meaning}")
         for name, value in values.items():
             _check_range(name, value)
         # As the server over HTTP reads them: of the right types, or an error that says where.
@@ -181,10 +181,6 @@ def _check_range(name: str, value: Any) -> None:
         raise UsageError(f"{name}: {len(value):,} of them, at most 1,000 at a time")
 
 
-def _meaning(tool: MemoryTool, name: str) -> str:
-    return str(tool.input_schema["properties"][name]["description"])
-
-
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Of a type that may be null, the type: what is not given is left out."""
     kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
@@ -199,8 +195,7 @@ _WRITES: Final[tuple[MemoryTool, ...]] = (
         use="Use it whenever something is said that is worth knowing later: who people are, what "
         "they like, decide and plan, what changed.",
         arguments=("content", "occurred_at", "tags", "importance", "expires_at"),
-        answer=results.remembered,
-        defaults={},
+        answer=results.Remembered,
         read_only=False,
     ),
     MemoryTool(
@@ -209,8 +204,7 @@ _WRITES: Final[tuple[MemoryTool, ...]] = (
         title="Remember many things",
         use="Use it for a list of notes; what was remembered already is passed over.",
         arguments=("contents", "tags", "importance"),
-        answer=results.remembered_many,
-        defaults={},
+        answer=results.RememberedMany,
         read_only=False,
     ),
     MemoryTool(
@@ -220,8 +214,7 @@ _WRITES: Final[tuple[MemoryTool, ...]] = (
         use="Use it when a remembered fact is wrong; when the world has changed, `remember` what "
         "is so now instead.",
         arguments=("fact_id", "text", "valid_at", "invalid_at", "tags", "importance", "expires_at"),
-        answer=results.corrected,
-        defaults={},
+        answer=results.Corrected,
         read_only=False,
         destructive=True,
     ),
@@ -231,8 +224,7 @@ _WRITES: Final[tuple[MemoryTool, ...]] = (
         title="Forget",
         use="Use it when somebody asks that something be forgotten.",
         arguments=("id", "erase"),
-        answer=results.forgotten,
-        defaults={},
+        answer=results.Forgotten,
         read_only=False,
         destructive=True,
     ),
@@ -242,8 +234,7 @@ _WRITES: Final[tuple[MemoryTool, ...]] = (
         title="Undo",
         use="Use it to take back what was remembered, corrected or forgotten by mistake.",
         arguments=("id",),
-        answer=results.undone,
-        defaults={},
+        answer=results.Reverted,
         read_only=False,
         destructive=True,
     ),
@@ -256,7 +247,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="Search the memory",
         use="Use it before answering anything that may depend on what was said before.",
         arguments=("query", "limit", "current", "where", "min_score", *_MOMENT),
-        answer=results.found_hits,
+        answer=results.FoundHits,
         defaults={"limit": 10},
     ),
     MemoryTool(
@@ -265,7 +256,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="Get a context",
         use="Use it for all that matters to a question, as one text with numbered sources.",
         arguments=("query", "budget_tokens", "where", "min_score", *_MOMENT),
-        answer=results.found_context,
+        answer=results.FoundContext,
         defaults={"budget_tokens": 800},
     ),
     MemoryTool(
@@ -274,7 +265,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="List who and what is known",
         use="Use it to find whom or what a name means.",
         arguments=("name", "kind", *_LISTED, *_MOMENT),
-        answer=results.found_entities,
+        answer=results.FoundEntities,
         defaults={"limit": 25},
     ),
     MemoryTool(
@@ -283,7 +274,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="Ask about relations",
         use="Use it for who works where, who knows whom, what belongs to what, and since when.",
         arguments=("entity", "type", "other", "current", *_LISTED, "where", *_MOMENT),
-        answer=results.found_relations,
+        answer=results.FoundRelations,
         defaults={"limit": 25},
     ),
     MemoryTool(
@@ -292,7 +283,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="Look around an entity",
         use="Use it for everything that is connected with somebody or something.",
         arguments=("entity", "hops", "limit", "current", "where", *_MOMENT),
-        answer=results.found_surroundings,
+        answer=results.FoundSurroundings,
         defaults={"limit": 25},
     ),
     MemoryTool(
@@ -301,8 +292,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="Find how two things connect",
         use="Use it for what two people, places or things have to do with each other.",
         arguments=("source", "target", "max_hops", "limit", "current", "where", *_MOMENT),
-        answer=results.found_paths,
-        defaults={},
+        answer=results.FoundPaths,
     ),
     MemoryTool(
         name="timeline",
@@ -310,7 +300,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="Tell what happened when",
         use="Use it for what happened, in order, to somebody or at some time.",
         arguments=("entity", "since", "until", *_LISTED, "where", *_MOMENT),
-        answer=results.found_timeline,
+        answer=results.FoundTimeline,
         defaults={"limit": 25},
     ),
     MemoryTool(
@@ -319,8 +309,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="Explain where something comes from",
         use="Use it when asked how something is known.",
         arguments=("cited", *_MOMENT),
-        answer=results.explained_answer,
-        defaults={},
+        answer=results.Explained,
     ),
     MemoryTool(
         name="why_not",
@@ -328,7 +317,7 @@ _READS: Final[tuple[MemoryTool, ...]] = (
         title="Explain why something was not found",
         use="Use it when a search does not give what it should.",
         arguments=("query", "missing", "limit", "current", "where"),
-        answer=results.why_not_found,
+        answer=results.WhyNotFound,
         defaults={"limit": 10},
     ),
 )
