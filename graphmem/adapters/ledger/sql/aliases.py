@@ -42,13 +42,7 @@ def update_entity(
     yield from execute("add_alias", *rows.alias_rows(entity))
     if seen:
         log.append(
-            by,
-            kind="entity",
-            id=entity.id,
-            action="UPDATE",
-            tenant=entity.tenant,
-            reason=reason,
-            after=row["body"],
+            by, "entity", entity.id, "UPDATE", entity.tenant, reason=reason, after=row["body"]
         )
 
 

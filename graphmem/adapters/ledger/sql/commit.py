@@ -221,15 +221,9 @@ def _put_entities(log: EventLog, commit: Commit, by: WriteContext) -> Steps[None
     )
     new = {entity.id for entity in commit.new_entities}
     for entity, row in zip(entities, put, strict=True):
-        log.append(
-            by,
-            kind="entity",
-            id=entity.id,
-            action="ADD" if entity.id in new else "UPDATE",
-            tenant=entity.tenant,
-            reason=commit.reasons.get(entity.id, ""),
-            after=row["body"],
-        )
+        action = "ADD" if entity.id in new else "UPDATE"
+        reason = commit.reasons.get(entity.id, "")
+        log.append(by, "entity", entity.id, action, entity.tenant, reason=reason, after=row["body"])
 
 
 def _put_mentions(log: EventLog, commit: Commit, by: WriteContext, episode: Episode) -> Steps[None]:
@@ -238,15 +232,11 @@ def _put_mentions(log: EventLog, commit: Commit, by: WriteContext, episode: Epis
         for turn, entity in commit.mentions
     ]
     yield from execute("add_mention", *named)
-    log.append(
-        by._replace(episode_id=episode.id),
-        kind="mention",
-        id=episode.id,
-        # What was taken up again may have mentioned others before.
-        action="REPLACE" if episode.reason == RESUBMITTED else "ADD",
-        tenant=episode.scope.tenant,
-        after=rows.as_json({"entity_ids": sorted({entity for _, entity in commit.mentions})}),
-    )
+    # What was taken up again may have mentioned others before.
+    action = "REPLACE" if episode.reason == RESUBMITTED else "ADD"
+    after = rows.mention_body({entity for _, entity in commit.mentions})
+    of = by._replace(episode_id=episode.id)
+    log.append(of, "mention", episode.id, action, episode.scope.tenant, after=after)
 
 
 def _put_fact(
@@ -289,30 +279,18 @@ def _put_fact(
 def _follow_again(log: EventLog, fact: Fact, by: WriteContext) -> Steps[None]:
     """Tell projections of what follows a fact that is back: it had no other end meanwhile."""
     for row in (yield from fetch("facts_superseding", id=fact.id)):
-        log.append(
-            by,
-            kind="fact",
-            id=row["id"],
-            action="NONE",
-            tenant=fact.scope.tenant,
-            reason="what it follows is back",
-            after=row["body"],
-        )
+        why = "what it follows is back"
+        log.append(by, "fact", row["id"], "NONE", fact.scope.tenant, reason=why, after=row["body"])
 
 
 def _log_fact(
     log: EventLog, fact: Fact, decision: Decision, by: WriteContext, body: str | None
 ) -> None:
+    value = fact if body is not None else None
     log.append(
-        by,
-        kind="fact",
-        id=fact.id,
-        action=decision.action,
-        tenant=fact.scope.tenant,
-        reason=decision.reason,
-        after=body,
-        value=fact if body is not None else None,
-    )
+        by, "fact", fact.id, decision.action, fact.scope.tenant,
+        reason=decision.reason, after=body, value=value,
+    )  # fmt: skip
 
 
 def _retire(fact: Fact, now: _Now, by: WriteContext) -> Steps[None]:

@@ -124,7 +124,7 @@ def _forget_rules(log: EventLog, used: set[str], by: WriteContext) -> Steps[None
     if unused:
         yield from execute("erase_rules", {"ids": unused})
         # Whoever decides by the rules reads them again.
-        log.append(by, kind="type", id="", action="ERASE", tenant=ALL_TENANTS)
+        log.append(by, "type", "", "ERASE", ALL_TENANTS)
 
 
 def every_id() -> Fetch:

@@ -93,14 +93,8 @@ def _journal_batch(
         episode = replace(wanted, previous_id=last.get(scope_key), status=status)
         last[scope_key] = episode.id
         stored.append(episode)
-        log.append(
-            WriteContext(episode.recorded_at, episode.id, episode.actor or "graphmem"),
-            kind="episode",
-            id=episode.id,
-            action="ADD",
-            tenant=episode.scope.tenant,
-            value=episode,
-        )
+        by = WriteContext(episode.recorded_at, episode.id, episode.actor or "graphmem")
+        log.append(by, "episode", episode.id, "ADD", episode.scope.tenant, value=episode)
     new = [episode for episode, id in zip(stored, repeated, strict=True) if id is None]
     yield from execute("add_episode", *map(rows.episode_row, new))
     yield from execute(

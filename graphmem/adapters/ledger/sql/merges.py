@@ -49,14 +49,7 @@ def hide_entities(
     """Hide entities that nothing refers to any more; their history stays."""
     yield from execute("hide_entity", *({"id": id, "gone_at": stamp(by.at)} for id in sorted(ids)))
     for id in sorted(ids):
-        log.append(
-            by,
-            kind="entity",
-            id=id,
-            action="DELETE",
-            tenant=tenant,
-            reason=_UNREFERENCED,
-        )
+        log.append(by, "entity", id, "DELETE", tenant, reason=_UNREFERENCED)
 
 
 def erase_entities(log: EventLog, ids: Collection[str], by: WriteContext) -> Steps[None]:
@@ -95,14 +88,7 @@ def log_erased(
 ) -> None:
     """What projections need to follow, by id; the text is gone."""
     for id, after in sorted(erased.items()):
-        log.append(
-            by,
-            kind=kind,
-            id=id,
-            action="ERASE",
-            tenant=tenant,
-            after=after,
-        )
+        log.append(by, kind, id, "ERASE", tenant, after=after)
 
 
 def forget_embeddings(texts: Collection[str], bodies: ResultRows) -> Steps[None]:

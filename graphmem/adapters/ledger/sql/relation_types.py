@@ -47,15 +47,9 @@ class TypesLedger:
 def put_rules(
     log: EventLog, rules: Iterable[TypeRule], by: WriteContext, tenant: str | None
 ) -> None:
+    by = by._replace(episode_id=None)
     for rule in rules:
-        log.append(
-            by._replace(episode_id=None),
-            kind="type",
-            id=rule.type,
-            action="UPDATE",
-            tenant=tenant or ALL_TENANTS,
-            after=rows.as_json(rule),
-        )
+        log.append(by, "type", rule.type, "UPDATE", tenant or ALL_TENANTS, after=rows.as_json(rule))
 
 
 def _rules_of(found: ResultRows) -> TypeRules:

@@ -23,16 +23,9 @@ def put_retention(log: EventLog, commit: Commit, by: WriteContext) -> None:
         # Whose it is says the tenant: what is kept of a user goes with the user.
         project = None if tenant else rule.project_id
         kept = replace(rule, project_id=project, user_id=None, agent_id=None)
-        log.append(
-            by,
-            kind="retention",
-            id=rule.id,
-            action="UPDATE",
-            tenant=tenant,
-            after=rows.as_json(kept),
-        )
+        log.append(by, "retention", rule.id, "UPDATE", tenant, after=rows.as_json(kept))
     for id in commit.dropped_retention:
-        log.append(by, kind="retention", id=id, action="DELETE", tenant=tenant)
+        log.append(by, "retention", id, "DELETE", tenant)
 
 
 def retention_of(found: ResultRows) -> list[RetentionRule]:

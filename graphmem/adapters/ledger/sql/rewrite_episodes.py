@@ -51,7 +51,7 @@ def rewrite_episodes(log: EventLog, erasure: Erasure, by: WriteContext) -> Steps
     for episode in erasure.rewritten:
         of = by._replace(episode_id=episode.id)
         tenant = episode.scope.tenant
-        log.append(of, kind="episode", id=episode.id, action="UPDATE", tenant=tenant)
-        named = rows.as_json({"entity_ids": sorted(mentioned[episode.id])})
-        log.append(of, kind="mention", id=episode.id, action="REPLACE", tenant=tenant, after=named)
+        named = rows.mention_body(mentioned[episode.id])
+        log.append(of, "episode", episode.id, "UPDATE", tenant)
+        log.append(of, "mention", episode.id, "REPLACE", tenant, after=named)
     return {text for row in changed for text in rows.turn_texts(row)}

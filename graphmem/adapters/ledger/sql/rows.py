@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -275,6 +275,11 @@ def _known_scope(
     if name is None or user_id is None:
         return Scope(project_id, user_id, agent_id, run_id)
     return Scope(project_id, name, agent_id, run_id).under(user_id)
+
+
+def mention_body(entity_ids: Iterable[str]) -> str:
+    """What an event says that an episode mentions."""
+    return as_json({"entity_ids": sorted(entity_ids)})
 
 
 def retired(body: str, retired_at: str) -> str:

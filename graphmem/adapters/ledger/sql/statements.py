@@ -78,9 +78,8 @@ def _project_silence(log: EventLog, edit_id: str, tenant: str, by: WriteContext)
             own.append(row["entity_id"])
     for id, entity_ids in named.items():
         of = by._replace(episode_id=id)
-        log.append(of, kind="episode", id=id, action="UPDATE", tenant=tenant)
-        mentioned = rows.as_json({"entity_ids": entity_ids})
-        log.append(of, kind="mention", id=id, action="REPLACE", tenant=tenant, after=mentioned)
+        log.append(of, "episode", id, "UPDATE", tenant)
+        log.append(of, "mention", id, "REPLACE", tenant, after=rows.mention_body(entity_ids))
 
 
 def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Steps[None]:
@@ -97,9 +96,8 @@ def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Ste
     away = [merge.gone_id, *_ids((yield from fetch("merged_away", id=merge.gone_id)))]
     moved = {"into": merge.kept_id, "gone_at": stamp(by.at)}
     yield from execute("set_merged_into", *({"id": id, **moved} for id in away))
-    _log_entity(
-        log, merge.gone_id, tenant, by, action="DELETE", reason=f"is one with {merge.kept_id}"
-    )
+    why = f"is one with {merge.kept_id}"
+    log.append(by, "entity", merge.gone_id, "DELETE", tenant, reason=why)
     yield from _replace_mentions(log, away, tenant, by)
 
 
@@ -117,7 +115,7 @@ def undo_merge(
     moved = {"into": gone_id, "gone_at": stamp(by.at)}
     yield from execute("set_merged_into", *({"id": id, **moved} for id in away))
     body = (yield from fetch("entity_body", id=gone_id))[0]["body"]
-    _log_entity(log, gone_id, tenant, by, action="ADD", reason=_PARTED, body=body)
+    log.append(by, "entity", gone_id, "ADD", tenant, reason=_PARTED, after=body)
     yield from _replace_mentions(log, [gone_id, *away], tenant, by)
     return found[0]["kept_id"], gone_id
 
@@ -143,35 +141,8 @@ def _replace_mentions(
     for row in (yield from fetch("mentions_of", ids=list(ids))):
         named.setdefault(row["episode_id"], []).append(row["entity_id"])
     for episode_id, entity_ids in named.items():
-        log.append(
-            by,
-            kind="mention",
-            id=episode_id,
-            action="REPLACE",
-            tenant=tenant,
-            after=rows.as_json({"entity_ids": entity_ids}),
-        )
-
-
-def _log_entity(
-    log: EventLog,
-    id: str,
-    tenant: str,
-    by: WriteContext,
-    *,
-    action: str,
-    reason: str,
-    body: str | None = None,
-) -> None:
-    log.append(
-        by,
-        kind="entity",
-        id=id,
-        action=action,
-        tenant=tenant,
-        reason=reason,
-        after=body,
-    )
+        after = rows.mention_body(entity_ids)
+        log.append(by, "mention", episode_id, "REPLACE", tenant, after=after)
 
 
 def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
@@ -187,17 +158,11 @@ def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps
     left = yield from unreferenced(_ids(named))
     aside = [one for one, into in left.items() if into is None]
     # With the episode's id: who erases it later finds by that what it took along.
-    yield from hide_entities(log, aside, tenant, by._replace(episode_id=id))
+    of = by._replace(episode_id=id)
+    yield from hide_entities(log, aside, tenant, of)
     yield from forget_names(log, [id], by, reason="undone", erase=False)
-    log.append(
-        by._replace(episode_id=id),
-        kind="episode",
-        id=id,
-        action="DELETE",
-        tenant=tenant,
-        reason="undone",
-        after=rows.as_json({"turn_ids": [row["id"] for row in turns]}),
-    )
+    after = rows.as_json({"turn_ids": [row["id"] for row in turns]})
+    log.append(of, "episode", id, "DELETE", tenant, reason="undone", after=after)
 
 
 def resubmit(log: EventLog, row: Row, by: WriteContext) -> Steps[None]:
@@ -205,13 +170,7 @@ def resubmit(log: EventLog, row: Row, by: WriteContext) -> Steps[None]:
     yield from execute("set_pending", {"id": row["id"], "reason": RESUBMITTED})
     following = yield from fetch("episode_after", id=row["id"])
     for id in (row["id"], *(one["id"] for one in following)):
-        log.append(
-            by._replace(episode_id=id),
-            kind="episode",
-            id=id,
-            action="ADD",
-            tenant=row["tenant"],
-        )
+        log.append(by._replace(episode_id=id), "episode", id, "ADD", row["tenant"])
 
 
 # Reading
