@@ -9,9 +9,9 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TypeVar
 
 from graphmem.adapters.ledger.postgres.pool import PgConnection, PgCursor
+from graphmem.adapters.ledger.sql.database import ReadOnlyDatabase
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.adapters.ledger.sql.queries import Queries
-from graphmem.adapters.ledger.sql.snapshots import ReadOnlyDatabase
 from graphmem.adapters.ledger.sql.steps import (
     Execute,
     Fetch,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.database import Database
+from graphmem.adapters.ledger.sql.database import LedgerPart
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
 from graphmem.clock import stamp, stamp_or_none, unstamp
 from graphmem.model import Scope
@@ -22,10 +22,9 @@ _USED = tuple(one.name for one in fields(KeyUse))
 _NOTED = tuple(one.name for one in fields(AuditEntry) if one.name not in {"agent_id", "n"})
 
 
-class AccessLedger:
+class AccessLedger(LedgerPart):
     """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
 
-    _db: Database
     _grants_changed = 0
 
     @property
@@ -44,8 +43,7 @@ class AccessLedger:
         return _grants(found)
 
     async def grants_of_key(self, id: str) -> list[Grant]:
-        (found,) = await self._db.fetch(Fetch("grants_of_key", {"id": id}))
-        return _grants(found)
+        return _grants(await self._rows("grants_of_key", id=id))
 
     async def put_grants(self, *grants: Grant, new: bool = False) -> bool:
         def work(_: object) -> Steps[bool]:
@@ -83,10 +81,8 @@ class AccessLedger:
     async def key_uses(
         self, organisation: str | None, since: str, until: str, key_id: str | None = None
     ) -> list[KeyUse]:
-        values = {"since": since, "until": until, "key_id": key_id}
-        name = "key_uses" if organisation is None else "key_uses_of"
-        whose = {} if organisation is None else {"organisation": organisation}
-        (found,) = await self._db.fetch(Fetch(name, {**values, **whose}))
+        values = {"since": since, "until": until, "key_id": key_id, "organisation": organisation}
+        found = await self._rows("key_uses" if organisation is None else "key_uses_of", **values)
         return [KeyUse(**{**dict(row), "last_at": unstamp(row["last_at"])}) for row in found]
 
     async def begin_request(self, keyed: KeyedRequest) -> KeyedRequest:
@@ -123,9 +119,7 @@ class AccessLedger:
         values["before"] = None if query.before is None else str(query.before)
         values["changed"] = None if query.changed is None else str(int(query.changed))
         name = "audit_entries" if query.organisation is None else "audit_entries_of"
-        if query.organisation is None:
-            del values["organisation"]
-        (found,) = await self._db.fetch(Fetch(name, values))
+        found = await self._rows(name, **values)
         return [_entry(row) for row in found]
 
     async def prune_access(

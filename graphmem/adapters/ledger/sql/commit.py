@@ -12,8 +12,7 @@ from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql.merges import remove_unreferenced
 from graphmem.adapters.ledger.sql.read import changed_seq
-from graphmem.adapters.ledger.sql.relation_types import put_rules
-from graphmem.adapters.ledger.sql.retention import put_retention
+from graphmem.adapters.ledger.sql.rules import put_retention, put_rules
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,

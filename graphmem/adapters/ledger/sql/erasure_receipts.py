@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
+from graphmem.adapters.ledger.sql.steps import ResultRows, Steps, execute, fetch
 from graphmem.clock import stamp
 from graphmem.model import ErasureReceipt
 from graphmem.text import erased_hash
@@ -37,17 +37,6 @@ def with_reason(part: str, why: str) -> Steps[None]:
             yield from execute(
                 "set_erasure", _row(replace(receipt, pending={**receipt.pending, part: why}))
             )
-
-
-def erasures(tenant: str | None, id: str | None, *, pending: bool) -> Fetch:
-    """Asks for what :func:`receipts_of` reads."""
-    if pending:
-        return Fetch("erasures_pending", {})
-    if id is not None:
-        return Fetch("erasure", {"id": id})
-    if tenant is not None:
-        return Fetch("erasures_of_tenants", {"first_tenant": tenant, "last_tenant": tenant})
-    return Fetch("erasures", {})
 
 
 def receipts_of(found: ResultRows) -> list[ErasureReceipt]:

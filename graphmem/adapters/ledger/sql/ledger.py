@@ -23,7 +23,7 @@ import numpy as np
 
 from graphmem.adapters.ledger.sql import adopt as adopting
 from graphmem.adapters.ledger.sql import commit as writing
-from graphmem.adapters.ledger.sql import consistency, entities_as_of, rows
+from graphmem.adapters.ledger.sql import consistency, rows
 from graphmem.adapters.ledger.sql import read as reading
 from graphmem.adapters.ledger.sql import spend as spending
 from graphmem.adapters.ledger.sql import statements as believing
@@ -33,7 +33,7 @@ from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
 from graphmem.adapters.ledger.sql.journal import journal
 from graphmem.adapters.ledger.sql.listing_ledger import ListingLedger
-from graphmem.adapters.ledger.sql.relation_types import TypesLedger
+from graphmem.adapters.ledger.sql.rules import RulesLedger
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -85,7 +85,7 @@ _FEW = 60
 _ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
-class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
+class SqlLedger(ErasingLedger, ListingLedger, RulesLedger, AccessLedger):
     """:class:`~graphmem.ports.ledger.Ledger` on a :class:`Database`."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
@@ -156,10 +156,6 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
 
     # Reads
 
-    async def _rows(self, name: str, /, **values: Any) -> ResultRows:
-        (found,) = await self._db.fetch(Fetch(name, values))
-        return found
-
     async def episodes(
         self,
         scope: Scope,
@@ -214,10 +210,9 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         return rows.to_change(event, rows.to_fact_or_none(event, before)), hand
 
     async def entities(self, query: EntityQuery) -> list[Entity]:
-        if query.known_at is not None:
-            (then,) = await self._db.fetch(entities_as_of.entities(query))
-            return entities_as_of.entities_of(query, then)
         (found,) = await self._db.fetch(reading.entity_fetch(query))
+        if query.known_at is not None:
+            return reading.entities_as_of(query, found)
         return [rows.to_entity(row["body"]) for row in found]
 
     async def history(self, tenant: str, fact_id: str) -> list[Change]:
@@ -340,8 +335,7 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         return (await self._db.write(lambda _: spending.charge(charge, ceilings)))[0]
 
     async def charges(self, tenant: str | None = None) -> list[Charge]:
-        (found,) = await self._db.fetch(spending.charges(tenant))
-        return spending.charges_of(found)
+        return [Charge(**dict(row)) for row in await self._rows("spend", tenant=tenant)]
 
     # Copying
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch
-from graphmem.clock import stamp_or_none
-from graphmem.filters import And, Test, Where
-from graphmem.model import Episode, Fact, Scope, Turn, tenant_prefix
+from graphmem.clock import stamp, stamp_or_none
+from graphmem.filters import And, Test, Where, matches
+from graphmem.filters.records import entity_record
+from graphmem.model import Entity, Episode, Fact, Scope, Turn, tenant_prefix
 from graphmem.ports.ledger import (
     EntityQuery,
     FactQuery,
@@ -19,6 +21,7 @@ from graphmem.ports.ledger import (
     Origins,
     TenantState,
 )
+from graphmem.text import alias_keys, name_key
 
 # By which of subject, type and object are given.
 _RELATION_WAYS = {
@@ -40,6 +43,7 @@ _FILTER_WAYS = (
     ("type", "facts_by_type", "type"),
 )
 _MOST_WAYS = 50
+_GONE = frozenset({"DELETE", "ERASE"})
 
 LAST_OF_ALL = "\U0010ffff"
 """No tenant comes after it; behind the beginning of tenants, none of those."""
@@ -113,13 +117,9 @@ def facts_of(query: FactQuery, answers: Sequence[ResultRows]) -> list[Fact]:
     bodies = [row["body"] for answer in answers for row in answer]
     # Several entities are asked for one by one and may share facts.
     found = {fact.id: fact for fact in map(rows.to_fact, bodies)}
-    order = rows.by_begin if query.earliest_first else _by_id
+    order = rows.by_begin if query.earliest_first else attrgetter("id")
     ordered = sorted(found.values(), key=order, reverse=query.newest_first)
     return ordered if query.limit_each else ordered[: query.limit]
-
-
-def _by_id(fact: Fact) -> str:
-    return fact.id
 
 
 def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
@@ -207,6 +207,12 @@ def _musts(where: Where | None) -> Iterator[Test]:
 
 
 def entity_fetch(query: EntityQuery) -> Fetch:
+    """Asks for entities as they are or, for another time, for what :func:`entities_as_of` reads."""
+    if query.known_at is not None:
+        then = {"tenant": query.tenant, "known_at": stamp(query.known_at)}
+        if query.ids is None:
+            return Fetch("entities_then", then)
+        return Fetch("entities_then_by_id", {**then, "ids": list(query.ids)})
     name, _, after_id = (query.after or "").partition("\0")
     values: dict[str, Any] = {"tenant": query.tenant, "limit": query.limit}
     if query.ids is not None:
@@ -216,6 +222,36 @@ def entity_fetch(query: EntityQuery) -> Fetch:
     values |= {"kind": query.kind, "contains": query.contains}
     values |= {"after_name": name, "after_id": after_id}
     return Fetch("entities_of_tenant", values, where=query.where)
+
+
+def entities_as_of(query: EntityQuery, found: ResultRows) -> list[Entity]:
+    """Of entities as their events say that they were, those that the query is about: by the names
+    that they had, in order of name then id."""
+    last = {row["id"]: row for row in found}
+    there = (
+        rows.to_entity(row["after"])
+        for row in last.values()
+        if row["after"] is not None and row["action"] not in _GONE
+    )
+    wanted = sorted(
+        (entity for entity in there if _fits(query, entity)), key=lambda e: (e.name, e.id)
+    )
+    return wanted[: query.limit]
+
+
+def _fits(query: EntityQuery, entity: Entity) -> bool:
+    if query.ids is not None:
+        return True
+    names = (entity.name, *entity.aliases)
+    if query.keys is not None:
+        return any(key in query.keys for name in names for key in alias_keys(name, entity.kind))
+    name, _, id = (query.after or "").partition("\0")
+    return (
+        (entity.name, entity.id) > (name, id)
+        and query.kind in {None, entity.kind}
+        and (query.contains is None or query.contains in name_key(entity.name))
+        and (query.where is None or matches(query.where, entity_record(entity)))
+    )
 
 
 def mention_fetches(query: MentionQuery) -> list[Fetch]:

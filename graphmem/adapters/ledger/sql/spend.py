@@ -45,15 +45,6 @@ def _totals(asked: Charge) -> dict[str, tuple[str, str]]:
     return found
 
 
-def charges(tenant: str | None) -> Fetch:
-    """Asks for what :func:`charges_of` reads."""
-    return Fetch("spend", {"tenant": tenant})
-
-
-def charges_of(found: ResultRows) -> list[Charge]:
-    return [Charge(**dict(row)) for row in found]
-
-
 def _sum(total: ResultRows, what: str) -> int:
     return int(total[0][what]) if total else 0
 

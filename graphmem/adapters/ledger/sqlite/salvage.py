@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from graphmem.adapters.ledger.sql.database import check_version
 from graphmem.adapters.ledger.sql.dialects import SQLITE
-from graphmem.adapters.ledger.sql.refusals import check_version
 from graphmem.adapters.ledger.sql.tables import TABLES
 from graphmem.adapters.ledger.sqlite.damaged_file import DamagedFile, ranges
 from graphmem.adapters.ledger.sqlite.runner import APPLICATION_ID, check_owner

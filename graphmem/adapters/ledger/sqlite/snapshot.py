@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from graphmem.adapters.ledger.sql.database import ReadOnlyDatabase, check_version, last_seq
 from graphmem.adapters.ledger.sql.dialects import SQLITE
-from graphmem.adapters.ledger.sql.refusals import check_version
-from graphmem.adapters.ledger.sql.snapshots import ReadOnlyDatabase
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch, fetch_all
+from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch_all
 from graphmem.adapters.ledger.sqlite.connect import Key, connect, errors_named
 from graphmem.adapters.ledger.sqlite.runner import StepRunner, check_owner, ledger_errors
 from graphmem.errors import Rejected
@@ -40,7 +39,7 @@ class SqliteSnapshot(ReadOnlyDatabase):
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def head(self) -> int:
-        return await self.read(_head)
+        return await self.read(last_seq)
 
     async def end(self) -> None:
         """Let the moment go."""
@@ -69,11 +68,6 @@ def _begun(connection: sqlite3.Connection, path: Path | None) -> Iterator[None]:
     with ledger_errors(path):
         connection.execute("BEGIN")
     yield
-
-
-def _head() -> Steps[int]:
-    found = yield from fetch("head")
-    return int(found[0]["head"])
 
 
 def connect_to_read(path: Path, *, settled: bool, key: Key | None = None) -> sqlite3.Connection:
