@@ -141,9 +141,10 @@ class Governor:
         *,
         answered: bool = True,
     ) -> _T:
-        """Make one call of a model with a prompt of so many tokens (``answered`` by tokens too): it is
-        booked before, and brought afterwards to the ``cost`` of what came of it. A model that
-        failed cost nothing, one whose answer could not be read what it says.
+        """Make one call of a model with a prompt of so many tokens (``answered`` by tokens too).
+
+        It is booked before, and what was booked is brought to the ``cost`` of what came of it
+        afterwards. A model that failed cost nothing; one whose answer was no good, what it says.
 
         :class:`~graphmem.errors.BudgetExceeded` when a ceiling would be broken; nothing is booked
         then, and the model is not asked.

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -86,22 +86,9 @@ async def salvage_memory(
     async with await open_memory(place, settings=chosen) as memory:
         verification = await memory.verify()
     return Salvaged(
+        **{one.name: getattr(made, one.name) for one in fields(made)},
         source=str(ledger),
         folder=str(place),
-        pages=made.pages,
-        damaged_pages=made.damaged_pages,
-        checksums=made.checksums,
-        unreadable_rows=made.unreadable,
-        rows=made.rows,
-        made=made.made,
-        doubtful=made.doubtful,
-        lost_events=made.lost_events,
-        lost_episodes=made.lost_episodes,
-        from_graph=made.from_graph,
-        from_turns=made.from_turns,
-        nameless=made.nameless,
-        another_log=made.another_log,
-        tenants=made.tenants,
         graph=beside.description,
         verification=verification,
     )
