@@ -10,7 +10,7 @@ from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import statements as believing
-from graphmem.adapters.ledger.sql.merges import remove_unreferenced
+from graphmem.adapters.ledger.sql.entities import remove_unreferenced
 from graphmem.adapters.ledger.sql.read import changed_seq
 from graphmem.adapters.ledger.sql.rules import put_retention, put_rules
 from graphmem.adapters.ledger.sql.steps import (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.aliases import forget_names
-from graphmem.adapters.ledger.sql.merges import hide_entities, unreferenced
+from graphmem.adapters.ledger.sql.entities import forget_names, hide_entities, unreferenced
 from graphmem.adapters.ledger.sql.read import scope_values
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
