@@ -12,10 +12,9 @@ from typing import Any
 
 from graphmem.clock import SystemClock, unstamp, unstamp_or_none
 from graphmem.engine.checks import checked_place
-from graphmem.engine.event_loop import LoopThread
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ingest.make_episode import build_episode
-from graphmem.migration.store import settings_without_places
+from graphmem.migration.store import in_own_loop, settings_without_places
 from graphmem.model import Episode, Salvaged, Scope, Turn
 from graphmem.ports.graph import GraphDump
 from graphmem.settings import LEDGER_FILE, Settings, default_urls
@@ -37,11 +36,7 @@ def salvage(
 
     >>> salvage("my-memory", "my-memory-salvaged")
     """
-    thread = LoopThread()
-    try:
-        return thread.call(salvage_memory(damaged, folder, settings=settings))
-    finally:
-        thread.close()
+    return in_own_loop(salvage_memory(damaged, folder, settings=settings))
 
 
 async def salvage_memory(

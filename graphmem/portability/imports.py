@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from graphmem.errors import Rejected, UsageError, shown
 from graphmem.model import Imported, Scope, TypeRule, forgotten_tenant
-from graphmem.portability.copy import CopyProgress
+from graphmem.portability.copy import CopyProgress, no_progress
 from graphmem.portability.export import DIGESTS, export_lines, numbered
 from graphmem.portability.records import (
     COLUMNS,
@@ -58,10 +58,10 @@ async def read_import(
     :class:`~graphmem.errors.UsageError`, and nothing is written. ``scope`` says whose the file may
     be; None that it may be anybody's.
     """
+    progress = progress or no_progress
     reading = await asyncio.to_thread(_check, ledger, file, scope)
     total = sum(reading.rows.values())
-    if progress is not None:
-        progress("check", total, total)
+    progress("check", total, total)
     tenants = [one.scope.tenant for one in reading.tenants.values()]
     present = [t for t in tenants if await _has_events(ledger, t)]
     present += await _met_here(ledger, reading)
@@ -114,7 +114,7 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
     with _Line(file, None):
         reading.references.check_defined()
     if scope is not None:
-        others = [o for o in reading.tenants.values() if o.named != named_scope(scope)]
+        others = [o for o in reading.tenants.values() if named_scope(o.scope) != named_scope(scope)]
         if others:
             shown = tenant_text(reading, others[0].scope.tenant)
             raise UsageError(
@@ -285,28 +285,24 @@ async def _same(ledger: Ledger, reading: _Reading) -> bool:
     return (digest - reading.digest) % DIGESTS == 0
 
 
-def _users(reading: _Reading) -> list[Row]:
-    """Who the tenants' users are."""
-    return [
-        {"pseudonym": scope.user_id, "name": scope.user_name, "project_id": scope.project_id}
-        for scope in (one.scope for one in reading.tenants.values())
-        if scope.user_name != scope.user_id
-    ]
-
-
 def _batches(
     ledger: Ledger,
     file: Path,
     checked: _Reading,
     *,
     with_rules: bool,
-    progress: CopyProgress | None,
+    progress: CopyProgress,
 ) -> Iterator[tuple[str, list[Row]]]:
     """The rows once more, to be written; :class:`~graphmem.errors.UsageError`, and so nothing at
     all, when the file is not what it was."""
     again, total, done = _Reading(), sum(checked.rows.values()), 0
     table, batch = "", list[Row]()
-    if users := _users(checked):
+    users: list[Row] = [
+        {"pseudonym": scope.user_id, "name": scope.user_name, "project_id": scope.project_id}
+        for scope in (one.scope for one in checked.tenants.values())
+        if scope.user_name != scope.user_id
+    ]
+    if users:
         yield "users", users
     for number, kind, line in _lines(file, again):
         with _Line(file, number):
@@ -317,8 +313,7 @@ def _batches(
                 if batch:
                     yield table, batch
                     done += len(batch)
-                    if progress is not None:
-                        progress("import", done, total)
+                    progress("import", done, total)
                 table, batch = kind, []
             row = dict(ledger.row_of(kind, to_row(kind, line, tenant)))
             if tenant is None and kind == "events":
@@ -328,5 +323,4 @@ def _batches(
         yield table, batch
     if again.tenants != checked.tenants or again.digest != checked.digest:
         raise UsageError(f"{file} was changed while it was read; nothing was imported")
-    if progress is not None:
-        progress("import", total, total)
+    progress("import", total, total)
