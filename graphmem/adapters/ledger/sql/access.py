@@ -18,7 +18,6 @@ from graphmem.ports.ledger import Row
 
 _NO_LIMIT = float(2**53)
 _AGENT = "agent:"
-_USED = tuple(one.name for one in fields(KeyUse))
 _NOTED = tuple(one.name for one in fields(AuditEntry) if one.name not in {"agent_id", "n"})
 
 
@@ -66,10 +65,7 @@ class AccessLedger(LedgerPart):
     async def add_access_records(
         self, uses: Sequence[KeyUse], entries: Sequence[AuditEntry]
     ) -> None:
-        used = [
-            {**{name: getattr(use, name) for name in _USED}, "last_at": stamp(use.last_at)}
-            for use in uses
-        ]
+        used = [{**asdict(use), "last_at": stamp(use.last_at)} for use in uses]
         noted = [_entry_row(entry) for entry in entries]
 
         def work(_: object) -> Steps[None]:
@@ -102,15 +98,10 @@ class AccessLedger(LedgerPart):
         if answer is None:
             await self._db.write(lambda _: execute("drop_reply", row))
             return
-        agent, user_id = scope.get("agent_id"), scope.get("user_id")
-        whose = {
-            "project_id": scope.get("project_id"),
-            "user_id": user_id,
-            "agent": None if agent is None else _AGENT + agent,
-        }
-        await self._db.write(
-            lambda _: execute("finish_request", {**row, **whose, "answer": answer})
-        )
+        agent = scope.get("agent_id")
+        row |= {name: scope.get(name) for name in ("project_id", "user_id")}
+        row |= {"agent": None if agent is None else _AGENT + agent, "answer": answer}
+        await self._db.write(lambda _: execute("finish_request", row))
 
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
         values = asdict(query)
@@ -240,16 +231,9 @@ def _entry(row: Row) -> AuditEntry:
     owner = row["owner"]
     agent = owner is not None and owner.startswith(_AGENT)
     return AuditEntry(
+        **{name: row[name] for name in (*_NOTED, "n") if name not in {"at", "changed", "user_id"}},
         at=unstamp(row["at"]),
-        organisation=row["organisation"],
-        key_id=row["key_id"],
-        address=row["address"],
-        method=row["method"],
         changed=bool(row["changed"]),
-        outcome=row["outcome"],
-        project_id=row["project_id"],
         user_id=None if agent else row["user_name"] or owner,
         agent_id=owner.removeprefix(_AGENT) if agent else None,
-        target=row["target"],
-        n=row["n"],
     )
