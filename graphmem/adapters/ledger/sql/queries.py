@@ -23,7 +23,23 @@ _PAST = {
     "about": "past_entities",
     "sources": "past_sources",
 }
-_WHOSE = {"": "1 = 1", "_of_tenants": "{0} BETWEEN :first_tenant AND :last_tenant"}
+_SOME_OR_ALL = {
+    "whose": {"": "1 = 1", "_of_tenants": r"\1 BETWEEN :first_tenant AND :last_tenant"},
+    "ours": {"": "1 = 1", "_of": r"\1 = :organisation"},
+}
+"""What a word stands for in the statement for everybody, and in the one for some: a parameter that
+says which of the two would have the database look at everybody in both."""
+RELATION_WAYS = {
+    "subject_id": ("facts_by_subject", "subject"),
+    "subject_id type": ("facts_by_subject_type", "subject"),
+    "subject_id object_id": ("facts_by_subject_object", "object"),
+    "subject_id type object_id": ("facts_by_triple", "subject"),
+    "object_id": ("facts_by_object", "object"),
+    "type object_id": ("facts_by_object_type", "object"),
+    "type": ("facts_by_type", "type"),
+    "": ("facts_related", "type"),
+}
+"""By which columns of a relation are given, the statement that asks for it and its index."""
 _BEGUN = {"": "", "_earliest": "coalesce(f.begins_at, f.ends_at), "}
 _COPYING = ("first", "next", "load", "adopt")
 
@@ -32,8 +48,8 @@ class Queries:
     """A ledger's statements by name and direction; parameters are written ``:name``.
 
     The queries of facts are filled in both directions and, with ``_then`` to the name, for what is
-    believed no more, those of relations also with ``_earliest``; those that ask whose something is
-    also with ``_of_tenants``; those that copy for each table.
+    believed no more, that of relations for each way to ask and also with ``_earliest``; those that
+    ask whose something is also with ``_of_tenants`` or ``_of``; those that copy for each table.
     """
 
     def __init__(self, dialect: SqlDialect) -> None:
@@ -44,13 +60,16 @@ class Queries:
         fact_filters = loaded.pop("fact_filters").removesuffix(";")
         copying = {name: loaded.pop(name) for name in _COPYING}
         for name, sql in loaded.items():
-            if "{order}" in sql:
+            if name == "facts_related":
+                for columns, (way, index) in RELATION_WAYS.items():
+                    given = "".join(f" AND {one} = :{one}" for one in columns.split())
+                    related = sql.replace("{index}", index).replace("{given}", given)
+                    self._add_both_ways(way, related.replace("{filters}", fact_filters))
+            elif "{order}" in sql:
                 self._add_both_ways(name, sql.replace("{filters}", fact_filters))
-            elif "{whose:" in sql:
-                for suffix, condition in _WHOSE.items():
-                    self._by_name[name + suffix, False] = _for_whom(dialect, sql, condition)
             else:
-                self._by_name[name, False] = dialect.spell(sql).removesuffix(";")
+                for suffix, text in _for_whom(sql):
+                    self._by_name[name + suffix, False] = dialect.spell(text).removesuffix(";")
         for table in TABLES.values():
             for name, sql in copying.items():
                 self._by_name[f"{name}_{table.name}", False] = _for_table(sql, table)
@@ -85,11 +104,14 @@ class Queries:
         return self._by_name[key]
 
 
-def _for_whom(dialect: SqlDialect, sql: str, condition: str) -> str:
-    """A statement for everybody, or for some tenants: a parameter that says which of the two would
-    have the database look at everybody in both."""
-    whose = re.sub(r"\{whose:([\w.]+)\}", lambda found: condition.format(found[1]), sql)
-    return dialect.spell(whose).removesuffix(";")
+def _for_whom(sql: str) -> Iterator[tuple[str, str]]:
+    """A statement with what to add to its name: as it is, or for everybody and for some."""
+    for word, conditions in _SOME_OR_ALL.items():
+        if f"{{{word}:" in sql:
+            for suffix, condition in conditions.items():
+                yield suffix, re.sub(rf"\{{{word}:([\w.]+)\}}", condition, sql)
+            return
+    yield "", sql
 
 
 def _for_table(sql: str, table: TableSpec) -> str:

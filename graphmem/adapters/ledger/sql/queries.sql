@@ -638,8 +638,8 @@ SELECT seq, id, after FROM events WHERE id = ANY(:ids) AND kind = 'fact' AND aft
 
 -- name: facts_of_tenant
 -- This and the following come twice: as they are, of what is believed, and with `_then`, of
--- versions that are believed no more but were at some time. Those of relations, up to
--- facts_related, also with `_earliest`: by when they began, else (only that is known) ended.
+-- versions that are believed no more but were at some time. Those of relations (facts_related)
+-- also with `_earliest`: by when they began, else (only that is known) ended.
 SELECT body FROM facts AS f
 WHERE {believed} AND tenant = :tenant AND (:after IS NULL OR id {past} :after) {filters}
 ORDER BY id {order} LIMIT :limit;
@@ -665,49 +665,11 @@ WHERE {believed} AND tenant = :tenant AND {hash:text_key} = {hash::text_key}
   AND text_key = :text_key {filters}
 ORDER BY id {order} LIMIT :limit;
 
--- name: facts_by_subject
--- The index is named: left alone, SQLite walks the whole tenant to save itself the sorting.
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_subject_type
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
-  AND subject_id = :subject_id AND type = :type {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_subject_object
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
-  AND subject_id = :subject_id AND object_id = :object_id {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_triple
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id
-  AND type = :type AND object_id = :object_id {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_object
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND object_id = :object_id {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_object_type
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
-  AND object_id = :object_id AND type = :type {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_type
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_type}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND type = :type {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
 -- name: facts_related
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_type}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant {filters}
+-- Relations, by each way of giving subject, type and object that queries.py has. The index is named:
+-- left alone, SQLite walks the whole tenant to save itself the sorting.
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_{index}}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant{given} {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_about
@@ -1432,11 +1394,8 @@ ON CONFLICT (day, key_id, method) DO UPDATE SET calls = key_uses.calls + exclude
   last_at = {larger:key_uses.last_at|excluded.last_at};
 
 -- name: key_uses
-SELECT * FROM key_uses WHERE day >= :since AND day <= :until
-  AND (:key_id IS NULL OR key_id = :key_id) ORDER BY day, key_id, method;
-
--- name: key_uses_of
-SELECT * FROM key_uses WHERE organisation = :organisation AND day >= :since AND day <= :until
+-- Of every organisation or, with `_of` to the name, as in audit_entries, of one.
+SELECT * FROM key_uses WHERE {ours:organisation} AND day >= :since AND day <= :until
   AND (:key_id IS NULL OR key_id = :key_id) ORDER BY day, key_id, method;
 
 -- name: add_audit_entry
@@ -1449,15 +1408,7 @@ VALUES ({next_number:audit}, :at, :organisation, :key_id, :address, :method, :ch
 
 -- name: audit_entries
 SELECT a.*, u.name AS user_name FROM audit AS a LEFT JOIN users AS u ON u.pseudonym = a.owner
-WHERE (:before IS NULL OR a.n < CAST(:before AS bigint))
-  AND (:since IS NULL OR a.at >= :since) AND (:until IS NULL OR a.at < :until)
-  AND (:key_id IS NULL OR a.key_id = :key_id) AND (:method IS NULL OR a.method = :method)
-  AND (:changed IS NULL OR a.changed = CAST(:changed AS boolean))
-ORDER BY a.n DESC LIMIT :limit;
-
--- name: audit_entries_of
-SELECT a.*, u.name AS user_name FROM audit AS a LEFT JOIN users AS u ON u.pseudonym = a.owner
-WHERE a.organisation = :organisation AND (:before IS NULL OR a.n < CAST(:before AS bigint))
+WHERE {ours:a.organisation} AND (:before IS NULL OR a.n < CAST(:before AS bigint))
   AND (:since IS NULL OR a.at >= :since) AND (:until IS NULL OR a.at < :until)
   AND (:key_id IS NULL OR a.key_id = :key_id) AND (:method IS NULL OR a.method = :method)
   AND (:changed IS NULL OR a.changed = CAST(:changed AS boolean))

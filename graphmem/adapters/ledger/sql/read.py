@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.queries import RELATION_WAYS
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch
 from graphmem.clock import stamp, stamp_or_none
 from graphmem.filters import And, Test, Where, matches
@@ -22,18 +23,6 @@ from graphmem.ports.ledger import (
     TenantState,
 )
 from graphmem.text import alias_keys, name_key
-
-# By which of subject, type and object are given.
-_RELATION_WAYS = {
-    (True, True, True): "facts_by_triple",
-    (True, True, False): "facts_by_subject_type",
-    (True, False, True): "facts_by_subject_object",
-    (True, False, False): "facts_by_subject",
-    (False, True, True): "facts_by_object_type",
-    (False, False, True): "facts_by_object",
-    (False, True, False): "facts_by_type",
-    (False, False, False): "facts_related",
-}
 
 _FILTER_WAYS = (
     ("episode", "facts_from_episode", "episode_id"),
@@ -174,10 +163,10 @@ def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     elif query.text_key is not None:
         yield "facts_by_text", {"text_key": query.text_key}
     elif query.relation is not None:
-        subject_id, type, object_id = query.relation
-        given = (subject_id is not None, type is not None, object_id is not None)
-        relation = {"subject_id": subject_id, "type": type, "object_id": object_id}
-        yield _RELATION_WAYS[given] + ("_earliest" if query.earliest_first else ""), relation
+        relation = dict(zip(("subject_id", "type", "object_id"), query.relation, strict=True))
+        given = " ".join(name for name, value in relation.items() if value is not None)
+        name, _ = RELATION_WAYS[given]
+        yield name + ("_earliest" if query.earliest_first else ""), relation
     elif query.entity_ids is not None:
         for id in dict.fromkeys(query.entity_ids):
             yield "facts_about", {"entity_id": id}
