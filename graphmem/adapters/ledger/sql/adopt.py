@@ -103,13 +103,9 @@ def _check_episode(values: Mapping[str, Any]) -> None:
     if values["status"] not in _STATUSES:
         raise UsageError(f"a status is one of {', '.join(sorted(_STATUSES))}")
     scope = Scope(values["project_id"], values["user_id"], values["agent_id"], values["run_id"])
+    plain = {field.name: getattr(scope, field.name) for field in dataclasses.fields(scope)}
     names = {field.name for field in dataclasses.fields(Episode)} & values.keys()
-    _converted({**{name: values[name] for name in names}, "scope": _plain(scope), "turns": []},
-               Episode)  # fmt: skip
-
-
-def _plain(scope: Scope) -> dict[str, Any]:
-    return {field.name: getattr(scope, field.name) for field in dataclasses.fields(scope)}
+    _converted({**{name: values[name] for name in names}, "scope": plain, "turns": []}, Episode)
 
 
 def _check_fact(values: Mapping[str, Any]) -> None:
@@ -158,7 +154,9 @@ def _check_event(values: Mapping[str, Any]) -> None:
     if isinstance(known, str):
         if after.keys() != {known}:
             raise UsageError(f"after has {known}, and nothing else")
-        _check_texts(after[known])
+        ids = after[known]
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise UsageError("ids are a list of text")
         return
     if kind != "type" and _converted(after, known).id != values["id"]:
         raise UsageError("id is not what follows")
@@ -171,11 +169,6 @@ def _check_summary(values: Mapping[str, Any]) -> None:
         _converted(values["body"], Summary)
     if any(type(version) is not int for version in values["made_of"].values()):
         raise UsageError("made_of has the versions of facts")
-
-
-def _check_texts(values: object) -> None:
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise UsageError("ids are a list of text")
 
 
 _AFTER: Mapping[str, Any] = {

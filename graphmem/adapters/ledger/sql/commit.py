@@ -306,20 +306,13 @@ def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
         yield from _clear_index(fact.id)
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
     yield from execute("add_fact_entity", *about)
-    yield from believing.put_support(fact)
+    yield from execute("add_support", *believing.support_rows(fact))
     yield from execute("add_source", *rows.source_rows(fact))
 
 
 def _clear_index(fact_id: str) -> Steps[None]:
     yield from execute("clear_fact_entities", {"id": fact_id})
     yield from execute("clear_sources", {"id": fact_id})
-
-
-def change_facts(
-    log: EventLog, decisions: Sequence[Decision], at: datetime, actor: str
-) -> Steps[None]:
-    """Write decisions that come from no episode."""
-    yield from commit(log, [Commit(None, tuple(decisions), actor=actor)], {}, [at])
 
 
 def keep_extraction(episode_id: str, extraction: Extraction) -> Steps[None]:

@@ -7,7 +7,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, TransactionSteps, fetch
+from graphmem.adapters.ledger.sql.steps import (
+    Fetch,
+    ResultRows,
+    Steps,
+    TransactionSteps,
+    fetch,
+    fetch_all,
+)
 from graphmem.clock import Clock
 from graphmem.errors import Rejected, UsageError
 from graphmem.ports.ledger import Event, LedgerCheck
@@ -105,6 +112,16 @@ class ReadOnlyDatabase:
     """What every kind of snapshot has in common: whoever made it opens and closes it."""
 
     shared = False
+
+    async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
+        """Run steps that only read: each kind in its own way."""
+        raise NotImplementedError
+
+    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
+        return await self.read(lambda: fetch_all(fetches))
+
+    async def head(self) -> int:
+        return await self.read(last_seq)
 
     async def open(self) -> None:
         """It is open as long as it is there."""

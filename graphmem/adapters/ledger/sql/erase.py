@@ -11,7 +11,7 @@ from datetime import datetime
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.access import forget_replies
-from graphmem.adapters.ledger.sql.commit import change_facts, check_since
+from graphmem.adapters.ledger.sql.commit import check_since, commit
 from graphmem.adapters.ledger.sql.entities import (
     erase_entities,
     forget_embeddings,
@@ -33,7 +33,7 @@ from graphmem.adapters.ledger.sql.steps import (
 )
 from graphmem.adapters.ledger.sql.summaries import erase_summaries
 from graphmem.model import Decision, ErasureReceipt, Fact, Removal, Statement
-from graphmem.ports.ledger import Erasure
+from graphmem.ports.ledger import Commit, Erasure
 from graphmem.text import digest
 
 
@@ -82,7 +82,7 @@ def take_out(
     yield from _remove(lists, target)
     yield from execute("erase_conversations", {"tenant": tenant, "runs": runs})
     changes = _changes(erasure, target)
-    yield from change_facts(log, changes, at, erasure.actor)
+    yield from commit(log, [Commit(None, tuple(changes), actor=erasure.actor)], {}, [at])
     scrubbed = yield from _scrub_versions(target)
     changed = {decision.fact_id for decision in changes if decision.fact_id is not None}
     rewritten = {episode.id for episode in erasure.rewritten}

@@ -43,12 +43,8 @@ def put_statements(commit: Commit) -> Steps[None]:
         yield from execute("add_statement", *put)
 
 
-def put_support(fact: Fact) -> Steps[None]:
-    """Which statements a fact rests on; a fact of older days is its own."""
-    yield from execute("add_support", *support_rows(fact))
-
-
 def support_rows(fact: Fact) -> list[Row]:
+    """Which statements a fact rests on; a fact of older days is its own."""
     return [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
 
 

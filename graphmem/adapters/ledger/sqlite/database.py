@@ -25,8 +25,7 @@ from graphmem.adapters.ledger.sql.steps import (
     TransactionSteps,
     fetch_all,
 )
-from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect
-from graphmem.adapters.ledger.sqlite.openers import openers_of
+from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect, openers_of
 from graphmem.adapters.ledger.sqlite.page_sums import LogKeeper
 from graphmem.adapters.ledger.sqlite.runner import (
     APPLICATION_ID,
@@ -125,9 +124,7 @@ class SqliteDatabase:
 
     async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
         """Run steps on one consistent snapshot."""
-        self._check_open()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reader, self._snapshot, begin)
+        return await self._submit(self._reader, lambda: self._snapshot(begin))
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqliteSnapshot]:
