@@ -24,11 +24,12 @@ _PAST = {
     "sources": "past_sources",
 }
 _SOME_OR_ALL = {
-    "whose": {"": "1 = 1", "_of_tenants": r"\1 BETWEEN :first_tenant AND :last_tenant"},
-    "ours": {"": "1 = 1", "_of": r"\1 = :organisation"},
+    "whose": {"": "1 = 1", "_of_tenants": r"\2 BETWEEN :first_tenant AND :last_tenant"},
+    "ours": {"": "1 = 1", "_of": r"\2 = :organisation"},
 }
 """What a word stands for in the statement for everybody, and in the one for some: a parameter that
 says which of the two would have the database look at everybody in both."""
+_WORD = re.compile(r"\{(whose|ours):([\w.]+)\}")
 RELATION_WAYS = {
     "subject_id": ("facts_by_subject", "subject"),
     "subject_id type": ("facts_by_subject_type", "subject"),
@@ -59,17 +60,12 @@ class Queries:
         loaded = dialect.load("queries.sql")
         fact_filters = loaded.pop("fact_filters").removesuffix(";")
         copying = {name: loaded.pop(name) for name in _COPYING}
-        for name, sql in loaded.items():
-            if name == "facts_related":
-                for columns, (way, index) in RELATION_WAYS.items():
-                    given = "".join(f" AND {one} = :{one}" for one in columns.split())
-                    related = sql.replace("{index}", index).replace("{given}", given)
-                    self._add_both_ways(way, related.replace("{filters}", fact_filters))
-            elif "{order}" in sql:
-                self._add_both_ways(name, sql.replace("{filters}", fact_filters))
-            else:
-                for suffix, text in _for_whom(sql):
-                    self._by_name[name + suffix, False] = dialect.spell(text).removesuffix(";")
+        for template, text in loaded.items():
+            for name, sql in _spread(template, text.replace("{filters}", fact_filters)):
+                if "{order}" in sql:
+                    self._add_both_ways(name, sql)
+                else:
+                    self._by_name[name, False] = dialect.spell(sql).removesuffix(";")
         for table in TABLES.values():
             for name, sql in copying.items():
                 self._by_name[f"{name}_{table.name}", False] = _for_table(sql, table)
@@ -104,14 +100,20 @@ class Queries:
         return self._by_name[key]
 
 
-def _for_whom(sql: str) -> Iterator[tuple[str, str]]:
-    """A statement with what to add to its name: as it is, or for everybody and for some."""
-    for word, conditions in _SOME_OR_ALL.items():
-        if f"{{{word}:" in sql:
-            for suffix, condition in conditions.items():
-                yield suffix, re.sub(rf"\{{{word}:([\w.]+)\}}", condition, sql)
-            return
-    yield "", sql
+def _spread(name: str, sql: str) -> Iterator[tuple[str, str]]:
+    """A statement as it is, or each of those that it stands for, with their names."""
+    if name == "facts_related":
+        for columns, (way, index) in RELATION_WAYS.items():
+            given = "".join(f" AND {one} = :{one}" for one in columns.split())
+            yield way, sql.replace("{index}", index).replace("{given}", given)
+    elif name == "count_owners":
+        for owner in ("project", "user", "agent"):
+            yield f"count_{owner}s", sql.replace("{owner}", f"{owner}_id")
+    elif found := _WORD.search(sql):
+        for suffix, condition in _SOME_OR_ALL[found[1]].items():
+            yield name + suffix, _WORD.sub(condition, sql)
+    else:
+        yield name, sql
 
 
 def _for_table(sql: str, table: TableSpec) -> str:

@@ -1021,36 +1021,17 @@ SELECT
   (SELECT CAST(coalesce(sum(tokens_out), 0) AS bigint) FROM extractions
     WHERE episode_id IN (SELECT id FROM mine)) AS tokens_out;
 
--- name: count_projects
-SELECT g.*, g.id AS name FROM (
-  SELECT e.project_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
+-- name: count_owners
+-- Projects, users or agents, by the column that names them; only of users the name is another text.
+SELECT g.*, CASE WHEN '{owner}' = 'user_id' THEN
+  (SELECT u.name FROM users AS u WHERE u.pseudonym = g.id) END AS name FROM (
+  SELECT e.{owner} AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
     min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
   FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.status <> 'undone'
-    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
-  GROUP BY e.project_id ORDER BY last_at DESC, e.project_id LIMIT :limit OFFSET :offset) AS g
-ORDER BY g.last_at DESC, g.id;
-
--- name: count_users
-SELECT g.*, (SELECT u.name FROM users AS u WHERE u.pseudonym = g.id) AS name FROM (
-  SELECT e.user_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
-    min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
-  FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.user_id IS NOT NULL
+  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.{owner} IS NOT NULL
     AND e.status <> 'undone'
     AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
-  GROUP BY e.user_id ORDER BY last_at DESC, e.user_id LIMIT :limit OFFSET :offset) AS g
-ORDER BY g.last_at DESC, g.id;
-
--- name: count_agents
-SELECT g.*, g.id AS name FROM (
-  SELECT e.agent_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
-    min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
-  FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.agent_id IS NOT NULL
-    AND e.status <> 'undone'
-    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
-  GROUP BY e.agent_id ORDER BY last_at DESC, e.agent_id LIMIT :limit OFFSET :offset) AS g
+  GROUP BY e.{owner} ORDER BY last_at DESC, e.{owner} LIMIT :limit OFFSET :offset) AS g
 ORDER BY g.last_at DESC, g.id;
 
 -- name: count_runs
