@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
     """Read the whole file once, before anything is written."""
     reading = _Reading()
     for number, table, line in _lines(file, reading):
-        with _Line(file, number):
+        with _at_line(file, number):
             tenant = _tenant_of(table, line, reading)
             if tenant is not None and table != "events":
                 _check_named(tenant.scope)
@@ -111,7 +112,7 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
                 reading.rules[rule.type] = rule
             reading.references.note(table, row, line, tenant)
             reading.rows[table] += 1
-    with _Line(file, None):
+    with _at_line(file, None):
         reading.references.check_defined()
     if scope is not None:
         others = [o for o in reading.tenants.values() if named_scope(o.scope) != named_scope(scope)]
@@ -124,22 +125,18 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
     return reading
 
 
-class _Line:
+@contextlib.contextmanager
+def _at_line(file: Path, number: int | None) -> Iterator[None]:
     """Errors within it name the file and the line."""
-
-    def __init__(self, file: Path, number: int | None) -> None:
-        self._where = f"{file}" if number is None else f"{file}, line {number:,}"
-
-    def __enter__(self) -> None:
-        """Nothing is to be done."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, UsageError):
-            raise UsageError(f"{self._where}: {error}; nothing was imported") from error
-        if isinstance(error, TypeError | KeyError | ValueError | AttributeError | RecursionError):
-            raise UsageError(
-                f"{self._where}: it is not as an export writes it ({error}); nothing was imported"
-            ) from error
+    where = f"{file}" if number is None else f"{file}, line {number:,}"
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}; nothing was imported") from error
+    except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"{where}: it is not as an export writes it ({error}); nothing was imported"
+        ) from error
 
 
 def _tenant_of(table: str, line: Mapping[str, Any], reading: _Reading) -> TenantNumber | None:
@@ -166,7 +163,7 @@ def _lines(file: Path, reading: _Reading) -> Iterator[tuple[int, str, dict[str, 
     with _opened(file) as stream:
         while text := stream.readline(_MOST_BYTES + 1):
             number += 1
-            with _Line(file, number):
+            with _at_line(file, number):
                 line = parse_line(text.rstrip(b"\r\n"), longest=_MOST_BYTES)
                 kind = str(line.get("line"))
                 if ended:
@@ -305,7 +302,7 @@ def _batches(
     if users:
         yield "users", users
     for number, kind, line in _lines(file, again):
-        with _Line(file, number):
+        with _at_line(file, number):
             tenant = _tenant_of(kind, line, again)
             if tenant is None and kind == "events" and not with_rules:
                 continue
