@@ -68,7 +68,7 @@ class Administration:
         return Organisation.of(found[0])
 
     async def close_organisation(self, name: str) -> Organisation:
-        """None of its keys is good any more. What it stored stays, until somebody erases it."""
+        """All its keys are refused from now on. What it stored stays, until somebody erases it."""
         found = await self.organisation(name)
         closed = replace(found, closed_at=found.closed_at or self._clock.now())
         await self._book.put_grants(closed.grant())
@@ -228,7 +228,7 @@ class Administration:
         return listed
 
     async def revoke_key(self, organisation: str | None, id: str) -> AccessKey:
-        """It is good no more, from the next call on; the user that it was limited to is no longer
+        """From the next call on the key is refused; the user that it was limited to is no longer
         named in it."""
         owner = organisation or EVERYWHERE
         found = await self._book.grants("key", organisation=owner, id=id)
@@ -281,7 +281,7 @@ class Administration:
         return [Webhook.of(one) for one in found]
 
     async def remove_webhook(self, organisation: str, id: str) -> Webhook:
-        """It is told nothing any more, from the next delivery on."""
+        """From the next delivery on nothing is sent to it."""
         found = await self._book.grants("webhook", organisation=organisation, id=id)
         if not found:
             raise NotFound(f"there is no webhook {id!r}")

@@ -246,7 +246,7 @@ async def estimated_rows(ledger: LedgerRows) -> int:
 
 
 async def _finish(source: LedgerRows, target: Ledger, arrival: Arrival) -> None:
-    """What makes the copy a store: it is not opened as one before."""
+    """Write the settings that make the copy a store; before that it is not opened as one."""
     for name in (EMBEDDER, EMBEDDER_SIZE):
         if value := await source.setting(name):
             await target.remember_setting(name, value)

@@ -42,7 +42,8 @@ class _Now:
 def commit(
     log: EventLog, commits: Sequence[Commit], since: Mapping[str, int], at: Sequence[datetime]
 ) -> Steps[None]:
-    """Check that what was decided on still stands, then write it; ``at`` is for each its time."""
+    """Check that what was decided on still stands, then write it; ``at`` gives each commit's
+    time."""
     present = yield from _check(commits, since)
     yield from meet(one.owner for one in commits if one.owner is not None)
     plain: list[tuple[Commit, WriteContext]] = []
@@ -61,14 +62,14 @@ def commit(
 
 
 def context_of(one: Commit, at: datetime) -> WriteContext:
-    """What an episode says is written in the name in which it was added."""
+    """The time, episode and actor of a commit's events: the actor of its episode, if it has one."""
     if one.episode is None:
         return WriteContext(at, None, one.actor)
     return WriteContext(at, one.episode.id, one.episode.actor or one.actor)
 
 
 def _is_plain(commit: Commit) -> bool:
-    """Whether it only brings sentences that nothing stands beside, as most of a bulk load does."""
+    """Whether it only adds facts without entities, as most commits of a bulk load do."""
     return (
         commit.episode is not None
         and commit.episode.reason != RESUBMITTED
@@ -92,8 +93,8 @@ def write_plain(
     present: dict[str, _Now],
     keys: Mapping[str, str] = MappingProxyType({}),
 ) -> Steps[None]:
-    """The same as :func:`_write` of each, with one statement a table. ``keys`` are those of
-    statements, as far as they are known."""
+    """Write plain commits as :func:`_write` would, with one statement for each table. ``keys`` are
+    the sentence keys of statements, by id, as far as they are known."""
     facts, supports, sources, statements = [], [], [], []
     for one, by in commits:
         if one.episode is None:
@@ -276,7 +277,8 @@ def _put_fact(
 
 
 def _follow_again(log: EventLog, fact: Fact, by: WriteContext) -> Steps[None]:
-    """Tell projections of what follows a fact that is back: it had no other end meanwhile."""
+    """Tell projections again of the facts that supersede one that was archived and is back: while
+    it was away, their link to it had no other end."""
     for row in (yield from fetch("facts_superseding", id=fact.id)):
         why = "what it follows is back"
         log.append(by, "fact", row["id"], "NONE", fact.scope.tenant, reason=why, after=row["body"])

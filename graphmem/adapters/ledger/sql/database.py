@@ -53,8 +53,8 @@ class Database(Protocol):
         ...
 
     async def update(self, fetch: Fetch) -> ResultRows:
-        """The rows of one statement that changes what nothing is decided by: no writer waits for
-        it, or is waited for, where the database can do that."""
+        """Run one statement that changes counters, which no decision reads, and give its rows.
+        Where the database can, it neither waits for a writing transaction nor holds one up."""
         ...
 
     async def head(self) -> int: ...
@@ -73,8 +73,8 @@ class Database(Protocol):
         ...
 
     async def erased(self) -> str | None:
-        """Called after an erasure: nothing of it may be left beside the tables. Why that is not so
-        yet, if somebody keeps it from being so."""
+        """Called after an erasure: remove what is left of it beside the tables. Gives the reason
+        where somebody prevents that for now, else None."""
         ...
 
     async def remake(self) -> None:

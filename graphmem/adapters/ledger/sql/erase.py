@@ -161,7 +161,7 @@ def _changes(erasure: Erasure, target: _Target) -> list[Decision]:
 
 
 def _scrub_edits(target: _Target) -> Steps[None]:
-    """An edit goes with the last of the statements that it was laid over."""
+    """Remove the edits of these statements; one that others rest on too is kept for those."""
     gone = []
     for row in (yield from fetch("edits_of_statements", ids=sorted(target.statements))):
         edit = rows.to_edit(row["body"])

@@ -37,7 +37,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """What a machine said, without what not every database takes as text: NUL and surrogates."""
+    """A text without NUL and lone surrogates, which not every database takes."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -46,7 +46,7 @@ def _encode(value: object) -> str:
 
 
 def as_body(value: Fact | Statement | Entity) -> str:
-    """As JSON without what is as by default."""
+    """As JSON, without the fields that have their default value."""
     return _encode(to_sparse(value))
 
 
@@ -60,7 +60,7 @@ def as_array(values: Sequence[object]) -> str:
 
 
 def _small(value: Sequence[object] | Mapping[str, Any], empty: str) -> str:
-    """As JSON; mostly there is nothing in it."""
+    """As JSON; ``empty``, with nothing to encode, where there is nothing in it, as mostly."""
     return as_json(value) if value else empty
 
 
@@ -157,7 +157,7 @@ def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
 
 
 def by_begin(fact: Fact) -> tuple[datetime, str]:
-    """Its place among relations, the earliest first: as `_earliest` in the statements."""
+    """The sort key of relations, the earliest first: as `_earliest` in the statements."""
     return fact.begins_at or min(_ends(fact)), fact.id
 
 
@@ -297,7 +297,7 @@ def present_event(
     value: Episode | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> Event:
-    """What is there now, as an event that never was."""
+    """What is stored now, in the form of an event that would add it."""
     return Event(0, _NEVER, kind, id, "ADD", tenant, after, value)
 
 
@@ -327,7 +327,7 @@ def to_changes(rows: Sequence[Row]) -> list[Change]:
 
 
 def to_change(row: Row, before: Fact | None) -> Change:
-    """A change of a fact; one of an entity is told without its content."""
+    """An event as a change; the facts before and after only where it is a fact's."""
     return Change(
         **{name: row[name] for name in ("seq", "action", "reason", "actor", "episode_id")},
         at=unstamp(row["at"]),

@@ -9,10 +9,10 @@ from graphmem.adapters.ledger.sql.steps import Fetch, Steps, execute, fetch_all
 from graphmem.ports.ledger import Ceiling, Charge
 
 _TOTAL = "*"
-"""What the rows that add up are under where a line has its tenant (a digest, which has no sign of
-this): a day, everything (without a day), a day of a tenant (``*`` and its digest) and of an actor
-(``@`` and that one's). They have no model. What is spent is known without adding up all that was
-ever spent."""
+"""The table has totals beside its lines, so that what was spent is known without adding up. Totals
+have no model, and this in place of a tenant's digest: alone for a day of everybody and, without a
+day, for all that was ever spent; before the digest for a day of a tenant. An actor's day has ``@``
+and the actor's digest."""
 
 
 def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:

@@ -58,7 +58,8 @@ def put_edits(log: EventLog, commit: Commit, tenant: str, by: WriteContext) -> S
 
 
 def undo_edit(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
-    """It counts no more; the turns that it silenced are searched again, unless another does."""
+    """It counts no more; the turns that it silenced are searched again, unless another edit
+    silences them too."""
     yield from execute("undo_edit", {"id": id})
     yield from execute("end_silences", {"edit_id": id, "at": stamp(by.at)})
     yield from _project_silence(log, id, tenant, by)
@@ -141,7 +142,8 @@ def _replace_mentions(
 
 
 def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
-    """Set aside what it says; what only it mentioned goes, and projections let it go."""
+    """Its statements count no more, entities that only it mentioned are hidden, and projections
+    remove it."""
     turns, named = yield from fetch_all(
         [
             Fetch("turns_of_episode", {"id": id}),
