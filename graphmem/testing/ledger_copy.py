@@ -26,7 +26,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.ports.llm import Extraction
-from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, commit, new_facts, store
+from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, commit_one, new_facts, store
 from graphmem.text import digest, name_key, text_key
 
 ODD = (
@@ -254,7 +254,7 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     (fact,) = await ledger.facts(FactQuery(ADA.tenant, entity_ids=(ada.id,)))
     changed = replace(fact, text="changed", invalid_at=draft.clock.now())
     update = Decision("UPDATE", "changed", before=fact, after=changed)
-    await commit(ledger, None, update, actor="user")
+    await commit_one(ledger, None, update, actor="user")
     wrote = Statement("s", three.id, "four", three.occurred_at, scope=BOB, metadata={"x": "\0'"})
     believed = draft.fact(three, text="four", statement_ids=("s",))
     turns = (three.turns[0].id,)

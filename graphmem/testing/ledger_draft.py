@@ -60,7 +60,9 @@ def new_facts(*facts: Fact) -> tuple[Decision, ...]:
     return tuple(Decision("ADD", "new", after=fact) for fact in facts)
 
 
-async def commit(ledger: Ledger, episode: Episode | None, *decisions: Decision, **more: Any) -> int:
+async def commit_one(
+    ledger: Ledger, episode: Episode | None, *decisions: Decision, **more: Any
+) -> int:
     """One commit by itself; gives the ledger's head."""
     return await ledger.commit([Commit(episode, decisions, **more)])
 
@@ -72,5 +74,5 @@ async def store(
     (kept,) = await ledger.journal([episode], DAY_S)
     turn = kept.turns[0].id
     mentions = tuple((turn, id) for id in sorted({id for f in facts for id in f.entity_ids}))
-    await commit(ledger, kept, *new_facts(*facts), new_entities=entities, mentions=mentions)
+    await commit_one(ledger, kept, *new_facts(*facts), new_entities=entities, mentions=mentions)
     return kept

@@ -9,7 +9,7 @@ import pytest
 
 from graphmem.model import Merge
 from graphmem.ports.ledger import EntityQuery, Erasure, Ledger, StatementQuery, Undone
-from graphmem.testing.ledger_draft import ADA, BOB, Draft, commit
+from graphmem.testing.ledger_draft import ADA, BOB, Draft, commit_one
 from graphmem.testing.ledger_statements import store_statement
 
 
@@ -30,7 +30,7 @@ class MergedContract:
         merge = Merge(draft.clock.new_id(), ada.id, countess.id, draft.clock.now(), before=ada)
         head = await ledger.head()
         by = {"tenant": ADA.tenant, "at": merge.at, "actor": "user"}
-        await commit(ledger, None, renamed=(both,), merge=merge, **by)
+        await commit_one(ledger, None, renamed=(both,), merge=merge, **by)
         events = {(e.kind, e.action, e.id) for e in await ledger.events(head, 100)}
         assert events == {
             ("entity", "DELETE", countess.id),
@@ -48,7 +48,7 @@ class MergedContract:
         assert found == await ledger.merges(ADA.tenant, ada.id) == [replace(merge, gone=countess)]
         assert await ledger.merges(BOB.tenant, ada.id) == []
         undone = Undone(merge_id=merge.id)
-        await commit(ledger, None, renamed=(ada,), tenant=ADA.tenant, undone=undone)
+        await commit_one(ledger, None, renamed=(ada,), tenant=ADA.tenant, undone=undone)
         assert await ledger.entities(EntityQuery(ADA.tenant)) == [acme, ada, countess]
         assert (await ledger.statements(query)).statements == (works,)
         assert await ledger.merges(ADA.tenant, ada.id) == []
@@ -71,7 +71,7 @@ class MergedContract:
             aliases = (now[gone].name, *now[gone].aliases)
             now[kept] = replace(now[kept], aliases=aliases)
             renamed = (now[kept],)
-            await commit(ledger, None, renamed=renamed, merge=merge, tenant=ADA.tenant, at=at)
+            await commit_one(ledger, None, renamed=renamed, merge=merge, tenant=ADA.tenant, at=at)
         left = set(names)
         for which in order:
             await ledger.erase(Erasure(ADA, episode_ids=(loaded[which][0].id,)))

@@ -281,9 +281,9 @@ def to_event(row: Row) -> Event:
             damaged = not isinstance(after, dict)
     except (ValueError, RecursionError):  # one such event must not stop the reading of the others
         damaged = True
-    told = {name: row[name] for name in ("seq", "kind", "id", "action", "tenant")}
+    plain = {name: row[name] for name in ("seq", "kind", "id", "action", "tenant")}
     after = None if damaged else after
-    return Event(**told, at=unstamp(row["at"]), after=after, damaged=damaged)
+    return Event(**plain, at=unstamp(row["at"]), after=after, damaged=damaged)
 
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
