@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import get_args
 
 from graphmem.access.secrets import key_digest, new_id, new_key
 from graphmem.access.values import (
@@ -21,7 +22,7 @@ from graphmem.access.values import (
     Principal,
     Role,
 )
-from graphmem.access.webhooks import Webhook, add_webhook, remove_webhook, webhooks
+from graphmem.access.webhooks import News, Webhook, webhook_host
 from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, UsageError, shown
 from graphmem.limits import NAME_BYTES
@@ -31,6 +32,7 @@ from graphmem.ports.access import AccessBook, AuditEntry, AuditQuery, KeyUse
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 MOST_ENTRIES = 1000
+_MOST_HOOKS = 20
 
 
 class Administration:
@@ -66,7 +68,7 @@ class Administration:
         return Organisation.of(found[0])
 
     async def close_organisation(self, name: str) -> Organisation:
-        """None of its keys is good any more. What it stored stays, until somebody erases it."""
+        """All its keys are refused from now on. What it stored stays, until somebody erases it."""
         found = await self.organisation(name)
         closed = replace(found, closed_at=found.closed_at or self._clock.now())
         await self._book.put_grants(closed.grant())
@@ -226,7 +228,7 @@ class Administration:
         return listed
 
     async def revoke_key(self, organisation: str | None, id: str) -> AccessKey:
-        """It is good no more, from the next call on; the user that it was limited to is no longer
+        """From the next call on the key is refused; the user that it was limited to is no longer
         named in it."""
         owner = organisation or EVERYWHERE
         found = await self._book.grants("key", organisation=owner, id=id)
@@ -256,16 +258,37 @@ class Administration:
         *,
         hosts: Collection[str] = (),
     ) -> Webhook:
-        """See :func:`~graphmem.access.webhooks.add_webhook`."""
+        """Tell ``url`` of what happens from now on. ``hosts`` are the only ones that are let be, if
+        there are any."""
         await self.organisation(organisation)
-        return await add_webhook(self._book, self._clock, organisation, url, news, hosts=hosts)
+        known: tuple[News, ...] = get_args(News)
+        if unknown := sorted(set(news) - set(known)):
+            raise UsageError(f"{shown(unknown)}: there is news of {', '.join(known)}")
+        if len(await self.webhooks(organisation)) >= _MOST_HOOKS:
+            raise UsageError(
+                f"an organisation has at most {_MOST_HOOKS} webhooks: remove one first"
+            )
+        webhook_host(url, hosts)
+        wanted = tuple(one for one in known if not news or one in news)
+        head, now = await self._book.head(), self._clock.now()
+        made = Webhook(f"w-{new_id()}", organisation, url, wanted, now, head, f"whsec_{new_id(43)}")
+        await self._book.put_grants(made.grant(), new=True)
+        return made
 
     async def webhooks(self, organisation: str) -> list[Webhook]:
         await self.organisation(organisation)
-        return await webhooks(self._book, organisation)
+        found = await self._book.grants("webhook", organisation=organisation)
+        return [Webhook.of(one) for one in found]
 
     async def remove_webhook(self, organisation: str, id: str) -> Webhook:
-        return await remove_webhook(self._book, organisation, id)
+        """From the next delivery on nothing is sent to it."""
+        found = await self._book.grants("webhook", organisation=organisation, id=id)
+        if not found:
+            raise NotFound(f"there is no webhook {id!r}")
+        notices = await self._book.grants("notice", organisation=organisation, about=id)
+        for grant in (found[0], *notices):
+            await self._book.drop_grant(grant)
+        return Webhook.of(found[0])
 
     # What was done
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from graphmem.access.methods import METHODS, OF_A_PROJECT, WHOLE_STORE, MethodRule
 from graphmem.access.rates import Rates
@@ -25,7 +25,7 @@ from graphmem.access.values import (
 from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, Unauthenticated
 from graphmem.model import DEFAULT_PROJECT
-from graphmem.ports.access import AccessBook, Grant, GrantKind
+from graphmem.ports.access import AccessBook, AuditEntry, Grant, GrantKind
 
 if TYPE_CHECKING:  # commands about keys start without what it brings
     from graphmem.ports.arguments import ScopeArgs
@@ -233,16 +233,23 @@ class Access:
         What changed something is in the audit log when this returns; reads follow within a second.
         """
         await self._rates.used(principal, tokens=tokens_in + tokens_out, memories=memories)
-        await self._recorder.record(
-            principal,
+        whose: dict[str, Any] = {
+            name: value
+            for name in ("project_id", "user_id", "agent_id")
+            if isinstance(value := (scope or {}).get(name), str)
+        }
+        entry = AuditEntry(
+            self._clock.now(),
+            principal.organisation,
+            principal.key_id,
+            address,
             method,
-            changed=METHODS[method].changes if method in METHODS else True,
-            address=address,
-            outcome=outcome,
-            scope=scope or {},
+            METHODS[method].changes if method in METHODS else True,
+            outcome,
+            **whose,
             target=target,
-            tokens=(tokens_in, tokens_out),
         )
+        await self._recorder.record(entry, tokens_in, tokens_out)
 
     async def flush(self) -> None:
         """Write what was noted and is not in the ledger yet."""

@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from graphmem.access.secrets import KEY_PREFIX
-from graphmem.access.values import EVERYWHERE, AccessKey, Principal
+from graphmem.access.values import EVERYWHERE, AccessKey
 from graphmem.clock import Clock
 from graphmem.errors import Forbidden, LimitExceeded, NotFound, UsageError, log_failure
 from graphmem.ports.access import AccessBook, AuditEntry, KeyUse
@@ -59,51 +58,31 @@ class Recorder:
         self._soon: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
-    async def record(
-        self,
-        principal: Principal,
-        method: str,
-        *,
-        changed: bool,
-        address: str,
-        outcome: str,
-        scope: Mapping[str, object],
-        target: str | None,
-        tokens: tuple[int, int],
-    ) -> None:
-        now = self._clock.now()
-        refused = int(outcome != "done")
+    async def record(self, entry: AuditEntry, tokens_in: int = 0, tokens_out: int = 0) -> None:
+        """Note a call that has ended, and how many tokens it took."""
+        refused = int(entry.outcome != "done")
         use = KeyUse(
-            now.date().isoformat(),
-            principal.key_id,
-            method,
-            principal.organisation,
+            entry.at.date().isoformat(),
+            entry.key_id,
+            entry.method,
+            entry.organisation,
             1,
             refused,
-            *tokens,
-            now,
+            tokens_in,
+            tokens_out,
+            entry.at,
         )
         place = use.day, use.key_id, use.method
         self._uses[place] = _sum(self._uses[place], use) if place in self._uses else use
         # Whoever calls too often is counted, and does not fill the log.
-        if outcome != LimitExceeded.__name__ and (changed or self._reads):
-            self._entries.append(
-                AuditEntry(
-                    now,
-                    principal.organisation,
-                    principal.key_id,
-                    address[:_ADDRESS_CHARACTERS],
-                    method,
-                    changed,
-                    outcome,
-                    _text(scope.get("project_id")),
-                    _text(scope.get("user_id")),
-                    _text(scope.get("agent_id")),
-                    # Of what is no id it may be somebody's name, or their words.
-                    target if target is not None and _is_id(target) else None,
-                )
-            )
-        if (changed and outcome not in _DID_NOTHING) or len(self._entries) >= _MOST_WAITING:
+        if entry.outcome != LimitExceeded.__name__ and (entry.changed or self._reads):
+            # Of what is no id it may be somebody's name, or their words.
+            target = entry.target if entry.target is not None and _is_id(entry.target) else None
+            address = entry.address[:_ADDRESS_CHARACTERS]
+            self._entries.append(replace(entry, address=address, target=target))
+        if (entry.changed and entry.outcome not in _DID_NOTHING) or len(
+            self._entries
+        ) >= _MOST_WAITING:
             await self._try_to_write()
         else:
             self._write_soon()
@@ -187,7 +166,3 @@ def _sum(one: KeyUse, more: KeyUse) -> KeyUse:
 
 def _is_id(text: str) -> bool:
     return bool(_ID.fullmatch(text)) and KEY_PREFIX not in text
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

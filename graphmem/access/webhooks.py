@@ -8,17 +8,16 @@ import hashlib
 import hmac
 import ipaddress
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from graphmem.access.secrets import new_id
-from graphmem.clock import Clock, stamp, unstamp
-from graphmem.errors import NotFound, UsageError, shown
+from graphmem.clock import stamp, unstamp
+from graphmem.errors import UsageError, shown
 from graphmem.model import tenant_scope
-from graphmem.ports.access import AccessBook, Grant
+from graphmem.ports.access import Grant
 
 if TYPE_CHECKING:  # commands about keys start without what it brings
     from graphmem.ports.ledger import Event
@@ -39,7 +38,6 @@ _GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
 """Of IPv6; the rest is for machines and networks by themselves, or reserved, and more than one way
 to write an IPv4 address is in it."""
 _EXAMPLES = ipaddress.IPv6Network("3fff::/20")
-_MOST_HOOKS = 20
 _URL_CHARACTERS = 2000
 
 
@@ -72,46 +70,6 @@ class Webhook:
         """What may be told of it: all but the secret."""
         names = ("id", "organisation", "url", "news", "created_at")
         return {name: getattr(self, name) for name in names}
-
-
-async def add_webhook(
-    book: AccessBook,
-    clock: Clock,
-    organisation: str,
-    url: str,
-    news: Sequence[str] = (),
-    *,
-    hosts: Collection[str] = (),
-) -> Webhook:
-    """Tell ``url`` of what happens from now on. ``hosts`` are the only ones that are let be, if
-    there are any."""
-    wanted = tuple(one for one in get_args(News) if not news or one in news)
-    if unknown := sorted(set(news) - set(get_args(News))):
-        raise UsageError(f"{shown(unknown)}: there is news of {', '.join(get_args(News))}")
-    if len(await webhooks(book, organisation)) >= _MOST_HOOKS:
-        raise UsageError(f"an organisation has at most {_MOST_HOOKS} webhooks: remove one first")
-    webhook_host(url, hosts)
-    head = await book.head()
-    made = Webhook(
-        f"w-{new_id()}", organisation, url, wanted, clock.now(), head, f"whsec_{new_id(43)}"
-    )
-    await book.put_grants(made.grant(), new=True)
-    return made
-
-
-async def webhooks(book: AccessBook, organisation: str) -> list[Webhook]:
-    return [Webhook.of(one) for one in await book.grants("webhook", organisation=organisation)]
-
-
-async def remove_webhook(book: AccessBook, organisation: str, id: str) -> Webhook:
-    """It is told nothing any more, from the next delivery on."""
-    found = await book.grants("webhook", organisation=organisation, id=id)
-    if not found:
-        raise NotFound(f"there is no webhook {id!r}")
-    await book.drop_grant(found[0])
-    for notice in await book.grants("notice", organisation=organisation, about=id):
-        await book.drop_grant(notice)
-    return Webhook.of(found[0])
 
 
 def webhook_host(url: str, hosts: Collection[str] = ()) -> str:

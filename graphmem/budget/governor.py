@@ -13,10 +13,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias, TypeVar
 
 from graphmem.budget.prices import Price, Prices
 from graphmem.clock import Clock, stamp
@@ -30,6 +30,9 @@ from graphmem.ports.vectors import Vector
 from graphmem.settings import LONGEST_ANSWER, Settings
 from graphmem.text import digest
 
+_T = TypeVar("_T")
+_Cost: TypeAlias = tuple[int, int, int]
+"""Calls, tokens in, tokens out."""
 MICROS = 1_000_000
 _CHARACTERS_PER_TOKEN = 3  # fewer than usual, so that a prompt is rather over-estimated
 _NAMES = {"calls": "calls", "tokens": "tokens", "micros": "money"}
@@ -69,24 +72,6 @@ class _Call:
         self.calls += charge.calls
         self.tokens += charge.tokens_in + charge.tokens_out
         self.micros += charge.micros
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """What a call may cost at most, and whether the ledger has noted that."""
-
-    charge: Charge
-    noted: bool
-
-
-def _less(cost: Charge, booked: Charge) -> Charge:
-    return replace(
-        cost,
-        calls=cost.calls - booked.calls,
-        tokens_in=cost.tokens_in - booked.tokens_in,
-        tokens_out=cost.tokens_out - booked.tokens_out,
-        micros=cost.micros - booked.micros,
-    )
 
 
 _current: ContextVar[_Call | None] = ContextVar("graphmem_call", default=None)
@@ -147,12 +132,35 @@ class Governor:
         finally:
             _current.reset(token)
 
-    async def book(self, model: str, tokens_in: int, *, answered: bool = True) -> Booking:
-        """Book one call with a prompt of so many tokens; ``answered`` by tokens too.
+    async def ask(
+        self,
+        model: str,
+        tokens_in: int,
+        call: Callable[[], Awaitable[_T]],
+        cost: Callable[[_T], _Cost],
+        *,
+        answered: bool = True,
+    ) -> _T:
+        """Make one call of a model with a prompt of so many tokens (``answered`` by tokens too).
+
+        It is booked before, and what was booked is brought to the ``cost`` of what came of it
+        afterwards. A model that failed cost nothing; one whose answer was no good, what it says.
 
         :class:`~graphmem.errors.BudgetExceeded` when a ceiling would be broken; nothing is booked
-        then.
+        then, and the model is not asked.
         """
+        booked = await self._book_call(model, tokens_in, answered=answered)
+        try:
+            found = await call()
+        except ModelError as error:
+            spent = _cost(error) if isinstance(error, BadModelOutput) else (0, 0, 0)
+            await self._settle(booked, spent)
+            raise
+        await self._settle(booked, cost(found))
+        return found
+
+    async def _book_call(self, model: str, tokens_in: int, *, answered: bool) -> Charge:
+        """What a call may cost at most; in the ledger, where there are ceilings."""
         current = _current.get()
         charge = self._charge(model, 1, tokens_in, self._longest if answered else 0)
         self._check_call(current, charge)
@@ -165,16 +173,16 @@ class Governor:
                 )
         if current is not None:
             current.add(charge)
-        return Booking(charge, noted=bool(self._ceilings))
+        return charge
 
-    async def settle(self, booked: Booking, calls: int, tokens_in: int, tokens_out: int) -> None:
-        """Bring a booking to what the call cost."""
-        cost = self._charge(booked.charge.model, calls, tokens_in, tokens_out)
-        cost = replace(cost, day=booked.charge.day)
-        more = _less(cost, booked.charge)
+    async def _settle(self, booked: Charge, spent: _Cost) -> None:
+        """Bring what was booked to what the call cost."""
+        cost = replace(self._charge(booked.model, *spent), day=booked.day)
+        counts = ("calls", "tokens_in", "tokens_out", "micros")
+        more = replace(cost, **{n: getattr(cost, n) - getattr(booked, n) for n in counts})
         if (current := _current.get()) is not None:
             current.add(more)
-        await self._book.charge(more if booked.noted else cost)
+        await self._book.charge(more if self._ceilings else cost)
 
     def _charge(self, model: str, calls: int, tokens_in: int, tokens_out: int) -> Charge:
         current = _current.get()
@@ -206,6 +214,10 @@ class Governor:
                 )
 
 
+def _cost(found: Completion | Extraction | BadModelOutput) -> _Cost:
+    return found.calls, found.tokens_in, found.tokens_out
+
+
 def _most(what: str, most: float) -> int:
     return round(most * MICROS) if what == "micros" else int(most)
 
@@ -226,18 +238,10 @@ class GovernedLLM:
         return self._llm.name
 
     async def complete(self, prompt: Prompt) -> Completion:
-        booked = await self._governor.book(self.name, _estimate(prompt))
-        try:
-            found = await self._llm.complete(prompt)
-        except BadModelOutput as error:
-            spent = (error.calls, error.tokens_in, error.tokens_out)
-            await self._governor.settle(booked, *spent)
-            raise
-        except ModelError:
-            await self._governor.settle(booked, 0, 0, 0)
-            raise
-        await self._governor.settle(booked, found.calls, found.tokens_in, found.tokens_out)
-        return found
+        tokens = _estimate(prompt)
+        return await self._governor.ask(
+            self.name, tokens, lambda: self._llm.complete(prompt), _cost
+        )
 
     async def close(self) -> None:
         await self._llm.close()
@@ -273,14 +277,13 @@ class GovernedEmbedder:
 
     async def embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> list[Vector]:
         tokens = sum(len(text) // 4 + 1 for text in texts)
-        booked = await self._governor.book(self.name, tokens, answered=False)
-        try:
-            found = await self._embedder.embed(texts, kind)
-        except ModelError:
-            await self._governor.settle(booked, 0, 0, 0)
-            raise
-        await self._governor.settle(booked, 1, tokens, 0)
-        return found
+        return await self._governor.ask(
+            self.name,
+            tokens,
+            lambda: self._embedder.embed(texts, kind),
+            lambda _: (1, tokens, 0),
+            answered=False,
+        )
 
     async def close(self) -> None:
         await self._embedder.close()
@@ -318,39 +321,18 @@ class Governed:
         begun: str | None = None,
         keep: Keep | None = None,
     ) -> Extraction:
+        def extract() -> Awaitable[Extraction]:
+            return self._extractor.extract(episode, known, options=options, begun=begun, keep=keep)
+
         with self._governor.call(episode.scope.tenant, actor=episode.actor):
             try:
                 if not self._books:
-                    return await self._extractor.extract(
-                        episode, known, options=options, begun=begun, keep=keep
-                    )
-                return await self._booked(episode, known, options, begun, keep)
+                    return await extract()
+                tokens = math.ceil(len(episode.content) / _CHARACTERS_PER_TOKEN)
+                return await self._governor.ask(self.name, tokens, extract, _cost)
             except BudgetExceeded as error:
                 found = await self._rules.extract(episode, known)
                 return replace(found, reason=f"{error}; read by the rules instead")
-
-    async def _booked(
-        self,
-        episode: Episode,
-        known: Sequence[Entity],
-        options: ExtractionOptions | None,
-        begun: str | None,
-        keep: Keep | None,
-    ) -> Extraction:
-        tokens = math.ceil(len(episode.content) / _CHARACTERS_PER_TOKEN)
-        booked = await self._governor.book(self.name, tokens)
-        try:
-            found = await self._extractor.extract(
-                episode, known, options=options, begun=begun, keep=keep
-            )
-        except BadModelOutput as error:
-            await self._governor.settle(booked, error.calls, error.tokens_in, error.tokens_out)
-            raise
-        except ModelError:
-            await self._governor.settle(booked, 0, 0, 0)
-            raise
-        await self._governor.settle(booked, found.calls, found.tokens_in, found.tokens_out)
-        return found
 
     def read(self, raw: str, episode: Episode) -> Extraction:
         return self._extractor.read(raw, episode)

@@ -7,9 +7,15 @@ from pathlib import Path
 
 from graphmem.clock import SystemClock
 from graphmem.engine.checks import checked_place
-from graphmem.engine.event_loop import LoopThread
 from graphmem.errors import Rejected
-from graphmem.migration.store import Moved, fill_target, settle_target, source_end, target_end
+from graphmem.migration.store import (
+    Moved,
+    fill_target,
+    in_own_loop,
+    settle_target,
+    source_end,
+    target_end,
+)
 from graphmem.model import Backup
 from graphmem.portability.backup import check_backup, make_backup
 from graphmem.portability.copy import STORE_ID, CopyProgress
@@ -28,13 +34,9 @@ def restore(
 
     >>> restore("backups/monday", "my-memory")
     """
-    thread = LoopThread()
-    try:
-        return thread.call(
-            restore_memory(backup, target, target_settings=target_settings, progress=progress)
-        )
-    finally:
-        thread.close()
+    return in_own_loop(
+        restore_memory(backup, target, target_settings=target_settings, progress=progress)
+    )
 
 
 async def restore_memory(

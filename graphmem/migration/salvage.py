@@ -6,16 +6,15 @@ import asyncio
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from graphmem.clock import SystemClock, unstamp, unstamp_or_none
 from graphmem.engine.checks import checked_place
-from graphmem.engine.event_loop import LoopThread
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ingest.make_episode import build_episode
-from graphmem.migration.store import settings_without_places
+from graphmem.migration.store import in_own_loop, settings_without_places
 from graphmem.model import Episode, Salvaged, Scope, Turn
 from graphmem.ports.graph import GraphDump
 from graphmem.settings import LEDGER_FILE, Settings, default_urls
@@ -37,11 +36,7 @@ def salvage(
 
     >>> salvage("my-memory", "my-memory-salvaged")
     """
-    thread = LoopThread()
-    try:
-        return thread.call(salvage_memory(damaged, folder, settings=settings))
-    finally:
-        thread.close()
+    return in_own_loop(salvage_memory(damaged, folder, settings=settings))
 
 
 async def salvage_memory(
@@ -86,22 +81,9 @@ async def salvage_memory(
     async with await open_memory(place, settings=chosen) as memory:
         verification = await memory.verify()
     return Salvaged(
+        **{one.name: getattr(made, one.name) for one in fields(made)},
         source=str(ledger),
         folder=str(place),
-        pages=made.pages,
-        damaged_pages=made.damaged_pages,
-        checksums=made.checksums,
-        unreadable_rows=made.unreadable,
-        rows=made.rows,
-        made=made.made,
-        doubtful=made.doubtful,
-        lost_events=made.lost_events,
-        lost_episodes=made.lost_episodes,
-        from_graph=made.from_graph,
-        from_turns=made.from_turns,
-        nameless=made.nameless,
-        another_log=made.another_log,
-        tenants=made.tenants,
         graph=beside.description,
         verification=verification,
     )

@@ -4,10 +4,10 @@ the copy. The source is only read."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from graphmem.engine import AsyncMemory
 from graphmem.engine.core import Core
@@ -35,6 +35,7 @@ from graphmem.wiring import open_memory
 from graphmem.wiring.adapters import make, path_of
 from graphmem.wiring.places import hold, urls_of, usable_path
 
+_T = TypeVar("_T")
 _KINDS = ("ledger", "graph", "vectors")
 _LEFT_BEHIND = frozenset({"lock", "owner", "ledger.sqlite.lock"})
 
@@ -81,9 +82,14 @@ def migrate(
         return source._loop_thread.call(
             migrate_memory(opened, target, **settings, progress=progress)
         )
+    return in_own_loop(migrate_memory(source, target, **settings, progress=progress))
+
+
+def in_own_loop(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """What a coroutine gives, for synchronous code: in an event loop of its own."""
     thread = LoopThread()
     try:
-        return thread.call(migrate_memory(source, target, **settings, progress=progress))
+        return thread.call(coroutine)
     finally:
         thread.close()
 

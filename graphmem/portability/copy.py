@@ -112,7 +112,7 @@ async def copy_ledger(
     if arrival.complete:
         return Copied({}, await source.head(), await source.stats(), {})
     await target.remember_setting(MOVING, arrival.source_id)
-    copying = _Copying(source, target, progress or _no_progress)
+    copying = _Copying(source, target, progress or no_progress)
     again: set[str] = set()
     if await target.setting(MOVING_AT) not in {None, str(await source.head())}:
         again = copying.tables
@@ -187,31 +187,24 @@ class _Copying:
             here, there = await asyncio.gather(
                 *(_content(ledger, table, read) for ledger in (self._source, self._target))
             )
-            self.contents[table] = (here.rows, f"{here.digest:064x}")
+            self.contents[table] = here
             if here != there:
                 different.add(table)
-                if there.rows > here.rows:
+                if there[0] > here[0]:
                     more.append(table)
         self._progress("compare", done, done)
         return different, more
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """How many rows, and a sum over their digests: it does not depend on their order, which may
-    be another in another kind of ledger."""
-
-    rows: int
-    digest: int
-
-
-async def _content(ledger: LedgerRows, table: str, read: Callable[[int], None]) -> _Content:
+async def _content(ledger: LedgerRows, table: str, read: Callable[[int], None]) -> tuple[int, str]:
+    """How many rows, and a sum over their digests: it does not depend on their order, which may be
+    another in another kind of ledger."""
     count = digest = 0
     async for rows, _ in batches_of(ledger, table, None):
         count += len(rows)
         digest += sum(_digest(row) for row in rows)
         read(len(rows))
-    return _Content(count, digest % _DIGESTS)
+    return count, f"{digest % _DIGESTS:064x}"
 
 
 def _digest(row: Row) -> int:
@@ -253,7 +246,7 @@ async def estimated_rows(ledger: LedgerRows) -> int:
 
 
 async def _finish(source: LedgerRows, target: Ledger, arrival: Arrival) -> None:
-    """What makes the copy a store: it is not opened as one before."""
+    """Write the settings that make the copy a store; before that it is not opened as one."""
     for name in (EMBEDDER, EMBEDDER_SIZE):
         if value := await source.setting(name):
             await target.remember_setting(name, value)
@@ -263,5 +256,5 @@ async def _finish(source: LedgerRows, target: Ledger, arrival: Arrival) -> None:
     await target.remember_setting(MOVING, "")
 
 
-def _no_progress(stage: str, done: int, total: int) -> None:
+def no_progress(stage: str, done: int, total: int) -> None:
     """For callers that do not follow the progress."""

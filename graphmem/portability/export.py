@@ -14,7 +14,13 @@ from graphmem import __version__
 from graphmem.clock import stamp
 from graphmem.errors import Rejected, UsageError
 from graphmem.model import Exported, Scope, tenant_scope
-from graphmem.portability.copy import CopyProgress, batches_of, check_complete, estimated_rows
+from graphmem.portability.copy import (
+    CopyProgress,
+    batches_of,
+    check_complete,
+    estimated_rows,
+    no_progress,
+)
 from graphmem.portability.records import (
     COLUMNS,
     EVERYONE,
@@ -49,6 +55,7 @@ async def write_export(
     progress: CopyProgress | None = None,
 ) -> Exported:
     """Write one tenant (``scope``'s), or all, to a new file: whole, or not at all."""
+    progress = progress or no_progress
     await check_complete(moment)
     tenants = [scope.tenant] if scope else await _tenants(moment)
     numbers = numbered(tenants, await names_of_users(moment))
@@ -78,17 +85,16 @@ async def write_export(
                 )
                 done += len(lines)
                 await asyncio.to_thread(stream.writelines, [f"{text}\n" for text in texts])
-                if progress is not None:
-                    progress("export", done, max(done, total))
-            stream.write(dump(end_line(done, digest)) + "\n")
+                progress("export", done, max(done, total))
+            end = {"line": "end", "rows": done, "digest": f"{digest % DIGESTS:064x}"}
+            stream.write(f"{dump(end)}\n")
         await asyncio.to_thread(_put_in_place, part, file)
     except OSError as error:
         raise Rejected(f"{file} could not be written: {error}") from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-    if progress is not None:
-        progress("export", done, done)
+    progress("export", done, done)
     return Exported(str(file), seq=seq, tenants=len(numbers), rows=done)
 
 
@@ -96,10 +102,6 @@ def _put_in_place(part: Path, file: Path) -> None:
     if file.exists():
         raise UsageError(f"{file} is there already: name a new file")
     part.rename(file)
-
-
-def end_line(rows: int, digest: int) -> dict[str, Any]:
-    return {"line": "end", "rows": rows, "digest": f"{digest % DIGESTS:064x}"}
 
 
 async def names_of_users(moment: LedgerRows) -> dict[str, str]:

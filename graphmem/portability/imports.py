@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO
 
 from graphmem.errors import Rejected, UsageError, shown
 from graphmem.model import Imported, Scope, TypeRule, forgotten_tenant
-from graphmem.portability.copy import CopyProgress
+from graphmem.portability.copy import CopyProgress, no_progress
 from graphmem.portability.export import DIGESTS, export_lines, numbered
 from graphmem.portability.records import (
     COLUMNS,
@@ -58,10 +59,10 @@ async def read_import(
     :class:`~graphmem.errors.UsageError`, and nothing is written. ``scope`` says whose the file may
     be; None that it may be anybody's.
     """
+    progress = progress or no_progress
     reading = await asyncio.to_thread(_check, ledger, file, scope)
     total = sum(reading.rows.values())
-    if progress is not None:
-        progress("check", total, total)
+    progress("check", total, total)
     tenants = [one.scope.tenant for one in reading.tenants.values()]
     present = [t for t in tenants if await _has_events(ledger, t)]
     present += await _met_here(ledger, reading)
@@ -100,7 +101,7 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
     """Read the whole file once, before anything is written."""
     reading = _Reading()
     for number, table, line in _lines(file, reading):
-        with _Line(file, number):
+        with _at_line(file, number):
             tenant = _tenant_of(table, line, reading)
             if tenant is not None and table != "events":
                 _check_named(tenant.scope)
@@ -111,10 +112,10 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
                 reading.rules[rule.type] = rule
             reading.references.note(table, row, line, tenant)
             reading.rows[table] += 1
-    with _Line(file, None):
+    with _at_line(file, None):
         reading.references.check_defined()
     if scope is not None:
-        others = [o for o in reading.tenants.values() if o.named != named_scope(scope)]
+        others = [o for o in reading.tenants.values() if named_scope(o.scope) != named_scope(scope)]
         if others:
             shown = tenant_text(reading, others[0].scope.tenant)
             raise UsageError(
@@ -124,22 +125,18 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
     return reading
 
 
-class _Line:
+@contextlib.contextmanager
+def _at_line(file: Path, number: int | None) -> Iterator[None]:
     """Errors within it name the file and the line."""
-
-    def __init__(self, file: Path, number: int | None) -> None:
-        self._where = f"{file}" if number is None else f"{file}, line {number:,}"
-
-    def __enter__(self) -> None:
-        """Nothing is to be done."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, UsageError):
-            raise UsageError(f"{self._where}: {error}; nothing was imported") from error
-        if isinstance(error, TypeError | KeyError | ValueError | AttributeError | RecursionError):
-            raise UsageError(
-                f"{self._where}: it is not as an export writes it ({error}); nothing was imported"
-            ) from error
+    where = f"{file}" if number is None else f"{file}, line {number:,}"
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}; nothing was imported") from error
+    except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"{where}: it is not as an export writes it ({error}); nothing was imported"
+        ) from error
 
 
 def _tenant_of(table: str, line: Mapping[str, Any], reading: _Reading) -> TenantNumber | None:
@@ -166,7 +163,7 @@ def _lines(file: Path, reading: _Reading) -> Iterator[tuple[int, str, dict[str, 
     with _opened(file) as stream:
         while text := stream.readline(_MOST_BYTES + 1):
             number += 1
-            with _Line(file, number):
+            with _at_line(file, number):
                 line = parse_line(text.rstrip(b"\r\n"), longest=_MOST_BYTES)
                 kind = str(line.get("line"))
                 if ended:
@@ -285,31 +282,27 @@ async def _same(ledger: Ledger, reading: _Reading) -> bool:
     return (digest - reading.digest) % DIGESTS == 0
 
 
-def _users(reading: _Reading) -> list[Row]:
-    """Who the tenants' users are."""
-    return [
-        {"pseudonym": scope.user_id, "name": scope.user_name, "project_id": scope.project_id}
-        for scope in (one.scope for one in reading.tenants.values())
-        if scope.user_name != scope.user_id
-    ]
-
-
 def _batches(
     ledger: Ledger,
     file: Path,
     checked: _Reading,
     *,
     with_rules: bool,
-    progress: CopyProgress | None,
+    progress: CopyProgress,
 ) -> Iterator[tuple[str, list[Row]]]:
     """The rows once more, to be written; :class:`~graphmem.errors.UsageError`, and so nothing at
     all, when the file is not what it was."""
     again, total, done = _Reading(), sum(checked.rows.values()), 0
     table, batch = "", list[Row]()
-    if users := _users(checked):
+    users: list[Row] = [
+        {"pseudonym": scope.user_id, "name": scope.user_name, "project_id": scope.project_id}
+        for scope in (one.scope for one in checked.tenants.values())
+        if scope.user_name != scope.user_id
+    ]
+    if users:
         yield "users", users
     for number, kind, line in _lines(file, again):
-        with _Line(file, number):
+        with _at_line(file, number):
             tenant = _tenant_of(kind, line, again)
             if tenant is None and kind == "events" and not with_rules:
                 continue
@@ -317,8 +310,7 @@ def _batches(
                 if batch:
                     yield table, batch
                     done += len(batch)
-                    if progress is not None:
-                        progress("import", done, total)
+                    progress("import", done, total)
                 table, batch = kind, []
             row = dict(ledger.row_of(kind, to_row(kind, line, tenant)))
             if tenant is None and kind == "events":
@@ -328,5 +320,4 @@ def _batches(
         yield table, batch
     if again.tenants != checked.tenants or again.digest != checked.digest:
         raise UsageError(f"{file} was changed while it was read; nothing was imported")
-    if progress is not None:
-        progress("import", total, total)
+    progress("import", total, total)

@@ -23,32 +23,22 @@ EVERYONE = 0
 """The number of what belongs to no tenant: rules of relation types, and of retention."""
 _LONGEST_INT = 1 << 63
 
-_TEXT: tuple[type, ...] = (str,)
-_MAYBE: tuple[type, ...] = (str, type(None))
-_WHOLE: tuple[type, ...] = (int,)
-_NUMBER: tuple[type, ...] = (int, float)
-_TRUTH: tuple[type, ...] = (bool,)
-_OBJECT: tuple[type, ...] = (dict,)
-_LIST: tuple[type, ...] = (list,)
-_MAYBE_OBJECT: tuple[type, ...] = (dict, type(None))
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "text": (str,),
+    "maybe": (str, type(None)),
+    "whole": (int,),
+    "number": (int, float),
+    "truth": (bool,),
+    "object": (dict,),
+    "list": (list,),
+    "maybe_object": (dict, type(None)),
+}
 
 
-def _columns(
-    text: str = "",
-    maybe: str = "",
-    *,
-    whole: str = "",
-    number: str = "",
-    truth: str = "",
-    object: str = "",
-    list: str = "",
-    maybe_object: str = "",
-) -> dict[str, tuple[type, ...]]:
-    given = (
-        (text, _TEXT), (maybe, _MAYBE), (whole, _WHOLE), (number, _NUMBER), (truth, _TRUTH),
-        (object, _OBJECT), (list, _LIST), (maybe_object, _MAYBE_OBJECT),
-    )  # fmt: skip
-    return {name: kinds for names, kinds in given for name in names.split()}
+def _columns(text: str, maybe: str = "", **others: str) -> dict[str, tuple[type, ...]]:
+    """Columns by what they may be (see ``_KINDS``), names with a space between."""
+    given = {"text": text, "maybe": maybe, **others}
+    return {name: _KINDS[kind] for kind, names in given.items() for name in names.split()}
 
 
 COLUMNS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
@@ -94,11 +84,10 @@ COLUMNS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
 tenant, and numbers that count within one ledger, are not in them."""
 
 _DOCUMENTS = frozenset({"metadata", "tags", "extraction", "made_of", "body", "after"})
-TENANTED = frozenset(
-    {"episodes", "turns", "entities", "aliases", "facts", "statements", "edits", "silences"}
-    | {"conversations", "fact_uses", "summaries"}
-    | {"merges", "events"}
-)
+TENANTED = frozenset({
+    "episodes", "turns", "entities", "aliases", "facts", "statements", "edits", "silences",
+    "conversations", "fact_uses", "summaries", "merges", "events",
+})  # fmt: skip
 """Tables whose rows name their tenant; those of the others belong to what they refer to."""
 
 
@@ -121,14 +110,9 @@ class TenantNumber:
             **name,
         }
 
-    @property
-    def named(self) -> Scope:
-        """The tenant by its user's name, whatever the pseudonym."""
-        return named_scope(self.scope)
-
 
 def named_scope(scope: Scope) -> Scope:
-    """Whose tenant a scope is in, by the user's name."""
+    """Whose tenant a scope is in, by the user's name, whatever the pseudonym."""
     if scope.user_id is None:
         return Scope(scope.project_id, None, scope.agent_id)
     return Scope(scope.project_id, scope.user_name)
@@ -142,10 +126,9 @@ def to_line(table: str, row: Row, number: int | None) -> dict[str, Any]:
     for name in COLUMNS[table]:
         value = row[name]
         line[name] = json.loads(value) if name in _DOCUMENTS and value is not None else value
-    if isinstance(body := line.get("body"), dict) and "tenant" in body:
-        body["tenant"] = number
-    if isinstance(after := line.get("after"), dict) and "tenant" in after:
-        after["tenant"] = number
+    for document in (line.get("body"), line.get("after")):
+        if isinstance(document, dict) and "tenant" in document:
+            document["tenant"] = number
     return line
 
 

@@ -24,7 +24,7 @@ from graphmem.ports.ledger import (
 from graphmem.ports.llm import Extraction
 from graphmem.testing.ledger_access import AccessContract
 from graphmem.testing.ledger_copy import CopyContract
-from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
+from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, commit_one, new_facts, store
 from graphmem.testing.ledger_facts import FactsContract
 from graphmem.testing.ledger_filters import LedgerFilters
 from graphmem.testing.ledger_merges import MergedContract
@@ -288,17 +288,9 @@ class LedgerContract(
         (paris,) = await ledger.facts(FactQuery(ADA.tenant))
         closed = replace(paris, invalid_at=draft.clock.now())
         (two,) = await ledger.journal([two], 0)
-        await ledger.commit(
-            [
-                Commit(
-                    two,
-                    (
-                        Decision("UPDATE", "moved", before=paris, after=closed),
-                        Decision("ADD", "new", after=draft.fact(two, text="lives in Rome")),
-                    ),
-                )
-            ]
-        )
+        moved = Decision("UPDATE", "moved", before=paris, after=closed)
+        rome = draft.fact(two, text="lives in Rome")
+        await commit_one(ledger, two, moved, *new_facts(rome))
         await ledger.erase(Erasure(ADA, episode_ids=(two.id,)))
         (left,) = await ledger.facts(FactQuery(ADA.tenant))
         assert (left.text, left.invalid_at) == ("lives in Paris", None)

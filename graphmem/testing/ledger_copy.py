@@ -26,7 +26,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
 )
 from graphmem.ports.llm import Extraction
-from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, store
+from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, commit_one, new_facts, store
 from graphmem.text import digest, name_key, text_key
 
 ODD = (
@@ -254,14 +254,14 @@ async def _fill(ledger: Ledger, draft: Draft) -> None:
     (fact,) = await ledger.facts(FactQuery(ADA.tenant, entity_ids=(ada.id,)))
     changed = replace(fact, text="changed", invalid_at=draft.clock.now())
     update = Decision("UPDATE", "changed", before=fact, after=changed)
-    await ledger.commit([Commit(None, (update,), actor="user")])
+    await commit_one(ledger, None, update, actor="user")
     wrote = Statement("s", three.id, "four", three.occurred_at, scope=BOB, metadata={"x": "\0'"})
     believed = draft.fact(three, text="four", statement_ids=("s",))
     turns = (three.turns[0].id,)
     edit = Edit("e", ("s",), draft.clock.now(), text="4", fact_id=believed.id, silenced=turns)
     await ledger.commit(
         [
-            Commit(three, (Decision("ADD", "new", after=believed),), statements=(wrote,)),
+            Commit(three, new_facts(believed), statements=(wrote,)),
             Commit(None, edits=(edit,), tenant=BOB.tenant),
             Commit(
                 None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from graphmem.clock import ManualClock
 from graphmem.ingest.make_episode import build_episode
@@ -54,6 +55,18 @@ class Draft:
         return replace(fact, **more)  # type: ignore[arg-type]
 
 
+def new_facts(*facts: Fact) -> tuple[Decision, ...]:
+    """The decisions that add these."""
+    return tuple(Decision("ADD", "new", after=fact) for fact in facts)
+
+
+async def commit_one(
+    ledger: Ledger, episode: Episode | None, *decisions: Decision, **more: Any
+) -> int:
+    """One commit by itself; gives the ledger's head."""
+    return await ledger.commit([Commit(episode, decisions, **more)])
+
+
 async def store(
     ledger: Ledger, episode: Episode, *facts: Fact, entities: tuple[Entity, ...] = ()
 ) -> Episode:
@@ -61,6 +74,5 @@ async def store(
     (kept,) = await ledger.journal([episode], DAY_S)
     turn = kept.turns[0].id
     mentions = tuple((turn, id) for id in sorted({id for f in facts for id in f.entity_ids}))
-    decisions = tuple(Decision("ADD", "new", after=fact) for fact in facts)
-    await ledger.commit([Commit(kept, decisions, entities, mentions=mentions)])
+    await commit_one(ledger, kept, *new_facts(*facts), new_entities=entities, mentions=mentions)
     return kept

@@ -52,15 +52,7 @@ class FactsContract:
         works, waved, grew, bob = (episode.turns[0].id for episode in episodes)
 
         found = await ledger.mentions(
-            MentionQuery(
-                ADA,
-                turn_ids=(
-                    works,
-                    waved,
-                    bob,
-                    draft.clock.new_id(),
-                ),
-            )
+            MentionQuery(ADA, turn_ids=(works, waved, bob, draft.clock.new_id()))
         )
         assert found.entities == {works: tuple(sorted((ada.id, acme.id))), waved: (ada.id,)}
         assert (found.turns, found.facts) == ({}, {})

@@ -12,9 +12,9 @@ from graphmem.filters import Where, matches, parse_filter
 from graphmem.filters.records import entity_record, fact_record
 from graphmem.filters.tree import FALSE, TRUE, Test
 from graphmem.model import Decision, Entity, Episode, Fact, Scope, Turn
-from graphmem.ports.ledger import Commit, EntityQuery, FactQuery, Ledger
+from graphmem.ports.ledger import EntityQuery, FactQuery, Ledger
 from graphmem.testing import filters
-from graphmem.testing.ledger_draft import ADA, BOB
+from graphmem.testing.ledger_draft import ADA, BOB, commit_one, new_facts
 from graphmem.testing.vector_points import uid
 
 _FACTS = 50
@@ -43,20 +43,12 @@ async def fill(ledger: Ledger, random: Random, count: int = _FACTS) -> list[Fact
     """Store sample facts; every fifth is another owner's. Gives them as they are stored."""
     await ledger.journal(_episodes(ADA), 0.0)
     entities = tuple(Entity(id, ADA.tenant, f"name {id}", "thing") for id in filters.ENTITIES)
-    await ledger.commit([Commit(None, new_entities=entities, tenant=ADA.tenant)])
+    await commit_one(ledger, None, new_entities=entities, tenant=ADA.tenant)
     made = []
     for number in range(1, count + 1):
         fact = filters.filterable_fact(random, number, ADA if number % 5 else BOB)
-        await ledger.commit(
-            [
-                Commit(
-                    None,
-                    (Decision("ADD", "new", after=fact),),
-                    tenant=fact.scope.tenant,
-                    at=fact.recorded_at,
-                )
-            ]
-        )
+        of = {"tenant": fact.scope.tenant, "at": fact.recorded_at}
+        await commit_one(ledger, None, *new_facts(fact), **of)
         made.append(fact)
     return made
 
@@ -133,7 +125,7 @@ class LedgerFilters:
         later = fact.recorded_at + timedelta(days=1)
         new = replace(fact, tags=("new",), metadata={"n": 2})
         decision = Decision("UPDATE", "by hand", before=fact, after=new)
-        await ledger.commit([Commit(None, (decision,), tenant=ADA.tenant, at=later)])
+        await commit_one(ledger, None, decision, tenant=ADA.tenant, at=later)
         for tree, now, then in (
             (Test("tag", "in", ("new",)), True, False),
             (Test("metadata", "gte", (2,), ("n",)), True, False),
@@ -148,9 +140,7 @@ class LedgerFilters:
         odd = {"a'b": "'; --", "%s": "100 %", ":x": "\\", "list": [{"n": 1}, [2], 3], "nul": "a\0b"}
         fact = replace(filters.filterable_fact(Random(11), 1, ADA), metadata=odd)
         await ledger.journal(_episodes(ADA), 0.0)
-        await ledger.commit(
-            [Commit(None, (Decision("ADD", "new", after=fact),), tenant=ADA.tenant)]
-        )
+        await commit_one(ledger, None, *new_facts(fact), tenant=ADA.tenant)
         for key, value, there in (
             ("a'b", "'; --", True), ("%s", "100 %", True), (":x", "\\", True), ("list", 3, True),
             ("list", 2, False), ("n", 1, False),
@@ -167,7 +157,7 @@ class LedgerFilters:
             Entity(uid(3), BOB.tenant, "Bob", "person"),
         ]  # fmt: skip
         for entity in entities:
-            await ledger.commit([Commit(None, new_entities=(entity,), tenant=entity.tenant)])
+            await commit_one(ledger, None, new_entities=(entity,), tenant=entity.tenant)
         for text in (
             "name = Bob", 'name contains "st"', "name contains robert", 'name contains "100"',
             'name contains "%"', "kind = person", "not kind = person", "name = acme",

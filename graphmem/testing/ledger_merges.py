@@ -8,15 +8,8 @@ from dataclasses import replace
 import pytest
 
 from graphmem.model import Merge
-from graphmem.ports.ledger import (
-    Commit,
-    EntityQuery,
-    Erasure,
-    Ledger,
-    StatementQuery,
-    Undone,
-)
-from graphmem.testing.ledger_draft import ADA, BOB, Draft
+from graphmem.ports.ledger import EntityQuery, Erasure, Ledger, StatementQuery, Undone
+from graphmem.testing.ledger_draft import ADA, BOB, Draft, commit_one
 from graphmem.testing.ledger_statements import store_statement
 
 
@@ -36,13 +29,8 @@ class MergedContract:
         both = replace(ada, aliases=("Countess",))
         merge = Merge(draft.clock.new_id(), ada.id, countess.id, draft.clock.now(), before=ada)
         head = await ledger.head()
-        await ledger.commit(
-            [
-                Commit(
-                    None, renamed=(both,), merge=merge, tenant=ADA.tenant, at=merge.at, actor="user"
-                )
-            ]
-        )
+        by = {"tenant": ADA.tenant, "at": merge.at, "actor": "user"}
+        await commit_one(ledger, None, renamed=(both,), merge=merge, **by)
         events = {(e.kind, e.action, e.id) for e in await ledger.events(head, 100)}
         assert events == {
             ("entity", "DELETE", countess.id),
@@ -59,9 +47,8 @@ class MergedContract:
         found = await ledger.merges(ADA.tenant, countess.id)
         assert found == await ledger.merges(ADA.tenant, ada.id) == [replace(merge, gone=countess)]
         assert await ledger.merges(BOB.tenant, ada.id) == []
-        await ledger.commit(
-            [Commit(None, renamed=(ada,), tenant=ADA.tenant, undone=Undone(merge_id=merge.id))]
-        )
+        undone = Undone(merge_id=merge.id)
+        await commit_one(ledger, None, renamed=(ada,), tenant=ADA.tenant, undone=undone)
         assert await ledger.entities(EntityQuery(ADA.tenant)) == [acme, ada, countess]
         assert (await ledger.statements(query)).statements == (works,)
         assert await ledger.merges(ADA.tenant, ada.id) == []
@@ -79,18 +66,12 @@ class MergedContract:
         ]
         now = list(alone)
         for kept, gone in ((1, 2), (0, 1)):  # Carol is Bravo, who is Alpha
-            merge = Merge(
-                draft.clock.new_id(),
-                alone[kept].id,
-                alone[gone].id,
-                draft.clock.now(),
-                before=now[kept],
-            )
+            ids, at = (alone[kept].id, alone[gone].id), draft.clock.now()
+            merge = Merge(draft.clock.new_id(), *ids, at, before=now[kept])
             aliases = (now[gone].name, *now[gone].aliases)
             now[kept] = replace(now[kept], aliases=aliases)
-            await ledger.commit(
-                [Commit(None, renamed=(now[kept],), merge=merge, tenant=ADA.tenant, at=merge.at)]
-            )
+            renamed = (now[kept],)
+            await commit_one(ledger, None, renamed=renamed, merge=merge, tenant=ADA.tenant, at=at)
         left = set(names)
         for which in order:
             await ledger.erase(Erasure(ADA, episode_ids=(loaded[which][0].id,)))

@@ -10,7 +10,7 @@ from graphmem.errors import Conflict
 from graphmem.model import Entity, Scope, Statement, TypeRule
 from graphmem.ports.ledger import Commit, Erasure, Ledger, Undone
 from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
-from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft
+from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, commit_one
 
 _DRIVES = TypeRule("drives", declared=True, unsettled=("drives", "steers"))
 _STEERS = TypeRule("steers", learned=False, same_as="drives", inverse=True)
@@ -108,7 +108,7 @@ class TypesContract:
             (replace(BOB, user_id="nobody"), []),
         ):
             assert await ledger.type_uses(scope) == uses, scope
-        await ledger.commit([Commit(None, tenant=ADA.tenant, undone=Undone(episode_id=gone))])
+        await commit_one(ledger, None, tenant=ADA.tenant, undone=Undone(episode_id=gone))
         assert [use.type for use in await ledger.type_uses(ADA)] == ["drives"]
 
     async def test_subjects_of_types_page_by_page(self, ledger: Ledger, draft: Draft) -> None:
@@ -134,9 +134,8 @@ class TypesContract:
 
 
 async def _rule(ledger: Ledger, draft: Draft, *rules: TypeRule, tenant: str = ALL_TENANTS) -> int:
-    return await ledger.commit(
-        [Commit(None, types=rules, tenant=tenant, actor="user", at=draft.clock.now())]
-    )
+    at = draft.clock.now()
+    return await commit_one(ledger, None, types=rules, tenant=tenant, actor="user", at=at)
 
 
 async def _say(
@@ -157,5 +156,5 @@ async def _say(
         object_id=draft.clock.new_id() if type else None,
         scope=scope,
     )
-    await ledger.commit([Commit(episode, statements=(statement,), at=draft.clock.now())])
+    await commit_one(ledger, episode, statements=(statement,), at=draft.clock.now())
     return episode.id

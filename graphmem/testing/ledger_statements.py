@@ -31,7 +31,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
     Undone,
 )
-from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft
+from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, commit_one, new_facts
 from graphmem.text import text_key
 
 
@@ -66,19 +66,12 @@ async def store_statement(
     fact = draft.fact(episode, *about, text=text, id=statement.id, statement_ids=(statement.id,))
     if statement.modality != "stated":
         fact = replace(fact, modality=statement.modality)
-    turn = episode.turns[0].id
-    await ledger.commit(
-        [
-            Commit(
-                episode,
-                (Decision("ADD", "new", after=fact),),
-                new,
-                mentions=tuple((turn, entity.id) for entity in about),
-                statements=(statement,),
-                at=draft.clock.now(),
-            )
-        ]
-    )
+    of = {
+        "mentions": tuple((episode.turns[0].id, entity.id) for entity in about),
+        "statements": (statement,),
+    }
+    at = draft.clock.now()
+    await commit_one(ledger, episode, *new_facts(fact), new_entities=new, **of, at=at)
     (stored,) = await ledger.facts(FactQuery(ADA.tenant, ids=(fact.id,)))
     return episode, statement, stored
 
@@ -134,9 +127,8 @@ class BelieveContract:
         dated = replace(fact, version=2, **dates)
         update = Decision("UPDATE", "dated", before=fact, after=dated)
         edit = Edit(draft.clock.new_id(), (statement.id,), year, fact_id=fact.id, **dates)
-        await ledger.commit(
-            [Commit(None, (update,), edits=(edit,), tenant=ADA.tenant, at=edit.at, actor="user")]
-        )
+        by = {"tenant": ADA.tenant, "at": edit.at, "actor": "user"}
+        await commit_one(ledger, None, update, edits=(edit,), **by)
         found = await ledger.statements(StatementQuery(ADA.tenant, statement_ids=(statement.id,)))
         (now,) = await ledger.facts(FactQuery(ADA.tenant))
         for stored in (*found.statements, *found.edits, *found.facts, now):
@@ -151,9 +143,8 @@ class BelieveContract:
         update = Decision("UPDATE", "worded anew", before=fact, after=worded)
         edit = Edit(draft.clock.new_id(), (rain.id,), draft.clock.now(), text="It poured.",
                     metadata={"a": 1}, tags=("x",), fact_id=fact.id)  # fmt: skip
-        await ledger.commit(
-            [Commit(None, (update,), edits=(edit,), tenant=ADA.tenant, at=edit.at, actor="user")]
-        )
+        by = {"tenant": ADA.tenant, "at": edit.at, "actor": "user"}
+        await commit_one(ledger, None, update, edits=(edit,), **by)
         # A sentence is found by the words of the fact that it supports, too.
         loaded = await ledger.statements(StatementQuery(ADA.tenant, sentences=("it poured",)))
         (now,) = await ledger.facts(FactQuery(ADA.tenant))
@@ -178,7 +169,7 @@ class BelieveContract:
             (fact.id, 2, False)
         ]
         again = replace(fact, version=3)
-        await ledger.commit([Commit(None, (Decision("ADD", "back", after=again),))])
+        await commit_one(ledger, None, Decision("ADD", "back", after=again))
         assert [f.version for f in await ledger.facts(FactQuery(ADA.tenant))] == [3]
         actions = [c.action for c in await ledger.history(ADA.tenant, fact.id)]
         assert actions == ["ADD", "UPDATE", "DELETE", "ADD"]
@@ -196,31 +187,17 @@ class BelieveContract:
         statement = statement_of(draft, episode, ada, acme)
         fact = draft.fact(episode, ada, acme, id=statement.id, statement_ids=(statement.id,))
         turn = episode.turns[0].id
-        await ledger.commit(
-            [
-                Commit(
-                    episode,
-                    (Decision("ADD", "new", after=fact),),
-                    (acme,),
-                    (renamed,),
-                    ((turn, ada.id), (turn, acme.id)),
-                    statements=(statement,),
-                    at=draft.clock.now(),
-                )
-            ]
-        )
+        of = {"new_entities": (acme,), "renamed": (renamed,), "statements": (statement,)}
+        mentions = ((turn, ada.id), (turn, acme.id))
+        at = draft.clock.now()
+        await commit_one(ledger, episode, *new_facts(fact), **of, mentions=mentions, at=at)
         (stored,) = await ledger.facts(FactQuery(ADA.tenant, ids=(fact.id,)))
         known = draft.clock.now()
         head = await ledger.head()
-        gone = Commit(
-            None,
-            (Decision("DELETE", "undone", before=stored),),
-            tenant=ADA.tenant,
-            undone=Undone(episode_id=episode.id),
-            at=draft.clock.now(),
-            actor="user",
-        )
-        await ledger.commit([gone])
+        gone = Decision("DELETE", "undone", before=stored)
+        undone = Undone(episode_id=episode.id)
+        by = {"tenant": ADA.tenant, "at": draft.clock.now(), "actor": "user"}
+        await commit_one(ledger, None, gone, undone=undone, **by)
         events = [(e.kind, e.action, e.id) for e in await ledger.events(head, 100)]
         assert events == [
             ("fact", "DELETE", fact.id),
@@ -261,11 +238,11 @@ class BelieveContract:
         end = draft.clock.now() + timedelta(hours=1)
         worded = replace(works, text="Ada toils.", invalid_at=end, version=2)
         update = Decision("UPDATE", "worded anew", before=works, after=worded)
-        await ledger.commit([Commit(None, (update,), at=draft.clock.now())])
+        await commit_one(ledger, None, update, at=draft.clock.now())
         (now,) = await ledger.facts(FactQuery(ADA.tenant))
         second = draft.clock.now()
-        gone = Commit(None, (Decision("DELETE", "wrong", before=now),), at=draft.clock.now())
-        await ledger.commit([gone])
+        gone = Decision("DELETE", "wrong", before=now)
+        await commit_one(ledger, None, gone, at=draft.clock.now())
         last = draft.clock.now()
         ways = [
             FactQuery(ADA.tenant),
@@ -310,7 +287,7 @@ class BelieveContract:
         moment = draft.clock.now()
         two, _, other = await store_statement(ledger, draft, "It rained, again.")
         more = replace(fact, sources=(*fact.sources, *other.sources))
-        await ledger.commit([Commit(None, (Decision("NONE", "again", before=fact, after=more),))])
+        await commit_one(ledger, None, Decision("NONE", "again", before=fact, after=more))
         query = FactQuery(ADA.tenant, ids=(fact.id,))
         (now,), (then,) = (
             await ledger.facts(query),
@@ -330,9 +307,7 @@ class BelieveContract:
             "over": draft.fact(episode, text="over", stated_at=day, invalid_at=ago[1]),
             "plan": draft.fact(episode, text="plan", stated_at=ago[3], modality="planned"),
         }
-        await ledger.commit(
-            [Commit(episode, tuple(Decision("ADD", "new", after=f) for f in facts.values()))]
-        )
+        await commit_one(ledger, episode, *new_facts(*facts.values()))
         for moment, texts in (
             (ago[3], ["over", "plan"]),
             (ago[2], ["dated", "over", "plan"]),
@@ -361,20 +336,11 @@ class BelieveContract:
         edit = Edit(draft.clock.new_id(), (secret.id,), draft.clock.now(), text="secret",
                     fact_id=other.id)  # fmt: skip
         (three,) = await ledger.journal([draft.episode("secret name")], 0)
-        await ledger.commit(
-            [
-                Commit(
-                    three,
-                    (
-                        Decision("DELETE", "one", before=other),
-                        Decision("UPDATE", "worded anew", before=fact, after=worded),
-                    ),
-                    renamed=(renamed,),
-                    edits=(edit,),
-                    mentions=((three.turns[0].id, ada.id),),
-                )
-            ]
-        )
+        of = {"renamed": (renamed,), "edits": (edit,)}
+        gone = Decision("DELETE", "one", before=other)
+        update = Decision("UPDATE", "worded anew", before=fact, after=worded)
+        mentions = ((three.turns[0].id, ada.id),)
+        await commit_one(ledger, three, gone, update, **of, mentions=mentions)
         (now,) = await ledger.facts(FactQuery(ADA.tenant))
         back = replace(now, text=plain.text, sources=fact.sources, statement_ids=(plain.id,))
         decision = Decision("UPDATE", "a source was erased", before=now, after=back)

@@ -19,7 +19,7 @@ from graphmem.clock import ManualClock, stamp
 from graphmem.errors import Unauthenticated, Unavailable
 from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Scope
-from graphmem.ports.access import AuditQuery
+from graphmem.ports.access import AuditEntry, AuditQuery
 from graphmem.settings import LEDGER_FILE
 from tests.access.conftest import OURS, THEIRS, Gate
 from tests.counted_statements import CountedStatements
@@ -144,10 +144,8 @@ async def test_the_log_is_kept_for_so_long(gate: Gate) -> None:
     recorder = Recorder(gate.ledger, gate.clock, keep_days=30)
 
     async def note() -> None:
-        await recorder.record(
-            principal, "add", changed=True, address="", outcome="done", scope={}, target=None,
-            tokens=(0, 0),
-        )  # fmt: skip
+        whose = principal.organisation, principal.key_id
+        await recorder.record(AuditEntry(gate.clock.now(), *whose, "", "add", True, "done"))
 
     for _ in range(5):
         await note()

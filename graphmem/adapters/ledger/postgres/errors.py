@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from graphmem.adapters.ledger.sql.refusals import lone_surrogate
+from graphmem.adapters.ledger.sql.database import lone_surrogate
 from graphmem.errors import BackendError, GraphmemError, Rejected, Unavailable, UsageError
 
 # SQLSTATE classes and codes, from the appendix "PostgreSQL Error Codes" of its manual.

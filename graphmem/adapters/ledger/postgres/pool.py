@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from graphmem.adapters.ledger.postgres.errors import ConnectionLost, as_graphmem_error
 from graphmem.adapters.ledger.postgres.url import PostgresAddress
-from graphmem.adapters.ledger.sql.refusals import closed_memory
+from graphmem.adapters.ledger.sql.database import closed_memory
 from graphmem.errors import BackendError, Unavailable, UsageError
 
 PgConnection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]

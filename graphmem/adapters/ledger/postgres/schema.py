@@ -6,8 +6,8 @@ from psycopg import sql
 
 from graphmem.adapters.ledger.postgres.pool import PgConnection
 from graphmem.adapters.ledger.postgres.url import PostgresAddress
+from graphmem.adapters.ledger.sql.database import check_version
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
-from graphmem.adapters.ledger.sql.refusals import check_version
 from graphmem.errors import Rejected
 
 _SCRIPTS = POSTGRES.migrations()

@@ -9,16 +9,15 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TypeVar
 
 from graphmem.adapters.ledger.postgres.pool import PgConnection, PgCursor
+from graphmem.adapters.ledger.sql.database import ReadOnlyDatabase
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
 from graphmem.adapters.ledger.sql.queries import Queries
-from graphmem.adapters.ledger.sql.snapshots import ReadOnlyDatabase
 from graphmem.adapters.ledger.sql.steps import (
     Execute,
     Fetch,
     ResultRows,
     SqlValues,
     Steps,
-    fetch_all,
 )
 
 _T = TypeVar("_T")
@@ -106,15 +105,8 @@ class PostgresSnapshot(ReadOnlyDatabase):
             await self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             await self.head()
 
-    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
-        return await self.read(lambda: fetch_all(fetches))
-
     async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
         async with self._turn:
             with self._errors(self._connection):
                 async with self._session(self._connection) as session:
                     return await session.run(begin())
-
-    async def head(self) -> int:
-        ((found,),) = await self.fetch(Fetch("head", {}))
-        return int(found["head"])

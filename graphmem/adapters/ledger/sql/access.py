@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.database import Database
+from graphmem.adapters.ledger.sql.database import LedgerPart
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
 from graphmem.clock import stamp, stamp_or_none, unstamp
 from graphmem.model import Scope
@@ -18,14 +18,12 @@ from graphmem.ports.ledger import Row
 
 _NO_LIMIT = float(2**53)
 _AGENT = "agent:"
-_USED = tuple(one.name for one in fields(KeyUse))
 _NOTED = tuple(one.name for one in fields(AuditEntry) if one.name not in {"agent_id", "n"})
 
 
-class AccessLedger:
+class AccessLedger(LedgerPart):
     """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
 
-    _db: Database
     _grants_changed = 0
 
     @property
@@ -44,8 +42,7 @@ class AccessLedger:
         return _grants(found)
 
     async def grants_of_key(self, id: str) -> list[Grant]:
-        (found,) = await self._db.fetch(Fetch("grants_of_key", {"id": id}))
-        return _grants(found)
+        return _grants(await self._rows("grants_of_key", id=id))
 
     async def put_grants(self, *grants: Grant, new: bool = False) -> bool:
         def work(_: object) -> Steps[bool]:
@@ -68,10 +65,7 @@ class AccessLedger:
     async def add_access_records(
         self, uses: Sequence[KeyUse], entries: Sequence[AuditEntry]
     ) -> None:
-        used = [
-            {**{name: getattr(use, name) for name in _USED}, "last_at": stamp(use.last_at)}
-            for use in uses
-        ]
+        used = [{**asdict(use), "last_at": stamp(use.last_at)} for use in uses]
         noted = [_entry_row(entry) for entry in entries]
 
         def work(_: object) -> Steps[None]:
@@ -83,10 +77,8 @@ class AccessLedger:
     async def key_uses(
         self, organisation: str | None, since: str, until: str, key_id: str | None = None
     ) -> list[KeyUse]:
-        values = {"since": since, "until": until, "key_id": key_id}
-        name = "key_uses" if organisation is None else "key_uses_of"
-        whose = {} if organisation is None else {"organisation": organisation}
-        (found,) = await self._db.fetch(Fetch(name, {**values, **whose}))
+        values = {"since": since, "until": until, "key_id": key_id, "organisation": organisation}
+        found = await self._rows("key_uses" if organisation is None else "key_uses_of", **values)
         return [KeyUse(**{**dict(row), "last_at": unstamp(row["last_at"])}) for row in found]
 
     async def begin_request(self, keyed: KeyedRequest) -> KeyedRequest:
@@ -106,15 +98,10 @@ class AccessLedger:
         if answer is None:
             await self._db.write(lambda _: execute("drop_reply", row))
             return
-        agent, user_id = scope.get("agent_id"), scope.get("user_id")
-        whose = {
-            "project_id": scope.get("project_id"),
-            "user_id": user_id,
-            "agent": None if agent is None else _AGENT + agent,
-        }
-        await self._db.write(
-            lambda _: execute("finish_request", {**row, **whose, "answer": answer})
-        )
+        agent = scope.get("agent_id")
+        row |= {name: scope.get(name) for name in ("project_id", "user_id")}
+        row |= {"agent": None if agent is None else _AGENT + agent, "answer": answer}
+        await self._db.write(lambda _: execute("finish_request", row))
 
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
         values = asdict(query)
@@ -123,9 +110,7 @@ class AccessLedger:
         values["before"] = None if query.before is None else str(query.before)
         values["changed"] = None if query.changed is None else str(int(query.changed))
         name = "audit_entries" if query.organisation is None else "audit_entries_of"
-        if query.organisation is None:
-            del values["organisation"]
-        (found,) = await self._db.fetch(Fetch(name, values))
+        found = await self._rows(name, **values)
         return [_entry(row) for row in found]
 
     async def prune_access(
@@ -246,16 +231,9 @@ def _entry(row: Row) -> AuditEntry:
     owner = row["owner"]
     agent = owner is not None and owner.startswith(_AGENT)
     return AuditEntry(
+        **{name: row[name] for name in (*_NOTED, "n") if name not in {"at", "changed", "user_id"}},
         at=unstamp(row["at"]),
-        organisation=row["organisation"],
-        key_id=row["key_id"],
-        address=row["address"],
-        method=row["method"],
         changed=bool(row["changed"]),
-        outcome=row["outcome"],
-        project_id=row["project_id"],
         user_id=None if agent else row["user_name"] or owner,
         agent_id=owner.removeprefix(_AGENT) if agent else None,
-        target=row["target"],
-        n=row["n"],
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.steps import EventLog, Steps, execute, fetch
-from graphmem.adapters.ledger.sql.tables import TABLES, table_named
+from graphmem.adapters.ledger.sql.tables import table_named
 from graphmem.clock import stamp, unstamp
 from graphmem.errors import UsageError, shown
 from graphmem.limits import checked_metadata
@@ -93,50 +94,24 @@ def _converted(document: object, kind: type[_T]) -> _T:
         raise UsageError(f"it is no {kind.__name__.lower()}: {error}") from error
 
 
-def _compare(values: Mapping[str, Any], derived: Mapping[str, Any], names: Iterable[str]) -> None:
-    for name in names:
-        if values.get(name) != derived[name]:
-            raise UsageError(f"{name} is not what its body says")
-
-
 def _check_episode(values: Mapping[str, Any]) -> None:
     if values["status"] not in _STATUSES:
         raise UsageError(f"a status is one of {', '.join(sorted(_STATUSES))}")
     scope = Scope(values["project_id"], values["user_id"], values["agent_id"], values["run_id"])
+    plain = {field.name: getattr(scope, field.name) for field in dataclasses.fields(scope)}
     names = {field.name for field in dataclasses.fields(Episode)} & values.keys()
-    _converted({**{name: values[name] for name in names}, "scope": _plain(scope), "turns": []},
-               Episode)  # fmt: skip
+    _converted({**{name: values[name] for name in names}, "scope": plain, "turns": []}, Episode)
 
 
-def _plain(scope: Scope) -> dict[str, Any]:
-    return {field.name: getattr(scope, field.name) for field in dataclasses.fields(scope)}
-
-
-def _check_fact(values: Mapping[str, Any]) -> None:
-    _converted(values["body"], Fact)
-    fact = Fact.from_json(values["body"])
-    _compare(
-        values, rows.fact_row(fact), [name for name in TABLES["facts"].columns if name != "body"]
-    )
-
-
-def _check_entity(values: Mapping[str, Any]) -> None:
-    _converted(values["body"], Entity)
-    entity = Entity.from_json(values["body"])
-    _compare(values, rows.entity_row(entity), ("id", "tenant", "name", "key", "kind"))
-
-
-def _check_statement(values: Mapping[str, Any]) -> None:
-    _converted(values["body"], Statement)
-    statement = Statement.from_json(values["body"])
-    derived = rows.statement_row(statement, values["tenant"])
-    _compare(values, derived, (n for n in derived if n not in {"body", "tenant"}))
-
-
-def _check_edit(values: Mapping[str, Any]) -> None:
-    _converted(values["body"], Edit)
-    derived = rows.edit_row(Edit.from_json(values["body"]), values["tenant"])
-    _compare(values, derived, ("id", "fact_id", "at"))
+def _check_body(
+    kind: Any, row_of_value: Callable[[Any, str], Mapping[str, Any]], values: Mapping[str, Any]
+) -> None:
+    """That the columns hold what follows from the body."""
+    _converted(values["body"], kind)
+    derived = row_of_value(kind.from_json(values["body"]), values["tenant"])
+    for name in derived:
+        if name != "body" and values.get(name) != derived[name]:
+            raise UsageError(f"{name} is not what its body says")
 
 
 def _check_merge(values: Mapping[str, Any]) -> None:
@@ -158,7 +133,9 @@ def _check_event(values: Mapping[str, Any]) -> None:
     if isinstance(known, str):
         if after.keys() != {known}:
             raise UsageError(f"after has {known}, and nothing else")
-        _check_texts(after[known])
+        ids = after[known]
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise UsageError("ids are a list of text")
         return
     if kind != "type" and _converted(after, known).id != values["id"]:
         raise UsageError("id is not what follows")
@@ -173,11 +150,6 @@ def _check_summary(values: Mapping[str, Any]) -> None:
         raise UsageError("made_of has the versions of facts")
 
 
-def _check_texts(values: object) -> None:
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise UsageError("ids are a list of text")
-
-
 _AFTER: Mapping[str, Any] = {
     "episode": "turn_ids",
     "mention": "entity_ids",
@@ -188,10 +160,10 @@ _AFTER: Mapping[str, Any] = {
 }
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "episodes": _check_episode,
-    "facts": _check_fact,
-    "entities": _check_entity,
-    "statements": _check_statement,
-    "edits": _check_edit,
+    "facts": partial(_check_body, Fact, lambda fact, _: rows.fact_row(fact)),
+    "entities": partial(_check_body, Entity, lambda entity, _: rows.entity_row(entity)),
+    "statements": partial(_check_body, Statement, rows.statement_row),
+    "edits": partial(_check_body, Edit, rows.edit_row),
     "merges": _check_merge,
     "events": _check_event,
     "summaries": _check_summary,

@@ -10,10 +10,9 @@ from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import statements as believing
-from graphmem.adapters.ledger.sql.merges import remove_unreferenced
+from graphmem.adapters.ledger.sql.entities import remove_unreferenced
 from graphmem.adapters.ledger.sql.read import changed_seq
-from graphmem.adapters.ledger.sql.relation_types import put_rules
-from graphmem.adapters.ledger.sql.retention import put_retention
+from graphmem.adapters.ledger.sql.rules import put_retention, put_rules
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -43,7 +42,8 @@ class _Now:
 def commit(
     log: EventLog, commits: Sequence[Commit], since: Mapping[str, int], at: Sequence[datetime]
 ) -> Steps[None]:
-    """Check that what was decided on still stands, then write it; ``at`` is for each its time."""
+    """Check that what was decided on still stands, then write it; ``at`` gives each commit's
+    time."""
     present = yield from _check(commits, since)
     yield from meet(one.owner for one in commits if one.owner is not None)
     plain: list[tuple[Commit, WriteContext]] = []
@@ -62,14 +62,14 @@ def commit(
 
 
 def context_of(one: Commit, at: datetime) -> WriteContext:
-    """What an episode says is written in the name in which it was added."""
+    """The time, episode and actor of a commit's events: the actor of its episode, if it has one."""
     if one.episode is None:
         return WriteContext(at, None, one.actor)
     return WriteContext(at, one.episode.id, one.episode.actor or one.actor)
 
 
 def _is_plain(commit: Commit) -> bool:
-    """Whether it only brings sentences that nothing stands beside, as most of a bulk load does."""
+    """Whether it only adds facts without entities, as most commits of a bulk load do."""
     return (
         commit.episode is not None
         and commit.episode.reason != RESUBMITTED
@@ -93,8 +93,8 @@ def write_plain(
     present: dict[str, _Now],
     keys: Mapping[str, str] = MappingProxyType({}),
 ) -> Steps[None]:
-    """The same as :func:`_write` of each, with one statement a table. ``keys`` are those of
-    statements, as far as they are known."""
+    """Write plain commits as :func:`_write` would, with one statement for each table. ``keys`` are
+    the sentence keys of statements, by id, as far as they are known."""
     facts, supports, sources, statements = [], [], [], []
     for one, by in commits:
         if one.episode is None:
@@ -221,15 +221,9 @@ def _put_entities(log: EventLog, commit: Commit, by: WriteContext) -> Steps[None
     )
     new = {entity.id for entity in commit.new_entities}
     for entity, row in zip(entities, put, strict=True):
-        log.append(
-            by,
-            kind="entity",
-            id=entity.id,
-            action="ADD" if entity.id in new else "UPDATE",
-            tenant=entity.tenant,
-            reason=commit.reasons.get(entity.id, ""),
-            after=row["body"],
-        )
+        action = "ADD" if entity.id in new else "UPDATE"
+        reason = commit.reasons.get(entity.id, "")
+        log.append(by, "entity", entity.id, action, entity.tenant, reason=reason, after=row["body"])
 
 
 def _put_mentions(log: EventLog, commit: Commit, by: WriteContext, episode: Episode) -> Steps[None]:
@@ -238,15 +232,11 @@ def _put_mentions(log: EventLog, commit: Commit, by: WriteContext, episode: Epis
         for turn, entity in commit.mentions
     ]
     yield from execute("add_mention", *named)
-    log.append(
-        by._replace(episode_id=episode.id),
-        kind="mention",
-        id=episode.id,
-        # What was taken up again may have mentioned others before.
-        action="REPLACE" if episode.reason == RESUBMITTED else "ADD",
-        tenant=episode.scope.tenant,
-        after=rows.as_json({"entity_ids": sorted({entity for _, entity in commit.mentions})}),
-    )
+    # What was taken up again may have mentioned others before.
+    action = "REPLACE" if episode.reason == RESUBMITTED else "ADD"
+    after = rows.mention_body({entity for _, entity in commit.mentions})
+    of = by._replace(episode_id=episode.id)
+    log.append(of, "mention", episode.id, action, episode.scope.tenant, after=after)
 
 
 def _put_fact(
@@ -287,32 +277,21 @@ def _put_fact(
 
 
 def _follow_again(log: EventLog, fact: Fact, by: WriteContext) -> Steps[None]:
-    """Tell projections of what follows a fact that is back: it had no other end meanwhile."""
+    """Tell projections again of the facts that supersede one that was archived and is back: while
+    it was away, their link to it had no other end."""
     for row in (yield from fetch("facts_superseding", id=fact.id)):
-        log.append(
-            by,
-            kind="fact",
-            id=row["id"],
-            action="NONE",
-            tenant=fact.scope.tenant,
-            reason="what it follows is back",
-            after=row["body"],
-        )
+        why = "what it follows is back"
+        log.append(by, "fact", row["id"], "NONE", fact.scope.tenant, reason=why, after=row["body"])
 
 
 def _log_fact(
     log: EventLog, fact: Fact, decision: Decision, by: WriteContext, body: str | None
 ) -> None:
+    value = fact if body is not None else None
     log.append(
-        by,
-        kind="fact",
-        id=fact.id,
-        action=decision.action,
-        tenant=fact.scope.tenant,
-        reason=decision.reason,
-        after=body,
-        value=fact if body is not None else None,
-    )
+        by, "fact", fact.id, decision.action, fact.scope.tenant,
+        reason=decision.reason, after=body, value=value,
+    )  # fmt: skip
 
 
 def _retire(fact: Fact, now: _Now, by: WriteContext) -> Steps[None]:
@@ -329,20 +308,13 @@ def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
         yield from _clear_index(fact.id)
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
     yield from execute("add_fact_entity", *about)
-    yield from believing.put_support(fact)
+    yield from execute("add_support", *believing.support_rows(fact))
     yield from execute("add_source", *rows.source_rows(fact))
 
 
 def _clear_index(fact_id: str) -> Steps[None]:
     yield from execute("clear_fact_entities", {"id": fact_id})
     yield from execute("clear_sources", {"id": fact_id})
-
-
-def change_facts(
-    log: EventLog, decisions: Sequence[Decision], at: datetime, actor: str
-) -> Steps[None]:
-    """Write decisions that come from no episode."""
-    yield from commit(log, [Commit(None, tuple(decisions), actor=actor)], {}, [at])
 
 
 def keep_extraction(episode_id: str, extraction: Extraction) -> Steps[None]:

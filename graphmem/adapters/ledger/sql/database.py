@@ -1,12 +1,22 @@
-"""What a ledger runs on: a database that runs steps."""
+"""What a ledger runs on: a database that runs steps, and a snapshot of one; and what every one of
+them refuses in the same words."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, TransactionSteps
+from graphmem.adapters.ledger.sql.steps import (
+    Fetch,
+    ResultRows,
+    Steps,
+    TransactionSteps,
+    fetch,
+    fetch_all,
+)
+from graphmem.clock import Clock
+from graphmem.errors import Rejected, UsageError
 from graphmem.ports.ledger import Event, LedgerCheck
 from graphmem.ports.part import Part
 
@@ -43,8 +53,8 @@ class Database(Protocol):
         ...
 
     async def update(self, fetch: Fetch) -> ResultRows:
-        """The rows of one statement that changes what nothing is decided by: no writer waits for
-        it, or is waited for, where the database can do that."""
+        """Run one statement that changes counters, which no decision reads, and give its rows.
+        Where the database can, it neither waits for a writing transaction nor holds one up."""
         ...
 
     async def head(self) -> int: ...
@@ -63,8 +73,8 @@ class Database(Protocol):
         ...
 
     async def erased(self) -> str | None:
-        """Called after an erasure: nothing of it may be left beside the tables. Why that is not so
-        yet, if somebody keeps it from being so."""
+        """Called after an erasure: remove what is left of it beside the tables. Gives the reason
+        where somebody prevents that for now, else None."""
         ...
 
     async def remake(self) -> None:
@@ -78,3 +88,98 @@ class Database(Protocol):
     def snapshot(self) -> AbstractAsyncContextManager[Database]:
         """The database as it is at one moment, to be read only."""
         ...
+
+
+class LedgerPart:
+    """What the parts of a ledger have in common: the database that they ask and change."""
+
+    _db: Database
+    _clock: Clock
+
+    async def _rows(self, name: str, /, **values: Any) -> ResultRows:
+        """The rows of one statement."""
+        (found,) = await self._db.fetch(Fetch(name, values))
+        return found
+
+
+def last_seq() -> Steps[int]:
+    """The number of the last event."""
+    (found,) = yield from fetch("head")
+    return int(found["head"])
+
+
+class ReadOnlyDatabase:
+    """What every kind of snapshot has in common: whoever made it opens and closes it."""
+
+    shared = False
+
+    async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
+        """Run steps that only read: each kind in its own way."""
+        raise NotImplementedError
+
+    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
+        return await self.read(lambda: fetch_all(fetches))
+
+    async def head(self) -> int:
+        return await self.read(last_seq)
+
+    async def open(self) -> None:
+        """It is open as long as it is there."""
+
+    async def close(self) -> None:
+        """It ends with its context."""
+
+    async def check(self, _part: Part | None = None) -> LedgerCheck:
+        """A snapshot is not what is on the disk: there is nothing to check."""
+        return LedgerCheck({}, ())
+
+    @property
+    def keeps_erased(self) -> bool:
+        return False
+
+    async def erased(self) -> str | None:
+        _refuse()
+
+    async def remake(self) -> None:
+        _refuse()
+
+    async def write(
+        self, _work: TransactionSteps[_T], _was_committed: Callable[[], Steps[bool]] | None = None
+    ) -> tuple[_T, int]:
+        _refuse()
+
+    async def update(self, _fetch: Fetch) -> ResultRows:
+        _refuse()
+
+    def recent_events(self, _after: int, _limit: int) -> list[Event]:
+        return []
+
+    def named_lock(self, _name: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]:
+        _refuse()
+
+    def snapshot(self) -> AbstractAsyncContextManager[Database]:
+        _refuse()
+
+
+def _refuse() -> NoReturn:
+    raise UsageError("a snapshot of a ledger can only be read")
+
+
+def check_version(version: int, known: int, where: str) -> None:
+    """:class:`Rejected` when a store has a newer schema than the ``known`` ones."""
+    if version > known:
+        raise Rejected(
+            f"{where} was written by a newer graphmem (ledger version {version}, this one knows up "
+            f"to {known}); upgrade with: pip install -U graphmem"
+        )
+
+
+def closed_memory() -> UsageError:
+    return UsageError("this memory is closed; open it again")
+
+
+def lone_surrogate() -> UsageError:
+    """What a ``UnicodeEncodeError`` of a driver means."""
+    return UsageError(
+        "text with a lone surrogate cannot be stored or looked up; decode it as UTF-8"
+    )

@@ -1,6 +1,6 @@
 """Erasure in a ledger: what a person has the right to, from history too.
 
-Entities and embeddings that nothing refers to any more go in ``merges.py``.
+Entities and embeddings that nothing refers to any more go in ``entities.py``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from datetime import datetime
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.access import forget_replies
-from graphmem.adapters.ledger.sql.aliases import forget_names
-from graphmem.adapters.ledger.sql.commit import change_facts, check_since
-from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
-from graphmem.adapters.ledger.sql.merges import (
+from graphmem.adapters.ledger.sql.commit import check_since, commit
+from graphmem.adapters.ledger.sql.entities import (
     erase_entities,
     forget_embeddings,
+    forget_names,
     log_erased,
     unreferenced,
 )
+from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
 from graphmem.adapters.ledger.sql.read import scope_values
-from graphmem.adapters.ledger.sql.rewrite_episodes import rewrite_episodes
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -34,7 +33,7 @@ from graphmem.adapters.ledger.sql.steps import (
 )
 from graphmem.adapters.ledger.sql.summaries import erase_summaries
 from graphmem.model import Decision, ErasureReceipt, Fact, Removal, Statement
-from graphmem.ports.ledger import Erasure
+from graphmem.ports.ledger import Commit, Erasure
 from graphmem.text import digest
 
 
@@ -83,14 +82,14 @@ def take_out(
     yield from _remove(lists, target)
     yield from execute("erase_conversations", {"tenant": tenant, "runs": runs})
     changes = _changes(erasure, target)
-    yield from change_facts(log, changes, at, erasure.actor)
+    yield from commit(log, [Commit(None, tuple(changes), actor=erasure.actor)], {}, [at])
     scrubbed = yield from _scrub_versions(target)
     changed = {decision.fact_id for decision in changes if decision.fact_id is not None}
     rewritten = {episode.id for episode in erasure.rewritten}
     sources = episodes | facts | changed | scrubbed | rewritten
     yield from erase_summaries(tenant, sources)
     by = WriteContext(at, None, erasure.actor)
-    old_texts = yield from rewrite_episodes(log, erasure, by)
+    old_texts = yield from _rewrite_episodes(log, erasure, by)
     entities = set((yield from unreferenced(touched)))
     yield from erase_entities(log, entities, by)
     yield from forget_names(log, lists["episodes"], by, reason="a source was erased", erase=True)
@@ -162,7 +161,7 @@ def _changes(erasure: Erasure, target: _Target) -> list[Decision]:
 
 
 def _scrub_edits(target: _Target) -> Steps[None]:
-    """An edit goes with the last of the statements that it was laid over."""
+    """Remove the edits of these statements; one that others rest on too is kept for those."""
     gone = []
     for row in (yield from fetch("edits_of_statements", ids=sorted(target.statements))):
         edit = rows.to_edit(row["body"])
@@ -278,3 +277,36 @@ def _reopen(episodes: set[str], kept: list[Fact]) -> Steps[list[Fact]]:
             was = rows.to_fact(before[0]["after"])
             facts[fact.id] = replace(fact, invalid_at=was.invalid_at)
     return list(facts.values())
+
+
+def _rewrite_episodes(log: EventLog, erasure: Erasure, by: WriteContext) -> Steps[set[str]]:
+    """Write episodes that stay without the sentences that stated what is erased, and take from them
+    what they mention no more; gives the texts of their turns as they may have been embedded
+    before."""
+    ids = [episode.id for episode in erasure.rewritten]
+    if not ids:
+        return set()
+    before = yield from fetch("turns_of_episodes", ids=ids, tenant=erasure.scope.tenant)
+    after = {turn.id: turn.text for episode in erasure.rewritten for turn in episode.turns}
+    changed = [row for row in before if row["text"] != after.get(row["id"], row["text"])]
+    names = ("id", "content", "content_hash", "idempotency_key")
+    kept = ({name: getattr(one, name) for name in names} for one in erasure.rewritten)
+    yield from execute("rewrite_episode", *kept)
+    yield from execute(
+        "rewrite_turn", *({"id": row["id"], "text": after[row["id"]]} for row in changed)
+    )
+    yield from execute("erase_answers", {"ids": ids})
+    yield from execute(
+        "erase_mention",
+        *({"turn_id": turn, "entity_id": entity} for turn, entity in erasure.unmentioned),
+    )
+    mentioned: dict[str, list[str]] = {id: [] for id in ids}
+    for row in (yield from fetch("mentioned_by", ids=ids)):
+        mentioned[row["episode_id"]].append(row["entity_id"])
+    for episode in erasure.rewritten:
+        of = by._replace(episode_id=episode.id)
+        tenant = episode.scope.tenant
+        named = rows.mention_body(mentioned[episode.id])
+        log.append(of, "episode", episode.id, "UPDATE", tenant)
+        log.append(of, "mention", episode.id, "REPLACE", tenant, after=named)
+    return {text for row in changed for text in rows.turn_texts(row)}

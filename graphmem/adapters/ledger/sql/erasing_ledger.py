@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from graphmem.adapters.ledger.sql import erasure_receipts as receipts
-from graphmem.adapters.ledger.sql import forget_tenants, retention, users
-from graphmem.adapters.ledger.sql.database import Database
+from graphmem.adapters.ledger.sql.database import LedgerPart
 from graphmem.adapters.ledger.sql.erase import apply_erasure
 from graphmem.adapters.ledger.sql.erasure_receipts import LEDGER
+from graphmem.adapters.ledger.sql.forget_tenants import apply_forgetting, count_tenants
 from graphmem.adapters.ledger.sql.read import scope_values
-from graphmem.adapters.ledger.sql.steps import Fetch
-from graphmem.clock import Clock, stamp
-from graphmem.model import Erased, ErasureReceipt, Removal, RetentionRule, Scope, StoredEpisode
+from graphmem.clock import stamp, unstamp
+from graphmem.model import Erased, ErasureReceipt, Removal, Scope, StoredEpisode, tenant_scope
 from graphmem.ports.ledger import Erasure, Forgetting, NamedUser
+from graphmem.text import erased_hash
 
 _KEPT = "its pages keep what was erased until they are written anew"
 
 
-class ErasingLedger:
+class ErasingLedger(LedgerPart):
     """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
 
-    _db: Database
-    _clock: Clock
     _grants_changed: int
 
     async def erase(self, erasure: Erasure) -> Removal:
@@ -35,35 +34,36 @@ class ErasingLedger:
         return removal
 
     async def owners(self, id: str, project_id: str) -> list[Scope]:
-        (found,) = await self._db.fetch(Fetch("tenants_with", {"id": id}))
-        scopes = [users.owner(row) for row in found]
+        scopes = []
+        for row in await self._rows("tenants_with", id=id):
+            pseudonym, name = row["tenant"].rpartition(":")[2], row["user_name"]
+            scopes.append(tenant_scope(row["tenant"], {} if name is None else {pseudonym: name}))
         return [scope for scope in scopes if scope.project_id == project_id]
 
     async def stored_before(self, scope: Scope, before: datetime) -> list[str]:
-        values = {**scope_values(scope), "before": stamp(before)}
-        (found,) = await self._db.fetch(Fetch("stored_before", values))
+        found = await self._rows("stored_before", **scope_values(scope), before=stamp(before))
         return [row["id"] for row in found]
 
-    async def retention_rules(self) -> list[RetentionRule]:
-        (found,) = await self._db.fetch(Fetch("retention_rules", {}))
-        return retention.retention_of(found)
-
     async def stored_until(self, moment: datetime, after: int, limit: int) -> list[StoredEpisode]:
-        (found,) = await self._db.fetch(retention.stored_until(moment, after, limit))
-        return list(retention.stored_episodes(found))
+        found = await self._rows("stored_until", before=stamp(moment), after=after, limit=limit)
+        read = [(dict(row), unstamp(row["recorded_at"]), json.loads(row["tags"])) for row in found]
+        return [
+            StoredEpisode(**{**row, "recorded_at": at, "tags": tuple(tags)})
+            for row, at, tags in read
+        ]
 
     async def names_of_users(self, pseudonyms: Collection[str]) -> Mapping[str, str]:
-        (found,) = await self._db.fetch(Fetch("names_of_users", {"ids": sorted(pseudonyms)}))
+        found = await self._rows("names_of_users", ids=sorted(pseudonyms))
         return {row["pseudonym"]: row["name"] for row in found}
 
     async def forget(self, forgetting: Forgetting, *, dry_run: bool = False) -> ErasureReceipt:
         receipt = self._receipt(forgetting.what, forgetting.at, forgetting.pending)
         if dry_run:
-            rows = await self._db.read(lambda: forget_tenants.count_tenants(forgetting))
+            rows = await self._db.read(lambda: count_tenants(forgetting))
             return replace(receipt, id="", rows=rows, pending={}, finished_at=None)
         try:
             receipt, _ = await self._db.write(
-                lambda log: forget_tenants.apply_forgetting(log, forgetting, receipt)
+                lambda log: apply_forgetting(log, forgetting, receipt)
             )
         finally:
             self._grants_changed += 1
@@ -81,15 +81,17 @@ class ErasingLedger:
         )
 
     async def erased_found(self) -> list[str]:
-        kept = await self.erasures()
-        if not any(receipt.hashes for receipt in kept):
-            return []
-        (every,) = await self._db.fetch(forget_tenants.every_id())
-        return forget_tenants.found_again(kept, every)
+        of = {hash: receipt for receipt in await self.erasures() for hash in receipt.hashes}
+        every = await self._rows("every_id") if of else ()
+        return [
+            f"the ledger holds the {row['kind']} {row['id']}, which erasure {receipt.id} took"
+            for row in every
+            if (receipt := of.get(erased_hash(row["kind"], row["id"]))) is not None
+        ]
 
     async def users(self, name: str, project_id: str | None = None) -> list[NamedUser]:
-        (found,) = await self._db.fetch(users.users(name, project_id))
-        return users.named_users(found)
+        found = await self._rows("users", name=name, project_id=project_id)
+        return [NamedUser(row["pseudonym"], row["name"], row["project_id"]) for row in found]
 
     async def clean(self, *, remake: bool = False) -> bool:
         why = await self._db.erased()
@@ -111,7 +113,15 @@ class ErasingLedger:
     async def erasures(
         self, tenant: str | None = None, *, id: str | None = None, pending: bool = False
     ) -> list[ErasureReceipt]:
-        (found,) = await self._db.fetch(receipts.erasures(tenant, id, pending=pending))
+        if pending:
+            found = await self._rows("erasures_pending")
+        elif id is not None:
+            found = await self._rows("erasure", id=id)
+        elif tenant is not None:
+            whose = {"first_tenant": tenant, "last_tenant": tenant}
+            found = await self._rows("erasures_of_tenants", **whose)
+        else:
+            found = await self._rows("erasures")
         return receipts.receipts_of(found)
 
     async def erasures_done(self, ids: Sequence[str], part: str) -> None:

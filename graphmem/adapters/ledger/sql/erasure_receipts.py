@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
+from graphmem.adapters.ledger.sql.steps import ResultRows, Steps, execute, fetch
 from graphmem.clock import stamp
 from graphmem.model import ErasureReceipt
 from graphmem.text import erased_hash
@@ -27,7 +27,8 @@ def without_part(ids: Collection[str], part: str, at: datetime) -> Steps[None]:
     for receipt in receipts_of((yield from fetch("erasures_pending"))):
         if receipt.id in ids and part in receipt.pending:
             rest = {name: why for name, why in receipt.pending.items() if name != part}
-            yield from _put(receipt, rest, at)
+            done = replace(receipt, pending=rest, finished_at=None if rest else at)
+            yield from execute("set_erasure", _row(done))
 
 
 def with_reason(part: str, why: str) -> Steps[None]:
@@ -37,17 +38,6 @@ def with_reason(part: str, why: str) -> Steps[None]:
             yield from execute(
                 "set_erasure", _row(replace(receipt, pending={**receipt.pending, part: why}))
             )
-
-
-def erasures(tenant: str | None, id: str | None, *, pending: bool) -> Fetch:
-    """Asks for what :func:`receipts_of` reads."""
-    if pending:
-        return Fetch("erasures_pending", {})
-    if id is not None:
-        return Fetch("erasure", {"id": id})
-    if tenant is not None:
-        return Fetch("erasures_of_tenants", {"first_tenant": tenant, "last_tenant": tenant})
-    return Fetch("erasures", {})
 
 
 def receipts_of(found: ResultRows) -> list[ErasureReceipt]:
@@ -65,11 +55,6 @@ def hashes_of(gone: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     return tuple(sorted(erased_hash(kind, id) for kind, ids in gone.items() for id in ids))
 
 
-def _put(receipt: ErasureReceipt, pending: Mapping[str, str], at: datetime) -> Steps[None]:
-    done = replace(receipt, pending=pending, finished_at=None if pending else at)
-    yield from execute("set_erasure", _row(done))
-
-
 def _row(receipt: ErasureReceipt) -> dict[str, str]:
-    pending: Sequence[str] = sorted(receipt.pending)
-    return {"id": receipt.id, "pending": " ".join(pending), "body": rows.as_json(receipt)}
+    pending = " ".join(sorted(receipt.pending))
+    return {"id": receipt.id, "pending": pending, "body": rows.as_json(receipt)}

@@ -10,13 +10,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.adapters.ledger.sql.access import forget_grants
+from graphmem.adapters.ledger.sql.entities import erase_entities, log_erased
 from graphmem.adapters.ledger.sql.erase import take_out
 from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
-from graphmem.adapters.ledger.sql.merges import erase_entities, log_erased
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
-    Fetch,
-    ResultRows,
     Steps,
     WriteContext,
     execute,
@@ -25,7 +23,6 @@ from graphmem.adapters.ledger.sql.steps import (
 from graphmem.model import ErasureReceipt, forgotten_tenant
 from graphmem.ports.ledger import Erasure, Forgetting
 from graphmem.ports.ledger_relation_types import ALL_TENANTS
-from graphmem.text import erased_hash
 
 _ACTOR = "user"
 
@@ -124,19 +121,4 @@ def _forget_rules(log: EventLog, used: set[str], by: WriteContext) -> Steps[None
     if unused:
         yield from execute("erase_rules", {"ids": unused})
         # Whoever decides by the rules reads them again.
-        log.append(by, kind="type", id="", action="ERASE", tenant=ALL_TENANTS)
-
-
-def every_id() -> Fetch:
-    """Asks for what :func:`found_again` looks through."""
-    return Fetch("every_id", {})
-
-
-def found_again(receipts: list[ErasureReceipt], every: ResultRows) -> list[str]:
-    """What was erased, and is here."""
-    of = {hash: receipt for receipt in receipts for hash in receipt.hashes}
-    return [
-        f"the ledger holds the {row['kind']} {row['id']}, which erasure {receipt.id} took"
-        for row in every
-        if (receipt := of.get(erased_hash(row["kind"], row["id"]))) is not None
-    ]
+        log.append(by, "type", "", "ERASE", ALL_TENANTS)

@@ -44,7 +44,7 @@ def journal(
 
 
 def _batches(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
-    """Consecutive episodes of which none can repeat another: these are looked up in one go."""
+    """Consecutive episodes none of which can repeat another, so that one query looks up all."""
     batch: list[Episode] = []
     seen: set[tuple[str, str, str]] = set()
     for episode in episodes:
@@ -93,14 +93,8 @@ def _journal_batch(
         episode = replace(wanted, previous_id=last.get(scope_key), status=status)
         last[scope_key] = episode.id
         stored.append(episode)
-        log.append(
-            WriteContext(episode.recorded_at, episode.id, episode.actor or "graphmem"),
-            kind="episode",
-            id=episode.id,
-            action="ADD",
-            tenant=episode.scope.tenant,
-            value=episode,
-        )
+        by = WriteContext(episode.recorded_at, episode.id, episode.actor or "graphmem")
+        log.append(by, "episode", episode.id, "ADD", episode.scope.tenant, value=episode)
     new = [episode for episode, id in zip(stored, repeated, strict=True) if id is None]
     yield from execute("add_episode", *map(rows.episode_row, new))
     yield from execute(
@@ -114,8 +108,8 @@ def _journal_batch(
 def _unrepeated(
     commits: Sequence[TimedCommit], keys: dict[str, str], known_sentences: dict[str, set[str]]
 ) -> Steps[dict[str, TimedCommit]]:
-    """By episode, those of which no sentence was heard before in its tenant. Notes in ``keys`` the
-    key of each statement, and in ``heard``, by tenant, all that is heard here."""
+    """The commits none of whose sentences is known in its tenant, by episode. Adds the key of each
+    statement to ``keys``, and each sentence to ``known_sentences`` of its tenant."""
     tenants = [tenant_of(commit) or "" for commit, _ in commits]
     wanted = set()
     for (commit, _), tenant in zip(commits, tenants, strict=True):

@@ -23,8 +23,7 @@ import numpy as np
 
 from graphmem.adapters.ledger.sql import adopt as adopting
 from graphmem.adapters.ledger.sql import commit as writing
-from graphmem.adapters.ledger.sql import consistency, entities_as_of, rows
-from graphmem.adapters.ledger.sql import read as reading
+from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql import spend as spending
 from graphmem.adapters.ledger.sql import statements as believing
 from graphmem.adapters.ledger.sql import tables as copying
@@ -33,7 +32,8 @@ from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
 from graphmem.adapters.ledger.sql.journal import journal
 from graphmem.adapters.ledger.sql.listing_ledger import ListingLedger
-from graphmem.adapters.ledger.sql.relation_types import TypesLedger
+from graphmem.adapters.ledger.sql.read import ReadingLedger, of_whom
+from graphmem.adapters.ledger.sql.rules import RulesLedger
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -43,15 +43,13 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
 )
 from graphmem.clock import Clock, SystemClock, stamp, stamp_or_none
+from graphmem.errors import Damaged
 from graphmem.model import (
     Change,
-    Entity,
     Episode,
-    Fact,
     Merge,
     Scope,
     Stats,
-    Turn,
 )
 from graphmem.off_loop import off_loop
 from graphmem.ports.ledger import (
@@ -60,20 +58,14 @@ from graphmem.ports.ledger import (
     Charge,
     Commit,
     DocumentPart,
-    EntityQuery,
     Event,
-    FactQuery,
     LedgerCheck,
     LedgerRows,
     LoadedStatements,
     ManualChange,
-    MentionQuery,
-    Mentions,
-    Origins,
     ReferredKind,
     Row,
     StatementQuery,
-    TenantState,
 )
 from graphmem.ports.llm import Extraction
 from graphmem.ports.part import Part
@@ -82,10 +74,21 @@ from graphmem.ports.vectors import Vector
 _T = TypeVar("_T")
 _FEW = 60
 """Rows that are read on the event loop; more are read beside it."""
+_SHOWN = 5
+_CHECKS = {
+    "changed_facts": "facts that are not what their last event says",
+    "lost_facts": "facts missing that events say are believed",
+    "changed_entities": "entities that are not what their last event says",
+    "lost_turns": "episodes whose turns are not all there",
+    "stray_turns": "turns without their episode",
+    "stray_mentions": "mentions of what is not there",
+    "stray_sources": "sources of facts that are not there",
+}
+"""Whether what is there is what was believed last, by the statements that look for what is not."""
 _ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
-class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
+class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, AccessLedger):
     """:class:`~graphmem.ports.ledger.Ledger` on a :class:`Database`."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
@@ -156,49 +159,6 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
 
     # Reads
 
-    async def _rows(self, name: str, /, **values: Any) -> ResultRows:
-        (found,) = await self._db.fetch(Fetch(name, values))
-        return found
-
-    async def episodes(
-        self,
-        scope: Scope,
-        *,
-        ids: Sequence[str] | None = None,
-        status: str | None = None,
-        limit: int = 1000,
-    ) -> list[Episode]:
-        if ids is not None:
-            asked = reading.by_id(ids, scope.tenant)
-            found = reading.with_turns(*await self._db.fetch(*asked)) if ids else []
-            return [one for one in found if reading.within(one, scope, status)][:limit]
-        return await self._db.read(lambda: reading.episodes(scope, status, limit))
-
-    async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
-        return reading.with_turns(*await self._db.fetch(*reading.by_id(ids))) if ids else []
-
-    async def turns(self, tenant: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
-        found = await self._rows("turns_around", tenant=tenant, ids=list(ids), around=around)
-        return [rows.to_turn(row) for row in found]
-
-    async def mentions(self, query: MentionQuery) -> Mentions:
-        fetches = reading.mention_fetches(query)
-        return (
-            reading.mentions_of(fetches, await self._db.fetch(*fetches)) if fetches else Mentions()
-        )
-
-    async def facts(self, query: FactQuery) -> list[Fact]:
-        found = reading.facts_of(query, await self._db.fetch(*reading.fact_fetches(query)))
-        if query.known_at is None or not found:
-            return found
-        ids = sorted({source.episode_id for fact in found for source in fact.sources})
-        then = await self._rows("existing_by_recorded", ids=ids, known_at=stamp(query.known_at))
-        return reading.as_known(found, {row["id"] for row in then})
-
-    async def count_facts(self, query: FactQuery) -> int:
-        fetches = reading.count_fetches(query)
-        return sum(row["number"] for found in await self._db.fetch(*fetches) for row in found)
-
     async def statements(self, query: StatementQuery) -> LoadedStatements:
         return await self._db.read(lambda: believing.load_statements(query))
 
@@ -213,27 +173,15 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         event, before, hand = found
         return rows.to_change(event, rows.to_fact_or_none(event, before)), hand
 
-    async def entities(self, query: EntityQuery) -> list[Entity]:
-        if query.known_at is not None:
-            (then,) = await self._db.fetch(entities_as_of.entities(query))
-            return entities_as_of.entities_of(query, then)
-        (found,) = await self._db.fetch(reading.entity_fetch(query))
-        return [rows.to_entity(row["body"]) for row in found]
-
     async def history(self, tenant: str, fact_id: str) -> list[Change]:
         return rows.to_changes(await self._rows("history", tenant=tenant, id=fact_id))
-
-    async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
-        return reading.tenant_state_of(
-            await self._db.fetch(*reading.tenant_state(tenant, episode_ids))
-        )
 
     async def extraction(self, episode_id: str) -> Extraction | None:
         found = await self._rows("extraction", episode_id=episode_id)
         return Extraction(entities=(), facts=(), **dict(found[0])) if found else None
 
     async def stats(self, scope: Scope | None = None, project_id: str | None = None) -> Stats:
-        (found,) = await self._db.fetch(reading.of_whom("stats", scope, project_id))
+        (found,) = await self._db.fetch(of_whom("stats", scope, project_id))
         return Stats(**dict(found[0]))
 
     async def pending_reason(self) -> str | None:
@@ -289,13 +237,6 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         found = await self._db.fetch(*asked) if asked else []
         return {row["id"] for answer in found for row in answer}
 
-    async def origins(
-        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
-    ) -> Origins:
-        return reading.origins_of(
-            await self._db.fetch(*reading.origin_fetches(turn_ids, episode_ids, mentioning))
-        )
-
     async def present(self, kind: _ProjectedKind) -> set[str]:
         return {row["id"] for row in await self._rows(f"present_{kind}")}
 
@@ -314,11 +255,33 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         by_itself = await self._db.check(part)
         if part is not None:
             return by_itself
-        rows_right = await consistency.check(self._db.fetch)
+        rows_right = await self._check_rows()
         return LedgerCheck(
             {**by_itself.checked, **rows_right.checked},
             (*by_itself.differences, *rows_right.differences),
         )
+
+    async def _check_rows(self) -> LedgerCheck:
+        """Rows against the events that made them. Where one check cannot be read the others go
+        on."""
+        checked: dict[str, int] = {}
+        differences: list[str] = []
+        for name, what in _CHECKS.items():
+            try:
+                found = await self._rows(name)
+            except Damaged as error:
+                differences.append(f"ledger: {what} cannot be looked for: {error}")
+                continue
+            if found:
+                ids = ", ".join(str(row["id"]) for row in found[:_SHOWN])
+                more = ", …" if len(found) > _SHOWN else ""
+                differences.append(f"ledger: {len(found):,} {what}: {ids}{more}")
+        try:
+            (count,) = await self._rows("count_rows")
+            checked = {f"ledger {name}": count[name] for name in ("episodes", "events", "facts")}
+        except Damaged as error:
+            differences.append(f"ledger: rows cannot be counted: {error}")
+        return LedgerCheck(checked, tuple(differences))
 
     # The embedding cache
 
@@ -340,8 +303,7 @@ class SqlLedger(ErasingLedger, ListingLedger, TypesLedger, AccessLedger):
         return (await self._db.write(lambda _: spending.charge(charge, ceilings)))[0]
 
     async def charges(self, tenant: str | None = None) -> list[Charge]:
-        (found,) = await self._db.fetch(spending.charges(tenant))
-        return spending.charges_of(found)
+        return [Charge(**dict(row)) for row in await self._rows("spend", tenant=tenant)]
 
     # Copying
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.database import Database
+from graphmem.adapters.ledger.sql.database import LedgerPart
 from graphmem.adapters.ledger.sql.read import scope_values, tenants_within
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, execute
+from graphmem.adapters.ledger.sql.steps import ResultRows, execute
 from graphmem.adapters.ledger.sql.summaries import put_summary, to_summary
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
 from graphmem.model import (
@@ -27,10 +27,8 @@ from graphmem.text import beginning
 _TITLE = 60
 
 
-class ListingLedger:
+class ListingLedger(LedgerPart):
     """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
-
-    _db: Database
 
     async def counted(
         self, what: str, project_id: str | None, scope: Scope | None, limit: int, offset: int
@@ -52,8 +50,9 @@ class ListingLedger:
         left: set[tuple[str, int]] = set()
         if made_of:
             ids = sorted({id for one in made_of.values() for id in one})
-            (sources,) = await self._db.fetch(Fetch("sources_left", {"ids": ids}))
-            left = {(row["id"], row["version"]) for row in sources}
+            left = {
+                (row["id"], row["version"]) for row in await self._rows("sources_left", ids=ids)
+            }
         worded = {run for run, one in made_of.items() if one.items() <= left}
         return Listing(tuple(_conversation(row, worded) for row in found), total, offset)
 
@@ -71,12 +70,12 @@ class ListingLedger:
         await self._db.write(lambda _: put_summary(tenant, kept))
 
     async def summaries(self, tenant: str, ids: Sequence[str]) -> dict[str, KeptSummary]:
-        (found,) = await self._db.fetch(Fetch("summaries", {"tenant": tenant, "ids": list(ids)}))
+        found = await self._rows("summaries", tenant=tenant, ids=list(ids))
         read = ((row["id"], to_summary(row)) for row in found)
         return {id: kept for id, kept in read if kept is not None}
 
     async def episodes_summing_up(self, tenant: str) -> list[str]:
-        (found,) = await self._db.fetch(Fetch("episodes_summing_up", {"tenant": tenant}))
+        found = await self._rows("episodes_summing_up", tenant=tenant)
         return [row["id"] for row in found]
 
     async def add_uses(self, uses: Sequence[FactUse]) -> None:
@@ -88,7 +87,7 @@ class ListingLedger:
             await self._db.write(lambda _: execute("add_use", *put))
 
     async def uses(self, fact_ids: Sequence[str]) -> dict[str, FactUse]:
-        (found,) = await self._db.fetch(Fetch("uses_of_facts", {"ids": list(fact_ids)}))
+        found = await self._rows("uses_of_facts", ids=list(fact_ids))
         return {
             row["fact_id"]: FactUse(row["fact_id"], row["count"], unstamp(row["last_at"]))
             for row in found
@@ -97,26 +96,27 @@ class ListingLedger:
     async def pending_episodes(
         self, after: int, before: datetime | None, limit: int
     ) -> dict[int, str]:
-        values = {"after": after, "before": stamp_or_none(before), "limit": limit}
-        (found,) = await self._db.fetch(Fetch("pending_episodes", values))
+        found = await self._rows(
+            "pending_episodes", after=after, before=stamp_or_none(before), limit=limit
+        )
         return {row["n"]: row["id"] for row in found}
 
     async def pending_state(self) -> tuple[int, datetime | None]:
-        (found,) = await self._db.fetch(Fetch("pending_state", {}))
+        found = await self._rows("pending_state")
         return found[0]["number"], unstamp_or_none(found[0]["since"])
 
     async def tenants_of(self, project_id: str) -> list[str]:
-        (found,) = await self._db.fetch(Fetch("tenants_of", {"project_id": project_id}))
+        found = await self._rows("tenants_of", project_id=project_id)
         return [row["tenant"] for row in found]
 
     async def _part(
         self, name: str, values: Mapping[str, Any], limit: int, offset: int
     ) -> tuple[ResultRows, int]:
         """Some rows, and how many there are in all."""
-        (found,) = await self._db.fetch(Fetch(name, {**values, "limit": limit, "offset": offset}))
+        found = await self._rows(name, **values, limit=limit, offset=offset)
         if found or not offset:
             return found, found[0]["total"] if found else 0
-        (first,) = await self._db.fetch(Fetch(name, {**values, "limit": 1, "offset": 0}))
+        first = await self._rows(name, **values, limit=1, offset=0)
         return (), first[0]["total"] if first else 0
 
 

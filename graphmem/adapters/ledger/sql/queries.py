@@ -23,7 +23,24 @@ _PAST = {
     "about": "past_entities",
     "sources": "past_sources",
 }
-_WHOSE = {"": "1 = 1", "_of_tenants": "{0} BETWEEN :first_tenant AND :last_tenant"}
+_SOME_OR_ALL = {
+    "whose": {"": "1 = 1", "_of_tenants": r"\2 BETWEEN :first_tenant AND :last_tenant"},
+    "ours": {"": "1 = 1", "_of": r"\2 = :organisation"},
+}
+"""What a word stands for in the statement for everybody, and in the one for some: a parameter that
+says which of the two would have the database look at everybody in both."""
+_WORD = re.compile(r"\{(whose|ours):([\w.]+)\}")
+RELATION_WAYS = {
+    "subject_id": ("facts_by_subject", "subject"),
+    "subject_id type": ("facts_by_subject_type", "subject"),
+    "subject_id object_id": ("facts_by_subject_object", "object"),
+    "subject_id type object_id": ("facts_by_triple", "subject"),
+    "object_id": ("facts_by_object", "object"),
+    "type object_id": ("facts_by_object_type", "object"),
+    "type": ("facts_by_type", "type"),
+    "": ("facts_related", "type"),
+}
+"""By which columns of a relation are given, the statement that asks for it and its index."""
 _BEGUN = {"": "", "_earliest": "coalesce(f.begins_at, f.ends_at), "}
 _COPYING = ("first", "next", "load", "adopt")
 
@@ -32,8 +49,8 @@ class Queries:
     """A ledger's statements by name and direction; parameters are written ``:name``.
 
     The queries of facts are filled in both directions and, with ``_then`` to the name, for what is
-    believed no more, those of relations also with ``_earliest``; those that ask whose something is
-    also with ``_of_tenants``; those that copy for each table.
+    believed no more, that of relations for each way to ask and also with ``_earliest``; those that
+    ask whose something is also with ``_of_tenants`` or ``_of``; those that copy for each table.
     """
 
     def __init__(self, dialect: SqlDialect) -> None:
@@ -43,14 +60,12 @@ class Queries:
         loaded = dialect.load("queries.sql")
         fact_filters = loaded.pop("fact_filters").removesuffix(";")
         copying = {name: loaded.pop(name) for name in _COPYING}
-        for name, sql in loaded.items():
-            if "{order}" in sql:
-                self._add_both_ways(name, sql.replace("{filters}", fact_filters))
-            elif "{whose:" in sql:
-                for suffix, condition in _WHOSE.items():
-                    self._by_name[name + suffix, False] = _for_whom(dialect, sql, condition)
-            else:
-                self._by_name[name, False] = dialect.spell(sql).removesuffix(";")
+        for template, text in loaded.items():
+            for name, sql in _spread(template, text.replace("{filters}", fact_filters)):
+                if "{order}" in sql:
+                    self._add_both_ways(name, sql)
+                else:
+                    self._by_name[name, False] = dialect.spell(sql).removesuffix(";")
         for table in TABLES.values():
             for name, sql in copying.items():
                 self._by_name[f"{name}_{table.name}", False] = _for_table(sql, table)
@@ -85,11 +100,20 @@ class Queries:
         return self._by_name[key]
 
 
-def _for_whom(dialect: SqlDialect, sql: str, condition: str) -> str:
-    """A statement for everybody, or for some tenants: a parameter that says which of the two would
-    have the database look at everybody in both."""
-    whose = re.sub(r"\{whose:([\w.]+)\}", lambda found: condition.format(found[1]), sql)
-    return dialect.spell(whose).removesuffix(";")
+def _spread(name: str, sql: str) -> Iterator[tuple[str, str]]:
+    """A statement as it is, or each of those that it stands for, with their names."""
+    if name == "facts_related":
+        for columns, (way, index) in RELATION_WAYS.items():
+            given = "".join(f" AND {one} = :{one}" for one in columns.split())
+            yield way, sql.replace("{index}", index).replace("{given}", given)
+    elif name == "count_owners":
+        for owner in ("project", "user", "agent"):
+            yield f"count_{owner}s", sql.replace("{owner}", f"{owner}_id")
+    elif found := _WORD.search(sql):
+        for suffix, condition in _SOME_OR_ALL[found[1]].items():
+            yield name + suffix, _WORD.sub(condition, sql)
+    else:
+        yield name, sql
 
 
 def _for_table(sql: str, table: TableSpec) -> str:

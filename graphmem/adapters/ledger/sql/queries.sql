@@ -638,8 +638,8 @@ SELECT seq, id, after FROM events WHERE id = ANY(:ids) AND kind = 'fact' AND aft
 
 -- name: facts_of_tenant
 -- This and the following come twice: as they are, of what is believed, and with `_then`, of
--- versions that are believed no more but were at some time. Those of relations, up to
--- facts_related, also with `_earliest`: by when they began, else (only that is known) ended.
+-- versions that are believed no more but were at some time. Those of relations (facts_related)
+-- also with `_earliest`: by when they began, else (only that is known) ended.
 SELECT body FROM facts AS f
 WHERE {believed} AND tenant = :tenant AND (:after IS NULL OR id {past} :after) {filters}
 ORDER BY id {order} LIMIT :limit;
@@ -665,49 +665,11 @@ WHERE {believed} AND tenant = :tenant AND {hash:text_key} = {hash::text_key}
   AND text_key = :text_key {filters}
 ORDER BY id {order} LIMIT :limit;
 
--- name: facts_by_subject
--- The index is named: left alone, SQLite walks the whole tenant to save itself the sorting.
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_subject_type
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
-  AND subject_id = :subject_id AND type = :type {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_subject_object
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
-  AND subject_id = :subject_id AND object_id = :object_id {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_triple
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_subject}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND subject_id = :subject_id
-  AND type = :type AND object_id = :object_id {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_object
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND object_id = :object_id {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_object_type
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_object}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant
-  AND object_id = :object_id AND type = :type {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
--- name: facts_by_type
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_type}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant AND type = :type {filters}
-ORDER BY {begun}id {order} LIMIT :limit;
-
 -- name: facts_related
-SELECT body FROM facts AS f {indexed_by:facts{then}_by_type}
-WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant {filters}
+-- Relations, by each way of giving subject, type and object that queries.py has. The index is named:
+-- left alone, SQLite walks the whole tenant to save itself the sorting.
+SELECT body FROM facts AS f {indexed_by:facts{then}_by_{index}}
+WHERE {believed} AND f.type IS NOT NULL AND tenant = :tenant{given} {filters}
 ORDER BY {begun}id {order} LIMIT :limit;
 
 -- name: facts_about
@@ -1059,36 +1021,17 @@ SELECT
   (SELECT CAST(coalesce(sum(tokens_out), 0) AS bigint) FROM extractions
     WHERE episode_id IN (SELECT id FROM mine)) AS tokens_out;
 
--- name: count_projects
-SELECT g.*, g.id AS name FROM (
-  SELECT e.project_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
+-- name: count_owners
+-- Projects, users or agents, by the column that names them; only of users the name is another text.
+SELECT g.*, CASE WHEN '{owner}' = 'user_id' THEN
+  (SELECT u.name FROM users AS u WHERE u.pseudonym = g.id) END AS name FROM (
+  SELECT e.{owner} AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
     min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
   FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.status <> 'undone'
-    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
-  GROUP BY e.project_id ORDER BY last_at DESC, e.project_id LIMIT :limit OFFSET :offset) AS g
-ORDER BY g.last_at DESC, g.id;
-
--- name: count_users
-SELECT g.*, (SELECT u.name FROM users AS u WHERE u.pseudonym = g.id) AS name FROM (
-  SELECT e.user_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
-    min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
-  FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.user_id IS NOT NULL
+  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.{owner} IS NOT NULL
     AND e.status <> 'undone'
     AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
-  GROUP BY e.user_id ORDER BY last_at DESC, e.user_id LIMIT :limit OFFSET :offset) AS g
-ORDER BY g.last_at DESC, g.id;
-
--- name: count_agents
-SELECT g.*, g.id AS name FROM (
-  SELECT e.agent_id AS id, count(DISTINCT e.id) AS episodes, count(DISTINCT s.fact_id) AS facts,
-    min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at, count(*) OVER () AS total
-  FROM episodes AS e LEFT JOIN sources AS s ON s.episode_id = e.id
-  WHERE e.tenant BETWEEN :first_tenant AND :last_tenant AND e.agent_id IS NOT NULL
-    AND e.status <> 'undone'
-    AND (:agent_id IS NULL OR e.agent_id = :agent_id) AND (:run_id IS NULL OR e.run_id = :run_id)
-  GROUP BY e.agent_id ORDER BY last_at DESC, e.agent_id LIMIT :limit OFFSET :offset) AS g
+  GROUP BY e.{owner} ORDER BY last_at DESC, e.{owner} LIMIT :limit OFFSET :offset) AS g
 ORDER BY g.last_at DESC, g.id;
 
 -- name: count_runs
@@ -1432,11 +1375,8 @@ ON CONFLICT (day, key_id, method) DO UPDATE SET calls = key_uses.calls + exclude
   last_at = {larger:key_uses.last_at|excluded.last_at};
 
 -- name: key_uses
-SELECT * FROM key_uses WHERE day >= :since AND day <= :until
-  AND (:key_id IS NULL OR key_id = :key_id) ORDER BY day, key_id, method;
-
--- name: key_uses_of
-SELECT * FROM key_uses WHERE organisation = :organisation AND day >= :since AND day <= :until
+-- Of every organisation or, with `_of` to the name, as in audit_entries, of one.
+SELECT * FROM key_uses WHERE {ours:organisation} AND day >= :since AND day <= :until
   AND (:key_id IS NULL OR key_id = :key_id) ORDER BY day, key_id, method;
 
 -- name: add_audit_entry
@@ -1449,15 +1389,7 @@ VALUES ({next_number:audit}, :at, :organisation, :key_id, :address, :method, :ch
 
 -- name: audit_entries
 SELECT a.*, u.name AS user_name FROM audit AS a LEFT JOIN users AS u ON u.pseudonym = a.owner
-WHERE (:before IS NULL OR a.n < CAST(:before AS bigint))
-  AND (:since IS NULL OR a.at >= :since) AND (:until IS NULL OR a.at < :until)
-  AND (:key_id IS NULL OR a.key_id = :key_id) AND (:method IS NULL OR a.method = :method)
-  AND (:changed IS NULL OR a.changed = CAST(:changed AS boolean))
-ORDER BY a.n DESC LIMIT :limit;
-
--- name: audit_entries_of
-SELECT a.*, u.name AS user_name FROM audit AS a LEFT JOIN users AS u ON u.pseudonym = a.owner
-WHERE a.organisation = :organisation AND (:before IS NULL OR a.n < CAST(:before AS bigint))
+WHERE {ours:a.organisation} AND (:before IS NULL OR a.n < CAST(:before AS bigint))
   AND (:since IS NULL OR a.at >= :since) AND (:until IS NULL OR a.at < :until)
   AND (:key_id IS NULL OR a.key_id = :key_id) AND (:method IS NULL OR a.method = :method)
   AND (:changed IS NULL OR a.changed = CAST(:changed AS boolean))

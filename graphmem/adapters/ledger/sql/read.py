@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
+from graphmem.adapters.ledger.sql.database import LedgerPart
+from graphmem.adapters.ledger.sql.queries import RELATION_WAYS
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch
-from graphmem.clock import stamp_or_none
-from graphmem.filters import And, Test, Where
-from graphmem.model import Episode, Fact, Scope, Turn, tenant_prefix
+from graphmem.clock import stamp, stamp_or_none
+from graphmem.filters import And, Test, Where, matches
+from graphmem.filters.records import entity_record
+from graphmem.model import Entity, Episode, Fact, Scope, Turn, tenant_prefix
 from graphmem.ports.ledger import (
     EntityQuery,
     FactQuery,
@@ -19,18 +23,7 @@ from graphmem.ports.ledger import (
     Origins,
     TenantState,
 )
-
-# By which of subject, type and object are given.
-_RELATION_WAYS = {
-    (True, True, True): "facts_by_triple",
-    (True, True, False): "facts_by_subject_type",
-    (True, False, True): "facts_by_subject_object",
-    (True, False, False): "facts_by_subject",
-    (False, True, True): "facts_by_object_type",
-    (False, False, True): "facts_by_object",
-    (False, True, False): "facts_by_type",
-    (False, False, False): "facts_related",
-}
+from graphmem.text import alias_keys, name_key
 
 _FILTER_WAYS = (
     ("episode", "facts_from_episode", "episode_id"),
@@ -40,6 +33,7 @@ _FILTER_WAYS = (
     ("type", "facts_by_type", "type"),
 )
 _MOST_WAYS = 50
+_GONE = frozenset({"DELETE", "ERASE"})
 
 LAST_OF_ALL = "\U0010ffff"
 """No tenant comes after it; behind the beginning of tenants, none of those."""
@@ -70,16 +64,124 @@ def of_whom(name: str, scope: Scope | None, project_id: str | None = None) -> Fe
     return Fetch(f"{name}_of_tenants", values)
 
 
-def episodes(scope: Scope, status: str | None, limit: int) -> Steps[list[Episode]]:
-    values = {**scope_values(scope), "status": status, "limit": limit}
-    unfinished = status in {"pending", "failed"}
-    found = yield from fetch("episodes_unfinished" if unfinished else "episodes", **values)
-    turns = (
-        (yield from fetch("turns_of_episodes", ids=[row["id"] for row in found], tenant=None))
-        if found
-        else []
-    )
-    return with_turns(found, turns)
+class ReadingLedger(LedgerPart):
+    """Part of a :class:`~graphmem.adapters.ledger.sql.ledger.SqlLedger`."""
+
+    async def episodes(
+        self,
+        scope: Scope,
+        *,
+        ids: Sequence[str] | None = None,
+        status: str | None = None,
+        limit: int = 1000,
+    ) -> list[Episode]:
+        if ids is not None:
+            found = with_turns(*await self._db.fetch(*by_id(ids, scope.tenant))) if ids else []
+            return [one for one in found if _is_within(one, scope, status)][:limit]
+
+        def read() -> Steps[list[Episode]]:
+            name = "episodes_unfinished" if status in {"pending", "failed"} else "episodes"
+            found = yield from fetch(name, **scope_values(scope), status=status, limit=limit)
+            wanted = {"ids": [row["id"] for row in found], "tenant": None}
+            turns = (yield from fetch("turns_of_episodes", **wanted)) if found else []
+            return with_turns(found, turns)
+
+        return await self._db.read(read)
+
+    async def episodes_by_id(self, ids: Sequence[str]) -> list[Episode]:
+        return with_turns(*await self._db.fetch(*by_id(ids))) if ids else []
+
+    async def turns(self, tenant: str, ids: Sequence[str], *, around: int = 0) -> list[Turn]:
+        found = await self._rows("turns_around", tenant=tenant, ids=list(ids), around=around)
+        return [rows.to_turn(row) for row in found]
+
+    async def mentions(self, query: MentionQuery) -> Mentions:
+        tenant, asked = query.scope.tenant, list[Fetch]()
+        if query.turn_ids:
+            wanted = {"tenant": tenant, "ids": list(query.turn_ids)}
+            asked.append(Fetch("entities_of_turns", wanted))
+        if query.entity_ids:
+            newest = {"tenant": tenant, "ids": list(query.entity_ids), "most": query.most}
+            narrow = {**scope_values(query.scope), "current": stamp_or_none(query.current)}
+            asked.append(Fetch("turns_of_entities", {**narrow, **newest}))
+            asked.append(Fetch("facts_of_entities", newest))
+        if not asked:
+            return Mentions()
+        answers = await self._db.fetch(*asked)
+        found = {one.name: answer for one, answer in zip(asked, answers, strict=True)}
+        turns: dict[str, list[str]] = {}
+        for row in found.get("turns_of_entities", ()):
+            turns.setdefault(row["entity_id"], []).extend(rows.from_json(row["ids"]))
+        return Mentions(
+            entities={
+                row["turn_id"]: tuple(sorted({*rows.from_json(row["ids"])}))
+                for row in found.get("entities_of_turns", ())
+            },
+            turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
+            facts={
+                row["entity_id"]: tuple(rows.from_json(row["ids"]))
+                for row in found.get("facts_of_entities", ())
+            },
+        )
+
+    async def facts(self, query: FactQuery) -> list[Fact]:
+        answers = await self._db.fetch(*fact_fetches(query))
+        bodies = [row["body"] for answer in answers for row in answer]
+        # Several entities are asked for one by one and may share facts.
+        by_id = {fact.id: fact for fact in map(rows.to_fact, bodies)}
+        order = rows.by_begin if query.earliest_first else attrgetter("id")
+        found = sorted(by_id.values(), key=order, reverse=query.newest_first)
+        found = found if query.limit_each else found[: query.limit]
+        if query.known_at is None or not found:
+            return found
+        # Without sources that only came later: a repetition makes no new version.
+        ids = sorted({source.episode_id for fact in found for source in fact.sources})
+        known_at = stamp(query.known_at)
+        then = await self._rows("existing_by_recorded", ids=ids, known_at=known_at)
+        there = {row["id"] for row in then}
+        return [
+            replace(fact, sources=tuple(s for s in fact.sources if s.episode_id in there))
+            for fact in found
+        ]
+
+    async def count_facts(self, query: FactQuery) -> int:
+        """The facts of a whole tenant that pass."""
+        asked = [Fetch("facts_counted", _fact_values(query), where=query.where)]
+        if query.known_at is not None:
+            asked.append(asked[0]._replace(name="facts_counted_then"))
+        return sum(row["number"] for found in await self._db.fetch(*asked) for row in found)
+
+    async def entities(self, query: EntityQuery) -> list[Entity]:
+        (found,) = await self._db.fetch(_entity_fetch(query))
+        if query.known_at is not None:
+            return _entities_as_of(query, found)
+        return [rows.to_entity(row["body"]) for row in found]
+
+    async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
+        asked = [Fetch("last_change", {"tenant": tenant})]
+        if episode_ids:
+            asked.append(Fetch("statuses", {"tenant": tenant, "ids": list(episode_ids)}))
+        changed, *statuses = await self._db.fetch(*asked)
+        known = {row["id"]: row["status"] for found in statuses for row in found}
+        types = changed[0]["types_seq"], changed[0]["own_types_seq"]
+        return TenantState(changed_seq(changed), known, *types)
+
+    async def origins(
+        self, turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
+    ) -> Origins:
+        wanted = {"speakers": turn_ids, "episode_kinds": episode_ids, "turn_mentions": mentioning}
+        answers = await self._db.fetch(
+            *(Fetch(name, {"ids": list(ids)}) for name, ids in wanted.items() if ids)
+        )
+        mentions: dict[str, list[tuple[str, str]]] = {}
+        values: dict[str, dict[str, str]] = {"speaker": {}, "kind": {}}
+        for row in (row for found in answers for row in found):
+            if row["what"] == "mention":
+                mentions.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
+            else:
+                values[row["what"]][row["id"]] = row["value"]
+        by_turn = {id: tuple(found) for id, found in mentions.items()}
+        return Origins(values["speaker"], values["kind"], by_turn)
 
 
 def by_id(ids: Sequence[str], tenant: str | None = None) -> list[Fetch]:
@@ -97,7 +199,7 @@ def with_turns(found: ResultRows, turns: ResultRows) -> list[Episode]:
     return [rows.to_episode(row, by_episode[row["id"]]) for row in found]
 
 
-def within(episode: Episode, scope: Scope, status: str | None) -> bool:
+def _is_within(episode: Episode, scope: Scope, status: str | None) -> bool:
     """Whether an episode is in a scope's tenant, narrowed by its agent and run, with that
     status."""
     return (
@@ -106,28 +208,6 @@ def within(episode: Episode, scope: Scope, status: str | None) -> bool:
         and scope.run_id in {None, episode.scope.run_id}
         and status in {None, episode.status}
     )
-
-
-def facts_of(query: FactQuery, answers: Sequence[ResultRows]) -> list[Fact]:
-    """The facts that the answers to :func:`fact_fetches` hold."""
-    bodies = [row["body"] for answer in answers for row in answer]
-    # Several entities are asked for one by one and may share facts.
-    found = {fact.id: fact for fact in map(rows.to_fact, bodies)}
-    order = rows.by_begin if query.earliest_first else _by_id
-    ordered = sorted(found.values(), key=order, reverse=query.newest_first)
-    return ordered if query.limit_each else ordered[: query.limit]
-
-
-def _by_id(fact: Fact) -> str:
-    return fact.id
-
-
-def as_known(facts: Sequence[Fact], episodes: Collection[str]) -> list[Fact]:
-    """Without sources that only came later: a repetition makes no new version."""
-    return [
-        replace(fact, sources=tuple(s for s in fact.sources if s.episode_id in episodes))
-        for fact in facts
-    ]
 
 
 def fact_fetches(query: FactQuery) -> list[Fetch]:
@@ -159,13 +239,6 @@ def _fact_values(query: FactQuery) -> dict[str, Any]:
     }
 
 
-def count_fetches(query: FactQuery) -> list[Fetch]:
-    """The statements that count the facts of a whole tenant that pass."""
-    one = Fetch("facts_counted", _fact_values(query), where=query.where)
-    then = [one._replace(name="facts_counted_then")] if query.known_at is not None else []
-    return [one, *then]
-
-
 def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     if query.archived_only:
         yield "facts_archived", {}
@@ -174,10 +247,10 @@ def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     elif query.text_key is not None:
         yield "facts_by_text", {"text_key": query.text_key}
     elif query.relation is not None:
-        subject_id, type, object_id = query.relation
-        given = (subject_id is not None, type is not None, object_id is not None)
-        relation = {"subject_id": subject_id, "type": type, "object_id": object_id}
-        yield _RELATION_WAYS[given] + ("_earliest" if query.earliest_first else ""), relation
+        relation = dict(zip(("subject_id", "type", "object_id"), query.relation, strict=True))
+        given = " ".join(name for name, value in relation.items() if value is not None)
+        name, _ = RELATION_WAYS[given]
+        yield name + ("_earliest" if query.earliest_first else ""), relation
     elif query.entity_ids is not None:
         for id in dict.fromkeys(query.entity_ids):
             yield "facts_about", {"entity_id": id}
@@ -206,7 +279,13 @@ def _musts(where: Where | None) -> Iterator[Test]:
             yield part
 
 
-def entity_fetch(query: EntityQuery) -> Fetch:
+def _entity_fetch(query: EntityQuery) -> Fetch:
+    """Asks for entities or, at another time, for the events that :func:`_entities_as_of` reads."""
+    if query.known_at is not None:
+        then = {"tenant": query.tenant, "known_at": stamp(query.known_at)}
+        if query.ids is None:
+            return Fetch("entities_then", then)
+        return Fetch("entities_then_by_id", {**then, "ids": list(query.ids)})
     name, _, after_id = (query.after or "").partition("\0")
     values: dict[str, Any] = {"tenant": query.tenant, "limit": query.limit}
     if query.ids is not None:
@@ -218,72 +297,34 @@ def entity_fetch(query: EntityQuery) -> Fetch:
     return Fetch("entities_of_tenant", values, where=query.where)
 
 
-def mention_fetches(query: MentionQuery) -> list[Fetch]:
-    """Asks for what :func:`mentions_of` reads."""
-    tenant, fetches = query.scope.tenant, list[Fetch]()
-    if query.turn_ids:
-        fetches = [Fetch("entities_of_turns", {"tenant": tenant, "ids": list(query.turn_ids)})]
-    if query.entity_ids:
-        wanted = {"tenant": tenant, "ids": list(query.entity_ids), "most": query.most}
-        narrow = {**scope_values(query.scope), "current": stamp_or_none(query.current)}
-        fetches += [
-            Fetch("turns_of_entities", {**narrow, **wanted}),
-            Fetch("facts_of_entities", wanted),
-        ]
-    return fetches
-
-
-def mentions_of(fetches: Sequence[Fetch], answers: Sequence[ResultRows]) -> Mentions:
-    found = {fetch.name: answer for fetch, answer in zip(fetches, answers, strict=True)}
-    turns: dict[str, list[str]] = {}
-    for row in found.get("turns_of_entities", ()):
-        turns.setdefault(row["entity_id"], []).extend(rows.from_json(row["ids"]))
-    return Mentions(
-        entities={
-            row["turn_id"]: tuple(sorted({*rows.from_json(row["ids"])}))
-            for row in found.get("entities_of_turns", ())
-        },
-        turns={entity: tuple(dict.fromkeys(ids)) for entity, ids in turns.items()},
-        facts={
-            row["entity_id"]: tuple(rows.from_json(row["ids"]))
-            for row in found.get("facts_of_entities", ())
-        },
+def _entities_as_of(query: EntityQuery, found: ResultRows) -> list[Entity]:
+    """Of entities as their events say that they were, those that the query is about: by the names
+    that they had, in order of name then id."""
+    last = {row["id"]: row for row in found}
+    there = (
+        rows.to_entity(row["after"])
+        for row in last.values()
+        if row["after"] is not None and row["action"] not in _GONE
     )
+    wanted = sorted(
+        (entity for entity in there if _fits(query, entity)), key=lambda e: (e.name, e.id)
+    )
+    return wanted[: query.limit]
 
 
-def tenant_state(tenant: str, episode_ids: Sequence[str]) -> list[Fetch]:
-    """Asks for what :func:`tenant_state_of` reads."""
-    statuses = Fetch("statuses", {"tenant": tenant, "ids": list(episode_ids)})
-    return [Fetch("last_change", {"tenant": tenant}), *([statuses] if episode_ids else [])]
-
-
-def tenant_state_of(answers: Sequence[ResultRows]) -> TenantState:
-    changed, *statuses = answers
-    known = {row["id"]: row["status"] for found in statuses for row in found}
-    types = changed[0]["types_seq"], changed[0]["own_types_seq"]
-    return TenantState(changed_seq(changed), known, *types)
-
-
-def origin_fetches(
-    turn_ids: Sequence[str], episode_ids: Sequence[str], mentioning: Sequence[str]
-) -> list[Fetch]:
-    """Asks for what :func:`origins_of` reads."""
-    wanted = {"speakers": turn_ids, "episode_kinds": episode_ids, "turn_mentions": mentioning}
-    return [Fetch(name, {"ids": list(ids)}) for name, ids in wanted.items() if ids]
-
-
-def origins_of(answers: Sequence[ResultRows]) -> Origins:
-    mentions: dict[str, list[tuple[str, str]]] = {}
-    speakers: dict[str, str] = {}
-    kinds: dict[str, str] = {}
-    for row in (row for found in answers for row in found):
-        if row["what"] == "speaker":
-            speakers[row["id"]] = row["value"]
-        elif row["what"] == "kind":
-            kinds[row["id"]] = row["value"]
-        else:
-            mentions.setdefault(row["id"], []).append((row["value"], row["stands_for"]))
-    return Origins(speakers, kinds, {id: tuple(found) for id, found in mentions.items()})
+def _fits(query: EntityQuery, entity: Entity) -> bool:
+    if query.ids is not None:
+        return True
+    names = (entity.name, *entity.aliases)
+    if query.keys is not None:
+        return any(key in query.keys for name in names for key in alias_keys(name, entity.kind))
+    name, _, id = (query.after or "").partition("\0")
+    return (
+        (entity.name, entity.id) > (name, id)
+        and query.kind in {None, entity.kind}
+        and (query.contains is None or query.contains in name_key(entity.name))
+        and (query.where is None or matches(query.where, entity_record(entity)))
+    )
 
 
 def changed_seq(found: ResultRows) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -37,7 +37,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """What a machine said, without what not every database takes as text: NUL and surrogates."""
+    """A text without NUL and lone surrogates, which not every database takes."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -46,7 +46,7 @@ def _encode(value: object) -> str:
 
 
 def as_body(value: Fact | Statement | Entity) -> str:
-    """As JSON without what is as by default."""
+    """As JSON, without the fields that have their default value."""
     return _encode(to_sparse(value))
 
 
@@ -60,7 +60,7 @@ def as_array(values: Sequence[object]) -> str:
 
 
 def _small(value: Sequence[object] | Mapping[str, Any], empty: str) -> str:
-    """As JSON; mostly there is nothing in it."""
+    """As JSON; ``empty``, with nothing to encode, where there is nothing in it, as mostly."""
     return as_json(value) if value else empty
 
 
@@ -72,50 +72,34 @@ def scope_key(scope: Scope) -> str:
     )
 
 
+_EPISODE = (
+    "id", "kind", "content", "content_hash", "time_given", "previous_id", "idempotency_key",
+    "document", "memory_type", "importance", "infer", "status", "reason", "actor",
+)  # fmt: skip
+"""Columns that hold what an episode has under the same name, as it is."""
+_TURN = ("id", "episode_id", "ordinal", "speaker", "role", "text", "source_id")
+_SCOPE = ("project_id", "user_id", "agent_id", "run_id")
+
+
 def episode_row(episode: Episode) -> dict[str, Any]:
     scope = episode.scope
     return {
-        "id": episode.id,
+        **{name: getattr(episode, name) for name in _EPISODE},
+        **{name: getattr(scope, name) for name in _SCOPE},
         "tenant": scope.tenant,
         "scope_key": scope_key(scope),
-        "project_id": scope.project_id,
-        "user_id": scope.user_id,
-        "agent_id": scope.agent_id,
-        "run_id": scope.run_id,
-        "kind": episode.kind,
-        "content": episode.content,
-        "content_hash": episode.content_hash,
         "occurred_at": stamp(episode.occurred_at),
-        "time_given": episode.time_given,
         "recorded_at": stamp(episode.recorded_at),
-        "previous_id": episode.previous_id,
-        "idempotency_key": episode.idempotency_key,
-        "document": episode.document,
         "expires_at": stamp_or_none(episode.expires_at),
-        "memory_type": episode.memory_type,
-        "importance": episode.importance,
         "metadata": _small(episode.metadata, "{}"),
         "tags": _small(episode.tags, "[]"),
-        "infer": episode.infer,
         "extraction": None if episode.extraction is None else as_json(episode.extraction),
-        "status": episode.status,
-        "reason": episode.reason,
-        "actor": episode.actor,
     }
 
 
 def turn_row(turn: Turn, tenant: str) -> dict[str, Any]:
-    return {
-        "id": turn.id,
-        "episode_id": turn.episode_id,
-        "ordinal": turn.ordinal,
-        "tenant": tenant,
-        "speaker": turn.speaker,
-        "role": turn.role,
-        "text": turn.text,
-        "occurred_at": stamp_or_none(turn.occurred_at),
-        "source_id": turn.source_id,
-    }
+    row = {name: getattr(turn, name) for name in _TURN}
+    return {**row, "tenant": tenant, "occurred_at": stamp_or_none(turn.occurred_at)}
 
 
 def entity_row(entity: Entity) -> dict[str, Any]:
@@ -173,7 +157,7 @@ def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
 
 
 def by_begin(fact: Fact) -> tuple[datetime, str]:
-    """Its place among relations, the earliest first: as `_earliest` in the statements."""
+    """The sort key of relations, the earliest first: as `_earliest` in the statements."""
     return fact.begins_at or min(_ends(fact)), fact.id
 
 
@@ -226,44 +210,25 @@ def to_merge(row: Row) -> Merge:
 
 def to_turn(row: Row) -> Turn:
     return Turn(
-        id=row["id"],
-        episode_id=row["episode_id"],
-        ordinal=row["ordinal"],
-        text=row["text"],
-        speaker=row["speaker"],
-        role=row["role"],
+        **{name: row[name] for name in _TURN},
         occurred_at=unstamp_or_none(row["occurred_at"]),
-        source_id=row["source_id"],
         silenced=bool(row["silenced"]),
     )
 
 
 def to_episode(row: Row, turns: Sequence[Turn]) -> Episode:
+    plain = {name: row[name] for name in _EPISODE}
+    plain |= {name: bool(row[name]) for name in ("time_given", "infer")}
     return Episode(
-        id=row["id"],
-        scope=_known_scope(
-            row["project_id"], row["user_id"], row["agent_id"], row["run_id"], row["user_name"]
-        ),
-        content=row["content"],
-        kind=row["kind"],
-        content_hash=row["content_hash"],
+        **plain,
+        scope=_known_scope(*(row[name] for name in _SCOPE), row["user_name"]),
         occurred_at=unstamp(row["occurred_at"]),
         recorded_at=unstamp(row["recorded_at"]),
         turns=tuple(turns),
-        previous_id=row["previous_id"],
-        idempotency_key=row["idempotency_key"],
-        document=row["document"],
         expires_at=unstamp_or_none(row["expires_at"]),
-        memory_type=row["memory_type"],
-        importance=row["importance"],
         metadata=from_json(row["metadata"]),
         tags=tuple(from_json(row["tags"])),
-        infer=bool(row["infer"]),
         extraction=None if row["extraction"] is None else from_json(row["extraction"]),
-        time_given=bool(row["time_given"]),
-        status=row["status"],
-        reason=row["reason"],
-        actor=row["actor"],
     )
 
 
@@ -275,6 +240,11 @@ def _known_scope(
     if name is None or user_id is None:
         return Scope(project_id, user_id, agent_id, run_id)
     return Scope(project_id, name, agent_id, run_id).under(user_id)
+
+
+def mention_body(entity_ids: Iterable[str]) -> str:
+    """What an event says that an episode mentions."""
+    return as_json({"entity_ids": sorted(entity_ids)})
 
 
 def retired(body: str, retired_at: str) -> str:
@@ -311,16 +281,9 @@ def to_event(row: Row) -> Event:
             damaged = not isinstance(after, dict)
     except (ValueError, RecursionError):  # one such event must not stop the reading of the others
         damaged = True
-    return Event(
-        seq=row["seq"],
-        at=unstamp(row["at"]),
-        kind=row["kind"],
-        id=row["id"],
-        action=row["action"],
-        tenant=row["tenant"],
-        after=None if damaged else after,
-        damaged=damaged,
-    )
+    plain = {name: row[name] for name in ("seq", "kind", "id", "action", "tenant")}
+    after = None if damaged else after
+    return Event(**plain, at=unstamp(row["at"]), after=after, damaged=damaged)
 
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -334,7 +297,7 @@ def present_event(
     value: Episode | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> Event:
-    """What is there now, as an event that never was."""
+    """What is stored now, in the form of an event that would add it."""
     return Event(0, _NEVER, kind, id, "ADD", tenant, after, value)
 
 
@@ -364,15 +327,11 @@ def to_changes(rows: Sequence[Row]) -> list[Change]:
 
 
 def to_change(row: Row, before: Fact | None) -> Change:
-    """A change of a fact; one of an entity is told without its content."""
+    """An event as a change; the facts before and after only where it is a fact's."""
     return Change(
-        seq=row["seq"],
+        **{name: row[name] for name in ("seq", "action", "reason", "actor", "episode_id")},
         at=unstamp(row["at"]),
-        action=row["action"],
         fact_id=row["id"],
-        reason=row["reason"],
-        actor=row["actor"],
-        episode_id=row["episode_id"],
         before=before,
         after=to_fact_or_none(row, row["after"]),
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch_all
+from graphmem.adapters.ledger.sql.steps import Fetch, Steps, execute, fetch_all
 from graphmem.ports.ledger import Ceiling, Charge
 
 _TOTAL = "*"
-"""What the rows that add up are under where a line has its tenant (a digest, which has no sign of
-this): a day, everything (without a day), a day of a tenant (``*`` and its digest) and of an actor
-(``@`` and that one's). They have no model. What is spent is known without adding up all that was
-ever spent."""
+"""The table has totals beside its lines, so that what was spent is known without adding up. Totals
+have no model, and this in place of a tenant's digest: alone for a day of everybody and, without a
+day, for all that was ever spent; before the digest for a day of a tenant. An actor's day has ``@``
+and the actor's digest."""
 
 
 def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:
@@ -23,11 +23,11 @@ def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:
             [Fetch("spend_total", {"day": day, "tenant": whose}) for day, whose in totals.values()]
         )
         spent = dict(zip(totals, found, strict=True))
-        for ceiling in ceilings:
-            if ceiling.per in spent:
-                known = _sum(spent[ceiling.per], ceiling.what)
-                if known + _asked(asked, ceiling.what) > ceiling.most:
-                    return ceiling
+        more = {**asdict(asked), "tokens": asked.tokens_in + asked.tokens_out}
+        for ceiling in (one for one in ceilings if one.per in spent):
+            known = sum(row[ceiling.what] for row in spent[ceiling.per])
+            if known + more[ceiling.what] > ceiling.most:
+                return ceiling
     row = asdict(asked)
     del row["actor"]
     added = [{**row, "model": "", "day": day, "tenant": whose} for day, whose in totals.values()]
@@ -43,22 +43,3 @@ def _totals(asked: Charge) -> dict[str, tuple[str, str]]:
     if asked.actor:
         found["actor"] = asked.day, f"@{asked.actor}"
     return found
-
-
-def charges(tenant: str | None) -> Fetch:
-    """Asks for what :func:`charges_of` reads."""
-    return Fetch("spend", {"tenant": tenant})
-
-
-def charges_of(found: ResultRows) -> list[Charge]:
-    return [Charge(**dict(row)) for row in found]
-
-
-def _sum(total: ResultRows, what: str) -> int:
-    return int(total[0][what]) if total else 0
-
-
-def _asked(asked: Charge, what: str) -> int:
-    if what == "tokens":
-        return asked.tokens_in + asked.tokens_out
-    return asked.calls if what == "calls" else asked.micros

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.aliases import forget_names
-from graphmem.adapters.ledger.sql.merges import hide_entities, unreferenced
+from graphmem.adapters.ledger.sql.entities import forget_names, hide_entities, unreferenced
 from graphmem.adapters.ledger.sql.read import scope_values
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
@@ -44,12 +43,8 @@ def put_statements(commit: Commit) -> Steps[None]:
         yield from execute("add_statement", *put)
 
 
-def put_support(fact: Fact) -> Steps[None]:
-    """Which statements a fact rests on; a fact of older days is its own."""
-    yield from execute("add_support", *support_rows(fact))
-
-
 def support_rows(fact: Fact) -> list[Row]:
+    """Which statements a fact rests on; a fact of older days is its own."""
     return [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
 
 
@@ -63,7 +58,8 @@ def put_edits(log: EventLog, commit: Commit, tenant: str, by: WriteContext) -> S
 
 
 def undo_edit(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
-    """It counts no more; the turns that it silenced are searched again, unless another does."""
+    """It counts no more; the turns that it silenced are searched again, unless another edit
+    silences them too."""
     yield from execute("undo_edit", {"id": id})
     yield from execute("end_silences", {"edit_id": id, "at": stamp(by.at)})
     yield from _project_silence(log, id, tenant, by)
@@ -78,9 +74,8 @@ def _project_silence(log: EventLog, edit_id: str, tenant: str, by: WriteContext)
             own.append(row["entity_id"])
     for id, entity_ids in named.items():
         of = by._replace(episode_id=id)
-        log.append(of, kind="episode", id=id, action="UPDATE", tenant=tenant)
-        mentioned = rows.as_json({"entity_ids": entity_ids})
-        log.append(of, kind="mention", id=id, action="REPLACE", tenant=tenant, after=mentioned)
+        log.append(of, "episode", id, "UPDATE", tenant)
+        log.append(of, "mention", id, "REPLACE", tenant, after=rows.mention_body(entity_ids))
 
 
 def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Steps[None]:
@@ -97,9 +92,8 @@ def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Ste
     away = [merge.gone_id, *_ids((yield from fetch("merged_away", id=merge.gone_id)))]
     moved = {"into": merge.kept_id, "gone_at": stamp(by.at)}
     yield from execute("set_merged_into", *({"id": id, **moved} for id in away))
-    _log_entity(
-        log, merge.gone_id, tenant, by, action="DELETE", reason=f"is one with {merge.kept_id}"
-    )
+    why = f"is one with {merge.kept_id}"
+    log.append(by, "entity", merge.gone_id, "DELETE", tenant, reason=why)
     yield from _replace_mentions(log, away, tenant, by)
 
 
@@ -117,7 +111,7 @@ def undo_merge(
     moved = {"into": gone_id, "gone_at": stamp(by.at)}
     yield from execute("set_merged_into", *({"id": id, **moved} for id in away))
     body = (yield from fetch("entity_body", id=gone_id))[0]["body"]
-    _log_entity(log, gone_id, tenant, by, action="ADD", reason=_PARTED, body=body)
+    log.append(by, "entity", gone_id, "ADD", tenant, reason=_PARTED, after=body)
     yield from _replace_mentions(log, [gone_id, *away], tenant, by)
     return found[0]["kept_id"], gone_id
 
@@ -143,39 +137,13 @@ def _replace_mentions(
     for row in (yield from fetch("mentions_of", ids=list(ids))):
         named.setdefault(row["episode_id"], []).append(row["entity_id"])
     for episode_id, entity_ids in named.items():
-        log.append(
-            by,
-            kind="mention",
-            id=episode_id,
-            action="REPLACE",
-            tenant=tenant,
-            after=rows.as_json({"entity_ids": entity_ids}),
-        )
-
-
-def _log_entity(
-    log: EventLog,
-    id: str,
-    tenant: str,
-    by: WriteContext,
-    *,
-    action: str,
-    reason: str,
-    body: str | None = None,
-) -> None:
-    log.append(
-        by,
-        kind="entity",
-        id=id,
-        action=action,
-        tenant=tenant,
-        reason=reason,
-        after=body,
-    )
+        after = rows.mention_body(entity_ids)
+        log.append(by, "mention", episode_id, "REPLACE", tenant, after=after)
 
 
 def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
-    """Set aside what it says; what only it mentioned goes, and projections let it go."""
+    """Its statements count no more, entities that only it mentioned are hidden, and projections
+    remove it."""
     turns, named = yield from fetch_all(
         [
             Fetch("turns_of_episode", {"id": id}),
@@ -187,17 +155,11 @@ def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps
     left = yield from unreferenced(_ids(named))
     aside = [one for one, into in left.items() if into is None]
     # With the episode's id: who erases it later finds by that what it took along.
-    yield from hide_entities(log, aside, tenant, by._replace(episode_id=id))
+    of = by._replace(episode_id=id)
+    yield from hide_entities(log, aside, tenant, of)
     yield from forget_names(log, [id], by, reason="undone", erase=False)
-    log.append(
-        by._replace(episode_id=id),
-        kind="episode",
-        id=id,
-        action="DELETE",
-        tenant=tenant,
-        reason="undone",
-        after=rows.as_json({"turn_ids": [row["id"] for row in turns]}),
-    )
+    after = rows.as_json({"turn_ids": [row["id"] for row in turns]})
+    log.append(of, "episode", id, "DELETE", tenant, reason="undone", after=after)
 
 
 def resubmit(log: EventLog, row: Row, by: WriteContext) -> Steps[None]:
@@ -205,13 +167,7 @@ def resubmit(log: EventLog, row: Row, by: WriteContext) -> Steps[None]:
     yield from execute("set_pending", {"id": row["id"], "reason": RESUBMITTED})
     following = yield from fetch("episode_after", id=row["id"])
     for id in (row["id"], *(one["id"] for one in following)):
-        log.append(
-            by._replace(episode_id=id),
-            kind="episode",
-            id=id,
-            action="ADD",
-            tenant=row["tenant"],
-        )
+        log.append(by._replace(episode_id=id), "episode", id, "ADD", row["tenant"])
 
 
 # Reading

@@ -80,11 +80,11 @@ class EventLog:
     def append(
         self,
         by: WriteContext,
-        *,
         kind: str,
         id: str,
         action: str,
         tenant: str,
+        *,
         reason: str = "",
         after: str | None = None,
         value: Episode | Fact | None = None,

@@ -46,9 +46,3 @@ def to_summary(row: Row) -> KeptSummary | None:
     except _WRONG:
         return None
     return KeptSummary(row["id"], made_of, row["made_by"], summary, row["run_id"], row["title"])
-
-
-def is_summary_row(row: Row) -> bool:
-    """Whether a row that was saved from a damaged ledger is whole."""
-    texts = (row["tenant"], row["id"], row["made_by"])
-    return all(type(text) is str for text in texts) and to_summary(row) is not None

@@ -16,7 +16,7 @@ PAGE_SUMS = "page_sums"
 LOG_OF = "log_of"
 """The setting of a file that names the states of it that its write-ahead log may be put into."""
 SETTINGS_OF_FILES = frozenset({PAGE_SUMS, LOG_OF})
-"""What is of one file of a ledger, and goes into no copy of its rows."""
+"""Settings that describe one file of a ledger: they are not copied with the rows."""
 _TRUTHS = frozenset({"time_given", "infer", "undone", "changed"})
 
 

@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch, fetch_all
+from graphmem.adapters.ledger.sql.steps import ResultRows, Steps, execute, fetch
 from graphmem.errors import UserRenamed
-from graphmem.model import Scope, forgotten_tenant, tenant_scope
-from graphmem.ports.ledger import NamedUser, Row
-
-
-def users(name: str, project_id: str | None) -> Fetch:
-    """Asks for what :func:`named_users` reads."""
-    return Fetch("users", {"name": name, "project_id": project_id})
-
-
-def named_users(found: ResultRows) -> list[NamedUser]:
-    return [NamedUser(row["pseudonym"], row["name"], row["project_id"]) for row in found]
-
-
-def owner(row: Row) -> Scope:
-    """Whose tenant it is, from a row of ``tenants_with``."""
-    pseudonym = row["tenant"].rpartition(":")[2]
-    names = {} if row["user_name"] is None else {pseudonym: row["user_name"]}
-    return tenant_scope(row["tenant"], names)
+from graphmem.model import Scope, forgotten_tenant
 
 
 def pseudonyms_of(scopes: Iterable[Scope]) -> dict[str, Scope]:
@@ -39,7 +22,7 @@ def meet(scopes: Iterable[Scope]) -> Steps[None]:
     """Something is stored in these scopes: their users are known from here on."""
     pseudonyms = pseudonyms_of(scopes)
     if pseudonyms:
-        (known,) = yield from fetch_all([Fetch("users_under", {"ids": sorted(pseudonyms)})])
+        known = yield from fetch("users_under", ids=sorted(pseudonyms))
         yield from check_users(pseudonyms, known)
 
 
@@ -56,6 +39,6 @@ def check_users(pseudonyms: dict[str, Scope], known: ResultRows) -> Steps[None]:
     for pseudonym, scope in new.items():
         row = {"pseudonym": pseudonym, "name": scope.user_name, "project_id": scope.project_id}
         yield from execute("add_user", row)
-    (stored,) = yield from fetch_all([Fetch("users_under", {"ids": sorted(new)})])
+    stored = yield from fetch("users_under", ids=sorted(new))
     if {row["pseudonym"] for row in stored} != set(new):
         raise UserRenamed("a user was met by another process first; try again")

@@ -1,8 +1,9 @@
-"""Connections to a ledger's file, which may be encrypted as a whole (SQLCipher): each page, the
-write-ahead log too, and nothing of it is plain but its length."""
+"""Connections to a ledger's file, and who else has one. The file may be encrypted as a whole
+(SQLCipher): each page, the write-ahead log too, and nothing of it is plain but its length."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from graphmem.errors import UsageError
 
 _PLAIN = b"SQLite format 3\0"
 _DRIVER = "sqlcipher3.dbapi2"
+_LOCKS = Path("/proc/locks")
 
 PAGE_BYTES = 8192
 """Of a new file. Of an encrypted one for ever: who opens it has to know."""
@@ -83,3 +85,26 @@ def _driver() -> Any:
             "an encrypted ledger needs the package sqlcipher3: pip install 'graphmem[encryption]'"
         ) from error
     return dbapi2
+
+
+def openers_of(path: Path) -> str:
+    """The other processes that have locked the file that all readers of a ledger share: from the
+    system's list of locks, where there is one. The locks themselves are not asked: to open and
+    close the file would let go of our own (POSIX)."""
+    try:
+        inode = os.stat(f"{path}-shm").st_ino
+        lines = _LOCKS.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return "another process"
+    pids = {pid for line in lines if (pid := _locker(line, inode)) not in {None, os.getpid()}}
+    if not pids:
+        return "another process"
+    return "process " + ", ".join(map(str, sorted(pid for pid in pids if pid)))
+
+
+def _locker(line: str, inode: int) -> int | None:
+    """``1: POSIX  ADVISORY  READ 1234 08:01:5678 120 120``: process and inode."""
+    words = line.split()
+    if len(words) < 6 or words[1] != "POSIX" or words[5].rpartition(":")[2] != str(inode):
+        return None
+    return int(words[4]) if words[4].isdigit() else None

@@ -76,7 +76,7 @@ class DamagedFile:
         main = _mapped(path)
         log = _mapped(Path(f"{path}-wal"))
         size = _page_size(main, log)
-        state, sums = _checksums(Path(f"{path}.sums"))
+        state, sums = read_sums(Path(f"{path}.sums"))
         count = -(-len(main) // size)
         found = cls(size, max(count, len(sums)), state, _main=main, _sums=sums)
         found._take_log(log)
@@ -304,8 +304,10 @@ def _page_size(main: mmap.mmap | bytes, log: mmap.mmap | bytes) -> int:
     return max(_SIZES, key=likely)
 
 
-def _checksums(path: Path) -> tuple[str | None, Sequence[int]]:
-    """As :class:`~graphmem.adapters.ledger.sqlite.page_sums.PageSums` keeps them."""
+def read_sums(path: Path) -> tuple[str | None, array[int]]:
+    """The state of the ledger that its checksums are of, and those of its pages, as
+    :class:`~graphmem.adapters.ledger.sqlite.page_sums.PageSums` keeps them. None, and none, where
+    they cannot be read."""
     sums = array("I")
     try:
         head, _, rest = read_file(path).partition(b"\n")
@@ -315,7 +317,7 @@ def _checksums(path: Path) -> tuple[str | None, Sequence[int]]:
             return str(found["state"]), sums
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    return None, ()
+    return None, array("I")
 
 
 def own_salts(head: bytes, found: Sequence[bytes]) -> bytes:

@@ -14,20 +14,18 @@ from typing import TypeVar
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from graphmem.adapters.ledger.sql.database import check_version, closed_memory, last_seq
 from graphmem.adapters.ledger.sql.dialects import SQLITE
 from graphmem.adapters.ledger.sql.recent_events import RecentEvents
-from graphmem.adapters.ledger.sql.refusals import check_version, closed_memory
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
     ResultRows,
     Steps,
     TransactionSteps,
-    fetch,
     fetch_all,
 )
-from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect
-from graphmem.adapters.ledger.sqlite.openers import openers_of
+from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect, openers_of
 from graphmem.adapters.ledger.sqlite.page_sums import LogKeeper
 from graphmem.adapters.ledger.sqlite.runner import (
     APPLICATION_ID,
@@ -93,7 +91,7 @@ class SqliteDatabase:
 
     async def head(self) -> int:
         # One process writes this file, so what it last wrote is the head.
-        return await self.read(_head) if self.read_only else self._head
+        return await self.read(last_seq) if self.read_only else self._head
 
     def recent_events(self, after: int, limit: int) -> list[Event]:
         return self._recent.after(after, limit)
@@ -126,9 +124,7 @@ class SqliteDatabase:
 
     async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
         """Run steps on one consistent snapshot."""
-        self._check_open()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reader, self._snapshot, begin)
+        return await self._submit(self._reader, lambda: self._snapshot(begin))
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqliteSnapshot]:
@@ -152,7 +148,7 @@ class SqliteDatabase:
             return
         self._lock_file()
         await self._submit(self._writer, self._migrate)
-        self._head = await self.read(_head)
+        self._head = await self.read(last_seq)
 
     @property
     def keeps_erased(self) -> bool:
@@ -386,11 +382,6 @@ class SqliteDatabase:
 
     def _errors(self) -> contextlib.AbstractContextManager[None]:
         return ledger_errors(self.path)
-
-
-def _head() -> Steps[int]:
-    found = yield from fetch("head")
-    return int(found[0]["head"])
 
 
 async def _nothing() -> None:

@@ -22,7 +22,12 @@ from typing import BinaryIO
 
 from graphmem.adapters.ledger.sql.tables import LOG_OF, PAGE_SUMS
 from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect, errors_named
-from graphmem.adapters.ledger.sqlite.damaged_file import is_big_endian, log_sum, own_salts
+from graphmem.adapters.ledger.sqlite.damaged_file import (
+    is_big_endian,
+    log_sum,
+    own_salts,
+    read_sums,
+)
 from graphmem.adapters.ledger.sqlite.runner import damaged_ledger
 from graphmem.adapters.seal import clear_place, open_file, read_file, replace_file
 
@@ -69,12 +74,8 @@ class PageSums:
 
     def load(self, state: str) -> None:
         """Those that were kept for this state of the ledger; none when it is another."""
-        self._sums, self.state = array("I"), state
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            head, _, rest = read_file(self._file).partition(b"\n")
-            found = json.loads(head)
-            if found["state"] == state and found["sum"] == zlib.crc32(rest):
-                self._sums.frombytes(rest)
+        known, sums = read_sums(self._file)
+        self._sums, self.state = sums if known == state else array("I"), state
 
     def forget(self) -> None:
         """Before pages change: whoever is killed meanwhile finds no checksums, not wrong ones."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from graphmem.adapters.ledger.sql.database import lone_surrogate
 from graphmem.adapters.ledger.sql.dialects import SQLITE
 from graphmem.adapters.ledger.sql.queries import Queries
-from graphmem.adapters.ledger.sql.refusals import lone_surrogate
 from graphmem.adapters.ledger.sql.steps import Execute, Fetch, ResultRows, SqlValues, Steps
 from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
 from graphmem.adapters.ledger.sqlite.connect import errors_named

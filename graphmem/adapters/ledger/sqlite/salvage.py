@@ -8,13 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from graphmem.adapters.ledger.sql.database import check_version
 from graphmem.adapters.ledger.sql.dialects import SQLITE
-from graphmem.adapters.ledger.sql.refusals import check_version
 from graphmem.adapters.ledger.sql.tables import TABLES
 from graphmem.adapters.ledger.sqlite.damaged_file import DamagedFile, ranges
 from graphmem.adapters.ledger.sqlite.runner import APPLICATION_ID, check_owner
@@ -23,10 +21,9 @@ from graphmem.adapters.ledger.sqlite.salvaged_facts import SalvagedFacts
 from graphmem.adapters.ledger.sqlite.salvaged_rows import (
     APPEND_ONLY,
     THREE_IDS,
-    layout_of,
+    NewLedger,
     ledger_row,
 )
-from graphmem.adapters.named_statements import parse_statements
 from graphmem.clock import stamp
 from graphmem.errors import Rejected
 from graphmem.model import Episode, Turn
@@ -43,7 +40,7 @@ class SalvagedLedger:
 
     pages: int
     damaged_pages: tuple[tuple[int, int], ...]
-    unreadable: int
+    unreadable_rows: int
     checksums: bool
     rows: dict[str, int] = field(default_factory=dict)
     made: dict[str, int] = field(default_factory=dict)
@@ -55,46 +52,6 @@ class SalvagedLedger:
     nameless: tuple[str, ...] = ()
     tenants: dict[str, int] = field(default_factory=dict)
     another_log: bool = False
-
-
-@lru_cache(maxsize=1)
-def _statements() -> Mapping[str, str]:
-    source = resources.files("graphmem.adapters.ledger.sqlite").joinpath("salvage.sql")
-    found = parse_statements(source.read_text("utf-8"), "salvage.sql", "--")
-    return {one.name: one.text for one in found}
-
-
-class NewLedger:
-    """The file that is being filled."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.layout = layout_of(connection)
-
-    def ask(self, name: str, /, **values: Any) -> sqlite3.Cursor:
-        return self._connection.execute(_statements()[name], values)
-
-    def put(self, name: str, some: Sequence[Mapping[str, Any]]) -> int:
-        """How many of these rows were new."""
-        before = self._connection.total_changes
-        self._connection.executemany(_statements()[name], some)
-        return self._connection.total_changes - before
-
-    def take(self, table: str, some: Sequence[Mapping[str, Any]]) -> None:
-        """Rows as they were; what is there already counts. What they lack is NULL."""
-        if table == THREE_IDS:
-            self.put("take_three_ids", some)
-            return
-        columns = TABLES[table].columns
-        some = [{**dict.fromkeys(columns), **row} for row in some]
-        names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
-        self._connection.executemany(
-            f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({values})",  # noqa: S608
-            some,
-        )
-
-    def count(self, table: str) -> int:
-        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
 
 
 def salvage_sqlite(

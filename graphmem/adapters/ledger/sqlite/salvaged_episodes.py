@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sqlite.salvaged_facts import SalvageTarget
+from graphmem.adapters.ledger.sqlite.salvaged_rows import NewLedger
 from graphmem.clock import unstamp
 from graphmem.model import Episode, Statement, Turn, tenant_scope
 from graphmem.text import digest
@@ -22,7 +22,7 @@ class SalvagedEpisodes:
 
     def __init__(
         self,
-        new: SalvageTarget,
+        new: NewLedger,
         cut: Callable[[str, str], Sequence[Turn]],
         in_graph: Mapping[str, Episode],
     ) -> None:

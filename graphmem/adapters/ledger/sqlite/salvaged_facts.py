@@ -5,30 +5,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.statements import support_rows
+from graphmem.adapters.ledger.sqlite.salvaged_rows import NewLedger
 from graphmem.model import Fact, Source, Statement
 
 _MERGED = "is one with "
 _AT_A_TIME = 500
 
 
-class SalvageTarget(Protocol):
-    """The new ledger, as this asks and fills it."""
-
-    def ask(self, name: str, /, **values: Any) -> Any: ...
-
-    def put(self, name: str, some: Sequence[Mapping[str, Any]]) -> int: ...
-
-    def take(self, table: str, some: Sequence[Mapping[str, Any]]) -> None: ...
-
-
 class SalvagedFacts:
     """The steps, in the order in which they are to be taken."""
 
-    def __init__(self, new: SalvageTarget) -> None:
+    def __init__(self, new: NewLedger) -> None:
         self._new = new
 
     def put_entities(self) -> None:
@@ -81,7 +72,9 @@ class SalvagedFacts:
 
     def put_what_follows(self) -> None:
         """What is looked up by: names of entities, whom facts are about, what they come from."""
-        self._each("all_entities", lambda body: {"put_alias": rows.alias_rows(_entity(body))})
+        self._each(
+            "all_entities", lambda body: {"put_alias": rows.alias_rows(rows.to_entity(body))}
+        )
         self._each("all_present_facts", lambda body: _lookups(rows.to_fact(body), ""))
         self._each("all_past_facts", lambda body: _lookups(rows.to_fact(body), "past_"))
 
@@ -138,10 +131,6 @@ class SalvagedFacts:
                 self._new.put(into, all_of_it)
 
 
-def _entity(body: str) -> Any:
-    return rows.to_entity(body)
-
-
 def _lookups(fact: Fact, past: str) -> dict[str, list[Mapping[str, Any]]]:
     entity = "put_past_entity" if past else "put_fact_entity"
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
@@ -151,29 +140,24 @@ def _lookups(fact: Fact, past: str) -> dict[str, list[Mapping[str, Any]]]:
     return found
 
 
+_ALIKE = (
+    "text", "entity_ids", "valid_at", "valid_precision", "invalid_at", "invalid_precision",
+    "modality", "importance", "scope", "expires_at", "memory_type", "metadata", "tags",
+)  # fmt: skip
+"""What a fact and a statement have under the same name."""
+
+
 def _statement(fact: Fact, id: str, place: int) -> Statement:
     source = fact.sources[place % len(fact.sources)] if fact.sources else Source("")
     typed = fact.type is not None and fact.object_id is not None
     return Statement(
+        **{name: getattr(fact, name) for name in _ALIKE},
         id=id,
         episode_id=source.episode_id,
-        text=fact.text,
         stated_at=fact.stated_at or fact.recorded_at,
         ordinal=place,
         subject_id=fact.subject_id if typed else None,
         type=fact.type if typed else None,
         object_id=fact.object_id if typed else None,
-        entity_ids=fact.entity_ids,
-        valid_at=fact.valid_at,
-        valid_precision=fact.valid_precision,
-        invalid_at=fact.invalid_at,
-        invalid_precision=fact.invalid_precision,
-        modality=fact.modality,
-        importance=fact.importance,
         sources=(source,) if fact.sources else (),
-        scope=fact.scope,
-        expires_at=fact.expires_at,
-        memory_type=fact.memory_type,
-        metadata=fact.metadata,
-        tags=fact.tags,
     )

@@ -1,5 +1,5 @@
-"""Which row of which table of a ledger a record of a damaged file is, by what it holds: where it
-lay may be known no more."""
+"""The new ledger that a salvage fills; and which row of which of its tables a record of a damaged
+file is, by what it holds: where it lay may be known no more."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
+from importlib import resources
 from typing import Any, get_args
 
 from graphmem.adapters.ledger.sql.adopt import row_of
-from graphmem.adapters.ledger.sql.summaries import is_summary_row
+from graphmem.adapters.ledger.sql.summaries import to_summary
 from graphmem.adapters.ledger.sql.tables import TABLES
 from graphmem.adapters.ledger.sqlite.damaged_file import FileRecord
+from graphmem.adapters.named_statements import parse_statements
 from graphmem.clock import stamp, unstamp, unstamp_or_none
 from graphmem.errors import GraphmemError
 from graphmem.model import ErasureReceipt
@@ -68,6 +70,46 @@ def layout_of(connection: sqlite3.Connection) -> StoredColumns:
     return StoredColumns(found, by_length)
 
 
+@lru_cache(maxsize=1)
+def _statements() -> Mapping[str, str]:
+    source = resources.files("graphmem.adapters.ledger.sqlite").joinpath("salvage.sql")
+    found = parse_statements(source.read_text("utf-8"), "salvage.sql", "--")
+    return {one.name: one.text for one in found}
+
+
+class NewLedger:
+    """The file that is being filled."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.layout = layout_of(connection)
+
+    def ask(self, name: str, /, **values: Any) -> sqlite3.Cursor:
+        return self._connection.execute(_statements()[name], values)
+
+    def put(self, name: str, some: Sequence[Mapping[str, Any]]) -> int:
+        """How many of these rows were new."""
+        before = self._connection.total_changes
+        self._connection.executemany(_statements()[name], some)
+        return self._connection.total_changes - before
+
+    def take(self, table: str, some: Sequence[Mapping[str, Any]]) -> None:
+        """Rows as they were; what is there already counts. What they lack is NULL."""
+        if table == THREE_IDS:
+            self.put("take_three_ids", some)
+            return
+        columns = TABLES[table].columns
+        some = [{**dict.fromkeys(columns), **row} for row in some]
+        names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
+        self._connection.executemany(
+            f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({values})",  # noqa: S608
+            some,
+        )
+
+    def count(self, table: str) -> int:
+        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+
+
 def ledger_row(record: FileRecord, layout: StoredColumns) -> tuple[str, dict[str, Any]] | None:
     """The table and its row; None where it is none that is to be kept: of an index, of a table
     that follows from others, or rubbish."""
@@ -82,34 +124,20 @@ def ledger_row(record: FileRecord, layout: StoredColumns) -> tuple[str, dict[str
             if values[0] is not None:
                 continue
             row[columns[0]] = record.number
-        if _FITTING.get(name, partial(_checked, name))(row):
+        if _fits_together(name, row):
             return name, row
     return None
 
 
-def _checked(name: str, row: Mapping[str, Any]) -> bool:
-    """Whether what a row says fits together."""
+def _fits_together(name: str, row: Mapping[str, Any]) -> bool:
+    """Whether what a row says is what a row of this table says."""
     try:
-        if name == "turns":
-            _check_turn(row)
-        else:
-            _check_documents(name, row)
+        if name in _SHAPES:
+            return _SHAPES[name].fits(row)
+        _check_documents(name, row)
     except _WRONG:
         return False
     return True
-
-
-def _check_turn(row: Mapping[str, Any]) -> None:
-    texts = [row[name] for name in ("id", "episode_id", "tenant", "role", "text")]
-    others = [row[name] for name in ("speaker", "occurred_at", "source_id")]
-    if not all(type(text) is str for text in texts) or "/" not in row["tenant"]:
-        raise ValueError("a turn is text")
-    if not all(other is None or type(other) is str for other in others):
-        raise ValueError("a turn's names are text")
-    if type(row["ordinal"]) is not int or row["ordinal"] < 0:
-        raise ValueError("a turn has a place")
-    if row["occurred_at"] is not None:
-        unstamp(row["occurred_at"])
 
 
 def _check_documents(name: str, row: Mapping[str, Any]) -> None:
@@ -146,97 +174,80 @@ def _of_three(values: tuple[Any, ...]) -> tuple[str, dict[str, Any]] | None:
     return THREE_IDS, {"one": one, "two": two, "three": three}
 
 
-def _is_spend(row: Mapping[str, Any]) -> bool:
-    counts = [row[name] for name in ("calls", "tokens_in", "tokens_out", "micros")]
-    texts = [row[name] for name in ("day", "model", "tenant")]
-    return _texts(texts) and bool(_DAY.fullmatch(row["day"])) and _numbers(counts)
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the columns of a table hold: their names, with a space between."""
+
+    texts: str
+    maybe_texts: str = ""
+    """Text, or nothing."""
+    numbers: str = ""
+    times: str = ""
+    """Of those columns, the ones that hold a time."""
+    also: Callable[[Mapping[str, Any]], bool] = lambda _: True
+
+    def fits(self, row: Mapping[str, Any]) -> bool:
+        """False, or one of the errors ``_WRONG``, where a column holds something else."""
+        for name in self.times.split():
+            unstamp_or_none(row[name])
+        return (
+            all(type(row[name]) is str for name in self.texts.split())
+            and all(type(row[name]) in (str, type(None)) for name in self.maybe_texts.split())
+            and all(type(row[name]) is int for name in self.numbers.split())
+            and self.also(row)
+        )
 
 
-def _is_extraction(row: Mapping[str, Any]) -> bool:
-    counts = [row[name] for name in ("calls", "tokens_in", "tokens_out")]
-    texts = [row[name] for name in ("episode_id", "extractor", "version")]
-    return _texts([*texts, row["raw"] or ""]) and _numbers(counts)
+def _has_object(column: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda row: isinstance(json.loads(row[column]), dict)
 
 
-def _is_erasure(row: Mapping[str, Any]) -> bool:
-    try:
-        return bool(ErasureReceipt.from_json(json.loads(row["body"])).id == row["id"])
-    except _WRONG:
-        return False
-
-
-def _is_conversation(row: Mapping[str, Any]) -> bool:
-    try:
-        known = isinstance(json.loads(row["metadata"]), dict)
-        unstamp_or_none(row["closed_at"])
-    except _WRONG:
-        return False
-    return known and _texts([row["tenant"], row["run_id"], row["title"] or ""])
-
-
-def _is_silence(row: Mapping[str, Any]) -> bool:
-    try:
-        unstamp(row["at"])
-        unstamp_or_none(row["until"])
-    except _WRONG:
-        return False
-    return _texts([row["turn_id"], row["edit_id"], row["tenant"]]) and "/" in row["tenant"]
-
-
-def _texts(values: Sequence[Any]) -> bool:
-    return all(type(value) is str for value in values)
-
-
-def _numbers(values: Sequence[Any]) -> bool:
-    return all(type(value) is int for value in values)
-
-
-def _is_use(row: Mapping[str, Any]) -> bool:
-    try:
-        unstamp(row["last_at"])
-    except _WRONG:
-        return False
-    return _texts([row["fact_id"], row["tenant"]]) and _numbers([row["count"]])
+def _has_tenant(row: Mapping[str, Any]) -> bool:
+    return "/" in row["tenant"]
 
 
 def _is_grant(row: Mapping[str, Any]) -> bool:
-    try:
-        known = isinstance(json.loads(row["body"]), dict)
-    except _WRONG:
-        return False
-    texts = [row["id"], row["organisation"], row["about"] or ""]
-    return known and row["kind"] in get_args(GrantKind) and _texts(texts)
+    return row["kind"] in get_args(GrantKind) and isinstance(json.loads(row["body"]), dict)
 
 
-def _is_key_use(row: Mapping[str, Any]) -> bool:
-    try:
-        unstamp(row["last_at"])
-    except _WRONG:
-        return False
-    counts = [row[name] for name in ("calls", "refused", "tokens_in", "tokens_out")]
-    texts = [row[name] for name in ("day", "key_id", "method", "organisation")]
-    return _texts(texts) and bool(_DAY.fullmatch(row["day"])) and _numbers(counts)
+def _is_audited(row: Mapping[str, Any]) -> bool:
+    return stamp(unstamp(row["at"])) == row["at"] and row["changed"] in (0, 1)
 
 
-def _is_audit_entry(row: Mapping[str, Any]) -> bool:
-    try:
-        known = stamp(unstamp(row["at"])) == row["at"]
-    except _WRONG:
-        return False
-    texts = [row[name] for name in ("organisation", "key_id", "address", "method", "outcome")]
-    others = [row[name] or "" for name in ("project_id", "owner", "target")]
-    return known and row["changed"] in (0, 1) and _texts([*texts, *others])
+def _is_receipt(row: Mapping[str, Any]) -> bool:
+    return bool(ErasureReceipt.from_json(json.loads(row["body"])).id == row["id"])
 
 
-_FITTING: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
-    "access": _is_grant,
-    "audit": _is_audit_entry,
-    "conversations": _is_conversation,
-    "erasures": _is_erasure,
-    "extractions": _is_extraction,
-    "fact_uses": _is_use,
-    "key_uses": _is_key_use,
-    "silences": _is_silence,
-    "spend": _is_spend,
-    "summaries": is_summary_row,
+_COUNTS = "calls tokens_in tokens_out"
+_SHAPES = {
+    "access": _Shape("id organisation", "about", also=_is_grant),
+    "audit": _Shape(
+        "at organisation key_id address method outcome",
+        "project_id owner target",
+        also=_is_audited,
+    ),
+    "conversations": _Shape(
+        "tenant run_id", "title closed_at", times="closed_at", also=_has_object("metadata")
+    ),
+    "erasures": _Shape("id", also=_is_receipt),
+    "extractions": _Shape("episode_id extractor version", "raw", _COUNTS),
+    "fact_uses": _Shape("fact_id tenant last_at", numbers="count", times="last_at"),
+    "key_uses": _Shape(
+        "day key_id method organisation last_at", "", f"refused {_COUNTS}", times="last_at"
+    ),
+    "silences": _Shape("turn_id edit_id tenant at", "until", times="at until", also=_has_tenant),
+    "spend": _Shape(
+        "day model tenant",
+        numbers=f"micros {_COUNTS}",
+        also=lambda row: bool(_DAY.fullmatch(row["day"])),
+    ),
+    "summaries": _Shape("tenant id made_by", also=lambda row: to_summary(row) is not None),
+    "turns": _Shape(
+        "id episode_id tenant role text",
+        "speaker occurred_at source_id",
+        "ordinal",
+        times="occurred_at",
+        also=lambda row: _has_tenant(row) and row["ordinal"] >= 0,
+    ),
 }
+"""Of the tables whose rows say nothing twice; in the others columns must be as the body says."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from graphmem.adapters.ledger.sql.database import ReadOnlyDatabase, check_version
 from graphmem.adapters.ledger.sql.dialects import SQLITE
-from graphmem.adapters.ledger.sql.refusals import check_version
-from graphmem.adapters.ledger.sql.snapshots import ReadOnlyDatabase
-from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, fetch, fetch_all
+from graphmem.adapters.ledger.sql.steps import Steps
 from graphmem.adapters.ledger.sqlite.connect import Key, connect, errors_named
 from graphmem.adapters.ledger.sqlite.runner import StepRunner, check_owner, ledger_errors
 from graphmem.errors import Rejected
@@ -29,18 +28,12 @@ class SqliteSnapshot(ReadOnlyDatabase):
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="graphmem-ledger-snapshot")
 
-    async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
-        return await self.read(lambda: fetch_all(fetches))
-
     async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
         def work() -> _T:
             with ledger_errors(self._path):
                 return StepRunner(self._connection).run(begin())
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    async def head(self) -> int:
-        return await self.read(_head)
 
     async def end(self) -> None:
         """Let the moment go."""
@@ -56,24 +49,13 @@ async def sqlite_snapshot(
     connection = await asyncio.to_thread(connect)
     moment = SqliteSnapshot(connection, path)
     try:
-        with _begun(connection, path):
-            # The first question is what takes the snapshot.
-            await moment.head()
-            yield moment
+        with ledger_errors(path):
+            connection.execute("BEGIN")
+        # The first question is what takes the snapshot.
+        await moment.head()
+        yield moment
     finally:
         await moment.end()
-
-
-@contextlib.contextmanager
-def _begun(connection: sqlite3.Connection, path: Path | None) -> Iterator[None]:
-    with ledger_errors(path):
-        connection.execute("BEGIN")
-    yield
-
-
-def _head() -> Steps[int]:
-    found = yield from fetch("head")
-    return int(found[0]["head"])
 
 
 def connect_to_read(path: Path, *, settled: bool, key: Key | None = None) -> sqlite3.Connection:

@@ -1,12 +1,11 @@
-"""Merged entities: which of them nothing refers to any more; hiding and erasing them."""
+"""Entities: which of them nothing refers to any more; hiding, renaming and erasing them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.aliases import scrub_history, update_entity
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -19,6 +18,7 @@ from graphmem.adapters.ledger.sql.steps import (
 )
 from graphmem.clock import stamp
 from graphmem.model import Entity
+from graphmem.model.stored import without_names
 from graphmem.ports.ledger import Row
 from graphmem.text import digest
 
@@ -49,14 +49,7 @@ def hide_entities(
     """Hide entities that nothing refers to any more; their history stays."""
     yield from execute("hide_entity", *({"id": id, "gone_at": stamp(by.at)} for id in sorted(ids)))
     for id in sorted(ids):
-        log.append(
-            by,
-            kind="entity",
-            id=id,
-            action="DELETE",
-            tenant=tenant,
-            reason=_UNREFERENCED,
-        )
+        log.append(by, "entity", id, "DELETE", tenant, reason=_UNREFERENCED)
 
 
 def erase_entities(log: EventLog, ids: Collection[str], by: WriteContext) -> Steps[None]:
@@ -95,14 +88,7 @@ def log_erased(
 ) -> None:
     """What projections need to follow, by id; the text is gone."""
     for id, after in sorted(erased.items()):
-        log.append(
-            by,
-            kind=kind,
-            id=id,
-            action="ERASE",
-            tenant=tenant,
-            after=after,
-        )
+        log.append(by, kind, id, "ERASE", tenant, after=after)
 
 
 def forget_embeddings(texts: Collection[str], bodies: ResultRows) -> Steps[None]:
@@ -147,7 +133,7 @@ def _forget_merged(log: EventLog, ids: Collection[str], by: WriteContext) -> Ste
         gone = inherited.get(id, _Names()).now - {
             name for other in others for name in _names(other)
         }
-        return replace(now[id], aliases=tuple(a for a in now[id].aliases if a not in gone))
+        return _without(now[id], gone)
 
     for id in sorted(inherited.keys() - set(ids)):
         after = left(id)
@@ -186,3 +172,54 @@ def _climb(above: Mapping[str, ResultRows], first: str) -> Iterable[tuple[Row, b
 
 def _names(entity: Entity) -> set[str]:
     return {entity.name, *entity.aliases}
+
+
+def forget_names(
+    log: EventLog, episodes: Sequence[str], by: WriteContext, *, reason: str, erase: bool
+) -> Steps[None]:
+    """Take from entities the aliases, kinds and spellings that these episodes brought; with
+    ``erase`` from their history too."""
+    brought = yield from fetch("entity_states_by_episodes", ids=list(episodes))
+    ids = sorted({row["id"] for row in brought})
+    for row in (yield from fetch("entities_now", ids=ids)):
+        id, entity = row["id"], rows.to_entity(row["body"])
+        after = entity
+        for one in (one for one in brought if one["id"] == id):
+            before = rows.to_entity(one["before"]) if one["before"] else None
+            after = without_names(after, before, rows.to_entity(one["after"]))
+        if after == entity:
+            continue
+        yield from update_entity(log, after, by, reason, seen=row["gone_at"] is None)
+        if erase:
+            gone = {entity.name, *entity.aliases} - {after.name, *after.aliases}
+            yield from scrub_history(id, gone)
+
+
+def update_entity(
+    log: EventLog, entity: Entity, by: WriteContext, reason: str, *, seen: bool
+) -> Steps[None]:
+    """Write an entity with its aliases and, unless it is hidden, its event."""
+    row = rows.entity_row(entity)
+    yield from execute("put_entity", row)
+    yield from execute("clear_aliases", {"id": entity.id})
+    yield from execute("add_alias", *rows.alias_rows(entity))
+    if seen:
+        log.append(
+            by, "entity", entity.id, "UPDATE", entity.tenant, reason=reason, after=row["body"]
+        )
+
+
+def scrub_history(id: str, names: Collection[str]) -> Steps[None]:
+    """Take names out of an entity's history, which keeps its shape: projections replay it."""
+    for row in (yield from fetch("entity_events", id=id)):
+        then = rows.to_entity(row["after"])
+        body = rows.as_json(_without(then, names))
+        if body != row["after"]:
+            yield from execute("replace_event", {"seq": row["seq"], "after": body})
+    for row in (yield from fetch("merges_bodies", id=id)):
+        body = rows.as_json(_without(rows.to_entity(row["body"]), names))
+        yield from execute("replace_merge", {"id": row["id"], "body": body})
+
+
+def _without(entity: Entity, names: Collection[str]) -> Entity:
+    return replace(entity, aliases=tuple(a for a in entity.aliases if a not in names))
