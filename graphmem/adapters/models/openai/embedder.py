@@ -37,6 +37,8 @@ class OpenAIEmbedder(OpenAIModel):
     a fixed unit vector. Documents and queries are embedded alike. Use from one event loop.
     """
 
+    kept = True
+
     def __init__(
         self,
         model: str,
@@ -68,10 +70,6 @@ class OpenAIEmbedder(OpenAIModel):
     def name(self) -> str:
         """Provider, model and dimensions asked for: ``openai:text-embedding-3-small@512``."""
         return super().name if self._dimensions is None else f"{super().name}@{self._dimensions}"
-
-    @property
-    def kept(self) -> bool:
-        return True
 
     async def size(self) -> int:
         """The length of a vector. Asks the endpoint once, unless ``dimensions`` were given."""
