@@ -92,10 +92,10 @@ def response(
 def error_response(error: Status, *, flat: bool) -> bytes:
     """An error as OpenAI sends it, or (``flat``) as vLLM did, without an object around it."""
     kind = "server_error" if error.code >= 500 else "invalid_request_error"
-    told = {"message": error.message, "type": kind, "param": error.param}
-    body: dict[str, Any] = {"error": {**told, "code": error.error_code}}
+    fields = {"message": error.message, "type": kind, "param": error.param}
+    body: dict[str, Any] = {"error": {**fields, "code": error.error_code}}
     if flat:
-        body = {"object": "error", **told, "code": error.code}
+        body = {"object": "error", **fields, "code": error.code}
     headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)

@@ -138,9 +138,9 @@ class OpenAIChat(OpenAIModel):
         if isinstance(data, dict) and (data.get("choices") or not data.get("error")):
             return data
         # Some gateways send their error with status 200.
-        said = str(data["error"]) if isinstance(data, dict) else body
+        answered = str(data["error"]) if isinstance(data, dict) else body
         raise self._bad(
-            f"did not answer in OpenAI's format ({self._quoted(said)}); check that the base URL is "
+            f"did not answer in OpenAI's format ({self._quoted(answered)}); check that the base URL is "
             "right (it usually ends in /v1)"
         )
 

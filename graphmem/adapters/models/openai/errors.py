@@ -115,7 +115,7 @@ def server_message(error: BaseException | None) -> str:
     return text[:_LONGEST_MESSAGE]
 
 
-def _said(error: BaseException | None) -> str:
+def _code_and_message(error: BaseException | None) -> str:
     """OpenAI's error code and parameter name, and the message, joined for matching."""
     code, param = (getattr(error, name, None) or "" for name in ("code", "param"))
     return f"{code} {param} {server_message(error)}"
@@ -127,7 +127,7 @@ def refuses_format(error: BaseException | None) -> bool:
     status = http_status(error)
     if status is None or status < 400 or status in _NO_REFUSAL or too_long(error):
         return False
-    return names_format(_said(error))
+    return names_format(_code_and_message(error))
 
 
 def names_format(text: str) -> bool:
@@ -139,7 +139,7 @@ def may_refuse_format(error: BaseException | None) -> bool:
     """Whether it may be the form of answer that a server refuses, though it does not say so: a
     request that it cannot take, for no reason that has to do with anything else; or a failure of
     which it says nothing at all."""
-    status, text = http_status(error), _said(error)
+    status, text = http_status(error), _code_and_message(error)
     if status in _UNCLEAR:
         return not (too_long(error) or _MODEL_MISSING.search(text) or _out_of_quota(error))
     return status == 500 and bool(_SAYS_NOTHING.fullmatch(text))
@@ -147,13 +147,13 @@ def may_refuse_format(error: BaseException | None) -> bool:
 
 def refuses(error: BaseException | None, parameter: str) -> bool:
     """Whether a server says that it does not take this parameter, or not with this value."""
-    found = re.search(rf"\b{parameter}\b", _said(error), re.IGNORECASE)
+    found = re.search(rf"\b{parameter}\b", _code_and_message(error), re.IGNORECASE)
     return http_status(error) in {400, 422} and found is not None
 
 
 def too_long(error: BaseException | None) -> bool:
     """Whether a server says that the request is longer than the model takes."""
-    status, text = http_status(error), _said(error)
+    status, text = http_status(error), _code_and_message(error)
     if status in {400, 413, 422}:
         return bool(_TOO_LONG.search(text))
     return status == 500 and bool(_OVERFLOW.search(text))
