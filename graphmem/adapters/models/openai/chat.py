@@ -138,10 +138,10 @@ class OpenAIChat(OpenAIModel):
         if isinstance(data, dict) and (data.get("choices") or not data.get("error")):
             return data
         # Some gateways send their error with status 200.
-        answered = str(data["error"]) if isinstance(data, dict) else body
+        quote = self._quoted(str(data["error"]) if isinstance(data, dict) else body)
         raise self._bad(
-            f"did not answer in OpenAI's format ({self._quoted(answered)}); check that the base URL is "
-            "right (it usually ends in /v1)"
+            f"did not answer in OpenAI's format ({quote}); check that the base URL is right (it "
+            "usually ends in /v1)"
         )
 
     def _completion(self, prompt: Prompt, answer: dict[str, Any]) -> Completion:
