@@ -45,7 +45,7 @@ class Rules:
     context_tokens: int | None = None
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
+async def next_request(reader: asyncio.StreamReader) -> Request | None:
     """The next request; None when the client has closed the connection.
 
     What is not HTTP with a body of known length is a :class:`ConnectionError`.

@@ -251,7 +251,7 @@ class LocalModelServer:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while (request := await wire.read_request(reader)) is not None:
+            while (request := await wire.next_request(reader)) is not None:
                 with self._changed:
                     self._requests.append(request)
                     self._changed.notify_all()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphmem.adapters.vectors.bm25 import Sparse
-from graphmem.adapters.vectors.payload import BM25, DENSE, WINDOW, words
+from graphmem.adapters.vectors.payload import BM25, DENSE, WINDOW, sparse_vectors
 from graphmem.ports.vectors import Point, Vector
 
 _NEAR = 1e-4
@@ -16,7 +16,7 @@ _NEAR = 1e-4
 made to length 1 once more."""
 
 
-def differing(
+def differing_points(
     points: Sequence[Point],
     records: Iterable[Any],
     payload_of: Callable[[Point], Mapping[str, Any]],
@@ -32,7 +32,7 @@ def differing(
         if (
             record is None
             or not _same_payload(record.payload or {}, payload_of(point))
-            or not _same_words(record.vector or {}, words(point))
+            or not _same_words(record.vector or {}, sparse_vectors(point))
         ):
             found.add(point.id)
         elif point.dense is not None:

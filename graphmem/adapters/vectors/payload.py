@@ -69,7 +69,7 @@ def payload(
     return made
 
 
-def words(point: Point) -> dict[str, bm25.Sparse]:
+def sparse_vectors(point: Point) -> dict[str, bm25.Sparse]:
     """A point's sparse vectors, by name."""
     texts = {BM25: point.text, WINDOW: point.window}
     return {name: bm25.document(text) for name, text in texts.items() if text is not None}

@@ -126,7 +126,7 @@ def operations(
     made: list[models.PointStruct] = []
     weight = 0
     for point in {point.id: point for point in batch}.values():
-        terms = point_fields.words(point)
+        terms = point_fields.sparse_vectors(point)
         more = _weight(point, sum(len(indices) for indices, _ in terms.values()))
         if made and (weight + more > _MOST_BYTES or len(made) >= _MOST_POINTS):
             yield [*pending, _upsert(made)]
@@ -152,9 +152,9 @@ def differing(
     """The ids of points that are not among these records, or not as they should be."""
 
     def payload_of(point: Point) -> dict[str, Any]:
-        return _payload(point, point_fields.words(point) if with_terms else {})
+        return _payload(point, point_fields.sparse_vectors(point) if with_terms else {})
 
-    return comparison.differing(points, records, payload_of)
+    return comparison.differing_points(points, records, payload_of)
 
 
 def _weight(point: Point, terms: int) -> int:

@@ -201,7 +201,7 @@ class Shard:
         """Those that are not here, or not as they should be."""
         with engine_errors(self.folder):
             records = self._engine.retrieve([point.id for point in points], True, True)
-        return comparison.differing(points, records, _payload)
+        return comparison.differing_points(points, records, _payload)
 
     def flush(self) -> None:
         with engine_errors(self.folder):
@@ -308,7 +308,7 @@ def _payload(point: Point) -> dict[str, Any]:
 
 
 def _engine_point(point: Point) -> Any:
-    words = point_fields.words(point)
+    words = point_fields.sparse_vectors(point)
     vectors: dict[str, Any] = {name: edge.SparseVector(*one) for name, one in words.items()}
     if point.dense is not None:
         vectors[DENSE] = point_fields.numbers(point.dense)
