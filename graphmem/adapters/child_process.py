@@ -33,6 +33,25 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
+def run_program(
+    program: str, *arguments: str, timeout_s: float | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a Python program, given as its text, to its end."""
+    return subprocess.run(  # noqa: S603 - this interpreter, a constant program
+        [sys.executable, "-P", "-c", program, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=child_environment(),
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def last_line(printed: bytes) -> str:
+    """What a program said last, most often of what it died; "" when it said nothing."""
+    return next(reversed(printed.decode("utf-8", "replace").strip().splitlines()), "")
+
+
 class ChildProcess:
     """A module run in a process of its own, for ``what``; it ends with the block at the latest."""
 
@@ -94,9 +113,10 @@ class ChildProcess:
     def _death(self) -> str:
         code = 0 if self._process is None else self._process.wait()
         self._problems.seek(0)
-        last = self._problems.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+        last = last_line(self._problems.read())
         why = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return f"{self._what} ended ({': '.join([why, *last])}): memory or disk may be full"
+        why = f"{why}: {last}" if last else why
+        return f"{self._what} ended ({why}): memory or disk may be full"
 
     def _end(self) -> None:
         self._problems.close()

@@ -20,13 +20,12 @@ import json
 import os
 import stat
 import subprocess
-import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from graphmem.adapters.child_process import can_start, child_environment
+from graphmem.adapters.child_process import can_start, last_line, run_program
 from graphmem.errors import Unavailable
 
 _BLOCK = 1 << 18
@@ -155,24 +154,16 @@ def look_at(program: str, *arguments: str, but: int = 0) -> str | None:
     if not can_start():
         return None
     try:
-        done = subprocess.run(  # noqa: S603 - this interpreter, a constant program
-            [sys.executable, "-P", "-c", program, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=child_environment(),
-            timeout=_LONGEST_LOOK_S,
-            check=False,
-        )
+        done = run_program(program, *arguments, timeout_s=_LONGEST_LOOK_S)
     except OSError:
         return None  # no process can be started now: as before
     except subprocess.TimeoutExpired:
         return f"reading it did not end within {_LONGEST_LOOK_S} s"
     if done.returncode in (0, but):
         return "" if done.returncode else None
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
     if done.returncode < 0:
         return f"the engine dies of it (signal {-done.returncode})"
-    return lines[-1][:300] if lines else f"reading it ended with {done.returncode}"
+    return last_line(done.stderr)[:300] or f"reading it ended with {done.returncode}"
 
 
 def _own_sum(sums: object) -> int:

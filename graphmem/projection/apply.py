@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from graphmem.clock import stamp_or_none
 from graphmem.embedding import CachedEmbedder, fact_text, turn_text
@@ -35,14 +35,14 @@ MUCH = 60
 class ProjectionBatch:
     """The last state of everything that a batch of events changed, references checked."""
 
-    episodes: tuple[Episode, ...]
-    entities: tuple[Entity, ...]
-    facts: tuple[Fact, ...]
-    mentions: tuple[tuple[str, str], ...]
-    removed_episodes: tuple[str, ...]
-    removed_turns: tuple[str, ...]
-    removed_entities: tuple[str, ...]
-    removed_facts: tuple[str, ...]
+    episodes: tuple[Episode, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    mentions: tuple[tuple[str, str], ...] = ()
+    removed_episodes: tuple[str, ...] = ()
+    removed_turns: tuple[str, ...] = ()
+    removed_entities: tuple[str, ...] = ()
+    removed_facts: tuple[str, ...] = ()
     renewed_mentions: tuple[str, ...] = ()
     """Episodes that mention now what ``mentions`` has of them, and nothing else."""
     turned: tuple[Episode, ...] = ()
@@ -188,11 +188,9 @@ def _without_erased(fact: Fact, known: set[str]) -> Fact:
     )
 
 
-class ApplyBatch(Protocol):
-    """Applies batches to one store, the graph or the vectors. Applying one again changes nothing,
-    so a crash costs only repetition."""
-
-    async def __call__(self, batch: ProjectionBatch, applied_seq: int) -> None: ...
+ApplyBatch: TypeAlias = Callable[[ProjectionBatch, int], Awaitable[None]]
+"""Applies a batch to one store, the graph or the vectors, which has come to that event then. To
+apply one again changes nothing, so a crash costs only repetition."""
 
 
 def graph_target(store: GraphStore) -> ApplyBatch:

@@ -29,8 +29,6 @@ from graphmem.ports.ledger_off_loop import ReadsOffLoop
 from graphmem.projection.apply import MUCH, ApplyBatch, ProjectionBatch, batch_of
 
 _log = logging.getLogger(__name__)
-EMPTY_BATCH = ProjectionBatch((), (), (), (), (), (), (), ())
-"""A batch that moves the checkpoint and nothing else."""
 
 _AT = datetime(2000, 1, 1, tzinfo=UTC)
 _SCOPE = Scope(project_id="graphmem", agent_id="harmless")
@@ -143,9 +141,14 @@ def harmless() -> tuple[ProjectionBatch, ProjectionBatch]:
         entity_ids=(_ENTITY,),
     )
     there = ProjectionBatch(
-        (episode,), (entity,), (fact,), ((_EPISODE, _ENTITY),), (), (), (), (), turned=(episode,)
+        (episode,), (entity,), (fact,), ((_EPISODE, _ENTITY),), turned=(episode,)
     )
-    gone = ProjectionBatch((), (), (), (), (_EPISODE,), (_TURN,), (_ENTITY,), (_FACT,))
+    gone = ProjectionBatch(
+        removed_episodes=(_EPISODE,),
+        removed_turns=(_TURN,),
+        removed_entities=(_ENTITY,),
+        removed_facts=(_FACT,),
+    )
     return there, gone
 
 
@@ -252,7 +255,7 @@ class Projection:
                 _log.warning("%s: %d events set aside", self.name, len(failed))
             await self._aside.note(events, failed)
             await still_alone()
-            await self._target(EMPTY_BATCH, events[-1].seq)
+            await self._target(ProjectionBatch(), events[-1].seq)
         else:
             await self._aside.note(events)
 

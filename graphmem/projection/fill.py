@@ -3,7 +3,7 @@ own. It is closed when it is whole, so that it can take the other's place."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
@@ -86,11 +86,9 @@ async def fill_graph(
 ) -> Filled:
     """Fill a graph that nobody else uses."""
     try:
-        projection = _projection(filling, ledger, graph_target(graph))
-        await _follow(projection, partial(graph.open, filling.store_id), watch.report)
-        compared = partial(
-            compare_stores, ledger, graph, None, embedder, since=projection.applied_seq
-        )
+        reread = partial(graph.open, filling.store_id)
+        projection = await _followed(filling, ledger, graph_target(graph), reread, watch)
+        compared = partial(compare_stores, ledger, graph, None, embedder)
         return await _filled(projection, compared if filling.compare else None, watch)
     finally:
         await graph.close()
@@ -105,41 +103,43 @@ async def fill_vectors(
 ) -> Filled:
     """Fill vectors that nobody else uses, and index them."""
     try:
-        projection = _projection(filling, ledger, vector_target(vectors, embedder))
         reread = partial(vectors.open, filling.store_id, embedder.name, filling.size)
-        await _follow(projection, reread, watch.report)
+        target = vector_target(vectors, embedder)
+        projection = await _followed(filling, ledger, target, reread, watch)
         await vectors.optimize()
-        compared = partial(
-            compare_stores, ledger, None, vectors, embedder, since=projection.applied_seq
-        )
+        compared = partial(compare_stores, ledger, None, vectors, embedder)
         return await _filled(projection, compared if filling.compare else None, watch)
     finally:
         await vectors.close()
 
 
-def _projection(filling: Filling, ledger: Ledger, target: ApplyBatch) -> Projection:
+async def _followed(
+    filling: Filling,
+    ledger: Ledger,
+    target: ApplyBatch,
+    reread: Callable[[], Awaitable[Checkpoint]],
+    watch: Watch,
+) -> Projection:
+    """The projection of a new store, which has caught up with the ledger once."""
     # By a name of its own: where a ledger is shared nobody has to wait for it.
-    return Projection(f"{filling.kind} beside", ledger, target, notes=_Noted())
-
-
-async def _follow(
-    projection: Projection, reread: Callable[[], Awaitable[Checkpoint]], report: Report | None
-) -> None:
+    projection = Projection(f"{filling.kind} beside", ledger, target, notes=_Noted())
     projection.begin(await reread(), reread)
-    await projection.catch_up(report)
+    await projection.catch_up(watch.report)
+    return projection
 
 
 async def _filled(
     projection: Projection,
-    compare: Callable[[Set[str]], Awaitable[tuple[Mismatches, Mismatches]]] | None,
+    compare: Callable[..., Awaitable[tuple[Mismatches, Mismatches]]] | None,
     watch: Watch,
 ) -> Filled:
     """What is compared, and what has come meanwhile."""
+    since = projection.applied_seq
     await projection.catch_up()
     checked: dict[str, int] = {}
     differences: tuple[str, ...] = ()
     if compare is not None:
-        found = await compare({one.id for one in await projection.set_aside()})
+        found = await compare({one.id for one in await projection.set_aside()}, since=since)
         checked = {name: count for one in found for name, count in one.checked.items()}
         differences = tuple(line for one in found for line in one.described())
         await projection.catch_up()

@@ -246,18 +246,14 @@ async def put_right(ledger: Ledger, projection: Projection, differences: Mismatc
 
     What others may hang on by mistake shows when the stores are compared once more.
     """
-    turns = differences.beside("turns")
+    beside = differences.beside
     gone = ProjectionBatch(
-        episodes=(),
-        entities=(),
-        facts=(),
-        mentions=(),
-        removed_episodes=(*differences.beside("Episode"), *differences.beside("sessions")),
-        removed_turns=turns,
-        removed_entities=differences.beside("Entity"),
-        removed_facts=(*differences.beside("Fact"), *differences.beside("facts")),
+        removed_episodes=(*beside("Episode"), *beside("sessions")),
+        removed_turns=beside("turns"),
+        removed_entities=beside("Entity"),
+        removed_facts=(*beside("Fact"), *beside("facts")),
     )
-    if gone.removed_episodes or turns or gone.removed_entities or gone.removed_facts:
+    if gone != ProjectionBatch():
         await projection.put_right(gone)
     async for _, some, batch in present_batches(ledger, differences.wrong):
         # Taken away first: what a fact has an edge too many of would keep it.

@@ -37,10 +37,7 @@ class Profile:
 
 PROFILES: Mapping[str, Profile] = {
     "openai": Profile(),
-    "openai-reasoning": Profile(
-        refuses=("temperature", "max_tokens", "seed"),
-        no_parameter="Unsupported parameter: '{}' is not supported with this model.",
-    ),
+    "openai-reasoning": Profile(refuses=("temperature", "max_tokens", "seed")),
     "openai-older": Profile(supports=("json_object", "text"), schema_beside=False),
     "ollama": Profile(
         no_model='model "{}" not found, try pulling it first',

@@ -14,14 +14,16 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from graphmem.testing._llm_profiles import PROFILES, Profile
+from graphmem.testing._llm_profiles import Profile
+from graphmem.testing._llm_script import Request, Says, Status
 from graphmem.text import words
 
 _CREATED = 1_767_225_600
+_LONGEST_BODY = 64 * 1024 * 1024
 _STRICT_KEYWORDS = frozenset(
     {
         "type", "properties", "required", "additionalProperties", "items", "enum", "const",
@@ -33,51 +35,18 @@ _STRICT_KEYWORDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The head of an HTTP request."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    length: int
-    """Bytes of the body that follows."""
-
-
-@dataclass(frozen=True, slots=True)
 class Rules:
     """What the server accepts."""
 
-    supports: tuple[str, ...] = ("json_schema", "json_object", "text")
-    refuses: tuple[str, ...] = ()
-    refusal_status: int = 400
+    profile: Profile
     api_key: str | None = None
     models: tuple[str, ...] | None = None
     max_batch: int = 2048
     context_tokens: int | None = None
-    profile: Profile = PROFILES["openai"]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    status: int
-    message: str
-    param: str | None = None
-    code: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WireMessage:
-    """An assistant's message and why it ended."""
-
-    content: str | None
-    finish_reason: str = "stop"
-    refusal: str | None = field(default=None)
-    more: Mapping[str, Any] = field(default_factory=dict)
-    """Other fields of the message: ``tool_calls``, ``reasoning_content``."""
-
-
-async def read_head(reader: asyncio.StreamReader) -> Head | None:
-    """The next request's head; None when the client has closed the connection.
+async def next_request(reader: asyncio.StreamReader) -> Request | None:
+    """The next request; None when the client has closed the connection.
 
     What is not HTTP with a body of known length is a :class:`ConnectionError`.
     """
@@ -95,14 +64,12 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
         length = int(headers.get("content-length", "0"))
     except ValueError as error:
         raise ConnectionAbortedError(f"not HTTP: {first!r}") from error
-    return Head(method, target.partition("?")[0].rstrip("/"), headers, length)
-
-
-def json_or_none(body: bytes) -> Any:
+    body = await reader.readexactly(min(length, _LONGEST_BODY))
     try:
-        return json.loads(body)
+        data = json.loads(body)
     except ValueError:
-        return None
+        data = None
+    return Request(method, target.partition("?")[0].rstrip("/"), headers, data)
 
 
 def response(
@@ -122,92 +89,96 @@ def response(
     return "\r\n".join(lines).encode("latin-1") + data
 
 
-def error_object(
-    status: int, message: str, param: str | None, code: str | None, *, flat: bool = False
-) -> dict[str, Any]:
+def error_response(error: Status, *, flat: bool) -> bytes:
     """An error as OpenAI sends it, or (``flat``) as vLLM did, without an object around it."""
-    kind = "server_error" if status >= 500 else "invalid_request_error"
+    kind = "server_error" if error.code >= 500 else "invalid_request_error"
+    fields = {"message": error.message, "type": kind, "param": error.param}
+    body: dict[str, Any] = {"error": {**fields, "code": error.error_code}}
     if flat:
-        return {
-            "object": "error", "message": message, "type": kind, "param": param, "code": status
-        }  # fmt: skip
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+        body = {"object": "error", **fields, "code": error.code}
+    headers = dict(error.headers)
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    return response(error.code, json.dumps(body), headers)
 
 
-def refusal(rules: Rules, method: str, path: str, key: str | None, body: Any) -> Refused | None:
-    """Why a provider would not take this request; None when it would."""
-    return next(_refusals(rules, method, path, key, body), None)
-
-
-def _refusals(
-    rules: Rules, method: str, path: str, key: str | None, body: Any
-) -> Iterator[Refused]:
-    if rules.api_key is not None and key != rules.api_key:
-        yield Refused(401, "Incorrect API key provided.", code="invalid_api_key")
+def refusals(rules: Rules, request: Request) -> Iterator[Status]:
+    """Why a provider would not take this request: the first counts."""
+    method, path, body = request.method, request.path, request.json
+    if rules.api_key is not None and request.key != rules.api_key:
+        yield _refused(401, "Incorrect API key provided.", code="invalid_api_key")
     if (method, path) == ("GET", "/v1/models"):
         return
     if method != "POST" or path not in {"/v1/chat/completions", "/v1/embeddings"}:
-        yield Refused(404, f"Invalid URL ({method} {path})", code="unknown_url")
+        yield _refused(404, f"Invalid URL ({method} {path})", code="unknown_url")
     if not isinstance(body, dict):
-        yield Refused(400, "We could not parse the JSON body of your request.")
+        yield _refused(400, "We could not parse the JSON body of your request.")
         return
     if not isinstance(body.get("model"), str):
-        yield Refused(400, "you must provide a model parameter", "model")
+        yield _refused(400, "you must provide a model parameter", "model")
     if rules.models is not None and body["model"] not in rules.models:
-        yield Refused(404, rules.profile.no_model.format(body["model"]), code="model_not_found")
-    for name in rules.refuses:
+        yield _refused(404, rules.profile.no_model.format(body["model"]), code="model_not_found")
+    for name in rules.profile.refuses:
         if name in body:
             message = rules.profile.no_parameter.format(name)
-            yield Refused(rules.refusal_status, message, name, "unsupported_parameter")
+            yield _refused(rules.profile.refusal_status, message, name, "unsupported_parameter")
     special = _embedding_refusals if path == "/v1/embeddings" else _chat_refusals
     yield from special(rules, body)
 
 
-def _embedding_refusals(rules: Rules, body: Mapping[str, Any]) -> Iterator[Refused]:
+def _refused(
+    status: int, message: str, param: str | None = None, code: str | None = None
+) -> Status:
+    return Status(status, message, param=param, error_code=code)
+
+
+def _embedding_refusals(rules: Rules, body: Mapping[str, Any]) -> Iterator[Status]:
     texts = _inputs(body)
     if not texts or not all(isinstance(text, str) and text for text in texts):
-        yield Refused(400, "'$.input' is invalid: give one or more non-empty texts", "input")
+        yield _refused(400, "'$.input' is invalid: give one or more non-empty texts", "input")
     if len(texts) > rules.max_batch:
-        yield Refused(400, f"'$.input' is too long: at most {rules.max_batch} texts", "input")
+        yield _refused(400, f"'$.input' is too long: at most {rules.max_batch} texts", "input")
     if body.get("encoding_format", "float") not in {"float", "base64"}:
-        yield Refused(400, "'$.encoding_format' is invalid", "encoding_format")
+        yield _refused(400, "'$.encoding_format' is invalid", "encoding_format")
 
 
-def _chat_refusals(rules: Rules, body: Mapping[str, Any]) -> Iterator[Refused]:
+def _chat_refusals(rules: Rules, body: Mapping[str, Any]) -> Iterator[Status]:
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages or [0]):
-        yield Refused(400, "'messages' must be a list of at least one message", "messages")
+        yield _refused(400, "'messages' must be a list of at least one message", "messages")
     if body.get("stream"):
-        yield Refused(400, "this test server does not stream", "stream")
+        yield _refused(400, "this test server does not stream", "stream")
     if isinstance(messages, list) and rules.context_tokens and rules.profile.overflow:
         asked = _asked_tokens(messages) + int(body.get("max_tokens") or 0)
         if asked > rules.context_tokens:
             message = rules.profile.overflow.format(limit=rules.context_tokens, asked=asked)
-            yield Refused(400, message, "messages", rules.profile.overflow_code)
+            yield _refused(400, message, "messages", rules.profile.overflow_code)
     wanted = body.get("response_format")
     if wanted is None:
         return
     kind = wanted.get("type") if isinstance(wanted, dict) else None
-    if kind not in rules.supports:
+    if kind not in rules.profile.supports:
         message = rules.profile.no_format.format(kind)
-        yield Refused(rules.refusal_status, message, "response_format", "unsupported_value")
+        yield _refused(
+            rules.profile.refusal_status, message, "response_format", "unsupported_value"
+        )
     if "schema" in wanted and not rules.profile.schema_beside:
         message = "Unknown parameter: 'response_format.schema'."
-        yield Refused(400, message, "response_format.schema", "unknown_parameter")
+        yield _refused(400, message, "response_format.schema", "unknown_parameter")
     if kind == "json_object" and "json" not in json.dumps(messages).lower():
         message = "'messages' must contain the word 'json' to use 'response_format' 'json_object'."
-        yield Refused(400, message, "messages")
+        yield _refused(400, message, "messages")
     if kind == "json_schema":
         yield from _schema_refusals(wanted.get("json_schema"))
 
 
-def _schema_refusals(wanted: Any) -> Iterator[Refused]:
+def _schema_refusals(wanted: Any) -> Iterator[Status]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str):
-        yield Refused(400, "Missing 'response_format.json_schema.name'", "response_format")
+        yield _refused(400, "Missing 'response_format.json_schema.name'", "response_format")
     elif wanted.get("strict"):
         for problem in strict_problems(wanted.get("schema")):
             message = f"Invalid schema for response_format '{wanted['name']}': {problem}"
-            yield Refused(400, message, "response_format", "invalid_json_schema")
+            yield _refused(400, message, "response_format", "invalid_json_schema")
 
 
 def strict_problems(schema: Any, where: str = "schema") -> Iterator[str]:
@@ -237,7 +208,7 @@ def strict_problems(schema: Any, where: str = "schema") -> Iterator[str]:
 
 def completion(
     request: Mapping[str, Any],
-    message: WireMessage | None,
+    message: Says | None,
     counts: tuple[int, int] | None,
     *,
     usage: bool,
@@ -246,8 +217,7 @@ def completion(
     """A ``chat.completion`` object; without a message, one without choices."""
     choices = []
     if message is not None:
-        reply = {"role": "assistant", "content": message.content, "refusal": message.refusal}
-        reply |= message.more
+        reply = {"role": "assistant", "content": message.content, "refusal": None, **message.more}
         choices = [{"index": 0, "message": reply, "finish_reason": message.finish_reason}]
     body = {
         "id": "chatcmpl-local",

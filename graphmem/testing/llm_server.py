@@ -22,6 +22,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -62,8 +63,6 @@ __all__ = [
     "Usage",
 ]
 
-_LONGEST_BODY = 64 * 1024 * 1024
-
 
 class LocalModelServer:
     """The server. Start and stop it with ``with``, or with :meth:`start` and :meth:`close`.
@@ -100,14 +99,16 @@ class LocalModelServer:
         self._embedding_answers: deque[ScriptedAnswer] = deque(embedding_answers)
         plays = PROFILES[profile]
         self._rules = wire.Rules(
-            supports=tuple(plays.supports if supports is None else supports),
-            refuses=tuple(plays.refuses if refuses is None else refuses),
-            refusal_status=refusal_status or plays.refusal_status,
-            context_tokens=context_tokens,
-            profile=plays,
-            api_key=api_key,
-            models=None if models is None else tuple(models),
-            max_batch=max_batch,
+            replace(
+                plays,
+                supports=tuple(plays.supports if supports is None else supports),
+                refuses=tuple(plays.refuses if refuses is None else refuses),
+                refusal_status=refusal_status or plays.refusal_status,
+            ),
+            api_key,
+            None if models is None else tuple(models),
+            max_batch,
+            context_tokens,
         )
         self._dimension = dimension
         self._usage = usage
@@ -250,9 +251,7 @@ class LocalModelServer:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while (head := await wire.read_head(reader)) is not None:
-                body = await reader.readexactly(min(head.length, _LONGEST_BODY))
-                request = Request(head.method, head.path, head.headers, wire.json_or_none(body))
+            while (request := await wire.next_request(reader)) is not None:
                 with self._changed:
                     self._requests.append(request)
                     self._changed.notify_all()
@@ -310,11 +309,9 @@ class LocalModelServer:
         return Status(400, f"the script failed: {error!r}", error_code="script_failed")
 
     def _choose(self, request: Request) -> ScriptedAnswer:
-        refused = wire.refusal(self._rules, request.method, request.path, request.key, request.json)
+        refused = next(wire.refusals(self._rules, request), None)
         if refused is not None:
-            return Status(
-                refused.status, refused.message, param=refused.param, error_code=refused.code
-            )
+            return refused
         if request.path == "/v1/models":
             names = self._rules.models or ("test-model",)
             return Body(json.dumps(wire.model_list(names)))
@@ -330,17 +327,7 @@ class LocalModelServer:
 
     def _render(self, request: Request, answer: ScriptedAnswer) -> bytes:
         if isinstance(answer, Status):
-            headers = dict(answer.headers)
-            if answer.retry_after is not None:
-                headers["Retry-After"] = str(answer.retry_after)
-            error = wire.error_object(
-                answer.code,
-                answer.message,
-                answer.param,
-                answer.error_code,
-                flat=self._rules.profile.flat_errors,
-            )
-            return wire.response(answer.code, json.dumps(error), headers)
+            return wire.error_response(answer, flat=self._rules.profile.flat_errors)
         if isinstance(answer, Body):
             return wire.response(answer.status, answer.text, content_type=answer.content_type)
         if _embeds(request):
@@ -364,21 +351,21 @@ def _embeds(request: Request) -> bool:
     return request.path == "/v1/embeddings"
 
 
-def _message(answer: ScriptedAnswer) -> wire.WireMessage | None:
+def _message(answer: ScriptedAnswer) -> Says | None:
     """The assistant's message for a scripted answer; None for an answer without choices."""
     match answer:
         case str():
-            return wire.WireMessage(answer)
+            return Says(answer)
         case dict() | list():
-            return wire.WireMessage(json.dumps(answer, ensure_ascii=False))
+            return Says(json.dumps(answer, ensure_ascii=False))
         case Truncated():
-            return wire.WireMessage(answer.text, finish_reason="length")
+            return Says(answer.text, finish_reason="length")
         case Says():
-            return wire.WireMessage(answer.content, answer.finish_reason, more=answer.more)
+            return answer
         case Empty():
-            return None if answer.no_choices else wire.WireMessage(None)
+            return None if answer.no_choices else Says()
         case Refusal():
-            ended, refusal = ("content_filter", None) if answer.filtered else ("stop", answer.text)
-            return wire.WireMessage(None, finish_reason=ended, refusal=refusal)
+            refused = Says(more={"refusal": answer.text})
+            return Says(finish_reason="content_filter") if answer.filtered else refused
         case _:
             raise TypeError(f"{type(answer).__name__} cannot be a model's answer here")

@@ -49,6 +49,11 @@ def statements(file: str) -> Mapping[str, CypherStatement]:
     return named_statements(source, file)
 
 
+def statement_text(file: str, name: str) -> str:
+    """The text of one statement of a file."""
+    return statements(file)[name].text
+
+
 def named_statements(source: str, file: str) -> Mapping[str, CypherStatement]:
     """The statements of a text. Each begins with ``// name: x``; the comment lines right after
     describe it, and one for each parameter may follow: ``// $since: time = 7 days ago. Of when.``

@@ -1,41 +1,71 @@
-"""Points as they are stored, compared with what they should be."""
+"""Points as Qdrant stores them, compared with what they should be."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphmem.adapters.vectors.bm25 import Sparse
-from graphmem.ports.vectors import Vector
+from graphmem.adapters.vectors.payload import BM25, DENSE, WINDOW, sparse_vectors
+from graphmem.ports.vectors import Point, Vector
 
 _NEAR = 1e-4
 """How far two numbers of a unit vector may be apart: engines store what they were given in 32 bits,
 made to length 1 once more."""
 
 
-def same_payload(stored: Mapping[str, Any] | None, made: Mapping[str, Any]) -> bool:
-    return stored == made or bool(_plain(stored or {}) == _plain(made))
-
-
-def same_words(stored: tuple[Sequence[int], Sequence[float]] | None, made: Sparse | None) -> bool:
-    """Terms with their weights; a text without any word has none, or an empty list."""
-    indices, values = stored or ((), ())
-    if made is not None and list(indices) == list(made[0]):
-        return all(map(_near, values, made[1]))
-    wanted = dict(zip(*(made or ((), ())), strict=True))
-    found = dict(zip(indices, values, strict=True))
-    return found.keys() == wanted.keys() and all(
-        _near(found[index], weight) for index, weight in wanted.items()
+def differing_points(
+    points: Sequence[Point],
+    records: Iterable[Any],
+    payload_of: Callable[[Point], Mapping[str, Any]],
+) -> set[str]:
+    """The ids of those points that no record is of, or one with something else. Records are the
+    engine's: with ``id``, ``payload``, and ``vector``, which is by name. ``payload_of`` says what a
+    point's payload should be."""
+    stored = {str(record.id): record for record in records}
+    found: set[str] = set()
+    dense: list[Point] = []
+    for point in points:
+        record = stored.get(point.id)
+        if (
+            record is None
+            or not _same_payload(record.payload or {}, payload_of(point))
+            or not _same_words(record.vector or {}, sparse_vectors(point))
+        ):
+            found.add(point.id)
+        elif point.dense is not None:
+            dense.append(point)
+    apart = _other_directions(
+        [(stored[point.id].vector or {}).get(DENSE) for point in dense],
+        [point.dense for point in dense if point.dense is not None],
     )
+    return found | {point.id for point, other in zip(dense, apart, strict=True) if other}
+
+
+def _same_payload(stored: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    return stored == made or bool(_plain(stored) == _plain(made))
+
+
+def _same_words(vectors: Mapping[str, Any], made: Mapping[str, Sparse]) -> bool:
+    """Terms with their weights; a text without any word has none, or an empty list."""
+    for name in (BM25, WINDOW):
+        one = vectors.get(name)
+        found = {} if one is None else dict(zip(one.indices, one.values, strict=True))
+        wanted = dict(zip(*made.get(name, ((), ())), strict=True))
+        if found.keys() != wanted.keys():
+            return False
+        if found != wanted and not all(_near(found[term], one) for term, one in wanted.items()):
+            return False
+    return True
 
 
 def _near(one: float, other: float) -> bool:
     return abs(one - other) <= _NEAR
 
 
-def differing_vectors(
+def _other_directions(
     stored: Sequence[Sequence[float] | None], made: Sequence[Vector]
 ) -> list[bool]:
     """For each, whether it is another direction. All at once: numbers are slow one by one."""

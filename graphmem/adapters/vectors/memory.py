@@ -123,13 +123,8 @@ class MemoryVectors:
         if store_id != self._store_id or not self._applied_seq:
             self._empty()
         elif (embedder, size) != (self._embedder, self._size):
-            raise validation.other_embedder(
-                "memory",
-                stored=self._embedder,
-                stored_size=self._size,
-                embedder=embedder,
-                size=size,
-            )
+            stored = (self._embedder, self._size)
+            raise validation.other_embedder("memory", stored, (embedder, size))
         self._store_id, self._embedder, self._size = store_id, embedder, size
         self._is_open = True
         return Checkpoint(store_id, self._applied_seq)

@@ -1,4 +1,4 @@
-"""What a filter sees of a point, as payload that Qdrant finds by, and filters over it.
+"""A point as Qdrant stores it: its vectors, its payload, and filters over that.
 
 Writing costs 3 µs for each value of a payload and up to 15 µs for each index it is in, so there
 are few of both (measured on the embedded engine):
@@ -15,16 +15,24 @@ What is usual (semantic, stated) is not written: a filter asks for it by what it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Generic, Protocol, TypeVar, get_args
+from typing import Any, Generic, TypeVar, get_args
 
+import numpy as np
+
+from graphmem.adapters.vectors import bm25
+from graphmem.adapters.vectors.validation import ended_at
 from graphmem.filters import And, Not, Or, Record, Test, Where
 from graphmem.filters.tree import Scalar, matches
 from graphmem.model import MemoryType, Modality
+from graphmem.ports.vectors import Only, Point, Vector
 
 C = TypeVar("C")
 
+DENSE, BM25, WINDOW = "dense", "bm25", "window"
+"""The names of a point's vectors: its own, that of its words, that of the words of its window."""
 LABELS = "labels"
 TIMES = ("occurred_at", "recorded_at", "invalid_at", "begins_at")
 IMPORTANCE = "importance"
@@ -47,8 +55,41 @@ _FLAT = ("type", "subject", "object", "tag", "speaker", "episode", "source")
 _LISTS = {"agent": "agent_ids", "run": "run_ids"}
 
 
-def payload(record: Record) -> dict[str, Any]:
-    """A record as payload, without what points hold for other reasons."""
+def payload(
+    point: Point, names: Callable[[Sequence[str]], str | list[str]] = list
+) -> dict[str, Any]:
+    """All of a point's payload; ``names`` writes its agents and runs."""
+    made = {"tenant": point.tenant, **record_payload(point.fields)}
+    if point.agent_ids:
+        made["agent_ids"] = names(point.agent_ids)
+    if point.run_ids:
+        made["run_ids"] = names(point.run_ids)
+    if (end := ended_at(point)) is not None:
+        made["ended_at"] = end
+    return made
+
+
+def sparse_vectors(point: Point) -> dict[str, bm25.Sparse]:
+    """A point's sparse vectors, by name."""
+    texts = {BM25: point.text, WINDOW: point.window}
+    return {name: bm25.document(text) for name, text in texts.items() if text is not None}
+
+
+def numbers(dense: Vector) -> list[float]:
+    """A vector as a list: the embedded engine reads arrays more slowly (15 µs, 9 µs with the making
+    of the list)."""
+    made: list[float] = np.asarray(dense, dtype=np.float32).tolist()
+    return made
+
+
+def one_or_many(values: Sequence[str]) -> str | list[str]:
+    """Values of a field as payload: a list of one is written as that one, which is found alike and
+    costs the embedded engine a third."""
+    return values[0] if len(values) == 1 else list(values)
+
+
+def record_payload(record: Record) -> dict[str, Any]:
+    """What a filter sees of a point, as payload."""
     if not record:
         return {}
     made: dict[str, Any] = {LABELS: list(_labels(record))}
@@ -119,52 +160,65 @@ def label(key: str, value: Scalar) -> int:
     return _hashed(key, "number", str(int(value)) if whole else repr(value))
 
 
-class Conditions(Protocol[C]):
-    """How an engine writes the few conditions that filters are made of."""
+class Conditions(ABC, Generic[C]):
+    """How an engine writes the few conditions that filters are made of; and, of these, any
+    filter."""
 
+    @abstractmethod
     def labelled(self, field: str, values: Sequence[Any]) -> C:
         """The field has one of these values."""
-        ...
 
+    @abstractmethod
     def time(self, field: str, bounds: dict[str, str]) -> C:
         """The field lies within (``lt``, ``lte``, ``gt``, ``gte``)."""
-        ...
 
+    @abstractmethod
     def number(self, field: str, bounds: dict[str, float]) -> C: ...
 
+    @abstractmethod
     def empty(self, field: str) -> C:
         """The field is not there."""
-        ...
 
+    @abstractmethod
     def nested(self, field: str, parts: Sequence[C]) -> C:
         """One member of a list meets all of these."""
-        ...
 
+    @abstractmethod
     def joined(
         self, must: Sequence[C] = (), should: Sequence[C] = (), must_not: Sequence[C] = ()
     ) -> C: ...
 
+    def inside(self, tenant: str, *more: C) -> C:
+        """In this tenant, and all of these too."""
+        return self.joined(must=[self.labelled("tenant", [tenant]), *more])
 
-def condition(where: Where, make: Conditions[C]) -> C:
-    """A filter as an engine's condition."""
-    return _Writing(make).condition(where)
-
-
-class _Writing(Generic[C]):
-    def __init__(self, make: Conditions[C]) -> None:
-        self._make = make
+    def seen(self, only: Only) -> C:
+        """What a search may see."""
+        must = [self.labelled("tenant", [only.tenant])]
+        if only.agent_id is not None:
+            must.append(self.labelled("agent_ids", [only.agent_id]))
+        if only.run_id is not None:
+            must.append(self.labelled("run_ids", [only.run_id]))
+        if only.where is not None:
+            must.append(self.condition(only.where))
+        if only.ended_by is None:
+            return self.joined(must=must)
+        ended = self.time("ended_at", {"lte": only.ended_by})
+        if only.past:
+            return self.joined(must=[*must, ended])
+        return self.joined(must=must, must_not=[ended])
 
     def condition(self, where: Where) -> C:
-        make = self._make
+        """A filter as the engine's condition."""
         if isinstance(where, Test):
             return self._test(where)
         if isinstance(where, Not):
-            return make.joined(must_not=[self.condition(where.part)])
+            return self.joined(must_not=[self.condition(where.part)])
         if not where.parts:
-            never = make.labelled(LABELS, [NEVER])
-            return make.joined(must_not=[never]) if isinstance(where, And) else never
+            never = self.labelled(LABELS, [NEVER])
+            return self.joined(must_not=[never]) if isinstance(where, And) else never
         parts = [self.condition(part) for part in where.parts]
-        return make.joined(should=parts) if isinstance(where, Or) else make.joined(must=parts)
+        return self.joined(should=parts) if isinstance(where, Or) else self.joined(must=parts)
 
     def _test(self, test: Test) -> C:
         own = {
@@ -187,7 +241,7 @@ class _Writing(Generic[C]):
         if test.op == "exists":
             return self._exists(test.field)
         if test.field in _LISTS:
-            return self._make.labelled(_LISTS[test.field], list(test.values))
+            return self.labelled(_LISTS[test.field], list(test.values))
         if test.field in _USUAL:
             return self._usual(test)
         fields = ("about", "subject", "object") if test.field == "about" else (test.field,)
@@ -197,19 +251,19 @@ class _Writing(Generic[C]):
         if field in _MAYBE:
             return self._has(field)
         if field in _LISTS:
-            return self._make.joined(must_not=[self._make.empty(_LISTS[field])])
+            return self.joined(must_not=[self.empty(_LISTS[field])])
         # Every fact and every turn has one.
-        return self._make.joined(must_not=[self._any([NEVER])])
+        return self.joined(must_not=[self._any([NEVER])])
 
     def _has(self, field: str) -> C:
         bit = 1 << _MAYBE.index(field)
         return self._any(mask for mask in range(1 << len(_MAYBE)) if mask & bit)
 
     def _any(self, labels: Iterable[int]) -> C:
-        return self._make.labelled(LABELS, list(labels))
+        return self.labelled(LABELS, list(labels))
 
     def _all(self, *parts: C) -> C:
-        return self._make.joined(must=parts)
+        return self.joined(must=parts)
 
     def _usual(self, test: Test) -> C:
         others = self._any(
@@ -218,52 +272,44 @@ class _Writing(Generic[C]):
         if _USUAL[test.field] not in test.values:
             return others
         unusual = self._any(label(test.field, value) for value in _OTHERS[test.field])
-        plain = self._make.joined(must=[self._has(test.field)], must_not=[unusual])
-        return self._make.joined(should=[plain, others])
+        plain = self.joined(must=[self._has(test.field)], must_not=[unusual])
+        return self.joined(should=[plain, others])
 
     def _time(self, field: str, test: Test) -> C:
         if test.op == "exists":
-            return self._make.joined(must_not=[self._make.empty(field)])
+            return self.joined(must_not=[self.empty(field)])
         if test.op == "in":
             at = (str(value) for value in test.values)
-            return self._make.joined(
-                should=[self._make.time(field, {"gte": one, "lte": one}) for one in at]
-            )
-        return self._make.time(field, {test.op: str(test.values[0])})
+            return self.joined(should=[self.time(field, {"gte": one, "lte": one}) for one in at])
+        return self.time(field, {test.op: str(test.values[0])})
 
     def _begun(self, test: Test) -> C:
         """By ``begins_at`` where it is written, else by ``occurred_at``, which is the same then."""
-        unwritten = self._make.empty("begins_at")
-        unknown = self._make.time("begins_at", {"lte": _BEFORE_ALL})
-        written = self._make.joined(must=[self._time("begins_at", test)], must_not=[unknown])
+        unwritten = self.empty("begins_at")
+        unknown = self.time("begins_at", {"lte": _BEFORE_ALL})
+        written = self.joined(must=[self._time("begins_at", test)], must_not=[unknown])
         same = self._all(unwritten, self._time("occurred_at", test))
-        return self._make.joined(should=[written, same])
+        return self.joined(should=[written, same])
 
     def _importance(self, test: Test) -> C:
         usual = matches(test, {IMPORTANCE: (_USUAL_IMPORTANCE,)})
-        unwritten = self._make.empty(IMPORTANCE)
+        unwritten = self.empty(IMPORTANCE)
         if test.op == "exists":
             return self._exists(IMPORTANCE)
         if test.op == "in":
             ranges = [
-                self._make.number(IMPORTANCE, {"gte": float(value), "lte": float(value)})
+                self.number(IMPORTANCE, {"gte": float(value), "lte": float(value)})
                 for value in test.values
             ]
         else:
-            ranges = [self._make.number(IMPORTANCE, {test.op: float(test.values[0])})]
-        return self._make.joined(should=[*ranges, unwritten] if usual else ranges)
+            ranges = [self.number(IMPORTANCE, {test.op: float(test.values[0])})]
+        return self.joined(should=[*ranges, unwritten] if usual else ranges)
 
     def _metadata(self, test: Test) -> C:
         if test.op == "exists":
             return self._any([label("?", test.key)])
         if test.op == "in":
             return self._any(label(test.key, value) for value in test.values)
-        key = self._make.labelled(NUMBER_KEY, [label("#", test.key)])
-        value = self._make.number(NUMBER, {test.op: float(test.values[0])})
-        return self._make.nested(NUMBERS, [key, value])
-
-
-def one_or_many(values: Sequence[str]) -> str | list[str]:
-    """Values of a field as payload: a list of one is written as that one, which is found alike and
-    costs the embedded engine a third."""
-    return values[0] if len(values) == 1 else list(values)
+        key = self.labelled(NUMBER_KEY, [label("#", test.key)])
+        value = self.number(NUMBER, {test.op: float(test.values[0])})
+        return self.nested(NUMBERS, [key, value])

@@ -34,13 +34,13 @@ def check_embedding(embedder: str, size: int) -> None:
         )
 
 
-def other_embedder(
-    place: str, *, stored: str, stored_size: int, embedder: str, size: int
-) -> UsageError:
-    """The error for vectors made by another model than the one now given."""
+def other_embedder(place: str, stored: tuple[str, int], given: tuple[str, int]) -> UsageError:
+    """The error for vectors ``stored`` by another model, or with another size, than the one now
+    ``given``."""
+    (before, before_size), (now, now_size) = stored, given
     return UsageError(
-        f"the vectors in {place} were made with {stored} ({stored_size} numbers each); the "
-        f"embedder is now {embedder} ({size}). Open with {stored} again, or re-embed everything: "
+        f"the vectors in {place} were made with {before} ({before_size} numbers each); the "
+        f"embedder is now {now} ({now_size}). Open with {before} again, or re-embed everything: "
         "rebuild with the new one (open once with GRAPHMEM_REEMBED=1); nothing is lost, the ledger "
         "has every text"
     )

@@ -8,11 +8,11 @@ dialect whose database is free to reorder closes them (see ``dialect``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphmem.adapters.graph.cypher_guard.lexer import CypherToken
-from graphmem.adapters.graph.cypher_guard.syntax import Brackets, Syntax, Variable
+from graphmem.adapters.graph.cypher_guard.syntax import Brackets, Cursor, Syntax, Variable
 
 _WORDS_OF_VALUE = ("TRUE", "FALSE", "NULL")
 
@@ -49,32 +49,24 @@ def evaluation_order(
     found: Syntax, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
 ) -> EvaluationOrder:
     """What could be evaluated too soon, with its places in the rebuilt text."""
-    return EvaluationOrder(
-        tuple(_predicates(found, tokens, bracket_ends)),
-        tuple(tokens[where].start for where in found.horizons),
-        risky_map=_has_risky_map(found, tokens, bracket_ends),
-        lengths=tuple(found.lengths),
-        returns_all=found.returns_all,
-    )
-
-
-def _predicates(
-    found: Syntax, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
-) -> Iterator[Predicate]:
+    predicates = []
     for scope in found.scopes:
         if scope.where is not None:
             first, stop = scope.where
             known = _known(found, first)
-            harmless = _Harmless(tokens, bracket_ends, known).predicate(first, stop)
-            yield Predicate(tokens[first].start, tokens[stop - 1].end, known, harmless)
-
-
-def _has_risky_map(
-    found: Syntax, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
-) -> bool:
-    return any(
-        not _Harmless(tokens, bracket_ends, _known(found, opens)).properties(opens + 1, closes)
+            harmless = _Harmless(tokens[:stop], bracket_ends, first, known).predicate()
+            start, end = tokens[first].start, tokens[stop - 1].end
+            predicates.append(Predicate(start, end, known, harmless))
+    risky_map = any(
+        not _Harmless(tokens[:closes], bracket_ends, opens + 1, _known(found, opens)).properties()
         for opens, closes in found.maps
+    )
+    return EvaluationOrder(
+        tuple(predicates),
+        tuple(tokens[where].start for where in found.horizons),
+        risky_map=risky_map,
+        lengths=tuple(found.lengths),
+        returns_all=found.returns_all,
     )
 
 
@@ -84,74 +76,75 @@ def _known(found: Syntax, at: int) -> tuple[Variable, ...]:
     return tuple(dict.fromkeys(name for scope in around for name in scope.variables))
 
 
-class _Harmless:
+class _Harmless(Cursor):
     """Recognises what cannot fail: comparisons of literals, parameters and properties of nodes
-    and edges, joined by AND, OR, XOR, NOT; and EXISTS { }, which is looked at by itself."""
+    and edges, joined by AND, OR, XOR, NOT; and EXISTS { }, which is looked at by itself. It looks
+    from the token ``at`` on to the last that it is given."""
 
     def __init__(
         self,
         tokens: Sequence[CypherToken],
         bracket_ends: Mapping[int, int],
+        at: int,
         known: Sequence[Variable],
     ) -> None:
-        self._tokens, self._bracket_ends = tokens, bracket_ends
+        super().__init__("", tokens, bracket_ends)
+        self.at = at
         self._owners = {v.written.strip("`") for v in known if v.kind in ("node", "edge")}
-        self._at = self._stop = 0
 
-    def predicate(self, first: int, stop: int) -> bool:
-        self._at, self._stop = first, stop
-        return self._several() and self._at == stop
+    def predicate(self) -> bool:
+        return self._several() and self.at == len(self.tokens)
 
-    def properties(self, first: int, stop: int) -> bool:
+    def properties(self) -> bool:
         """``key: value, …`` with plain values, and no scope of one's own."""
-        self._at, self._stop = first, stop
-        while self._at < stop:
-            own = self._tokens[self._at].value.lower() == "scope"
-            self._at += 2
-            if own or not self._operand() or not (self._sign(",") or self._at == stop):
+        stop = len(self.tokens)
+        while self.at < stop:
+            own = self.tokens[self.at].value.lower() == "scope"
+            self.at += 2
+            if own or not self._operand() or not (self.sign(",") or self.at == stop):
                 return False
         return True
 
     def _several(self) -> bool:
         if not self._one():
             return False
-        while self._word("AND", "OR", "XOR"):
+        while self.word("AND", "OR", "XOR"):
             if not self._one():
                 return False
         return True
 
     def _one(self) -> bool:
-        while self._word("NOT"):
+        while self.word("NOT"):
             pass
-        if self._sign("("):
-            return self._several() and self._sign(")")
-        if self._word("EXISTS"):
-            inside = self._at
-            if not self._sign("{"):
+        if self.sign("("):
+            return self._several() and self.sign(")")
+        if self.word("EXISTS"):
+            inside = self.at
+            if not self.sign("{"):
                 return False
-            self._at = self._bracket_ends[inside] + 1
+            self.at = self.bracket_ends[inside] + 1
             return True
         return self._comparison()
 
     def _comparison(self) -> bool:
         return self._operand() and (
             self._is_null()
-            or (self._word("IN") and self._sign("[") and self._list())
-            or (self._word("STARTS", "ENDS") and self._word("WITH") and self._operand())
-            or (self._word("CONTAINS") and self._operand())
+            or (self.word("IN") and self.sign("[") and self._list())
+            or (self.word("STARTS", "ENDS") and self.word("WITH") and self._operand())
+            or (self.word("CONTAINS") and self._operand())
             or self._compared()
         )
 
     def _is_null(self) -> bool:
-        if not self._word("IS"):
+        if not self.word("IS"):
             return False
-        self._word("NOT")
-        return self._word("NULL")
+        self.word("NOT")
+        return self.word("NULL")
 
     def _compared(self) -> bool:
         compared = False
-        while self._sign("=<>"):
-            while self._sign("=>"):
+        while self.sign("=<>"):
+            while self.sign("=>"):
                 pass
             if not self._operand():
                 return False
@@ -159,37 +152,20 @@ class _Harmless:
         return compared
 
     def _list(self) -> bool:
-        while not self._sign("]"):
+        while not self.sign("]"):
             if not self._operand():
                 return False
-            self._sign(",")
+            self.sign(",")
         return True
 
     def _operand(self) -> bool:
-        token = self._next()
+        token = self.peek()
         if token is None or token.kind == "sign":
             return False
-        self._at += 1
+        self.at += 1
         if not token.is_name or token.is_word(*_WORDS_OF_VALUE):
-            return not self._sign("([.")
-        if self._sign("."):
-            self._at += 1
-            return token.value in self._owners and not self._sign("([.")
-        return not self._sign("([")
-
-    def _next(self) -> CypherToken | None:
-        return self._tokens[self._at] if self._at < self._stop else None
-
-    def _sign(self, signs: str) -> bool:
-        token = self._next()
-        if token is None or not token.is_sign(signs):
-            return False
-        self._at += 1
-        return True
-
-    def _word(self, *word_set: str) -> bool:
-        token = self._next()
-        if token is None or not token.is_word(*word_set):
-            return False
-        self._at += 1
-        return True
+            return not self.sign("([.")
+        if self.sign("."):
+            self.at += 1
+            return token.value in self._owners and not self.sign("([.")
+        return not self.sign("([")

@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from graphmem.adapters.graph.cypher_guard import values
-from graphmem.adapters.graph.cypher_guard.function_calls import (
+from graphmem.adapters.graph.cypher_guard.lists_and_calls import (
     LIST_TESTS,
     ExpressionShape,
+    ListsAndCalls,
 )
-from graphmem.adapters.graph.cypher_guard.lists_and_maps import ListsAndMaps
 from graphmem.adapters.graph.cypher_guard.syntax import uncertain
 from graphmem.adapters.graph.cypher_guard.values import LITERAL, NO_VALUE, PLAIN, HeldValue
 from graphmem.errors import UsageError
@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?![0-9])")
 _MOST_CASES = 24
 
 
-class Expressions(ListsAndMaps):
+class Expressions(ListsAndCalls):
     """The rules of expressions. Each takes what it names, from here on, or refuses the query."""
 
     _cases = 0

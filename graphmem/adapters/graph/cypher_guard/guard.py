@@ -38,8 +38,8 @@ from graphmem.adapters.graph.cypher_guard.evaluation_order import (
     EvaluationOrder,
     evaluation_order,
 )
-from graphmem.adapters.graph.cypher_guard.function_calls import FUNCTIONS
 from graphmem.adapters.graph.cypher_guard.lexer import CypherToken, tokenize
+from graphmem.adapters.graph.cypher_guard.lists_and_calls import FUNCTIONS
 from graphmem.adapters.graph.cypher_guard.patterns import (
     SCOPE_PARAMETER,
     check_names,

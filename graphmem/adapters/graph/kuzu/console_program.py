@@ -1,7 +1,7 @@
 """The program that answers console queries: it runs in a process of its own (see ``console``).
 
-It reads orders from its standard input and answers on its standard output, each a length of four
-bytes and that much JSON. It opens a copy of the graph, which it removes from the folder at once,
+It reads orders from its standard input and answers on its standard output, each a line of JSON. It
+opens a copy of the graph, which it removes from the folder at once,
 and never the graph itself. What a query does to it (a crash of the engine, all its memory, no end)
 it does to nobody else.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import struct
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,7 +35,6 @@ IDLE_S = 60.0
 GRACE_S = 2.0
 """How long after its time a query that does not heed the engine's own clock ends its process."""
 _LONGEST_MESSAGE = 4_000
-_LENGTH = struct.Struct(">I")
 
 
 class TooLarge(Exception):
@@ -110,20 +108,16 @@ def answer_queries(engine: str, buffer_pool_bytes: str) -> None:
         send(answers, answer)
 
 
-def send(file: IO[bytes], data: bytes) -> None:
+def send(file: IO[bytes], message: bytes) -> None:
     """Write one message."""
-    file.write(_LENGTH.pack(len(data)) + data)
+    file.write(message + b"\n")
     file.flush()
 
 
 def receive(file: IO[bytes]) -> dict[str, Any] | None:
     """Read one message; None when the other side has gone, in the middle of it too."""
-    head = file.read(_LENGTH.size)
-    length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else -1
-    data = file.read(length) if length >= 0 else b""
-    if len(data) != length:
-        return None
-    message: dict[str, Any] = json.loads(data)
+    line = file.readline()
+    message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
     return message
 
 

@@ -105,6 +105,12 @@ def remove_beside(path: Path, but: Collection[Path] = ()) -> None:
                 old.unlink(missing_ok=True)
 
 
+def remove_all(path: Path) -> None:
+    """A database, and what stands beside it."""
+    remove_files(path)
+    remove_beside(path)
+
+
 def check_closed_whole(filled: Path) -> None:
     """:class:`~graphmem.errors.Unavailable` for a file that was not, as when the disk was full:
     its seal is written last."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import EDGE_ENDS
 
@@ -48,7 +48,7 @@ class EdgeDrops:
 
     def drop(self, session: Session, name: str, **parameters: str) -> None:
         """Run the statement of ``write.cypher`` that drops edges."""
-        for rows in session.run(statements("write.cypher")[name].text, parameters):
+        for rows in session.run(statement_text("write.cypher", name), parameters):
             self._dropped |= _parts_of(_TYPE_OF_DROP[name], rows)
 
     def drop_all_of(self, session: Session, label: str, id: str) -> None:
@@ -98,6 +98,6 @@ def _some_edge(session: Session, part: _Part) -> tuple[str, str] | None:
 
 
 def _statement(name: str, type: str) -> str:
-    text = statements("write.kuzu.cypher")[name].text
+    text = statement_text("write.kuzu.cypher", name)
     start, end = EDGE_ENDS[type]
     return text.replace("FROM", start).replace("TYPE", type).replace("TO", end)

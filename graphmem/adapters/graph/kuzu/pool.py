@@ -62,7 +62,7 @@ class Pool:
         """How many times this was written to."""
         self.successors: set[Path] = set()
         """Files that are being filled beside this one, to take its place."""
-        self._forget_folder: Callable[[], object] = _nothing
+        self._forget_folder: Callable[[], object] = lambda: None
         """Removes the folder of a file that goes with the pool, also when nobody closes it."""
         self._module: Any = None
         self._database: Any = None
@@ -181,7 +181,7 @@ class Pool:
         """Begin with an empty database. Only inside a job that runs ``alone``, whose session ends
         with it; returns the new writer."""
         self._stop(checkpoint=False)
-        self._remove_files()
+        database_files.remove_files(self.path)
         return self._start()
 
     def go_on_with(self, filled: Path) -> None:
@@ -198,9 +198,6 @@ class Pool:
         database_files.check_closed_whole(filled)
         self.set_aside()
         database_files.replace_files(self.path, filled)
-
-    def _remove_files(self) -> None:
-        database_files.remove_files(self.path)
 
     def set_aside(self) -> None:
         """Make room for a new database while this one is closed; see ``database_files``."""
@@ -259,8 +256,7 @@ class Pool:
         return self._start()
 
     def _start(self) -> Session:
-        if self.path is not None:
-            need_large_files(f"the graph {self.path}")
+        need_large_files(f"the graph {self.path}")
         if self.path in _left_open:
             self.need_disk_space()
             _left_open.pop(self.path).close()
@@ -269,7 +265,7 @@ class Pool:
         except (RuntimeError, OSError, ValueError, IndexError) as error:
             if "different version" not in str(error):
                 raise _opening_failed(error, self.path, self.engine.name) from error
-            self._remove_files()
+            database_files.remove_files(self.path)
             self._database = self._new_database()
         self._writer = self._connect()
         return self._writer
@@ -298,7 +294,9 @@ class Pool:
                     if checkpoint and not self.passes:
                         database_files.seal_files(self.path)
                 else:
-                    _leave_open(self.path, database)
+                    # Never destroyed, not even with the interpreter.
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(database))
+                    _left_open[self.path] = database
 
     def _hold(self) -> None:
         """The engines lock a file against other processes, but not against this one."""
@@ -311,16 +309,6 @@ class Pool:
         with _open_paths_lock:
             _open_paths.discard(self.path)
         self._forget_folder()
-
-
-def _nothing() -> None:
-    """What is done where there is nothing to do."""
-
-
-def _leave_open(path: Path, database: Any) -> None:
-    """Never destroyed, not even with the interpreter."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(database))
-    _left_open[path] = database
 
 
 def _in_use(path: Path, where: str) -> Unavailable:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from functools import cache
+from functools import cache, partial
 
-from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.digests import DigestSum
 from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import EDGE_ENDS, NODE_LABELS, Properties
 from graphmem.ports.graph import Digests
 from graphmem.ports.part import Part
 
+_read = partial(statement_text, "read.kuzu.cypher")
 _COLUMN = re.compile(r"\b(\w+) (?:STRING|INT64|DOUBLE)")
 
 
@@ -44,7 +45,7 @@ def in_columns(table: str, properties: Properties) -> Hashable:
 @cache
 def _columns(table: str) -> tuple[str, ...]:
     """As the schema names them, but for the id."""
-    text = statements("schema.kuzu.cypher")[table.lower()].text
+    text = statement_text("schema.kuzu.cypher", table.lower())
     return tuple(name for name in _COLUMN.findall(text) if name != "id")
 
 
@@ -54,7 +55,3 @@ def _hashable(values: list[object]) -> Hashable:
 
 def _of_columns(text: str, table: str, name: str) -> str:
     return text.replace("COLUMNS", ", ".join(f"{name}.{column}" for column in _columns(table)))
-
-
-def _read(name: str) -> str:
-    return statements("read.kuzu.cypher")[name].text

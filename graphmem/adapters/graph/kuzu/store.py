@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
-from graphmem.adapters.graph.cypher_files import CypherStatement, statements
+from graphmem.adapters.file_successor import FileSuccessor
+from graphmem.adapters.graph.cypher_files import statement_text, statements
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.digests import digests_of_changes
 from graphmem.adapters.graph.kuzu.backlog import Backlog
 from graphmem.adapters.graph.kuzu.console import Console
+from graphmem.adapters.graph.kuzu.database_files import NEXT_NAME, remove_all
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
 from graphmem.adapters.graph.kuzu.pool import Pool
 from graphmem.adapters.graph.kuzu.read_digests import in_columns, read_digests
@@ -36,7 +38,6 @@ from graphmem.adapters.graph.kuzu.session import (
     label_of,
     properties_of,
 )
-from graphmem.adapters.graph.kuzu.successor import KuzuSuccessor
 from graphmem.adapters.graph.kuzu.write_changes import Loader, log_bytes
 from graphmem.adapters.graph.rows import (
     Edge,
@@ -59,6 +60,7 @@ _POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
 _LOG_LIMIT = 16 << 20
 _COPY_FROM = 1000  # single statements take 0.3 ms each, a COPY 100 ms
 _T = TypeVar("_T")
+_text = partial(statement_text, "read.cypher")
 
 
 class KuzuGraph:
@@ -90,8 +92,14 @@ class KuzuGraph:
         self._written: GraphChanges | None = None
 
     @property
-    def successor(self) -> KuzuSuccessor | None:
-        return None if self._pool.passes else KuzuSuccessor(self._pool, self._give_place_to)
+    def successor(self) -> FileSuccessor | None:
+        pool = self._pool
+        if pool.passes:
+            return None
+        prefix = f"{pool.path}{NEXT_NAME}"
+        return FileSuccessor(
+            pool.engine.name, prefix, pool.successors, self._give_place_to, remove_all
+        )
 
     async def open(self, store_id: str) -> Checkpoint:
         """Open or create; see the port."""
@@ -363,27 +371,22 @@ class KuzuGraph:
         return Checkpoint(rows[0][0], rows[0][1])
 
 
-def _text(name: str) -> str:
-    return statements("read.cypher")[name].text
-
-
 def _create(writer: Session, store_id: str) -> None:
-    tables: Iterable[CypherStatement] = statements("schema.kuzu.cypher").values()
-    for table in tables:
+    for table in statements("schema.kuzu.cypher").values():
         writer.run(table.text)
     _set_checkpoint(writer, store_id, 0)
 
 
 def _set_checkpoint(writer: Session, store_id: str, applied_seq: int) -> None:
     checkpoint = {"store_id": store_id, "applied_seq": applied_seq, "format": KUZU_FORMAT}
-    writer.run(statements("write.cypher")["set_checkpoint"].text, checkpoint)
+    writer.run(statement_text("write.cypher", "set_checkpoint"), checkpoint)
 
 
 def _expand(
     tenant: str, entity_ids: Sequence[str], limit: int, reader: Session
 ) -> dict[str, tuple[Link, ...]]:
     found: dict[str, tuple[Link, ...]] = {}
-    some = statements("read.kuzu.cypher")["expand_some"].text
+    some = statement_text("read.kuzu.cypher", "expand_some")
     known = _text("get_entity")
     for entity_id in entity_ids:
         asked = {"id": entity_id, "scope": tenant, "limit": limit}

@@ -8,12 +8,13 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.kuzu.database_files import ROWS_NAME
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
 from graphmem.adapters.graph.kuzu.session import Session
@@ -37,6 +38,8 @@ _encode = msgspec.json.Encoder().encode
 
 _Row = TypeVar("_Row", Node, Edge)
 
+_read = partial(statement_text, "read.cypher")
+_write = partial(statement_text, "write.cypher")
 _KNOWN = {"Episode": "known_episodes", "Entity": "known_entities", "Fact": "known_facts"}
 
 
@@ -362,14 +365,6 @@ def _copyable(values: Iterable[object]) -> bool:
         elif type(value) is list and value and not _copyable(value):
             return False
     return True
-
-
-def _read(name: str) -> str:
-    return statements("read.cypher")[name].text
-
-
-def _write(name: str) -> str:
-    return statements("write.cypher")[name].text
 
 
 def log_bytes(changes: GraphChanges) -> int:

@@ -8,10 +8,10 @@ batch takes one round trip; each part of it does nothing when its list is empty.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.rows import edges_of, nodes_of, text_in
 from graphmem.ports.graph import GraphChanges
 
@@ -36,6 +36,10 @@ _MOST_ROWS = 2000
 _MOST_TEXT = 4_000_000
 _PORTIONS = 5
 """How many portions a transaction may hold: 10,000 rows, 20 million characters."""
+
+
+write_text = partial(statement_text, "write.neo4j.cypher")
+"""The text of a named statement that writes."""
 
 
 class ChangeBatch:
@@ -118,11 +122,6 @@ def remove_text() -> str:
 def drop_text() -> str:
     """Everything that takes from known nodes the edges that they own, as one statement."""
     return _combined("drop_relates", "drop_fact_edges", "drop_states", "drop_next")
-
-
-def write_text(name: str) -> str:
-    """A named statement that writes."""
-    return statements("write.neo4j.cypher")[name].text
 
 
 def _combined(*names: str) -> str:

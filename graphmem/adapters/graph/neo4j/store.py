@@ -17,7 +17,7 @@ from typing import Any
 from neo4j import AsyncManagedTransaction
 from neo4j.exceptions import DriverError, Neo4jError
 
-from graphmem.adapters.graph.cypher_files import statements
+from graphmem.adapters.graph.cypher_files import statement_text, statements
 from graphmem.adapters.graph.cypher_guard.dialect import NEO4J
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.digests import digests_of_changes, digests_of_dump
@@ -45,6 +45,7 @@ NEO4J_FORMAT = 3
 """Version of what the graph holds; 0 while it is being emptied. A graph of another format is
 emptied and made anew."""
 
+_read = partial(statement_text, "read.neo4j.cypher")
 _OLDEST = (5, 23)  # `CALL () { }`
 _AT_ONCE = 10_000
 _TOO_LONG = "Neo.ClientError.Transaction.TransactionTimedOut"
@@ -235,10 +236,10 @@ class Neo4jGraph:
     async def _read_checkpoint(self) -> Checkpoint | None:
         """The checkpoint; None when there is none, or the graph is of another format."""
         if self._server.is_open:
-            rows = await self._server.ask(_shared("get_checkpoint"))
+            rows = await self._server.ask(statement_text("read.cypher", "get_checkpoint"))
         else:
             self._server.connect()
-            rows, agent = await self._server.first(_shared("get_checkpoint"))
+            rows, agent = await self._server.first(statement_text("read.cypher", "get_checkpoint"))
             _check_version(agent, self._target)
         self._found = Checkpoint(rows[0][0], rows[0][1]) if rows else None
         return self._found if rows and rows[0][2] == NEO4J_FORMAT else None
@@ -308,14 +309,6 @@ async def _put(
         await _run(tx, put_text(), rows)
     if applied_seq is not None:
         await _run(tx, write_text("move_checkpoint"), {"applied_seq": applied_seq})
-
-
-def _read(name: str) -> str:
-    return statements("read.neo4j.cypher")[name].text
-
-
-def _shared(name: str) -> str:
-    return statements("read.cypher")[name].text
 
 
 def _link(row: Sequence[Any]) -> Link:

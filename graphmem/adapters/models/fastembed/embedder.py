@@ -14,60 +14,35 @@ from graphmem.adapters.vectors.bm25 import encodable
 from graphmem.errors import ModelError
 from graphmem.ports.vectors import Vector
 
-_DEFAULT_MODEL = "BAAI/bge-small-en-v1.5"
 _BATCH = 32
 """Texts a batch: each is padded to its longest, so large ones cost memory and gain nothing."""
 
 
-def _package() -> Any:
-    from fastembed import TextEmbedding
+class FastEmbedEmbedder(FastEmbedModel):
+    """An :class:`~graphmem.ports.embedder.Embedder` over one of fastembed's models. A text without
+    a token gets a fixed unit vector."""
 
-    return TextEmbedding
+    kind = "model"
+    default = "BAAI/bge-small-en-v1.5"
+    instead = "use the default embedder (wordllama), which needs none"
+    kept = True
 
+    @staticmethod
+    def _package() -> Any:
+        from fastembed import TextEmbedding
 
-class FastEmbedEmbedder:
-    """An :class:`~graphmem.ports.embedder.Embedder` over one of fastembed's models.
-
-    Everything runs in a thread. Texts longer than the model takes are cut by its tokenizer; one
-    without a token gets a fixed unit vector.
-    ``model_path`` names a folder that holds the model's files already; nothing is downloaded then.
-    """
-
-    def __init__(self, model: str = _DEFAULT_MODEL, *, model_path: str | None = None) -> None:
-        self._model = FastEmbedModel(
-            model,
-            model_path,
-            kind="model",
-            package=_package,
-            example=_DEFAULT_MODEL,
-            instead="use the default embedder (wordllama), which needs none",
-        )
-
-    def __repr__(self) -> str:
-        return f"FastEmbedEmbedder({self.name!r})"
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def kept(self) -> bool:
-        return True
+        return TextEmbedding
 
     async def size(self) -> int:
-        return await asyncio.to_thread(self._model.size)
+        return await asyncio.to_thread(lambda: int(self._known().get_embedding_size(self._model)))
 
     async def embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> list[Vector]:
         if not texts:
             return []
         return await asyncio.to_thread(self._embed_now, [encodable(t) for t in texts], kind)
 
-    async def close(self) -> None:
-        """Let the model go; the next use loads it again."""
-        self._model.let_go()
-
     def _embed_now(self, texts: list[str], kind: str) -> list[Vector]:
-        model = self._model.loaded()
+        model = self._loaded()
         ask = model.query_embed if kind == "query" else model.passage_embed
         try:
             rows = np.stack(list(ask(texts, batch_size=_BATCH)))

@@ -16,47 +16,26 @@ DEFAULT_RERANKER = "Xenova/ms-marco-MiniLM-L-6-v2"
 _BATCH = 16
 
 
-def _package() -> Any:
-    from fastembed.rerank.cross_encoder import TextCrossEncoder
+class FastEmbedReranker(FastEmbedModel):
+    """A :class:`~graphmem.ports.reranker.Reranker` over one of fastembed's cross-encoders."""
 
-    return TextCrossEncoder
+    kind = "reranker"
+    default = DEFAULT_RERANKER
+    instead = "search without a reranker (GRAPHMEM_RERANKER=none)"
 
+    @staticmethod
+    def _package() -> Any:
+        from fastembed.rerank.cross_encoder import TextCrossEncoder
 
-class FastEmbedReranker:
-    """A :class:`~graphmem.ports.reranker.Reranker` over one of fastembed's cross-encoders.
-
-    Everything runs in a thread. Texts longer than the model takes are cut by its tokenizer.
-    ``model_path`` names a folder that holds the model's files already; nothing is downloaded then.
-    """
-
-    def __init__(self, model: str = DEFAULT_RERANKER, *, model_path: str | None = None) -> None:
-        self._model = FastEmbedModel(
-            model,
-            model_path,
-            kind="reranker",
-            package=_package,
-            example=DEFAULT_RERANKER,
-            instead="search without a reranker (GRAPHMEM_RERANKER=none)",
-        )
-
-    def __repr__(self) -> str:
-        return f"FastEmbedReranker({self.name!r})"
-
-    @property
-    def name(self) -> str:
-        return self._model.name
+        return TextCrossEncoder
 
     async def scores(self, question: str, texts: Sequence[str], *, tenant: str) -> list[float]:
         if not texts:
             return []
         return await asyncio.to_thread(self._scores_now, question, list(texts))
 
-    async def close(self) -> None:
-        """Let the model go; the next use loads it again."""
-        self._model.let_go()
-
     def _scores_now(self, question: str, texts: list[str]) -> list[float]:
-        model = self._model.loaded()
+        model = self._loaded()
         try:
             given = [encodable(text) for text in texts]
             found = np.array(list(model.rerank(encodable(question), given, batch_size=_BATCH)))

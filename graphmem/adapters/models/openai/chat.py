@@ -22,16 +22,13 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from graphmem.adapters.models.openai import client as openai_client
 from graphmem.adapters.models.openai import errors as failures
+from graphmem.adapters.models.openai.client import OpenAIModel
 from graphmem.errors import BadModelOutput, ModelError, UsageError
 from graphmem.ports.llm import Completion, Prompt
 from graphmem.settings import OPENAI_URL
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +56,7 @@ class _Way:
         return replace(self, parameters=kept, renamed=self.renamed or name in _LIMITS)
 
 
-class OpenAIChat:
+class OpenAIChat(OpenAIModel):
     """An :class:`~graphmem.ports.llm.LLM` over the chat completions API.
 
     ``base_url`` defaults to OpenAI's, or to ``OPENAI_BASE_URL``; ``api_key`` to ``OPENAI_API_KEY``
@@ -83,35 +80,24 @@ class OpenAIChat:
         seed: int | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        if not model.strip():
-            raise UsageError("the model has no name; write for example openai:gpt-5-mini")
-        if timeout_s <= 0 or max_attempts < 1:
-            raise UsageError("timeout_s must be above 0 and max_attempts at least 1")
+        super().__init__(
+            model,
+            base_url,
+            api_key,
+            timeout_s=timeout_s,
+            max_attempts=max_attempts,
+            provider=provider,
+            sleep=sleep,
+            example="for example openai:gpt-5-mini",
+            otherwise="use no model (GRAPHMEM_LLM=none)",
+        )
         if max_tokens is not None and max_tokens < 1:
             raise UsageError("max_tokens must be at least 1")
-        self._model = model.strip()
-        self._provider = provider
-        self._url, self._key = openai_client.endpoint(
-            base_url, api_key, otherwise="use no model (GRAPHMEM_LLM=none)"
-        )
-        self._timeout_s = float(timeout_s)
-        self._max_attempts = max_attempts
-        self._sleep = sleep
-        self._client: AsyncOpenAI | None = None
-        self._opening = asyncio.Lock()
         limit = _LIMITS[self._url.startswith(OPENAI_URL)]
         given = {"temperature": 0, "seed": seed, limit: max_tokens}
         self._way = _Way(tuple((name, v) for name, v in given.items() if v is not None))
         self._proven: int | None = None
         """The form that was answered in last."""
-
-    def __repr__(self) -> str:
-        return f"OpenAIChat({self.name!r}, base_url={failures.public_url(self._url)!r})"
-
-    @property
-    def name(self) -> str:
-        """Provider and model, for example ``openai:gpt-5-mini``."""
-        return f"{self._provider}:{self._model}"
 
     async def complete(self, prompt: Prompt) -> Completion:
         """Ask once; see :class:`~graphmem.ports.llm.LLM`.
@@ -120,17 +106,17 @@ class OpenAIChat:
         there was as ``partial``) or said nothing; :class:`~graphmem.errors.ModelError` when it
         could not be asked.
         """
-        client = await self._opened()
         way = self._way
         unclear: ModelError | None = None
         while True:
             try:
-                attempts = 1 if _failed_silently(unclear) else self._max_attempts
-                answer = await self._ask(client, prompt, way, attempts)
+                answer = await self._ask(prompt, way, 1 if _failed_silently(unclear) else None)
             except ModelError as error:
                 other = _other_way(way, error, proven=way.form == self._proven)
                 if other is None:
-                    clearer = _clearer(unclear, error)
+                    # Of two failures, what tells more.
+                    says_nothing = failures.may_refuse_format(error.__cause__)
+                    clearer = unclear if unclear is not None and says_nothing else error
                     raise clearer from clearer.__cause__
                 _log.info("%s: asked in another way: %s", self.name, _difference(way, other))
                 if way.form != other.form and not _names_form(error):
@@ -142,58 +128,20 @@ class OpenAIChat:
                 self._way, self._proven = way, way.form
                 return self._completion(prompt, answer)
 
-    async def close(self) -> None:
-        """Close the connections. May be called twice."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
-
-    async def _opened(self) -> AsyncOpenAI:
-        async with self._opening:
-            if self._client is None:
-                self._client = await openai_client.open_client(
-                    self._url, self._key, self._timeout_s
-                )
-            return self._client
-
-    async def _ask(
-        self, client: AsyncOpenAI, prompt: Prompt, way: _Way, attempts: int
-    ) -> dict[str, Any]:
-        """One answer, as plain data, after retries; a :class:`ModelError` with the vendor's error
-        as its cause when there is none."""
-        import openai
-
+    async def _ask(self, prompt: Prompt, way: _Way, attempts: int | None) -> dict[str, Any]:
+        """One answer, as plain data."""
         request = _request(self._model, prompt, way)
-
-        async def once() -> dict[str, Any]:
-            async with asyncio.timeout(self._timeout_s):
-                # Read raw: servers that are only nearly compatible are read leniently.
-                response = await client.chat.completions.with_raw_response.create(**request)
-            data = _json_or_none(response.text)
-            if not isinstance(data, dict):
-                raise self._not_openai(response.text)
-            if not data.get("choices") and data.get("error"):
-                # Some gateways send their error with status 200.
-                raise self._not_openai(str(data["error"]))
+        body = await self._answer(
+            lambda client: client.chat.completions.with_raw_response.create(**request), attempts
+        )
+        data = _json_or_none(body)
+        if isinstance(data, dict) and (data.get("choices") or not data.get("error")):
             return data
-
-        try:
-            return await openai_client.with_retries(once, max_attempts=attempts, sleep=self._pause)
-        except (openai.OpenAIError, TimeoutError, failures.AnswerTooLong) as error:
-            raise failures.model_error(
-                error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
-            ) from error
-
-    async def _pause(self, seconds: float) -> None:
-        _log.info("%s: no answer yet, asked again in %.1f s", self.name, seconds)
-        await self._sleep(seconds)
-
-    def _not_openai(self, body: str) -> ModelError:
-        quote = failures.redact(" ".join(body.split()), self._key)
-        return ModelError(
-            f"{self.name}: {failures.public_url(self._url)} did not answer in OpenAI's format "
-            f"({quote}); check that the base URL is right (it usually ends in /v1)",
-            retryable=False,
+        # Some gateways send their error with status 200.
+        quote = self._quoted(str(data["error"]) if isinstance(data, dict) else body)
+        raise self._bad(
+            f"did not answer in OpenAI's format ({quote}); check that the base URL is right (it "
+            "usually ends in /v1)"
         )
 
     def _completion(self, prompt: Prompt, answer: dict[str, Any]) -> Completion:
@@ -263,16 +211,16 @@ def _request(model: str, prompt: Prompt, way: _Way) -> dict[str, Any]:
 def _other_way(way: _Way, error: ModelError, *, proven: bool) -> _Way | None:
     """Another way to ask, when the server refused something about this one. In a form that is
     ``proven`` it answered before."""
-    cause = error.__cause__
-    if isinstance(cause, Exception):
-        for name, _ in way.parameters:
-            if failures.refuses(cause, name):
-                return way.without(name)
+    for name, _ in way.parameters:
+        if failures.refuses(error.__cause__, name):
+            return way.without(name)
     form = _FORMS[way.form]
-    if form == "text" or not _refuses_form(error, proven=proven):
+    unclear = not proven and failures.may_refuse_format(error.__cause__)
+    if form == "text" or not (unclear or _names_form(error)):
         return None
     # Refused for the schema beside it, a json_object may do; refused altogether, none does.
-    alone = form != "json_object with schema" or "schema" in _message(error).lower()
+    message = failures.server_message(error.__cause__ or error)
+    alone = form != "json_object with schema" or "schema" in message.lower()
     return replace(way, form=way.form + (1 if alone else 2))
 
 
@@ -290,39 +238,16 @@ def _json_or_none(text: str) -> Any:
         return None
 
 
-def _message(error: ModelError) -> str:
-    """What the server said; of a failure without an error of the vendor's, what was quoted."""
-    cause = error.__cause__
-    return failures.server_message(cause) if isinstance(cause, Exception) else str(error)
-
-
 def _names_form(error: ModelError) -> bool:
     """Whether a server said that it cannot do the form that it was asked for."""
-    cause = error.__cause__
-    if isinstance(cause, Exception):
-        return failures.refuses_format(cause)
+    if error.__cause__ is not None:
+        return failures.refuses_format(error.__cause__)
     return not isinstance(error, BadModelOutput) and failures.names_format(str(error))
-
-
-def _refuses_form(error: ModelError, *, proven: bool) -> bool:
-    cause = error.__cause__
-    unclear = isinstance(cause, Exception) and failures.may_refuse_format(cause)
-    return _names_form(error) or (unclear and not proven)
 
 
 def _failed_silently(error: ModelError | None) -> bool:
     """Whether it failed as often as it was asked, and said nothing of why."""
-    cause = error.__cause__ if error is not None else None
-    return isinstance(cause, Exception) and failures.http_status(cause) == 500
-
-
-def _clearer(unclear: ModelError | None, error: ModelError) -> ModelError:
-    """Of a failure for no reason given and what came of asking in other ways, what tells more."""
-    if unclear is None:
-        return error
-    cause = error.__cause__
-    same = isinstance(cause, Exception) and failures.may_refuse_format(cause)
-    return unclear if same else error
+    return error is not None and failures.http_status(error.__cause__) == 500
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -1,24 +1,26 @@
-"""The ``openai`` SDK's client for any compatible endpoint, and when and how long to wait."""
+"""A model behind any endpoint that speaks OpenAI's protocol, asked through the ``openai`` SDK: the
+client, and when and how long to wait."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import ipaddress
+import logging
 import os
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from graphmem.adapters.models.openai import errors as failures
-from graphmem.errors import UsageError
+from graphmem.errors import ModelError, UsageError
 from graphmem.settings import OPENAI_URL
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
     from tenacity import RetryCallState
 
-_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 _NO_KEY = "none"
 """Sent where no key is needed: the SDK wants one, servers such as Ollama ignore it."""
@@ -92,23 +94,96 @@ def _bounded(http_client: Any) -> Any:
     return Bounded
 
 
-async def with_retries(
-    ask: Callable[[], Awaitable[_T]],
-    *,
-    max_attempts: int,
-    sleep: Callable[[float], Awaitable[None]],
-) -> _T:
-    """``ask``, again while what it raises may pass."""
-    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+class OpenAIModel:
+    """One model behind an endpoint: its name, its connections, and how it is asked. The base of
+    chat and embeddings. Use an instance from one event loop."""
 
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(worth_waiting),
-        stop=stop_after_attempt(max_attempts),
-        wait=_wait,
-        sleep=sleep,
-        reraise=True,
-    )
-    return await retrying(ask)
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None,
+        api_key: str | None,
+        *,
+        timeout_s: float,
+        max_attempts: int,
+        provider: str,
+        sleep: Callable[[float], Awaitable[None]],
+        example: str,
+        otherwise: str,
+    ) -> None:
+        """``example`` is a name for who gives none, ``otherwise`` what to do without a key."""
+        if not model.strip():
+            raise UsageError(f"the model has no name; write {example}")
+        if timeout_s <= 0 or max_attempts < 1:
+            raise UsageError("timeout_s must be above 0 and max_attempts at least 1")
+        self._model = model.strip()
+        self._provider = provider
+        self._url, self._key = endpoint(base_url, api_key, otherwise=otherwise)
+        self._timeout_s = float(timeout_s)
+        self._max_attempts = max_attempts
+        self._sleep = sleep
+        self._client: AsyncOpenAI | None = None
+        self._opening = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        address = failures.public_url(self._url)
+        return f"{type(self).__name__}({self.name!r}, base_url={address!r})"
+
+    @property
+    def name(self) -> str:
+        """Provider and model, for example ``openai:gpt-5-mini``."""
+        return f"{self._provider}:{self._model}"
+
+    async def close(self) -> None:
+        """Close the connections. May be called twice."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _answer(
+        self, call: Callable[[AsyncOpenAI], Awaitable[Any]], attempts: int | None = None
+    ) -> str:
+        """The body of the answer to one raw call, which is repeated while its failure may pass.
+
+        Without an answer a :class:`~graphmem.errors.ModelError`, with the vendor's error as its
+        cause. The body is read raw: servers that are only nearly compatible are read leniently.
+        """
+        async with self._opening:
+            client = self._client = self._client or await open_client(
+                self._url, self._key, self._timeout_s
+            )
+        import openai
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+        async def once() -> str:
+            async with asyncio.timeout(self._timeout_s):
+                body: str = (await call(client)).text
+            return body
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(worth_waiting),
+            stop=stop_after_attempt(attempts or self._max_attempts),
+            wait=_wait,
+            sleep=self._pause,
+            reraise=True,
+        )
+        try:
+            return await retrying(once)
+        except (openai.OpenAIError, TimeoutError, failures.AnswerTooLong) as error:
+            raise failures.model_error(
+                error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
+            ) from error
+
+    async def _pause(self, seconds: float) -> None:
+        _log.info("%s: no answer yet, asked again in %.1f s", self.name, seconds)
+        await self._sleep(seconds)
+
+    def _bad(self, what: str) -> ModelError:
+        """The error for an endpoint that did ``what``."""
+        return ModelError(f"{self.name}: {failures.public_url(self._url)} {what}", retryable=False)
+
+    def _quoted(self, body: str) -> str:
+        return failures.redact(" ".join(body.split()), self._key)
 
 
 def worth_waiting(error: BaseException) -> bool:

@@ -7,20 +7,16 @@ import base64
 import binascii
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphmem.adapters.models.openai import client as openai_client
-from graphmem.adapters.models.openai import errors as failures
+from graphmem.adapters.models.openai.client import OpenAIModel
 from graphmem.adapters.models.unit_vectors import nothing, unit_rows
 from graphmem.adapters.vectors.bm25 import encodable
 from graphmem.errors import ModelError, UsageError
 from graphmem.ports.vectors import Vector
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 _BATCH_TEXTS = 128
 _BATCH_CHARACTERS = 100_000
@@ -30,7 +26,7 @@ _SHORTEST_PIECE = 200
 """Characters: what is too long even so is not too long, whatever the server says."""
 
 
-class OpenAIEmbedder:
+class OpenAIEmbedder(OpenAIModel):
     """An :class:`~graphmem.ports.embedder.Embedder` over the embeddings API.
 
     ``base_url`` defaults to OpenAI's, or to ``OPENAI_BASE_URL``; ``api_key`` to ``OPENAI_API_KEY``
@@ -40,6 +36,8 @@ class OpenAIEmbedder:
     takes is embedded in pieces, whose mean it gets; one of white space alone is not sent and gets
     a fixed unit vector. Documents and queries are embedded alike. Use from one event loop.
     """
+
+    kept = True
 
     def __init__(
         self,
@@ -53,37 +51,25 @@ class OpenAIEmbedder:
         provider: str = "openai",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        if not model.strip():
-            raise UsageError("the model has no name; write openai:text-embedding-3-small, say")
-        if timeout_s <= 0 or max_attempts < 1:
-            raise UsageError("timeout_s must be above 0 and max_attempts at least 1")
+        super().__init__(
+            model,
+            base_url,
+            api_key,
+            timeout_s=timeout_s,
+            max_attempts=max_attempts,
+            provider=provider,
+            sleep=sleep,
+            example="openai:text-embedding-3-small, say",
+            otherwise="use the embedder that needs none (wordllama)",
+        )
         if dimensions is not None and dimensions < 1:
             raise UsageError(f"dimensions must be at least 1, got {dimensions}")
-        self._model = model.strip()
-        self._provider = provider
-        self._url, self._key = openai_client.endpoint(
-            base_url, api_key, otherwise="use the embedder that needs none (wordllama)"
-        )
-        self._dimensions = dimensions
-        self._timeout_s = float(timeout_s)
-        self._max_attempts = max_attempts
-        self._sleep = sleep
-        self._size = dimensions
-        self._client: AsyncOpenAI | None = None
-        self._opening = asyncio.Lock()
-
-    def __repr__(self) -> str:
-        return f"OpenAIEmbedder({self.name!r}, base_url={failures.public_url(self._url)!r})"
+        self._size = self._dimensions = dimensions
 
     @property
     def name(self) -> str:
         """Provider, model and dimensions asked for: ``openai:text-embedding-3-small@512``."""
-        asked = "" if self._dimensions is None else f"@{self._dimensions}"
-        return f"{self._provider}:{self._model}{asked}"
-
-    @property
-    def kept(self) -> bool:
-        return True
+        return super().name if self._dimensions is None else f"{super().name}@{self._dimensions}"
 
     async def size(self) -> int:
         """The length of a vector. Asks the endpoint once, unless ``dimensions`` were given."""
@@ -101,12 +87,6 @@ class OpenAIEmbedder:
         for (n, _), vector in zip(asked, found, strict=True):
             vectors[n] = vector
         return vectors
-
-    async def close(self) -> None:
-        """Close the connections. May be called twice."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
 
     async def _embed_all(self, texts: list[str]) -> list[Vector]:
         slots = asyncio.Semaphore(_AT_ONCE)
@@ -139,9 +119,6 @@ class OpenAIEmbedder:
         return unit_rows((weights @ np.stack(parts))[np.newaxis], self.name)
 
     async def _ask(self, texts: list[str]) -> list[Vector]:
-        import openai
-
-        client = await self._opened()
         request: dict[str, Any] = {
             "model": self._model,
             "input": texts,
@@ -149,32 +126,12 @@ class OpenAIEmbedder:
         }
         if self._dimensions is not None:
             request["dimensions"] = self._dimensions
-
-        async def once() -> str:
-            async with asyncio.timeout(self._timeout_s):
-                # Read raw: servers that are only nearly compatible are read leniently.
-                response = await client.embeddings.with_raw_response.create(**request)
-            return response.text
-
-        try:
-            body = await openai_client.with_retries(
-                once, max_attempts=self._max_attempts, sleep=self._sleep
-            )
-        except (openai.OpenAIError, TimeoutError, failures.AnswerTooLong) as error:
-            raise failures.model_error(
-                error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
-            ) from error
+        body = await self._answer(
+            lambda client: client.embeddings.with_raw_response.create(**request)
+        )
         rows = self._rows(body, len(texts))
         self._check_size(rows.shape[1])
         return unit_rows(rows, self.name)
-
-    async def _opened(self) -> AsyncOpenAI:
-        async with self._opening:
-            if self._client is None:
-                self._client = await openai_client.open_client(
-                    self._url, self._key, self._timeout_s
-                )
-            return self._client
 
     def _rows(self, body: str, count: int) -> NDArray[np.float64]:
         """The vectors of an answer, in the order of their indices."""
@@ -183,10 +140,10 @@ class OpenAIEmbedder:
             entries = [(entry.get("index", n), entry["embedding"]) for n, entry in enumerate(data)]
             rows = {int(index): _numbers(vector) for index, vector in entries}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            quote = failures.redact(" ".join(body.split()), self._key)
             raise self._bad(
-                f"did not answer with embeddings in OpenAI's format ({quote}); check that the "
-                "base URL is right (it usually ends in /v1) and that the model makes embeddings"
+                f"did not answer with embeddings in OpenAI's format ({self._quoted(body)}); check "
+                "that the base URL is right (it usually ends in /v1) and that the model makes "
+                "embeddings"
             ) from error
         if len(entries) != count or rows.keys() != set(range(count)):
             raise self._bad(f"gave {len(entries)} vectors (each text once?) for {count} texts")
@@ -210,9 +167,6 @@ class OpenAIEmbedder:
                 f"gave vectors of {size} numbers after vectors of {self._size}: is another model "
                 "behind this name now? Open again and re-embed with rebuild"
             )
-
-    def _bad(self, what: str) -> ModelError:
-        return ModelError(f"{self.name}: {failures.public_url(self._url)} {what}", retryable=False)
 
 
 def _batches(texts: list[str]) -> Iterator[list[str]]:

@@ -95,40 +95,39 @@ def redact_vendor(error: Exception, key: str | None) -> None:
             error.message = redact(str(error.message), key)
 
 
-def http_status(error: Exception) -> int | None:
+def http_status(error: BaseException | None) -> int | None:
     """The HTTP status of a vendor's error; None when there was no response."""
     status = getattr(error, "status_code", None)
     return status if isinstance(status, int) else None
 
 
-def server_message(error: Exception) -> str:
+def server_message(error: BaseException | None) -> str:
     """The first of what the server itself said, from OpenAI's error object or any other body."""
-    return _whole_message(error)[:_LONGEST_MESSAGE]
-
-
-def _whole_message(error: Exception) -> str:
     body = getattr(error, "body", None)
     if isinstance(body, Mapping):
         inner = body.get("error", body)
         message = inner.get("message", inner) if isinstance(inner, Mapping) else inner
-        return str(message if not isinstance(message, Mapping) else dict(message))
-    if isinstance(body, str) and body.strip():
-        return body.strip()
-    return str(error)
+        text = str(message if not isinstance(message, Mapping) else dict(message))
+    elif isinstance(body, str) and body.strip():
+        text = body.strip()
+    else:
+        text = str(error)
+    return text[:_LONGEST_MESSAGE]
 
 
-def code_of(error: Exception) -> str:
-    """OpenAI's error code and parameter name, joined for matching."""
-    return f"{getattr(error, 'code', None) or ''} {getattr(error, 'param', None) or ''}".strip()
+def _code_and_message(error: BaseException | None) -> str:
+    """OpenAI's error code and parameter name, and the message, joined for matching."""
+    code, param = (getattr(error, name, None) or "" for name in ("code", "param"))
+    return f"{code} {param} {server_message(error)}"
 
 
-def refuses_format(error: Exception) -> bool:
+def refuses_format(error: BaseException | None) -> bool:
     """Whether a server says that it cannot do the form of answer that was asked for: servers say
     so with many a status, some with 500."""
     status = http_status(error)
     if status is None or status < 400 or status in _NO_REFUSAL or too_long(error):
         return False
-    return names_format(f"{code_of(error)} {server_message(error)}")
+    return names_format(_code_and_message(error))
 
 
 def names_format(text: str) -> bool:
@@ -136,29 +135,25 @@ def names_format(text: str) -> bool:
     return bool(_FORMAT.search(text))
 
 
-def may_refuse_format(error: Exception) -> bool:
+def may_refuse_format(error: BaseException | None) -> bool:
     """Whether it may be the form of answer that a server refuses, though it does not say so: a
     request that it cannot take, for no reason that has to do with anything else; or a failure of
     which it says nothing at all."""
-    status, text = http_status(error), f"{code_of(error)} {server_message(error)}"
+    status, text = http_status(error), _code_and_message(error)
     if status in _UNCLEAR:
         return not (too_long(error) or _MODEL_MISSING.search(text) or _out_of_quota(error))
     return status == 500 and bool(_SAYS_NOTHING.fullmatch(text))
 
 
-def refuses(error: Exception, parameter: str) -> bool:
+def refuses(error: BaseException | None, parameter: str) -> bool:
     """Whether a server says that it does not take this parameter, or not with this value."""
-    if http_status(error) not in {400, 422}:
-        return False
-    return bool(
-        re.search(rf"\b{parameter}\b", f"{code_of(error)} {server_message(error)}", re.IGNORECASE)
-    )
+    found = re.search(rf"\b{parameter}\b", _code_and_message(error), re.IGNORECASE)
+    return http_status(error) in {400, 422} and found is not None
 
 
-def too_long(error: Exception) -> bool:
+def too_long(error: BaseException | None) -> bool:
     """Whether a server says that the request is longer than the model takes."""
-    status = http_status(error)
-    text = f"{code_of(error)} {server_message(error)}"
+    status, text = http_status(error), _code_and_message(error)
     if status in {400, 413, 422}:
         return bool(_TOO_LONG.search(text))
     return status == 500 and bool(_OVERFLOW.search(text))
@@ -259,5 +254,6 @@ def _may_pass(status: int) -> bool:
     return status in _RETRYABLE or (status >= 500 and status not in {501, 505})
 
 
-def _out_of_quota(error: Exception) -> bool:
-    return "insufficient_quota" in code_of(error)
+def _out_of_quota(error: BaseException | None) -> bool:
+    named = (getattr(error, name, None) for name in ("code", "param"))
+    return any("insufficient_quota" in str(one) for one in named)

@@ -42,19 +42,16 @@ class WordLlamaEmbedder:
     Documents and queries are embedded alike.
     """
 
+    name = f"wordllama:{_CONFIG}_{_SIZE}"
+    kept = False  # 60 µs a text, and a mebibyte for a thousand of them on disk
+    width = _SIZE
+    """See :class:`~graphmem.ports.word_vectors.WordVectors`."""
+
     def __init__(self) -> None:
         self._model: Model | None = None
 
     def __repr__(self) -> str:
         return f"WordLlamaEmbedder({self.name!r})"
-
-    @property
-    def name(self) -> str:
-        return f"wordllama:{_CONFIG}_{_SIZE}"
-
-    @property
-    def kept(self) -> bool:
-        return False  # 60 µs a text, and a mebibyte for a thousand of them on disk
 
     async def size(self) -> int:
         return _SIZE
@@ -66,11 +63,6 @@ class WordLlamaEmbedder:
         if small and self._model is not None:
             return self._embed_now(texts)
         return await asyncio.to_thread(self._embed_now, texts)
-
-    @property
-    def width(self) -> int:
-        """See :class:`~graphmem.ports.word_vectors.WordVectors`."""
-        return _SIZE
 
     async def word_vectors(self, words: Sequence[str]) -> NDArray[np.float32]:
         """See :class:`~graphmem.ports.word_vectors.WordVectors`."""

@@ -15,12 +15,10 @@ class WordLlamaTokens:
     """A :class:`~graphmem.ports.tokens.TokenCounter`. Loads at first use (0.1 s, in a thread) what
     the embedder reads too, which searches need whoever embeds."""
 
+    name = "llama-2 (wordllama)"
+
     def __init__(self) -> None:
         self._model: Model | None = None
-
-    @property
-    def name(self) -> str:
-        return "llama-2 (wordllama)"
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         if (model := self._model) is None:

@@ -6,21 +6,17 @@ Heavy to import; only what has to talk to a server imports it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 from qdrant_client import models
 
-from graphmem.adapters.vectors import bm25, comparison, validation
+from graphmem.adapters.vectors import bm25, comparison
 from graphmem.adapters.vectors import payload as point_fields
-from graphmem.adapters.vectors.qdrant import filters
+from graphmem.adapters.vectors.payload import BM25, DENSE, WINDOW
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
 from graphmem.errors import UsageError
-from graphmem.ports.vectors import Only, Point, Vector
+from graphmem.ports.vectors import Only, Point
 
-DENSE = "dense"
-BM25 = "bm25"
-WINDOW = "window"
 TERMS = {BM25: "terms", WINDOW: "window_terms"}
 """The payload that has the words of each sparse vector, where the server cannot count them."""
 _FULL_SCAN_KIB = 131_072
@@ -98,18 +94,24 @@ def index_requests(version: tuple[int, int], *, corpus_idf: bool) -> dict[str, A
     if version >= _INDEX_WITHOUT_HNSW_SINCE:
         plain["enable_hnsw"] = False
     keyword, moment = models.KeywordIndexType.KEYWORD, models.DatetimeIndexType.DATETIME
+    number = models.FloatIndexParams(type=models.FloatIndexType.FLOAT, **plain)
+    whole = models.IntegerIndexParams(
+        type=models.IntegerIndexType.INTEGER, lookup=True, range=False, **plain
+    )
+    inside_list = f"{point_fields.NUMBERS}[]"
     made: dict[str, Any] = {
         "tenant": models.KeywordIndexParams(type=keyword, is_tenant=True),
         "agent_ids": models.KeywordIndexParams(type=keyword, **plain),
         "run_ids": models.KeywordIndexParams(type=keyword, **plain),
-        "ended_at": models.DatetimeIndexParams(type=moment, **plain),
-        **filters.payload_index_params(plain),
+        point_fields.LABELS: whole,
+        point_fields.IMPORTANCE: number,
+        f"{inside_list}.{point_fields.NUMBER_KEY}": whole,
+        f"{inside_list}.{point_fields.NUMBER}": number,
     }
+    for name in ("ended_at", *point_fields.TIMES):
+        made[name] = models.DatetimeIndexParams(type=moment, **plain)
     if not corpus_idf:
-        for name in TERMS.values():
-            made[name] = models.IntegerIndexParams(
-                type=models.IntegerIndexType.INTEGER, lookup=True, range=False, **plain
-            )
+        made |= dict.fromkeys(TERMS.values(), whole)
     return made
 
 
@@ -124,12 +126,19 @@ def operations(
     made: list[models.PointStruct] = []
     weight = 0
     for point in {point.id: point for point in batch}.values():
-        terms = _terms(point)
+        terms = point_fields.sparse_vectors(point)
         more = _weight(point, sum(len(indices) for indices, _ in terms.values()))
         if made and (weight + more > _MOST_BYTES or len(made) >= _MOST_POINTS):
             yield [*pending, _upsert(made)]
             pending, made, weight = [], [], 0
-        made.append(_struct(point, terms, with_terms=with_terms))
+        vector: dict[str, Any] = {
+            name: models.SparseVector(indices=indices, values=values)
+            for name, (indices, values) in terms.items()
+        }
+        if point.dense is not None:
+            vector[DENSE] = point_fields.numbers(point.dense)
+        payload = _payload(point, terms if with_terms else {})
+        made.append(models.PointStruct(id=point.id, vector=vector, payload=payload))
         weight += more
     if made:
         pending.append(_upsert(made))
@@ -137,45 +146,15 @@ def operations(
         yield pending
 
 
-def _terms(point: Point) -> dict[str, bm25.Sparse]:
-    texts = {BM25: point.text, WINDOW: point.window}
-    return {name: bm25.document(text) for name, text in texts.items() if text is not None}
-
-
 def differing(
-    points: Sequence[Point], stored: Mapping[str, models.Record], *, with_terms: bool
+    points: Sequence[Point], records: Iterable[models.Record], *, with_terms: bool
 ) -> set[str]:
     """The ids of points that are not among these records, or not as they should be."""
-    found: set[str] = set()
-    dense: list[Point] = []
-    for point in points:
-        record, terms = stored.get(point.id), _terms(point)
-        made = _struct(point, terms, with_terms=with_terms)
-        if (
-            record is None
-            or not comparison.same_payload(record.payload, made.payload or {})
-            or not all(
-                comparison.same_words(_words(record, name), terms.get(name))
-                for name in (BM25, WINDOW)
-            )
-        ):
-            found.add(point.id)
-        elif point.dense is not None:
-            dense.append(point)
-    apart = comparison.differing_vectors(
-        [_vectors(stored[point.id]).get(DENSE) for point in dense],
-        [point.dense for point in dense if point.dense is not None],
-    )
-    return found | {point.id for point, other in zip(dense, apart, strict=True) if other}
 
+    def payload_of(point: Point) -> dict[str, Any]:
+        return _payload(point, point_fields.sparse_vectors(point) if with_terms else {})
 
-def _vectors(record: models.Record) -> Mapping[str, Any]:
-    return record.vector if isinstance(record.vector, dict) else {}
-
-
-def _words(record: models.Record, name: str) -> tuple[list[int], list[float]] | None:
-    one = _vectors(record).get(name)
-    return None if one is None else (one.indices, one.values)
+    return comparison.differing_points(points, records, payload_of)
 
 
 def _weight(point: Point, terms: int) -> int:
@@ -188,29 +167,10 @@ def _upsert(made: list[models.PointStruct]) -> models.UpsertOperation:
     return models.UpsertOperation(upsert=models.PointsList(points=made))
 
 
-def _struct(
-    point: Point, terms: Mapping[str, bm25.Sparse], *, with_terms: bool
-) -> models.PointStruct:
-    payload: dict[str, Any] = {"tenant": point.tenant, **point_fields.payload(point.fields)}
-    if point.agent_ids:
-        payload["agent_ids"] = list(point.agent_ids)
-    if point.run_ids:
-        payload["run_ids"] = list(point.run_ids)
-    if (end := validation.ended_at(point)) is not None:
-        payload["ended_at"] = end
-    vector: dict[str, Any] = {}
-    if point.dense is not None:
-        vector[DENSE] = numbers(point.dense)
-    for name, (indices, values) in terms.items():
-        vector[name] = models.SparseVector(indices=indices, values=values)
-        if with_terms and indices:
-            payload[TERMS[name]] = list(indices)
-    return models.PointStruct(id=point.id, vector=vector, payload=payload)
-
-
-def numbers(dense: Vector) -> list[float]:
-    made: list[float] = np.asarray(dense, dtype=np.float32).tolist()
-    return made
+def _payload(point: Point, terms: Mapping[str, bm25.Sparse]) -> dict[str, Any]:
+    """A point's payload, with the words that the server cannot count."""
+    counted = {TERMS[name]: list(indices) for name, (indices, _) in terms.items() if indices}
+    return {**point_fields.payload(point), **counted}
 
 
 def is_value(key: str, value: str | int) -> models.FieldCondition:
@@ -225,27 +185,49 @@ def holding(using: str, term: int | None) -> models.Condition:
 
 
 def inside(tenant: str, *more: models.Condition) -> models.Filter:
-    return models.Filter(must=[is_value("tenant", tenant), *more])
+    return cast(models.Filter, _CONDITIONS.inside(tenant, *more))
 
 
-def narrowed(only: Only) -> models.Filter:
+def seen(only: Only) -> models.Filter:
     """The points that a search may see."""
-    more: list[models.Condition] = []
-    if only.agent_id is not None:
-        more.append(is_value("agent_ids", only.agent_id))
-    if only.run_id is not None:
-        more.append(is_value("run_ids", only.run_id))
-    if only.where is not None:
-        more.append(filters.qdrant_condition(only.where))
-    if only.ended_by is None:
-        return inside(only.tenant, *more)
     try:
-        by_then = models.DatetimeRange(lte=only.ended_by)  # type: ignore[arg-type]
+        return cast(models.Filter, _CONDITIONS.seen(only))
     except ValueError as error:
         raise UsageError(f"ended_by is not a time: {only.ended_by!r}") from error
-    ended = models.FieldCondition(key="ended_at", range=by_then)
-    if only.past:
-        return inside(only.tenant, *more, ended)
-    seen = inside(only.tenant, *more)
-    seen.must_not = [ended]
-    return seen
+
+
+class _QdrantConditions(point_fields.Conditions[models.Condition]):
+    def labelled(self, field: str, values: Sequence[Any]) -> models.Condition:
+        match: models.Match = (
+            models.MatchAny(any=list(values))
+            if len(values) > 1
+            else models.MatchValue(value=values[0])
+        )
+        return models.FieldCondition(key=field, match=match)
+
+    def time(self, field: str, bounds: dict[str, str]) -> models.Condition:
+        within = models.DatetimeRange(**bounds)  # type: ignore[arg-type]
+        return models.FieldCondition(key=field, range=within)
+
+    def number(self, field: str, bounds: dict[str, float]) -> models.Condition:
+        return models.FieldCondition(key=field, range=models.Range(**bounds))
+
+    def empty(self, field: str) -> models.Condition:
+        return models.IsEmptyCondition(is_empty=models.PayloadField(key=field))
+
+    def nested(self, field: str, parts: Sequence[models.Condition]) -> models.Condition:
+        inner = models.Filter(must=list(parts))
+        return models.NestedCondition(nested=models.Nested(key=field, filter=inner))
+
+    def joined(
+        self,
+        must: Sequence[models.Condition] = (),
+        should: Sequence[models.Condition] = (),
+        must_not: Sequence[models.Condition] = (),
+    ) -> models.Condition:
+        return models.Filter(
+            must=list(must) or None, should=list(should) or None, must_not=list(must_not) or None
+        )
+
+
+_CONDITIONS = _QdrantConditions()

@@ -17,7 +17,7 @@ from typing import Any
 
 from qdrant_client import models
 
-from graphmem.adapters.vectors import bm25, validation
+from graphmem.adapters.vectors import bm25, payload, validation
 from graphmem.adapters.vectors.qdrant import requests
 from graphmem.adapters.vectors.qdrant.server import QdrantServer
 from graphmem.ports.vectors import Collection, Scored, VectorQuery
@@ -42,7 +42,7 @@ class _Job:
         return models.QueryRequest(
             query=self.vector,
             using=self.using,
-            filter=requests.narrowed(self.query.only),
+            filter=requests.seen(self.query.only),
             params=self.params,
             limit=self.query.limit + self.extra,
             with_payload=False,
@@ -87,9 +87,9 @@ async def _ask(server: QdrantServer, kind: Collection, jobs: Sequence[_Job]) -> 
 
 
 def _dense(server: QdrantServer, query: VectorQuery) -> _Job:
-    job = _Job(query, requests.DENSE, hits=[] if query.limit < 1 else None)
+    job = _Job(query, payload.DENSE, hits=[] if query.limit < 1 else None)
     if job.hits is None and query.dense is not None:
-        job.vector = requests.numbers(query.dense)
+        job.vector = payload.numbers(query.dense)
         if server.options.quantization:
             # Scores come from the whole vectors; the small ones only choose whom to score.
             rescored = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
@@ -99,7 +99,7 @@ def _dense(server: QdrantServer, query: VectorQuery) -> _Job:
 
 def _text(query: VectorQuery) -> _Job:
     indices, values = bm25.query(query.text or "") if query.limit >= 1 else ([], [])
-    using = requests.WINDOW if query.around else requests.BM25
+    using = payload.WINDOW if query.around else payload.BM25
     job = _Job(query, using, hits=None if indices else [])
     job.vector = models.SparseVector(indices=indices, values=values)
     return job

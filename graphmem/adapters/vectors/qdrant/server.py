@@ -76,15 +76,12 @@ class QdrantServer:
 
     async def checkpoint(self) -> QdrantCheckpoint | None:
         """The checkpoint; None when there is none. One request."""
-        try:
-            found = await self._ask(
-                lambda: self._client.retrieve(
-                    self._name("checkpoint"), [CHECKPOINT_ID], with_payload=True
-                ),
-                but=failures.is_missing,
-            )
-        except _Expected:
-            return None
+        found = await self._ask_unless(
+            failures.is_missing,
+            lambda: self._client.retrieve(
+                self._name("checkpoint"), [CHECKPOINT_ID], with_payload=True
+            ),
+        )
         return QdrantCheckpoint.parse(found[0].payload, self.place) if found else None
 
     async def write_checkpoint(self, checkpoint: QdrantCheckpoint) -> None:
@@ -168,14 +165,15 @@ class QdrantServer:
         self, kind: Collection, removed: Sequence[str], batch: Sequence[Point], with_terms: bool
     ) -> None:
         for changes in requests.operations(removed, batch, with_terms=with_terms):
-            await self._write(kind, changes)
-
-    async def _write(self, kind: Collection, changes: list[Any]) -> None:
-        await self._ask(
-            lambda: self._client.batch_update_points(
-                self._name(kind), changes, wait=True, ordering=_ORDERED
+            await self._ask(
+                partial(
+                    self._client.batch_update_points,
+                    self._name(kind),
+                    changes,
+                    wait=True,
+                    ordering=_ORDERED,
+                )
             )
-        )
 
     async def query(
         self, kind: Collection, batch: Sequence[models.QueryRequest]
@@ -193,7 +191,17 @@ class QdrantServer:
         found: set[str] = set()
         offset: Any = None
         while True:
-            page, offset = await self._page(kind, seen, offset)
+            page, offset = await self._ask(
+                partial(
+                    self._client.scroll,
+                    self._name(kind),
+                    scroll_filter=seen,
+                    limit=_PAGE,
+                    offset=offset,
+                    with_payload=False,
+                    with_vectors=False,
+                )
+            )
             found.update(str(record.id) for record in page)
             if offset is None:
                 return found
@@ -214,23 +222,8 @@ class QdrantServer:
                     with_vectors=True,
                 )
             )
-            stored = {str(record.id): record for record in records}
-            found |= requests.differing(some, stored, with_terms=with_terms)
+            found |= requests.differing(some, records, with_terms=with_terms)
         return found
-
-    async def _page(
-        self, kind: Collection, seen: models.Filter | None, offset: Any
-    ) -> tuple[list[models.Record], Any]:
-        return await self._ask(
-            lambda: self._client.scroll(
-                self._name(kind),
-                scroll_filter=seen,
-                limit=_PAGE,
-                offset=offset,
-                with_payload=False,
-                with_vectors=False,
-            )
-        )
 
     # -- one call ------------------------------------------------------------------------------
 
@@ -241,18 +234,13 @@ class QdrantServer:
         return await self._ask(lambda: self._client.collection_exists(name))
 
     async def _create(self, name: str, **config: Any) -> None:
-        try:
-            await self._ask(
-                lambda: self._client.create_collection(name, **config), but=failures.already_exists
-            )
-        except _Expected:
-            _log.debug("%s was made by another process, or by a request thought lost", name)
+        """It may be there already: made by another process, or by a request thought lost."""
+        await self._ask_unless(
+            failures.already_exists, lambda: self._client.create_collection(name, **config)
+        )
 
     async def _delete(self, name: str) -> None:
-        try:
-            await self._ask(lambda: self._client.delete_collection(name), but=failures.is_missing)
-        except _Expected:
-            _log.debug("%s was not there", name)
+        await self._ask_unless(failures.is_missing, lambda: self._client.delete_collection(name))
 
     async def _index(self, name: str, field: str, schema: Any) -> None:
         await self._ask(
@@ -261,20 +249,26 @@ class QdrantServer:
             )
         )
 
-    async def _ask(
-        self,
-        ask: Callable[[], Awaitable[_T]],
-        but: Callable[[BaseException], bool] | None = None,
-    ) -> _T:
-        """With retries. A failure that ``but`` knows is raised as :class:`_Expected`."""
+    async def _ask_unless(
+        self, expected: Callable[[BaseException], bool], ask: Callable[[], Awaitable[_T]]
+    ) -> _T | None:
+        """What was asked for; None when it fails as ``expected``."""
 
-        async def once() -> _T:
+        async def once() -> _T | None:
             try:
                 return await ask()
             except Exception as error:
-                if but is not None and but(error):
-                    raise _Expected from error
+                if expected(error):
+                    return None
                 raise
+
+        return await self._ask(once)
+
+    async def _ask(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """What was asked for, with retries."""
+
+        async def once() -> _T:  # a coroutine function, which is what is retried
+            return await ask()
 
         return await failures.asking(
             once,
@@ -283,10 +277,6 @@ class QdrantServer:
             timeout_s=self.options.timeout,
             sleep=self._sleep,
         )
-
-
-class _Expected(UsageError):
-    """An answer that only looks like a failure. Never leaves this module."""
 
 
 def _client(options: QdrantOptions, api_key: str | None) -> AsyncQdrantClient:

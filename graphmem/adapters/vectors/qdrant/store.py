@@ -195,7 +195,11 @@ class QdrantVectors:
                     await self._make(server, asked_for, afresh=True)
             elif (checkpoint.embedder, checkpoint.size) != (embedder, size):
                 if checkpoint.applied_seq:
-                    raise self._other_embedder(checkpoint, embedder, size)
+                    raise validation.other_embedder(
+                        f"{self._options.prefix}_… on {self._options.address}",
+                        (checkpoint.embedder, checkpoint.size),
+                        (embedder, size),
+                    )
                 await self._make(server, asked_for, afresh=True)
             elif self._seen != checkpoint.epoch and len(await server.existing()) < len(COLLECTIONS):
                 _log.warning("collections of %r were removed; they are made anew", self)
@@ -236,15 +240,6 @@ class QdrantVectors:
             f"the collections {self._options.prefix}_… on {self._options.address} belong to "
             f"another store ({checkpoint.store_id}): give this one a name with ?prefix=NAME, "
             "or add ?replace=1 to the URL once to clear them for this store"
-        )
-
-    def _other_embedder(self, checkpoint: QdrantCheckpoint, embedder: str, size: int) -> UsageError:
-        return validation.other_embedder(
-            f"{self._options.prefix}_… on {self._options.address}",
-            stored=checkpoint.embedder,
-            stored_size=checkpoint.size,
-            embedder=embedder,
-            size=size,
         )
 
     # -- writing -------------------------------------------------------------------------------

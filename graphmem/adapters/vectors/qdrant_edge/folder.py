@@ -21,9 +21,13 @@ from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
 from graphmem.adapters.vectors.qdrant_edge import disk_space, sealed_folder
 from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeCheckpoint
-from graphmem.adapters.vectors.qdrant_edge.create import create_shards
 from graphmem.adapters.vectors.qdrant_edge.optimize import Optimizing
-from graphmem.adapters.vectors.qdrant_edge.shard import Shard, damaged_vectors, in_use
+from graphmem.adapters.vectors.qdrant_edge.shard import (
+    Shard,
+    create_shards,
+    damaged_vectors,
+    in_use,
+)
 from graphmem.errors import Rejected, UsageError
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import (
@@ -66,12 +70,6 @@ class EdgeFolder:
         self._optimizing: Optimizing | None = None
         self.successors: set[Path] = set()
         """Folders inside this one that are being filled, to take its place."""
-
-    def begin_successor(self, name: str) -> Path:
-        """A folder for vectors that are to take the place of these; not made yet."""
-        home = self._path / f"{checkpoint_file.NEXT_NAME}{name}"
-        self.successors.add(home)
-        return home
 
     def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
         with self._view:
@@ -146,13 +144,8 @@ class EdgeFolder:
         elif same:
             self._go_on(checkpoint)
         else:
-            raise validation.other_embedder(
-                str(self._path),
-                stored=checkpoint.embedder,
-                stored_size=checkpoint.size,
-                embedder=embedder,
-                size=size,
-            )
+            stored = (checkpoint.embedder, checkpoint.size)
+            raise validation.other_embedder(str(self._path), stored, (embedder, size))
 
     def _hold(self) -> None:
         """Take the folder for this process: the engine locks shards, but not what is around."""
@@ -329,7 +322,6 @@ class EdgeFolder:
                     self._let_go()
         checkpoint_file.erase_but(self._path, set(folders.values()))
         shutil.rmtree(home, ignore_errors=True)
-        self.successors.discard(home)
 
     def _go_on_with(self, checkpoint: EdgeCheckpoint, before: EdgeCheckpoint) -> None:
         """Load the shards of a checkpoint. One set at a time: of a million points one takes more

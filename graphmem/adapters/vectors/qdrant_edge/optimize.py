@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self, TypeAlias
 
-from graphmem.adapters.child_process import child_environment
+from graphmem.adapters.child_process import child_environment, last_line
 from graphmem.errors import Rejected
 from graphmem.ports.vectors import Collection, Point
 
@@ -85,8 +85,8 @@ class Optimizing:
         if not self.process.wait():
             return None
         self.errors_file.seek(0)
-        lines = self.errors_file.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else f"it was killed ({self.process.returncode})"
+        died_of = last_line(self.errors_file.read())
+        return died_of or f"it was killed ({self.process.returncode})"
 
     def abandon(self) -> None:
         """Stop the process, if it runs, and remove the copy."""

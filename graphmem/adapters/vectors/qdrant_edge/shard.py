@@ -24,6 +24,7 @@ What the engine does, measured (release 0.9, 2 cores):
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -31,18 +32,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import qdrant_edge as edge
 
+from graphmem.adapters.child_process import can_start, last_line, run_program
+from graphmem.adapters.disk_space import scarce
 from graphmem.adapters.vectors import bm25, comparison, validation
 from graphmem.adapters.vectors import payload as point_fields
-from graphmem.adapters.vectors.qdrant_edge import disk_space, filters
+from graphmem.adapters.vectors.payload import BM25, DENSE, WINDOW
+from graphmem.adapters.vectors.qdrant_edge import disk_space
 from graphmem.errors import Damaged, Rejected, Unavailable, UsageError
-from graphmem.ports.vectors import Only, Point, Scored, Vector, VectorQuery
+from graphmem.ports.vectors import Point, Scored, VectorQuery
 
-_DENSE = "dense"
-_BM25 = "bm25"
-_WINDOW = "window"
 _SLICE = 64
 """Points a call: the interpreter is held for about 3 ms."""
 _POINTS_AHEAD, _BYTES_AHEAD = 256, 1 << 18
@@ -57,17 +57,41 @@ _MOST_TIES = 64
 def engine_config(size: int) -> Any:
     """The configuration of a new shard."""
     return edge.EdgeConfig(
-        vectors={_DENSE: edge.EdgeVectorParams(size=size, distance=edge.Distance.Cosine)},
+        vectors={DENSE: edge.EdgeVectorParams(size=size, distance=edge.Distance.Cosine)},
         sparse_vectors={
             name: edge.EdgeSparseVectorParams(
                 modifier=edge.Modifier.Idf, full_scan_threshold=_SPARSE_SCAN
             )
-            for name in (_BM25, _WINDOW)
+            for name in (BM25, WINDOW)
         },
         hnsw_config=edge.HnswIndexConfig(
             m=0, ef_construct=128, full_scan_threshold=_FULL_SCAN_KIB, payload_m=16
         ),
     )
+
+
+def _indexes() -> dict[str, Any]:
+    """All that searches and filters ask for but ``recorded_at``: every point has that and few ask
+    for it, so it is looked up in the payload of the tenant's points."""
+    plain: dict[str, Any] = {"enable_hnsw": False, "on_disk": True}
+    keyword = edge.KeywordIndexParams(**plain)
+    whole = edge.IntegerIndexParams(lookup=True, range=False, **plain)
+    moment, number = edge.DatetimeIndexParams(**plain), edge.FloatIndexParams(**plain)
+    inside = f"{point_fields.NUMBERS}[]"
+    return {
+        "tenant": edge.KeywordIndexParams(is_tenant=True),
+        "agent_ids": keyword,
+        "run_ids": keyword,
+        "ended_at": edge.DatetimeIndexParams(enable_hnsw=False),
+        point_fields.LABELS: whole,
+        "occurred_at": moment,
+        # Few points have these, and an index costs nothing for those that do not.
+        "begins_at": moment,
+        "invalid_at": moment,
+        point_fields.IMPORTANCE: number,
+        f"{inside}.{point_fields.NUMBER_KEY}": whole,
+        f"{inside}.{point_fields.NUMBER}": number,
+    }
 
 
 class Shard:
@@ -82,14 +106,7 @@ class Shard:
     def create(cls, folder: Path, size: int) -> Self:
         with engine_errors(folder):
             shard = cls(folder, edge.EdgeShard.create(str(folder), engine_config(size)))
-            indexes: dict[str, Any] = {
-                "tenant": edge.KeywordIndexParams(is_tenant=True),
-                "agent_ids": edge.KeywordIndexParams(enable_hnsw=False, on_disk=True),
-                "run_ids": edge.KeywordIndexParams(enable_hnsw=False, on_disk=True),
-                "ended_at": edge.DatetimeIndexParams(enable_hnsw=False),
-                **filters.edge_index_params(),
-            }
-            for name, params in indexes.items():
+            for name, params in _indexes().items():
                 shard._engine.update(edge.UpdateOperation.create_field_index(name, params))
             shard._engine.flush()
         return shard
@@ -142,8 +159,9 @@ class Shard:
         cut anyhow."""
         found: list[list[Scored]] = [[] for _ in queries]
         only = {id(query.only): query.only for query in queries}
-        filters_of = {id: _filter(one) for id, one in only.items()}
-        inside = {tenant: _inside(tenant) for tenant in {one.tenant for one in only.values()}}
+        filters_of = {id: _CONDITIONS.seen(one) for id, one in only.items()}
+        tenants = {one.tenant for one in only.values()}
+        inside = {tenant: _CONDITIONS.inside(tenant) for tenant in tenants}
         asked = {
             place: one
             for place, query in enumerate(queries)
@@ -166,7 +184,7 @@ class Shard:
         return found
 
     def ids(self, tenant: str | None) -> set[str]:
-        inside = None if tenant is None else _inside(tenant)
+        inside = None if tenant is None else _CONDITIONS.inside(tenant)
         found: set[str] = set()
         offset = None
         while True:
@@ -183,20 +201,7 @@ class Shard:
         """Those that are not here, or not as they should be."""
         with engine_errors(self.folder):
             records = self._engine.retrieve([point.id for point in points], True, True)
-        stored = {str(record.id): record for record in records}
-        found: set[str] = set()
-        dense: list[Point] = []
-        for point in points:
-            record = stored.get(point.id)
-            if record is None or not _is_stored(record, point):
-                found.add(point.id)
-            elif point.dense is not None:
-                dense.append(point)
-        apart = comparison.differing_vectors(
-            [stored[point.id].vector.get(_DENSE) for point in dense],
-            [point.dense for point in dense if point.dense is not None],
-        )
-        return found | {point.id for point, other in zip(dense, apart, strict=True) if other}
+        return comparison.differing_points(points, records, _payload)
 
     def flush(self) -> None:
         with engine_errors(self.folder):
@@ -211,18 +216,48 @@ class Shard:
             self._engine.close()
 
 
+_CREATE = """
+import sys
+from pathlib import Path
+from graphmem.adapters.vectors.qdrant_edge.shard import Shard
+for folder in sys.argv[2:]:
+    Shard.create(Path(folder), int(sys.argv[1])).close()
+"""
+
+
+def create_shards(folders: Sequence[Path], size: int) -> list[Shard]:
+    """Empty shards for vectors of this size, opened. :class:`~graphmem.errors.Unavailable` when the
+    disk became full meanwhile.
+
+    Where room is scarce they are made in a process of their own: should another program take what
+    is left meanwhile, that process dies of it (see
+    :mod:`graphmem.adapters.vectors.qdrant_edge.disk_space`), and this one says why."""
+    if not (scarce(folders[0].parent) and can_start()):
+        return [Shard.create(folder, size) for folder in folders]
+    done = run_program(_CREATE, str(size), *map(os.fspath, folders))
+    if done.returncode < 0 or b"os error 28" in done.stderr:
+        raise Unavailable(
+            f"the vectors in {folders[0].parent} could not be made: the disk became full; free "
+            "some room, or move the store to a larger disk"
+        )
+    if done.returncode:
+        why = last_line(done.stderr) or f"ended with {done.returncode}"
+        raise damaged_vectors(folders[0].parent, why)
+    return [Shard.load(folder) for folder in folders]
+
+
 def _asked(query: VectorQuery, filter: Any, inside: Any) -> Callable[..., Any] | None:
     """A query as the engine understands it, but for its ``limit``. None where nothing can be found;
     ``filter`` is that of ``query.only``, ``inside`` that of its tenant."""
     if query.limit < 1:
         return None
     if query.dense is not None:
-        near = edge.Query.Nearest(_numbers(query.dense), using=_DENSE)
+        near = edge.Query.Nearest(point_fields.numbers(query.dense), using=DENSE)
         return partial(edge.QueryRequest, query=near, filter=filter)
     indices, values = bm25.query(query.text or "")
     if not indices:
         return None
-    words = _WINDOW if query.around else _BM25
+    words = WINDOW if query.around else BM25
     near = edge.Query.Nearest(edge.SparseVector(indices, values), using=words)
     params = edge.SearchParams(idf=edge.IdfParams(corpus=inside))
     return partial(edge.QueryRequest, query=near, filter=filter, params=params)
@@ -268,74 +303,50 @@ def damaged_vectors(folder: Path, why: str) -> Damaged:
     )
 
 
-def _is_stored(record: Any, point: Point) -> bool:
-    """But for the dense vector."""
-    vectors = record.vector or {}
-
-    def words(name: str) -> tuple[Sequence[int], Sequence[float]] | None:
-        one = vectors.get(name)
-        return None if one is None else (one.indices, one.values)
-
-    window = None if point.window is None else bm25.document(point.window)
-    return (
-        comparison.same_payload(record.payload, _payload(point))
-        and comparison.same_words(words(_BM25), bm25.document(point.text))
-        and comparison.same_words(words(_WINDOW), window)
-    )
-
-
 def _payload(point: Point) -> dict[str, Any]:
-    payload: dict[str, Any] = {"tenant": point.tenant, **point_fields.payload(point.fields)}
-    if point.agent_ids:
-        payload["agent_ids"] = point_fields.one_or_many(point.agent_ids)
-    if point.run_ids:
-        payload["run_ids"] = point_fields.one_or_many(point.run_ids)
-    if (end := validation.ended_at(point)) is not None:
-        payload["ended_at"] = end
-    return payload
+    return point_fields.payload(point, point_fields.one_or_many)
 
 
 def _engine_point(point: Point) -> Any:
-    vectors: dict[str, Any] = {_BM25: edge.SparseVector(*bm25.document(point.text))}
+    words = point_fields.sparse_vectors(point)
+    vectors: dict[str, Any] = {name: edge.SparseVector(*one) for name, one in words.items()}
     if point.dense is not None:
-        vectors[_DENSE] = _numbers(point.dense)
-    if point.window is not None:
-        vectors[_WINDOW] = edge.SparseVector(*bm25.document(point.window))
+        vectors[DENSE] = point_fields.numbers(point.dense)
     return edge.Point(point.id, vectors, _payload(point))
-
-
-def _numbers(dense: Vector) -> list[float]:
-    """The engine takes arrays too, and reads them more slowly than a list (15 µs, 9 µs with the
-    making of the list)."""
-    numbers: list[float] = np.asarray(dense, dtype=np.float32).tolist()
-    return numbers
-
-
-def _is(key: str, value: str) -> Any:
-    return edge.FieldCondition(key, match=edge.MatchValue(value))
-
-
-def _inside(tenant: str) -> Any:
-    return edge.Filter(must=[_is("tenant", tenant)])
-
-
-def _filter(only: Only) -> Any:
-    must: list[Any] = [_is("tenant", only.tenant)]
-    if only.agent_id is not None:
-        must.append(_is("agent_ids", only.agent_id))
-    if only.run_id is not None:
-        must.append(_is("run_ids", only.run_id))
-    if only.where is not None:
-        must.append(filters.edge_condition(only.where))
-    if only.ended_by is None:
-        return edge.Filter(must=must)
-    ended = edge.FieldCondition("ended_at", range=edge.RangeDateTime(lte=only.ended_by))
-    if only.past:
-        return edge.Filter(must=[*must, ended])
-    return edge.Filter(must=must, must_not=[ended])
 
 
 def _slices(items: Any, size: int = _SLICE) -> Iterator[list[Any]]:
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some
+
+
+class _EdgeConditions(point_fields.Conditions[Any]):
+    def labelled(self, field: str, values: Sequence[Any]) -> Any:
+        match = edge.MatchAny(list(values)) if len(values) > 1 else edge.MatchValue(values[0])
+        return edge.FieldCondition(field, match=match)
+
+    def time(self, field: str, bounds: dict[str, str]) -> Any:
+        return edge.FieldCondition(field, range=edge.RangeDateTime(**bounds))
+
+    def number(self, field: str, bounds: dict[str, float]) -> Any:
+        return edge.FieldCondition(field, range=edge.RangeFloat(**bounds))
+
+    def empty(self, field: str) -> Any:
+        return edge.IsEmptyCondition(field)
+
+    def nested(self, field: str, parts: Sequence[Any]) -> Any:
+        return edge.NestedCondition(field, edge.Filter(must=list(parts)))
+
+    def joined(
+        self,
+        must: Sequence[Any] = (),
+        should: Sequence[Any] = (),
+        must_not: Sequence[Any] = (),
+    ) -> Any:
+        return edge.Filter(
+            must=list(must) or None, should=list(should) or None, must_not=list(must_not) or None
+        )
+
+
+_CONDITIONS = _EdgeConditions()

@@ -6,15 +6,17 @@ A folder holds ``checkpoint.json`` and one shard per collection. One process at 
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from graphmem.adapters.file_successor import FileSuccessor
 from graphmem.adapters.vectors import validation
-from graphmem.adapters.vectors.qdrant_edge.checkpoint import EdgeCheckpoint
+from graphmem.adapters.vectors.qdrant_edge.checkpoint import NEXT_NAME, EdgeCheckpoint
 from graphmem.adapters.vectors.qdrant_edge.folder import EdgeFolder, not_open
-from graphmem.adapters.vectors.qdrant_edge.successor import EdgeSuccessor
 from graphmem.errors import Unavailable
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import (
@@ -54,8 +56,15 @@ class EdgeVectors:
     # -- the port ------------------------------------------------------------------------------
 
     @property
-    def successor(self) -> EdgeSuccessor:
-        return EdgeSuccessor(self._folder, self._give_place_to)
+    def successor(self) -> FileSuccessor:
+        """In a folder inside this one: the checkpoint file says which shards are in force."""
+        return FileSuccessor(
+            "qdrant-edge",
+            str(self._path / NEXT_NAME),
+            self._folder.successors,
+            self._give_place_to,
+            partial(shutil.rmtree, ignore_errors=True),
+        )
 
     async def owner(self) -> str | None:
         """The id of the store that the folder is of, if of any. To be asked before :meth:`open`,
@@ -117,20 +126,18 @@ class EdgeVectors:
     async def clear(self) -> None:
         """See the port. Works on a folder that is open, closed or damaged; an open one stays open,
         empty."""
-        closed_before = self._writer is None
-        self._start_threads()
-        try:
-            await self._write(self._folder.clear)
-        finally:
-            if closed_before:
-                await self.close()
+        await self._write_also_closed(self._folder.clear)
 
     async def _give_place_to(self, home: Path) -> None:
         """Go on with the shards of another folder, which were filled and closed."""
+        await self._write_also_closed(self._folder.take_over, home)
+
+    async def _write_also_closed(self, job: Callable[..., None], *args: object) -> None:
+        """Run a job in the writer's thread. A store that is closed is closed again after it."""
         closed_before = self._writer is None
         self._start_threads()
         try:
-            await self._write(self._folder.take_over, home)
+            await self._write(job, *args)
         finally:
             if closed_before:
                 await self.close()
