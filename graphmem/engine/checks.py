@@ -7,7 +7,7 @@ import inspect
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from graphmem import limits
 from graphmem.errors import UsageError, shown
@@ -123,18 +123,12 @@ def checked_offset(value: object) -> int:
     return value
 
 
-def checked_min_score(value: object) -> float:
-    """How sure a search must be to give hits."""
+def checked_share(value: object, name: Literal["min_score", "threshold"]) -> float:
+    """How sure a search must be to give hits, or how similar a hit must be."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
-    raise UsageError(f"min_score is a number from 0 (always hits) to 1, got {shown(value)}")
-
-
-def checked_threshold(value: object) -> float:
-    """How similar a hit must be."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
-        return float(value)
-    raise UsageError(f"threshold is a number from 0 (all hits) to 1, got {shown(value)}")
+    zero = "always hits" if name == "min_score" else "all hits"
+    raise UsageError(f"{name} is a number from 0 ({zero}) to 1, got {shown(value)}")
 
 
 def checked_budget(value: object) -> int:

@@ -11,8 +11,8 @@ from typing import Any, Unpack
 
 from graphmem.engine.counts_and_titles import Titles, UseCounter
 from graphmem.engine.known_at import Past
-from graphmem.engine.narrowed_searches import NarrowedSearches
 from graphmem.engine.present import SCOPE_NAMES, Parts, Present
+from graphmem.engine.reads import ViewReads
 from graphmem.engine.rebuilding import Rebuilder
 from graphmem.engine.users_and_actors import current_actor
 from graphmem.errors import NotFound, UsageError, log_failure
@@ -31,7 +31,7 @@ _log = logging.getLogger("graphmem")
 _INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
 
 
-class Core(NarrowedSearches):
+class Core(ViewReads):
     """The view "now", whose reads are those of the memory; and what writing rests on: the ingest
     pipeline, and projections that follow in the background."""
 
@@ -64,6 +64,7 @@ class Core(NarrowedSearches):
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
         counting = parts.settings.count_reads and not parts.read_only
         self._uses = UseCounter(parts.ledger, parts.clock, counting=counting)
+        self._note_reads = self._uses.note
         self._titles = Titles(
             parts.ledger,
             None if parts.read_only else parts.summary_model,
@@ -91,9 +92,6 @@ class Core(NarrowedSearches):
     async def _fact(self, fact_id: str, scope: ScopeArgs) -> Fact:
         """A fact, for what changes it: nobody reads it."""
         return await super().get(fact_id, **scope)
-
-    def _note_reads(self, fact_ids: Sequence[str]) -> None:
-        self._uses.note(fact_ids)
 
     async def _renew(
         self, projection: Projection, report: Report | None = None, *, compare: bool = False
@@ -162,7 +160,7 @@ class Core(NarrowedSearches):
             where,
             self._parts.clock,
             max_bytes=limit,
-            policies=self._parts.settings.policies,
+            policies=self._present.policies,
         )
 
     def _named(self, options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -78,7 +78,7 @@ class Aging(Amending):
             for fact in facts:
                 reads = uses[fact.id].count if fact.id in uses else 0
                 decision = sweep_decision(
-                    fact, reads, now, settings.policies, settings.sweep_thresholds
+                    fact, reads, now, self._present.policies, settings.sweep_thresholds
                 )
                 if decision is None:
                     continue

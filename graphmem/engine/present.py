@@ -18,6 +18,7 @@ from graphmem.engine.checks import checked_projects
 from graphmem.engine.users_and_actors import Pseudonyms, current_actor
 from graphmem.errors import BudgetExceeded, Damaged, NotFound, UsageError
 from graphmem.ingest.redact import Redaction
+from graphmem.lifecycle.policies import unsearched
 from graphmem.model import DEFAULT_PROJECT, Scope, scope_of
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -111,6 +112,8 @@ class Present:
         self.parts = parts
         self.defaults = dict(defaults)
         self._user_name = parts.settings.user_name
+        self.policies = parts.settings.policies
+        self.unsearched = unsearched(self.policies)
         self.closed = False
         self.loop: asyncio.AbstractEventLoop | None = None
         """Where it was opened, and alone may be used: its locks and connections are of there."""

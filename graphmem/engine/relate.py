@@ -11,11 +11,13 @@ from graphmem.clock import stamp
 from graphmem.engine.checks import checked_progress
 from graphmem.engine.core import Core
 from graphmem.engine.present import SCOPE_NAMES
+from graphmem.engine.users_and_actors import signed_as
 from graphmem.errors import UsageError, shown
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import GivenRelation, is_empty, rows_of
 from graphmem.limits import check_whole_number
-from graphmem.model import Episode, Metadata, Modality, Receipt
+from graphmem.model import Episode, Receipt
+from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import RelateArgs, When, WriteArgs
 from graphmem.relation_types.types import normal
 from graphmem.resolve.resolver import resolve
@@ -29,39 +31,10 @@ _PLACES = (*_ENDS, "valid_at", "invalid_at")
 class Relating(Core):
     """Relations that are known already, without a model."""
 
+    @signed_as(MemoryAPI.relate)
     async def relate(
-        self,
-        subject: str,
-        type: str,
-        object: str,
-        *,
-        fact: str | None = None,
-        valid_at: When | None = None,
-        invalid_at: When | None = None,
-        occurred_at: When | None = None,
-        modality: Modality = "stated",
-        subject_kind: str | None = None,
-        object_kind: str | None = None,
-        metadata: Metadata | None = None,
-        tags: Sequence[str] = (),
-        importance: float | None = None,
-        idempotency_key: str | None = None,
-        **scope: Unpack[WriteArgs],
+        self, subject: str, type: str, object: str, **options: Unpack[RelateArgs]
     ) -> Receipt:
-        options = {
-            "fact": fact,
-            "valid_at": valid_at,
-            "invalid_at": invalid_at,
-            "occurred_at": occurred_at,
-            "modality": modality,
-            "subject_kind": subject_kind,
-            "object_kind": object_kind,
-            "metadata": metadata,
-            "tags": tags,
-            "importance": importance,
-            "idempotency_key": idempotency_key,
-            **scope,
-        }
         return await self._add_given(statements.checked(subject, type, object, options), options)
 
     async def unrelate(

@@ -1,55 +1,101 @@
-"""Searches and contexts over one view, in one project or in several; and the filters of reads,
+"""The reads that rank, over one view, in one project or in several; and the filters of every read,
 checked, with names looked up and types meant."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, TypeVar, Unpack
+from typing import Any, Protocol, TypeVar, Unpack
 
 from graphmem.engine.checks import (
     checked_budget,
     checked_flag,
     checked_kinds,
     checked_limit,
-    checked_min_score,
-    checked_threshold,
+    checked_share,
 )
 from graphmem.engine.present import Present
-from graphmem.errors import NotFound
+from graphmem.engine.users_and_actors import signed_as
+from graphmem.errors import NotFound, UsageError, shown
 from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
 from graphmem.filters.tree import both, changed, none_of
 from graphmem.ingest import make_episode
-from graphmem.lifecycle.policies import unsearched
 from graphmem.model import Context, Entity, Hit, HitKind, Scope, SearchResult
-from graphmem.ports.arguments import ReadArgs
+from graphmem.ports.arguments import NarrowedArgs, ReadArgs, When
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.ports.view import ReadAPI
 from graphmem.relation_types.declare import in_force
 from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.present.context import NOTHING_KNOWN, write_context
-from graphmem.retrieve.present.hits import merged_search
+from graphmem.retrieve.present.hits import merged_newest, merged_search, unranked_hits
 from graphmem.retrieve.question.filters import resolved
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import SearchQuery, View
+from graphmem.retrieve.view import SearchQuery, View, facts_in_scope
+
+_T = TypeVar("_T")
+_ENDED = 5  # facts of any time that a context looks at, at least
 
 
-class Filtering(ABC):
-    """What a read's ``where`` means in its view."""
+class Stores(Protocol):
+    """What a view reads: :class:`~graphmem.engine.present.Present`, or
+    :class:`~graphmem.engine.known_at.Past`."""
 
-    _present: Present
+    ledger: LedgerView
+    relate: Relate
+    """Relationship queries that do not walk the graph."""
 
-    @property
-    @abstractmethod
-    def _seen_ledger(self) -> LedgerView:
-        """What names are looked up in."""
+    async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
+        """What answers questions in a scope; and why not by all that is known, if so."""
+        ...
 
-    @abstractmethod
+    async def walk(self, scope: Scope) -> Relate:
+        """Relationship queries that walk the graph."""
+        ...
+
+    async def graph_of(self, scope: Scope) -> GraphStore: ...
+
+
+class Searches:
+    """The reads that rank, and what all reads share: the view of what was known at ``known_at``
+    (None: now), what held at ``valid_at`` (None: when it was known)."""
+
+    def __init__(
+        self,
+        present: Present,
+        stores: Stores,
+        valid_at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> None:
+        self._present = present
+        self._stores = stores
+        self._valid_at = valid_at
+        self._known_at = known_at
+        self._pseudonyms = present.pseudonyms
+        self._note_reads: Callable[[Iterable[str]], None] = _uncounted
+
+    # What is seen
+
+    def _view(self, current: bool, *, begun: bool = False) -> View:
+        """What is seen; with ``current`` only what holds at the moment of this view. ``begun``:
+        without what is to begin, for relations, of which nobody reads the dates first."""
+        if not current:
+            return View()
+        if self._valid_at is not None:
+            return View(at=self._valid_at)
+        # Known then, and asked without a date: what would have been answered then.
+        return View(current=self._known_at or self._present.parts.clock.now(), begun=begun)
+
     def _moment(self, view: View) -> datetime:
         """When a read takes place, for what is relative to that."""
+        return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
+
+    def _with_archived(self, view: View, asked: object) -> View:
+        """A view of other moments than now reaches back to what is archived since."""
+        checked_flag(asked, "include_archived")
+        return replace(view, archived=bool(asked) or view.current is None)
 
     async def _filtered(
         self, view: View, where: Filter | None, scope: Scope, read: ReadKind = "facts"
@@ -61,12 +107,12 @@ class Filtering(ABC):
         if tree is None:
             return view
         meant = await self._with_types_meant(tree, scope)
-        ready = await resolved(meant, self._seen_ledger, scope, self._moment(view))
+        ready = await resolved(meant, self._stores.ledger, scope, self._moment(view))
         return replace(view, where=ready)
 
     def _searched(self, tree: Where | None) -> Where | None:
         """The filter of a search, without the types of memory that are only found by name."""
-        hidden = unsearched(self._present.parts.settings.policies)
+        hidden = self._present.unsearched
         if not hidden or (tree is not None and any(t.field == "memory_type" for t in tests(tree))):
             return tree
         return both(tree, none_of(Test("memory_type", "in", hidden)))
@@ -94,84 +140,7 @@ class Filtering(ABC):
         found = await self._present.parts.ledger.type_rules(scope.tenant)
         return RelationTypes.ruled(in_force(found.everybodys, found.own))
 
-
-def _stored_for(type: str, rules: RelationTypes) -> list[str]:
-    return [form.type for form in rules.forms(rules.meant(normal(type).type).type)]
-
-
-_T = TypeVar("_T")
-_ENDED = 5  # facts of any time that a context looks at, at least
-
-
-class Stores(Protocol):
-    """What a view reads: :class:`~graphmem.engine.present.Present`, or
-    :class:`~graphmem.engine.known_at.Past`."""
-
-    ledger: LedgerView
-    relate: Relate
-    """Relationship queries that do not walk the graph."""
-
-    async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
-        """What answers questions in a scope; and why not by all that is known, if so."""
-        ...
-
-    async def walk(self, scope: Scope) -> Relate:
-        """Relationship queries that walk the graph."""
-        ...
-
-    async def graph_of(self, scope: Scope) -> GraphStore: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What of a search does not depend on whose it is."""
-
-    text: str
-    limit: int
-    kinds: Sequence[HitKind]
-    where: Filter | None
-    min_score: float
-    threshold: float = 0.0
-
-
-class Searching(Filtering):
-    """The reads that rank."""
-
-    _stores: Stores
-    _valid_at: datetime | None
-    _known_at: datetime | None
-
-    def _view(self, current: bool, *, begun: bool = False) -> View:
-        """What is seen; with ``current`` only what holds at the moment of this view. ``begun``:
-        without what is to begin, for relations, of which nobody reads the dates first."""
-        if not current:
-            return View()
-        if self._valid_at is not None:
-            return View(at=self._valid_at)
-        # Known then, and asked without a date: what would have been answered then.
-        return View(current=self._known_at or self._present.parts.clock.now(), begun=begun)
-
-    def _moment(self, view: View) -> datetime:
-        return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
-
-    def _with_archived(self, view: View, asked: object) -> View:
-        """A view of other moments than now reaches back to what is archived since."""
-        checked_flag(asked, "include_archived")
-        return replace(view, archived=bool(asked) or view.current is None)
-
-    def _note_reads(self, fact_ids: Sequence[str]) -> None:
-        """Of now, reads are counted."""
-
-    def _question(
-        self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
-    ) -> SearchQuery:
-        return SearchQuery(
-            make_episode.check_text(query, "query", self._present.parts.settings.max_text_bytes),
-            scope,
-            checked_limit(limit),
-            checked_kinds(kinds, view.where),
-            view,
-        )
+    # Searching
 
     async def search(
         self,
@@ -187,13 +156,21 @@ class Searching(Filtering):
         **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         scopes = await self._present.scopes(scope)
-        view = self._with_archived(self._view(current), include_archived)
-        least, nearest = checked_min_score(min_score), checked_threshold(threshold)
-        wanted = _Wanted(query, checked_limit(limit), kinds, where, least, nearest)
-        found = [(one.project_id, await self._found_in(one, wanted, view)) for one in scopes]
-        result = found[0][1]
-        if len(found) > 1:
-            result = merged_search(query, found, limit)
+        seen = self._with_archived(self._view(current), include_archived)
+        found = []
+        for asked in scopes:
+            question = await self._question(
+                query,
+                asked,
+                seen,
+                where,
+                limit=limit,
+                kinds=kinds,
+                min_score=min_score,
+                threshold=threshold,
+            )
+            found.append((asked.project_id, await self._answer(question)))
+        result = found[0][1] if len(found) == 1 else merged_search(query, found, limit)
         self._note_reads([hit.id for hit in result.hits if hit.kind == "fact"])
         return result
 
@@ -209,25 +186,25 @@ class Searching(Filtering):
     ) -> Context:
         most = checked_budget(budget_tokens)
         scopes = await self._present.scopes(scope)
-        least = checked_min_score(min_score)
-        wanted = _Wanted(query, most, ("fact", "turn"), where, least)
-        view = self._with_archived(self._view(current=True), include_archived)
+        seen = self._with_archived(self._view(current=True), include_archived)
+        least = checked_share(min_score, "min_score")
+        more = max(_ENDED, most // 4)
         found, past, names = [], [], dict[str, Entity]()
-        for one in scopes:
-            hits = await self._found_in(one, wanted, view)
-            ended = SearchResult(query, ())
-            if self._valid_at is None and (hits.hits or not min_score):
+        for asked in scopes:
+            question = await self._question(query, asked, seen, where, limit=most, min_score=least)
+            hits, ended = await self._answer(question), SearchResult(query, ())
+            if self._valid_at is None and (hits.hits or not least):
                 # What has ended only fills what room is left: not worth asking a reranker again.
-                of_any_time = replace(
-                    wanted, limit=max(_ENDED, most // 4), kinds=("fact",), min_score=0.0
+                of_any_time = await self._question(
+                    query, asked, View(), where, limit=more, kinds=("fact",)
                 )
-                ended = await self._found_in(one, of_any_time, View(), rerank=False)
-            names |= await self._names_in(one, [*hits, *ended])
-            found.append((one.project_id, hits))
-            past.append((one.project_id, ended))
+                ended = await self._answer(replace(of_any_time, rerank=False))
+            names |= await self._names_in(asked, [*hits, *ended])
+            found.append((asked.project_id, hits))
+            past.append((asked.project_id, ended))
         several = len(scopes) > 1
         best = merged_search(query, found, most) if several else found[0][1]
-        over = merged_search(query, past, max(_ENDED, most // 4)) if several else past[0][1]
+        over = merged_search(query, past, more) if several else past[0][1]
         self._note_reads([hit.id for hit in best.hits if hit.kind == "fact"])
         return await write_context(
             best,
@@ -237,21 +214,36 @@ class Searching(Filtering):
             tokens=self._present.parts.tokens,
             budget_tokens=budget_tokens,
             now=self._moment(View()),
-            nothing=NOTHING_KNOWN if min_score > 0 else "",
+            nothing=NOTHING_KNOWN if least > 0 else "",
         )
 
-    async def _found_in(
-        self, asked: Scope, wanted: _Wanted, seen: View, *, rerank: bool = True
-    ) -> SearchResult:
-        """What one scope answers."""
-        view = await self._filtered(seen, wanted.where, asked, "search")
-        question = replace(
-            self._question(wanted.text, wanted.limit, wanted.kinds, view, asked),
-            min_score=wanted.min_score,
-            threshold=wanted.threshold,
-            rerank=rerank,
+    async def _question(
+        self,
+        query: str,
+        asked: Scope,
+        seen: View,
+        where: Filter | None,
+        *,
+        limit: int,
+        kinds: Sequence[HitKind] = ("fact", "turn"),
+        min_score: float = 0.0,
+        threshold: float = 0.0,
+    ) -> SearchQuery:
+        """A search in one scope, with every argument checked."""
+        view = await self._filtered(seen, where, asked, "search")
+        return SearchQuery(
+            make_episode.check_text(query, "query", self._present.parts.settings.max_text_bytes),
+            asked,
+            checked_limit(limit),
+            checked_kinds(kinds, view.where),
+            view,
+            min_score=checked_share(min_score, "min_score"),
+            threshold=checked_share(threshold, "threshold"),
         )
-        retriever, behind = await self._stores.retriever_of(asked)
+
+    async def _answer(self, question: SearchQuery) -> SearchResult:
+        """What the question's scope answers; with the reason where not all could be searched."""
+        retriever, behind = await self._stores.retriever_of(question.scope)
         found = await retriever.search(question)
         if behind is None:
             return found
@@ -265,6 +257,87 @@ class Searching(Filtering):
         entities = EntityQuery(asked.tenant, ids=tuple(sorted(ids)), limit=max(1, len(ids)))
         named = await self._stores.ledger.entities(entities) if ids else []
         return {entity.id: entity for entity in named}
+
+    # Searching by time, tags and people: :meth:`search` with the filter that each stands for
+
+    @signed_as(ReadAPI.temporal_search)
+    async def temporal_search(
+        self,
+        query: str | None = None,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        **options: Unpack[NarrowedArgs],
+    ) -> SearchResult:
+        ends = {"gte": since, "lte": until}
+        span = {sign: end for sign, end in ends.items() if end is not None}
+        if not span:
+            raise UsageError("temporal_search needs since, until or both")
+        return await self._narrowed(query, {"occurred_at": span}, options)
+
+    @signed_as(ReadAPI.search_by_tags)
+    async def search_by_tags(
+        self,
+        tags: Sequence[str],
+        query: str | None = None,
+        *,
+        match_all: bool = False,
+        **options: Unpack[NarrowedArgs],
+    ) -> SearchResult:
+        where = {"tag": _any_or_all(tags, "tags", match_all)}
+        return await self._narrowed(query, where, options)
+
+    @signed_as(ReadAPI.search_by_people)
+    async def search_by_people(
+        self,
+        people: Sequence[str],
+        query: str | None = None,
+        *,
+        match_all: bool = False,
+        **options: Unpack[NarrowedArgs],
+    ) -> SearchResult:
+        where = {"about": _any_or_all(people, "people", match_all)}
+        return await self._narrowed(query, where, options)
+
+    async def _narrowed(
+        self, query: str | None, where: Mapping[str, Any], options: NarrowedArgs
+    ) -> SearchResult:
+        """:meth:`search` for facts with a filter; without a question the newest that pass it."""
+        if query is not None:
+            return await self.search(query, kinds=("fact",), where=where, **options)
+        most = checked_limit(options.pop("limit", 10))
+        seen = self._with_archived(self._view(options.pop("current", True)), False)
+        checked_share(options.pop("min_score", 0.0), "min_score")
+        checked_share(options.pop("threshold", 0.0), "threshold")
+
+        async def newest_of(asked: Scope) -> tuple[str, SearchResult]:
+            view = await self._filtered(seen, where, asked)
+            newest = view.query(asked, newest_first=True, limit=most)
+            facts = await facts_in_scope(self._stores.ledger, asked, newest)
+            return asked.project_id, SearchResult("", unranked_hits(facts, asked))
+
+        found = await read_each_scope(await self._present.scopes(options), newest_of)
+        return found[0][1] if len(found) == 1 else merged_newest(found, most)
+
+
+def _uncounted(fact_ids: Iterable[str]) -> None:
+    """Only what is read of now is counted."""
+
+
+def _stored_for(type: str, rules: RelationTypes) -> list[str]:
+    return [form.type for form in rules.forms(rules.meant(normal(type).type).type)]
+
+
+def _any_or_all(words: Sequence[str], name: str, match_all: bool) -> dict[str, list[str]]:
+    if (
+        isinstance(words, str)
+        or not isinstance(words, Sequence)
+        or not words
+        or not all(isinstance(word, str) for word in words)
+    ):
+        raise UsageError(f"{name} are a list of words, got {shown(words)}")
+    checked_flag(match_all, "match_all")
+    return {"all" if match_all else "in": list(words)}
 
 
 async def read_each_scope(

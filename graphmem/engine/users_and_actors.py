@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import inspect
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -43,6 +44,7 @@ from graphmem.ports.ledger import UserBook
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 _MOST_KNOWN = 100_000
 _MANY = 100
@@ -190,6 +192,16 @@ def revealing(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]
         return revealed()
 
     return call
+
+
+def signed_as(promised: Callable[..., Any]) -> Callable[[_F], _F]:
+    """For a method that passes its options on: it shows the signature that the API promises."""
+
+    def sign(method: _F) -> _F:
+        method.__signature__ = inspect.signature(promised)  # type: ignore[attr-defined]
+        return method
+
+    return sign
 
 
 _actor: contextvars.ContextVar[str | None] = contextvars.ContextVar("graphmem_actor", default=None)

@@ -11,15 +11,15 @@ from graphmem.engine.checks import checked_flag, checked_limit, checked_query, c
 from graphmem.engine.core import Core
 from graphmem.engine.diff import State, differences
 from graphmem.engine.known_at import Past
-from graphmem.engine.narrowed_searches import NarrowedSearches
 from graphmem.engine.present import Present
+from graphmem.engine.reads import ViewReads
 from graphmem.engine.searches import Stores
 from graphmem.errors import UsageError
 from graphmem.model import Difference, Table
 from graphmem.ports.arguments import AtMoment, ReadArgs, ScopeArgs, When
 
 
-class AsyncMemoryView(NarrowedSearches):
+class AsyncMemoryView(ViewReads):
     """Reads of one memory, as of a moment: a :class:`~graphmem.ports.view.ViewAPI`."""
 
     def __init__(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Unpack
 
-from graphmem.engine.checks import checked_min_score, checked_text, checked_threshold
+from graphmem.engine.checks import checked_text
 from graphmem.engine.core import Core
 from graphmem.filters import Filter
 from graphmem.model import Episode, Fact, HitKind, Scope, Turn, WhyNot
@@ -51,11 +51,15 @@ class Diagnosing(Core):
     ) -> WhyNot:
         self._check_writable()  # what the arms of search find is in the stores alone
         asked = await self._scope(scope)
-        view = await self._filtered(self._view(current), where, asked, "search")
-        question = replace(
-            self._question(query, limit, kinds, view, asked),
-            min_score=checked_min_score(min_score),
-            threshold=checked_threshold(threshold),
+        question = await self._question(
+            query,
+            asked,
+            self._view(current),
+            where,
+            limit=limit,
+            kinds=kinds,
+            min_score=min_score,
+            threshold=threshold,
         )
         await self._follow()
         whole = replace(asked, run_id=None, agent_id=None if asked.user_id else asked.agent_id)
