@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Self
 
+from graphmem.engine.calls import called, takes_actor
 from graphmem.engine.documents import Documents
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
@@ -18,7 +19,6 @@ from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.summaries import Summarising
 from graphmem.engine.transfer import Transfer
-from graphmem.engine.users_and_actors import acting, revealing, takes_actor
 from graphmem.engine.view import AsyncMemoryView, Views
 from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError
@@ -94,5 +94,4 @@ for _kind, _api in ((AsyncMemory, MemoryAPI), (AsyncMemoryView, ReadAPI)):
         # Each is documented once, where it is promised; `help` finds it here too.
         _method.__doc__ = inspect.getdoc(_promised)
         if inspect.iscoroutinefunction(_method) and _name != "close":
-            named = acting(_method) if takes_actor(_promised) else _method
-            setattr(_kind, _name, revealing(named))
+            setattr(_kind, _name, called(_method, named=takes_actor(_promised)))

@@ -9,19 +9,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Unpack
 
+from graphmem.engine.calls import current_actor
 from graphmem.engine.counts_and_titles import Titles, UseCounter
 from graphmem.engine.known_at import Past
-from graphmem.engine.present import SCOPE_NAMES, Parts, Present
+from graphmem.engine.present import Parts, Present
 from graphmem.engine.reads import ViewReads
 from graphmem.engine.rebuilding import Rebuilder
-from graphmem.engine.users_and_actors import current_actor
 from graphmem.errors import NotFound, UsageError, log_failure
-from graphmem.ingest import make_episode
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
-from graphmem.model import Episode, Fact, Receipt, Scope
+from graphmem.model import Fact, Receipt, Scope
 from graphmem.portability.copy import INDEXED_SEQ
-from graphmem.ports.arguments import Content, ReadArgs, ScopeArgs
+from graphmem.ports.arguments import ReadArgs, ScopeArgs
 from graphmem.ports.ledger import FactQuery
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
@@ -59,17 +58,16 @@ class Core(ViewReads):
             at_once=parts.extractions_at_once,
             options=parts.extraction,
             ambiguity_model=parts.ambiguity_model,
-            renamed=present.pseudonyms.renamed,
+            renamed=present.renamed,
         )
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
         counting = parts.settings.count_reads and not parts.read_only
         self._uses = UseCounter(parts.ledger, parts.clock, counting=counting)
         self._note_reads = self._uses.note
-        self._titles = Titles(
-            parts.ledger,
-            None if parts.read_only else parts.summary_model,
-            parts.settings.title_after_s,
-        )
+        self._titles: Titles | None = None
+        after_s = parts.settings.title_after_s
+        if parts.summary_model is not None and after_s and not parts.read_only:
+            self._titles = Titles(parts.ledger, parts.summary_model, after_s)
         self._rebuilder = Rebuilder(present)
         self._background: asyncio.Task[None] | None = None
         self._following = True
@@ -149,19 +147,6 @@ class Core(ViewReads):
         receipts = await self._ingest.finish(ids)
         await self._keep_lag_bounded()
         return receipts
-
-    async def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
-        given = {name: options[name] for name in SCOPE_NAMES if name in options}
-        where = await self._scope(given, new=True)
-        limit = self._parts.settings.max_text_bytes
-        return make_episode.build_episode(
-            content,
-            self._named(options),
-            where,
-            self._parts.clock,
-            max_bytes=limit,
-            policies=self._present.policies,
-        )
 
     def _named(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Options of something to be stored, with in whose name."""

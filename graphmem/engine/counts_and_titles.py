@@ -98,11 +98,11 @@ _MOST = 1_000  # conversations that wait; of more the oldest keep their first wo
 
 class Titles:
     """Has conversations named that are quiet for ``after_s`` and have no title: one after another,
-    in one call each, within the ceilings. Without a model, or with ``after_s`` 0, none."""
+    in one call each, within the ceilings."""
 
-    def __init__(self, ledger: Ledger, model: SummaryModel | None, after_s: float) -> None:
+    def __init__(self, ledger: Ledger, model: SummaryModel, after_s: float) -> None:
         self._ledger = ledger
-        self._model = model if after_s else None
+        self._model = model
         self._after_s = after_s
         self._due: dict[Scope, float] = {}
         self._refused: dict[Scope, None] = {}
@@ -111,8 +111,6 @@ class Titles:
 
     def note(self, episodes: Iterable[Episode]) -> None:
         """Something was told in these conversations."""
-        if self._model is None:
-            return
         due = asyncio.get_running_loop().time() + self._after_s
         for episode in episodes:
             scope = episode.scope
@@ -125,7 +123,7 @@ class Titles:
         while len(self._due) > _MOST:
             del self._due[next(iter(self._due))]
         if self._due and (self._naming is None or self._naming.done()):
-            self._naming = asyncio.create_task(self._name_all(self._model))
+            self._naming = asyncio.create_task(self._name_all())
 
     async def close(self) -> None:
         """Name no more."""
@@ -133,7 +131,7 @@ class Titles:
             self._naming.cancel()
             await asyncio.gather(self._naming, return_exceptions=True)
 
-    async def _name_all(self, model: SummaryModel) -> None:
+    async def _name_all(self) -> None:
         while self._due:
             where, due = next(iter(self._due.items()))
             wait_s = due - asyncio.get_running_loop().time()
@@ -142,14 +140,14 @@ class Titles:
                 continue  # more may have been told in it meanwhile
             del self._due[where]
             try:
-                await self._name(where, model)
+                await self._name(where)
             except Exception as error:  # noqa: BLE001 - nobody is above who could be told
                 self._refused[where] = None
                 while len(self._refused) > _MOST:
                     del self._refused[next(iter(self._refused))]
                 log_failure(_log, "a conversation keeps its first words as its title", error)
 
-    async def _name(self, where: Scope, model: SummaryModel) -> None:
+    async def _name(self, where: Scope) -> None:
         found = (await self._ledger.conversations(where.project_id, where, 1, 0)).items
         if not found or found[0].titled or found[0].title_by is not None:
             return
@@ -161,8 +159,8 @@ class Titles:
         turns = [turn for episode in began for turn in episode.turns][:_FIRST]
         if not turns:
             return
-        title = await model.title(turns, tenant=where.tenant)
+        title = await self._model.title(turns, tenant=where.tenant)
         used = {turn.episode_id: 0 for turn in turns}
         id = digest("title", where.run_id or "")
-        kept = KeptSummary(id, used, model.name, run_id=where.run_id, title=title)
+        kept = KeptSummary(id, used, self._model.name, run_id=where.run_id, title=title)
         await self._ledger.keep_summary(where.tenant, kept)

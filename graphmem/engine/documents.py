@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from graphmem.clock import stamp
 from graphmem.engine.checks import checked_progress, checked_text, checked_text_or_none
-from graphmem.engine.writes import Resuming
+from graphmem.engine.writes import Writes
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import make_episode
 from graphmem.limits import check_name
@@ -22,7 +22,7 @@ from graphmem.text import digest
 _AT_ONCE = 64  # parts that are journalled in one transaction
 
 
-class Documents(Resuming):
+class Documents(Writes):
     """Adding, listing and removing documents."""
 
     async def add_document(

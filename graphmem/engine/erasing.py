@@ -210,7 +210,7 @@ class Erasing(Amending):
         if dry_run:
             return receipt
         if name is not None:
-            self._present.pseudonyms.forget_user(name)
+            self._present.forget_user(name)
         self._retrieve.forget()
         self._embedder.forget()
         await (self._finish_erasures() if wait else self._follow_erasures())
@@ -246,7 +246,7 @@ class Erasing(Amending):
     ) -> list[ErasureReceipt]:
         self._check_open()
         checked_text_or_none(erasure_id, "erasure_id")
-        given = any(value is not None for value in (*self._defaults.values(), *scope.values()))
+        given = self._present.any_given(scope)
         tenant = (await self._scope(scope)).tenant if given and erasure_id is None else None
         found = await self._parts.ledger.erasures(tenant, id=erasure_id)
         if erasure_id is not None and not found:

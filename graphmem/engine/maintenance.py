@@ -66,12 +66,12 @@ class Care(Core):
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
         self._check_open()
-        given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
         everybodys = self._present.of_project(scope)
         if everybodys:
             self._present.note_wide("everybody's counts")
         where = None if everybodys else await self._scope(scope)
-        project = self._present.project(scope) if given and everybodys else None
+        one_project = everybodys and self._present.any_given(scope)
+        project = self._present.project(scope) if one_project else None
         found = await self._parts.ledger.stats(where, project)
         if where is not None and (where.narrow_agent_id or where.run_id):
             return found
@@ -312,7 +312,8 @@ class Care(Core):
             if not loop_ended:
                 await self._uses.close()
                 await self._queue.close()
-                await self._titles.close()
+                if self._titles is not None:
+                    await self._titles.close()
             ends = (self._indexing, self._cleaning, self._retaining, self._resuming)
             for passing in ends:
                 if passing:

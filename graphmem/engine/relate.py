@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.clock import stamp
+from graphmem.engine.calls import signed_as
 from graphmem.engine.checks import checked_progress
 from graphmem.engine.core import Core
-from graphmem.engine.present import SCOPE_NAMES
-from graphmem.engine.users_and_actors import signed_as
+from graphmem.engine.scopes import SCOPE_NAMES
 from graphmem.errors import UsageError, shown
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import GivenRelation, is_empty, rows_of

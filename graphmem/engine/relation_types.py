@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack
+from typing import Unpack
 
 from graphmem.belief.learn_types import learned, observed
 from graphmem.engine.checks import checked_flag, checked_progress
@@ -27,11 +27,8 @@ class Declaring(Core):
 
     async def relation_types(self, **scope: Unpack[ScopeArgs]) -> list[RelationType]:
         self._check_open()
-        where = await self._scope(scope) if self._any_scope(scope) else None
+        where = await self._scope(scope) if self._present.any_given(scope) else None
         return await self._described(where)
-
-    def _any_scope(self, scope: Mapping[str, Any]) -> bool:
-        return any(value is not None for value in (*self._defaults.values(), *scope.values()))
 
     async def _described(self, where: Scope | None) -> list[RelationType]:
         rules, types = await self._in_force(where.tenant if where else ALL_TENANTS)
@@ -161,7 +158,7 @@ class Declaring(Core):
                     await ledger.commit([commit], since={tenant: state.seq})
                 except UserRenamed:
                     if whose is not None:
-                        whose = await self._present.pseudonyms.renamed(whose)
+                        whose = await self._present.renamed(whose)
                     raise
             return tenant, wanted
 

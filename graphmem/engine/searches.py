@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, Unpack
 
+from graphmem.engine.calls import signed_as
 from graphmem.engine.checks import (
     checked_budget,
     checked_flag,
@@ -16,7 +17,6 @@ from graphmem.engine.checks import (
     checked_share,
 )
 from graphmem.engine.present import Present
-from graphmem.engine.users_and_actors import signed_as
 from graphmem.errors import NotFound, UsageError, shown
 from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
 from graphmem.filters.tree import both, changed, none_of
@@ -73,7 +73,6 @@ class Searches:
         self._stores = stores
         self._valid_at = valid_at
         self._known_at = known_at
-        self._pseudonyms = present.pseudonyms
         self._note_reads: Callable[[Iterable[str]], None] = _uncounted
 
     # What is seen

@@ -56,6 +56,6 @@ class Transfer(Core):
         place = checked_place(file, "file")
         where = await self._whole_tenant(scope, all_scopes=all_scopes)
         found = await read_import(self._parts.ledger, place, where, progress)
-        self._present.pseudonyms.forget()
+        self._present.forget_users()
         await self._keep_lag_bounded()
         return found

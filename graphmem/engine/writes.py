@@ -13,6 +13,7 @@ from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_flag, checked_keys, checked_progress
 from graphmem.engine.retention import Retaining
+from graphmem.engine.scopes import SCOPE_NAMES
 from graphmem.errors import UsageError, log_failure
 from graphmem.ingest import make_episode
 from graphmem.model import Episode, Receipt
@@ -21,7 +22,10 @@ from graphmem.ports.arguments import AddArgs, Content, ScopeArgs
 _CHUNK = 64  # items of add_many that are journalled in one transaction
 _LARGEST_CHUNK = 1024  # the same in a long load of items that nothing is extracted from
 _KEYS = 10_000  # idempotency keys that are looked up at a time
-_PENDING = 100  # pending episodes that resume takes at a time
+_PENDING = 100  # pending episodes that are gone on with at a time
+_FIRST_S = 5.0
+"""After opening: a process that is opened for one question is gone by then."""
+_log = logging.getLogger("graphmem")
 
 
 class Writes(Retaining):
@@ -37,6 +41,17 @@ class Writes(Retaining):
         await self._keep_lag_bounded()
         return replace(receipt, redacted=dict(redacted)) if redacted else receipt
 
+    async def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
+        given = {name: options[name] for name in SCOPE_NAMES if name in options}
+        return make_episode.build_episode(
+            content,
+            self._named(options),
+            await self._scope(given, new=True),
+            self._parts.clock,
+            max_bytes=self._parts.settings.max_text_bytes,
+            policies=self._present.policies,
+        )
+
     async def _journalled(self, episodes: Sequence[Episode], *, wait: bool) -> list[Receipt]:
         """Take them in, to the end or (not ``wait``) up to the queue, once it has room."""
         if wait:
@@ -44,7 +59,8 @@ class Writes(Retaining):
         else:
             async with self._queue.room(Counter(episode.scope.tenant for episode in episodes)):
                 receipts = await self._ingest.add(episodes, self._queue)
-        self._titles.note(episodes)
+        if self._titles is not None:
+            self._titles.note(episodes)
         return receipts
 
     async def add_many(
@@ -103,39 +119,15 @@ class Writes(Retaining):
 
     async def flush(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
         self._check_open()
-        if not any(value is not None for value in (*self._defaults.values(), *scope.values())):
+        if not self._present.any_given(scope):
             return await self._queue.flush(lambda _: True)
         asked = await self._scope(scope)
         return await self._queue.flush(asked.takes_in)
 
-
-def _chunks(items: Iterable[Any], *, verbatim: bool) -> Iterator[list[Any]]:
-    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
-        raise UsageError(
-            "add_many takes a list, or any iterable, of what add takes; "
-            f"got {type(items).__name__}: for one of them, use add"
-        )
-    iterator = iter(items)
-    size, done = _CHUNK, 0
-    while chunk := list(itertools.islice(iterator, size)):
-        yield chunk
-        done += len(chunk)
-        if verbatim:
-            # The longer the load, the less it matters what a fault in one chunk takes with it.
-            size = min(_LARGEST_CHUNK, max(_CHUNK, done // 8))
-
-
-_log = logging.getLogger("graphmem")
-_FIRST_S = 5.0
-"""After opening: a process that is opened for one question is gone by then."""
-_AT_ONCE = 100
-
-
-class Resuming(Writes):
-    """Going on with what is pending, of everybody."""
+    # Going on by itself
 
     def _keep_resuming(self) -> None:
-        """Go on in the background, once at a time."""
+        """Go on in the background, once at a time, with what is pending of everybody."""
         every = self._parts.settings.resume_every_s
         if every and not self._parts.read_only and self._resuming is None:
             self._resuming = asyncio.create_task(self._resume_now_and_then(every))
@@ -156,7 +148,23 @@ class Resuming(Writes):
         ledger = self._parts.ledger
         before = self._parts.clock.now() - timedelta(seconds=every) if ledger.shared else None
         after = 0
-        while found := await ledger.pending_episodes(after, before, _AT_ONCE):
+        while found := await ledger.pending_episodes(after, before, _PENDING):
             after = max(found)
             await self._ingest.finish([found[n] for n in sorted(found)])
             await self._keep_lag_bounded()
+
+
+def _chunks(items: Iterable[Any], *, verbatim: bool) -> Iterator[list[Any]]:
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise UsageError(
+            "add_many takes a list, or any iterable, of what add takes; "
+            f"got {type(items).__name__}: for one of them, use add"
+        )
+    iterator = iter(items)
+    size, done = _CHUNK, 0
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk
+        done += len(chunk)
+        if verbatim:
+            # The longer the load, the less it matters what a fault in one chunk takes with it.
+            size = min(_LARGEST_CHUNK, max(_CHUNK, done // 8))
