@@ -18,7 +18,6 @@ from graphmem.engine.present import Opened, Parts, Scratch
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.summaries import Summarising
-from graphmem.engine.transfer import Transfer
 from graphmem.engine.view import AsyncMemoryView, Views
 from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError
@@ -41,7 +40,6 @@ class AsyncMemory(
     Summarising,
     Diagnosing,
     Care,
-    Transfer,
     MemoryAPI,
 ):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.

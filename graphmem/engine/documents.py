@@ -108,12 +108,7 @@ class Documents(Writes):
             raise NotFound(f"nothing is stored of a document {id!r} in this scope")
         removed = Removal()
         for part in parts:
-            one = await self._undo_part(where, part.episode_id)
-            removed = Removal(
-                removed.episodes + one.episodes,
-                removed.facts + one.facts,
-                removed.entities + one.entities,
-            )
+            removed += await self._undo_part(where, part.episode_id)
         return removed
 
     async def _stored(self, where: Scope, document: str) -> list[DocumentPart]:

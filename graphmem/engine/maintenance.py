@@ -1,26 +1,34 @@
-"""The methods that look after the stores: counts, health, verification, rebuilding, closing."""
+"""The methods that look after the stores: counts, health, verification, rebuilding; backups,
+exports and imports; closing."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Unpack
 
 from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.clock import stamp
-from graphmem.engine.checks import checked_flag, checked_parts, checked_progress
+from graphmem.engine.checks import checked_flag, checked_parts, checked_place, checked_progress
 from graphmem.engine.core import Core
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected, UsageError
 from graphmem.model import (
+    Backup,
     Episode,
+    Exported,
     Health,
+    Imported,
     Receipt,
     Scope,
     SetAside,
     Stats,
     Verification,
 )
+from graphmem.portability.backup import make_backup
+from graphmem.portability.export import write_export
+from graphmem.portability.imports import read_import
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
 from graphmem.ports.ledger_values import kept_numbers
@@ -299,6 +307,52 @@ class Care(Core):
         if whole and not self._rebuilder.beside(projection):
             return None
         return await self._renew(projection, report, compare=True)
+
+    # Taking what is stored out, and in
+
+    async def backup(
+        self, folder: str | Path, *, progress: Callable[[str, int, int], None] | None = None
+    ) -> Backup:
+        self._check_open()
+        checked_progress(progress, 3)
+        place = checked_place(folder, "folder")
+        parts = self._parts
+        async with parts.ledger.snapshot() as moment:
+            return await make_backup(moment, place, parts.ledger_file, parts.clock.now(), progress)
+
+    async def export(
+        self,
+        file: str | Path,
+        *,
+        all_scopes: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Exported:
+        self._check_open()
+        checked_progress(progress, 3)
+        place, parts = checked_place(file, "file"), self._parts
+        where = await self._whole_tenant(scope, all_scopes=all_scopes)
+        async with parts.ledger.snapshot() as moment:
+            return await write_export(moment, place, where, parts.clock.now(), progress)
+
+    async def import_(
+        self,
+        file: str | Path,
+        *,
+        all_scopes: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Imported:
+        self._check_open()
+        checked_progress(progress, 3)
+        place = checked_place(file, "file")
+        where = await self._whole_tenant(scope, all_scopes=all_scopes)
+        found = await read_import(self._parts.ledger, place, where, progress)
+        self._present.forget_users()
+        await self._keep_lag_bounded()
+        return found
+
+    # The end
 
     async def close(self) -> None:
         if self._present.closed:

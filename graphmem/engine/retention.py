@@ -136,12 +136,7 @@ class Retaining(Erasing):
         total = Removal()
         async for where, ids in self._overdue(rules):
             act = partial(self._erase_kept, where, ids, dry_run=dry_run)
-            one = await self._ingest.decided(where.tenant, act)
-            total = Removal(
-                total.episodes + one.episodes,
-                total.facts + one.facts,
-                total.entities + one.entities,
-            )
+            total += await self._ingest.decided(where.tenant, act)
         if rules and not dry_run:
             await ledger.remember_setting(_APPLIED_AT, stamp(now))
         return total
