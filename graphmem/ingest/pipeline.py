@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from graphmem.belief.ambiguities.ask import AmbiguityModel
 from graphmem.clock import Clock
-from graphmem.errors import ModelError, UserRenamed
+from graphmem.errors import UserRenamed
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.deciding import KNOWN, UNDONE, Deciding
 from graphmem.ingest.extracting import Extracting
@@ -22,7 +22,7 @@ from graphmem.ingest.verbatim import verbatim_commit
 from graphmem.model import Episode, Receipt, Scope
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.llm import Extraction, Extractor
+from graphmem.ports.llm import Extractor
 
 _TRIES = 10  # to store something of a user whom others forget and meet again
 
@@ -132,23 +132,31 @@ class Ingest(Deciding):
         return receipts
 
     async def _infer(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Extract a few ahead, commit in order: an older statement is decided before a newer."""
+        """Extract a few ahead, decide in order: an older statement is decided before a newer."""
         waiting = iter(episodes)
-        ahead: deque[tuple[Episode, asyncio.Task[Extraction | ModelError]]] = deque()
+        ahead: deque[asyncio.Task[Receipt]] = deque()
         receipts: list[Receipt] = []
         try:
             while True:
                 for episode in itertools.islice(waiting, self._at_once - len(ahead)):
-                    ahead.append((episode, asyncio.create_task(self._extracting.extract(episode))))
+                    former = ahead[-1] if ahead else None
+                    ahead.append(asyncio.create_task(self._extract_and_decide(episode, former)))
                 if not ahead:
                     return receipts
-                episode, task = ahead[0]
-                receipts.append(await self.decide_extracted(episode, await task))
+                receipts.append(await ahead[0])
                 ahead.popleft()
         finally:
-            for _, task in ahead:
+            for task in ahead:
                 task.cancel()
-            await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _extract_and_decide(
+        self, episode: Episode, former: asyncio.Task[Receipt] | None
+    ) -> Receipt:
+        extraction = await self._extracting.extract(episode)
+        if former is not None:
+            await former
+        return await self.decide_extracted(episode, extraction)
 
 
 async def _as_it_is(scope: Scope) -> Scope:
