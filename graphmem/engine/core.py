@@ -15,16 +15,14 @@ from graphmem.engine.known_at import Past
 from graphmem.engine.present import Parts, Present
 from graphmem.engine.reads import ViewReads
 from graphmem.engine.rebuilding import Rebuilder
-from graphmem.errors import NotFound, UsageError, log_failure
+from graphmem.errors import UsageError, log_failure
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Fact, Receipt, Scope
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.arguments import ReadArgs, ScopeArgs
-from graphmem.ports.ledger import FactQuery
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
-from graphmem.retrieve.view import View
 
 _log = logging.getLogger("graphmem")
 _INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
@@ -102,12 +100,6 @@ class Core(ViewReads):
             await self._parts.ledger.remember_setting(INDEXED_SEQ, str(self._indexed_seq))
         return filled
 
-    async def _finish_erasures(self) -> None:
-        """See :class:`~graphmem.engine.erasing.Erasing`."""
-
-    async def _finish_on_closing(self) -> None:
-        """See :class:`~graphmem.engine.erasing.Erasing`."""
-
     async def _close_parts(self, *, loop_ended: bool = False) -> None:
         """Close every part and let the folder go, whatever happens to one of them. Connections
         went with a loop that has ended: then that is no error."""
@@ -172,25 +164,6 @@ class Core(ViewReads):
                 "agent_id beside a user_id, and no run_id"
             )
         return where
-
-    async def _facts(self, where: Scope, id: str) -> list[Fact]:
-        query = FactQuery(
-            where.tenant, ids=(id,), agent_id=where.narrow_agent_id, run_id=where.run_id
-        )
-        return await self._parts.ledger.facts(query)
-
-    async def _holds(
-        self, where: Scope, subject: str, type: str, object: str | None, *, now: bool
-    ) -> bool:
-        """Whether such a relation is believed; with ``now``, whether it has not ended."""
-        view = View(current=self._parts.clock.now() if now else None)
-        try:
-            found = await self._relate.relations(
-                where, subject, types=(type,), other=object, view=view, limit=1
-            )
-        except NotFound:
-            return False
-        return bool(found)
 
     async def _try_to_follow(self) -> None:
         """The same where nobody reads yet: what is stored is stored, and health says the rest."""

@@ -114,7 +114,7 @@ class Titles:
         due = asyncio.get_running_loop().time() + self._after_s
         for episode in episodes:
             scope = episode.scope
-            if scope.run_id is None or not episode.infer:
+            if scope.run_id is None or not episode.infer or episode.kind == "statements":
                 continue
             where = replace(scope, agent_id=None) if scope.user_id else scope
             self._due.pop(where, None)

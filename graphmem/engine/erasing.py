@@ -34,6 +34,7 @@ from graphmem.ports.ledger import (
 )
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import SOON_RENEWED
+from graphmem.retrieve.view import View
 
 _log = logging.getLogger("graphmem")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 600.0  # between tries to clean what others hold
@@ -58,7 +59,7 @@ class Erasing(Amending):
             if await ledger.episodes(where, ids=[id]):
                 query = StatementQuery(where.tenant, episode_ids=(id,))
                 return await self._erase(Erasure(where, episode_ids=(id,), what="episode"), query)
-            facts = await self._facts(where, id)
+            facts = await ledger.facts(View().query(where, ids=(id,)))
             if erase and (facts or await self._was_here(where, id)):
                 return await self._erase_fact(where, id)
             if not facts:

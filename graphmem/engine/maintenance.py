@@ -12,7 +12,7 @@ from typing import Unpack
 from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.clock import stamp
 from graphmem.engine.checks import checked_flag, checked_parts, checked_place, checked_progress
-from graphmem.engine.core import Core
+from graphmem.engine.erasing import Erasing
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected, UsageError
 from graphmem.model import (
     Backup,
@@ -69,7 +69,7 @@ class Compared:
         return [*unreadable, *self.graph.described(), *self.vectors.described()]
 
 
-class Care(Core):
+class Care(Erasing):
     """Looking after what is stored."""
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
@@ -10,25 +10,25 @@ from typing import Any, Unpack
 from graphmem.clock import stamp
 from graphmem.engine.calls import signed_as
 from graphmem.engine.checks import checked_progress
-from graphmem.engine.core import Core
 from graphmem.engine.scopes import SCOPE_NAMES
-from graphmem.errors import UsageError, shown
+from graphmem.engine.writes import Writes
+from graphmem.errors import NotFound, UsageError, shown
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import GivenRelation, is_empty, rows_of
 from graphmem.limits import check_whole_number
-from graphmem.model import Episode, Receipt
+from graphmem.model import Episode, Receipt, Relation
 from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import RelateArgs, When, WriteArgs
 from graphmem.relation_types.types import normal
 from graphmem.resolve.resolver import resolve
 from graphmem.retrieve.question.names_and_relations import no_entity
+from graphmem.retrieve.view import View
 
-_CHUNK = 64  # rows that are journalled in one transaction
 _ENDS = ("subject", "type", "object")
 _PLACES = (*_ENDS, "valid_at", "invalid_at")
 
 
-class Relating(Core):
+class Relating(Writes):
     """Relations that are known already, without a model."""
 
     @signed_as(MemoryAPI.relate)
@@ -63,27 +63,15 @@ class Relating(Core):
     ) -> int:
         checked_progress(progress, 1)
         _check_options(options, "relate_many")
-        new = done = 0
-        iterator = rows_of(rows)
-        while chunk := list(itertools.islice(iterator, _CHUNK)):
-            episodes = []
-            for number, row in enumerate(chunk, start=done + 1):
-                try:
-                    ends, own = _read_row(row)
-                    merged = {**options, **own}
-                    stated = statements.checked(*ends, merged)
-                    both, _ = await self._parts.redaction.apply((stated, merged))
-                    episodes.append(await self._given_episode(*both))
-                except UsageError as error:
-                    raise UsageError(f"row {number}: {error}") from error
-            receipts = await self._ingest.add(episodes)
-            # One that is pending since an earlier call has the id that it was given then.
-            new += len({r.episode_id for r in receipts}.intersection(e.id for e in episodes))
-            done += len(chunk)
-            await self._keep_lag_bounded()
-            if progress is not None:
-                progress(done)
-        return new
+
+        async def episode_of(row: object) -> Episode:
+            ends, own = _read_row(row)
+            merged = {**options, **own}
+            stated = statements.checked(*ends, merged)
+            both, _ = await self._parts.redaction.apply((stated, merged))
+            return await self._given_episode(*both)
+
+        return await self._load(rows_of(rows), episode_of, "row", progress=progress)
 
     async def _check_known(self, episode: Episode) -> None:
         """:class:`~graphmem.errors.NotFound` when it speaks of what nobody has heard of."""
@@ -119,17 +107,20 @@ class Relating(Core):
             return False
         given = {name: options[name] for name in options if name not in _NO_SCOPE}
         where = await self._scope(given)
-        await self._ingest.tenant_state(
-            where.tenant
-        )  # it may have been declared another type meanwhile
+        await self._ingest.tenant_state(where.tenant)  # which reads what was declared meanwhile
         form = normal(stated.type)
         meant = self._ingest.types(where.tenant).meant(form.type)
         ends = stated.subject, stated.object
         if stated.object is not None and form.turned != meant.turned:
             ends = stated.object, stated.subject
         never = stated.retracts and stated.invalid_at is None
-        believed = await self._holds(where, ends[0], meant.type, ends[1], now=not never)
-        return believed == stated.retracts
+        view = View(current=None if never else self._parts.clock.now())
+        believed: list[Relation] = []
+        with contextlib.suppress(NotFound):
+            believed = await self._relate.relations(
+                where, ends[0], types=(meant.type,), other=ends[1], view=view, limit=1
+            )
+        return bool(believed) == stated.retracts
 
 
 _NO_SCOPE = statements.RELATION_OPTIONS - frozenset(SCOPE_NAMES)

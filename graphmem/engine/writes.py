@@ -6,10 +6,18 @@ import asyncio
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 from graphmem.engine.checks import checked_flag, checked_keys, checked_progress
 from graphmem.engine.retention import Retaining
@@ -19,7 +27,7 @@ from graphmem.ingest import make_episode
 from graphmem.model import Episode, Receipt
 from graphmem.ports.arguments import AddArgs, Content, ScopeArgs
 
-_CHUNK = 64  # items of add_many that are journalled in one transaction
+_CHUNK = 64  # items of a load that are journalled in one transaction
 _LARGEST_CHUNK = 1024  # the same in a long load of items that nothing is extracted from
 _KEYS = 10_000  # idempotency keys that are looked up at a time
 _PENDING = 100  # pending episodes that are gone on with at a time
@@ -74,17 +82,41 @@ class Writes(Retaining):
         checked_flag(wait, "wait")
         checked_progress(progress, 1)
         make_episode.check_options(options)
-        new = done = 0
+        items = make_episode.items_of(contents)
         verbatim = not options.get("infer", True)
-        for chunk in _chunks(contents, verbatim=verbatim):
+
+        async def episode_of(item: object) -> Episode:
+            content, own = make_episode.split_item(item)
+            both, _ = await self._parts.redaction.apply((content, {**options, **own}))
+            return await self._episode(*both)
+
+        new = await self._load(
+            items, episode_of, "item", verbatim=verbatim, wait=wait, progress=progress
+        )
+        await self._end_load()
+        return new
+
+    async def _load(
+        self,
+        items: Iterator[Any],
+        episode_of: Callable[[Any], Awaitable[Episode]],
+        word: Literal["item", "row"],
+        *,
+        verbatim: bool = False,
+        wait: bool = True,
+        progress: Callable[[int], None] | None,
+    ) -> int:
+        """Take in items in order, each chunk in one transaction; returns how many were new. A bad
+        one is :class:`~graphmem.errors.UsageError` with its number: items count from 0, rows from
+        1."""
+        new = done = 0
+        for chunk in _chunks(items, verbatim=verbatim):
             episodes = []
-            for number, item in enumerate(chunk, start=done):
+            for number, item in enumerate(chunk, start=done + (word == "row")):
                 try:
-                    content, own = make_episode.split_item(item)
-                    both, _ = await self._parts.redaction.apply((content, {**options, **own}))
-                    episodes.append(await self._episode(*both))
+                    episodes.append(await episode_of(item))
                 except UsageError as error:
-                    raise UsageError(f"item {number}: {error}") from error
+                    raise UsageError(f"{word} {number}: {error}") from error
             receipts = await self._journalled(episodes, wait=wait)
             # One that is pending since an earlier call has the id that it was given then.
             new += len({r.episode_id for r in receipts}.intersection(e.id for e in episodes))
@@ -92,7 +124,6 @@ class Writes(Retaining):
             await self._keep_lag_bounded(loading=verbatim)
             if progress is not None:
                 progress(done)
-        await self._end_load()
         return new
 
     async def known_keys(self, keys: Collection[str], **scope: Unpack[ScopeArgs]) -> frozenset[str]:
@@ -154,15 +185,9 @@ class Writes(Retaining):
             await self._keep_lag_bounded()
 
 
-def _chunks(items: Iterable[Any], *, verbatim: bool) -> Iterator[list[Any]]:
-    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
-        raise UsageError(
-            "add_many takes a list, or any iterable, of what add takes; "
-            f"got {type(items).__name__}: for one of them, use add"
-        )
-    iterator = iter(items)
+def _chunks(items: Iterator[Any], *, verbatim: bool) -> Iterator[list[Any]]:
     size, done = _CHUNK, 0
-    while chunk := list(itertools.islice(iterator, size)):
+    while chunk := list(itertools.islice(items, size)):
         yield chunk
         done += len(chunk)
         if verbatim:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -102,6 +102,16 @@ def build_episode(
         time_given=given is not None or bool(dates),
         actor=check_actor(options.get("actor")),
     )
+
+
+def items_of(contents: object) -> Iterator[Any]:
+    """The items that ``add_many`` was given, one by one."""
+    if isinstance(contents, str | bytes | Mapping) or not isinstance(contents, Iterable):
+        raise UsageError(
+            "add_many takes a list, or any iterable, of what add takes; "
+            f"got {type(contents).__name__}: for one of them, use add"
+        )
+    return iter(contents)
 
 
 def split_item(item: object) -> tuple[Content, dict[str, Any]]:
