@@ -1,5 +1,5 @@
-"""What is around every call of the API: in whose name it is made, and what it returns turned back
-into what its caller knows."""
+"""Wraps every method of the API: sets in whose name the call is made, and puts the names of users
+into what it returns."""
 
 from __future__ import annotations
 
@@ -39,9 +39,13 @@ def takes_actor(promised: Callable[..., Any]) -> bool:
 
 
 def called(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[_P, Awaitable[_T]]:
-    """A method as it is called from outside: what it returns names users, and (``named``) what it
-    changes is in the name of the ``actor`` that it is given. Another method of the API that calls
-    it gets users by pseudonym."""
+    """Wrap a method of the API for its callers. The result shows users by name, not by pseudonym.
+    With ``named``, the ``actor`` argument is taken out of the call and holds for as long as it
+    runs.
+
+    A method of the API that is called by another one returns pseudonyms, which that one goes on
+    with.
+    """
 
     @functools.wraps(method)
     async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -65,7 +69,8 @@ def called(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[_P, 
 
 
 def signed_as(promised: Callable[..., Any]) -> Callable[[_F], _F]:
-    """For a method that passes its options on: it shows the signature that the API promises."""
+    """A decorator for a method that only passes its options on: it gets the signature that the API
+    promises, so that ``help`` lists every argument."""
 
     def sign(method: _F) -> _F:
         method.__signature__ = inspect.signature(promised)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What every method of the engine rests on: the reads of now, and projections that follow."""
+"""The base of :class:`~graphmem.engine.AsyncMemory`: reads of the present, and background work."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
 
 
 class Core(ViewReads):
-    """The view "now", whose reads are those of the memory; and what writing rests on: the ingest
-    pipeline, and projections that follow in the background."""
+    """The reads of the present; the ingest pipeline that writes rest on; and the background tasks
+    that bring the graph and the vectors up to date."""
 
     def __init__(
         self, parts: Parts, defaults: Mapping[str, str | None] | None = None, **given: object
@@ -86,7 +86,7 @@ class Core(ViewReads):
         return replace(fact, access_count=used.count, last_accessed_at=used.last_at)
 
     async def _fact(self, fact_id: str, scope: ScopeArgs) -> Fact:
-        """A fact, for what changes it: nobody reads it."""
+        """Get a fact in order to change it. Unlike :meth:`get` it does not count as a read."""
         return await super().get(fact_id, **scope)
 
     async def _renew(
@@ -101,8 +101,8 @@ class Core(ViewReads):
         return filled
 
     async def _close_parts(self, *, loop_ended: bool = False) -> None:
-        """Close every part and let the folder go, whatever happens to one of them. Connections
-        went with a loop that has ended: then that is no error."""
+        """Close every part and release the folder, even when one of them fails. When the event loop
+        has already ended, its connections have ended too: errors about that are ignored."""
         parts = self._parts
         closers: list[Callable[[], Awaitable[None]]] = [
             parts.extractor.close,
@@ -127,7 +127,8 @@ class Core(ViewReads):
             raise errors[0]
 
     def _check_writable(self) -> None:
-        """For what would reach another store, or a model, before the ledger refuses it."""
+        """Refuse a call on a read-only memory before it asks another store or a model; what only
+        writes the ledger is refused there."""
         self._check_open()
         if self._parts.read_only:
             raise UsageError(
@@ -141,17 +142,18 @@ class Core(ViewReads):
         return receipts
 
     def _named(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Options of something to be stored, with in whose name."""
+        """The options of a write, with the actor filled in."""
         if options.get("actor") is None and (actor := current_actor(self._parts.actor)):
             return {**options, "actor": actor}
         return options
 
     def _actor(self, usual: str) -> str:
-        """In whose name this call changes something."""
+        """The actor to record for this call; ``usual`` when neither call nor opening named one."""
         return current_actor(self._parts.actor) or usual
 
     async def _whole_tenant(self, given: ScopeArgs, *, all_scopes: bool) -> Scope | None:
-        """Whose memories a call is about, all of them; None for everybody's."""
+        """The tenant that a call is about as a whole, or None for everybody's (``all_scopes``). A
+        scope narrowed to an agent or a run is a UsageError."""
         if all_scopes:
             if any(value is not None for value in given.values()):
                 raise UsageError("all_scopes is everybody's: give no scope with it")
@@ -166,7 +168,8 @@ class Core(ViewReads):
         return where
 
     async def _try_to_follow(self) -> None:
-        """The same where nobody reads yet: what is stored is stored, and health says the rest."""
+        """Bring the projections up to date in the background. An error is logged, not raised: the
+        data is safe in the ledger, and ``health`` reports the lag."""
         try:
             await self._follow()
             self._following = True
@@ -175,9 +178,10 @@ class Core(ViewReads):
             log_failure(_log, "graph or vectors lag behind", error)
 
     async def _keep_lag_bounded(self, *, loading: bool = False) -> None:
-        """When much is waiting, let the projections follow in the background, once at a time.
+        """Start catching up in the background when many events are waiting; one task at a time.
 
-        While a load goes on the vectors are not indexed: what comes meanwhile would make it vain.
+        ``loading`` postpones the indexing of vectors until the load ends, because what is added
+        meanwhile would have to be indexed again.
         """
         head = await self._parts.ledger.head()
         lag = head - min(self._graph.applied_seq, self._vectors.applied_seq)
@@ -191,7 +195,8 @@ class Core(ViewReads):
             self._keep_indexed()
 
     def _keep_indexed(self) -> None:
-        """Index the vectors in the background once about half of them are new since last time."""
+        """Index the vectors in the background once about half of them are new since the last
+        time."""
         applied = self._vectors.applied_seq
         idle = self._indexing is None or self._indexing.done()
         if idle and self._due_to_index(applied):
@@ -202,8 +207,8 @@ class Core(ViewReads):
         return seq - self._indexed_seq >= max(_INDEX_EVERY, seq // 2)
 
     async def _end_load(self) -> None:
-        """A load that has brought enough to index them ends with its vectors in place and indexed:
-        a process that only loads would be gone before the background has done it."""
+        """After a load large enough to need indexing, wait until its vectors are stored and
+        indexed: a process that only loads would exit before the background task has done it."""
         if self._due_to_index(await self._parts.ledger.head()):
             await self._try_to_follow()
             for _ in range(2):  # one that began before the load may be given up because of it

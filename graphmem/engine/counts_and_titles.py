@@ -1,5 +1,8 @@
-"""What goes on beside the calls, never in the path of one: reads are counted, in memory and now and
-then in the ledger; conversations get titles, worded by the model once they are quiet."""
+"""Background work beside the calls: counts of reads, and titles of conversations.
+
+Counts are collected in memory and written to the ledger every few seconds. A conversation that has
+been quiet for a while gets a title from the model.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ class UseCounter:
         self._writing: asyncio.Task[None] | None = None
 
     def note(self, fact_ids: Iterable[str]) -> None:
-        """These were read, each once."""
+        """Count one read of each of these facts."""
         if not self._counting:
             return
         now = self._clock.now()
@@ -69,7 +72,7 @@ class UseCounter:
             log_failure(_log, "what was read could not be counted", error)
 
     async def flush(self) -> None:
-        """Write what was counted; what cannot be written is kept for the next time."""
+        """Write the counts to the ledger; what cannot be written is kept for the next time."""
         counts, self._counts = self._counts, {}
         if not counts:
             return
@@ -85,7 +88,7 @@ class UseCounter:
                     self._counts[id] = count + more, max(at, last)
 
     async def close(self) -> None:
-        """Write what is left."""
+        """Stop the background task and write the remaining counts."""
         if self._writing is not None and not self._writing.done():
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
@@ -97,8 +100,8 @@ _MOST = 1_000  # conversations that wait; of more the oldest keep their first wo
 
 
 class Titles:
-    """Has conversations named that are quiet for ``after_s`` and have no title: one after another,
-    in one call each, within the ceilings."""
+    """Asks the model for a title of every conversation that has none and has been quiet for
+    ``after_s`` seconds: one model call each, one after another, within the budget."""
 
     def __init__(self, ledger: Ledger, model: SummaryModel, after_s: float) -> None:
         self._ledger = ledger
@@ -110,7 +113,7 @@ class Titles:
         self._naming: asyncio.Task[None] | None = None
 
     def note(self, episodes: Iterable[Episode]) -> None:
-        """Something was told in these conversations."""
+        """Note that these episodes were added: their conversations are not quiet."""
         due = asyncio.get_running_loop().time() + self._after_s
         for episode in episodes:
             scope = episode.scope
@@ -126,7 +129,7 @@ class Titles:
             self._naming = asyncio.create_task(self._name_all())
 
     async def close(self) -> None:
-        """Name no more."""
+        """Stop asking."""
         if self._naming is not None:
             self._naming.cancel()
             await asyncio.gather(self._naming, return_exceptions=True)

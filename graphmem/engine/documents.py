@@ -58,7 +58,7 @@ class Documents(Writes):
         contents: str | Iterable[Content | Mapping[str, Any]],
         options: Mapping[str, Any],
     ) -> dict[str, Episode]:
-        """Its parts by their keys, all checked before anything is changed."""
+        """The parts of a document by key, all of them checked before anything is stored."""
         if not isinstance(contents, str) and (
             isinstance(contents, bytes | Mapping) or not isinstance(contents, Iterable)
         ):
@@ -115,7 +115,7 @@ class Documents(Writes):
         return await self._parts.ledger.document_parts(where, document)
 
     async def _undo_part(self, where: Scope, episode_id: str) -> Removal:
-        """Nothing where another process has done it meanwhile."""
+        """Undo one part, unless another process has done it meanwhile."""
 
         async def attempt() -> Removal:
             (episode,) = await self._parts.ledger.episodes(where, ids=[episode_id])
@@ -136,7 +136,8 @@ def _check_no_key(options: Mapping[str, Any]) -> None:
 
 
 def _part(document: str, episode: Episode) -> Episode:
-    """With a key that says what is in it: a part that reads otherwise is another one."""
+    """The episode of one part. Its key is a hash of its content, so that a changed part is a new
+    one."""
     at = stamp(episode.occurred_at) if episode.time_given else ""
     about = json.dumps([episode.metadata, episode.tags], sort_keys=True, ensure_ascii=False)
     key = digest(document, episode.content_hash, at, about, episode.memory_type)

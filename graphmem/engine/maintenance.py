@@ -51,7 +51,8 @@ _NOBODY = Scope("health-check", None, "nobody")
 
 @dataclass(slots=True)
 class Compared:
-    """What graph and vectors hold otherwise than the ledger, and which cannot be read, and why."""
+    """The differences between the ledger and the graph and vectors; ``unreadable`` says which of
+    them could not be read, and why."""
 
     graph: Mismatches = field(default_factory=Mismatches)
     vectors: Mismatches = field(default_factory=Mismatches)
@@ -70,7 +71,7 @@ class Compared:
 
 
 class Care(Erasing):
-    """Looking after what is stored."""
+    """Looking after the stores: counts, health, verification, copies, closing."""
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
         self._check_open()
@@ -132,7 +133,8 @@ class Care(Erasing):
         return Health(ok=ok, parts=parts, lag=lag, set_aside=aside)
 
     async def _asked(self, parts: Mapping[str, str]) -> dict[str, str]:
-        """Each part asked something small: what it answers, or what is wrong since when."""
+        """Ask each part something small. The result adds to ``parts`` what is failing, and since
+        when."""
         store, moment = self._parts, self._parts.clock.now()
         episode = Episode("", _NOBODY, "Hello.", "text", "", moment, moment)
         query = VectorQuery("facts", Only(_NOBODY.tenant), 1, text="hello")
@@ -195,8 +197,9 @@ class Care(Erasing):
         )
 
     async def _next_part(self, of: int) -> Part | None:
-        """The part that is to be looked at next, with all that changed since the last; None, that
-        is everything, where none has been looked at yet or the ledger does not say which."""
+        """The part to verify next, with the ids that have changed since the last verification. None
+        means everything: nothing has been verified in parts before, or the ledger's note is
+        unreadable."""
         kept = await self._parts.ledger.setting(_VERIFIED)
         numbers = kept_numbers(kept, 3)
         if numbers is None or not numbers[1] < numbers[2]:
@@ -221,8 +224,8 @@ class Care(Erasing):
         return (*await self._graph.set_aside(), *await self._vectors.set_aside())
 
     async def _compared(self, checking: asyncio.Task[LedgerCheck], part: Part | None) -> Compared:
-        """Graph and vectors beside the ledger, while that is checked itself; one that cannot be
-        read is told by why."""
+        """Compare graph and vectors with the ledger while the ledger itself is being checked. A
+        store that cannot be read is reported as unreadable."""
         found = Compared()
         stores = [self._graph, self._vectors]
         for projection in tuple(stores):
@@ -259,8 +262,8 @@ class Care(Erasing):
         )
 
     async def _mend(self, found: Compared, *, recreate: bool) -> None:
-        """Put right what differs; a store that cannot be read, or of which too much differs, is
-        made anew."""
+        """Repair the differences. A store that cannot be read, or that has too many differences, is
+        rebuilt."""
         for projection, differences in (
             (self._graph, found.graph),
             (self._vectors, found.vectors),
@@ -300,9 +303,9 @@ class Care(Erasing):
         return Verification(not (differences or aside), checked, tuple(differences), aside)
 
     async def _rebuilt(self, projection: Projection, report: Report | None) -> Filled | None:
-        """What became of a store that was filled beside the one that serves, and is compared; None
-        where there is none beside it. Then it is to be put right where it differs, while it serves,
-        unless it cannot be, or lacks what was set aside: that is tried again from the beginning."""
+        """Rebuild one store beside the one that serves, and compare it with the ledger. None when
+        the store cannot be built beside itself (a server): it is then repaired in place while it
+        serves, unless it is damaged or lacks what was set aside, which needs a fresh start."""
         whole = projection.damage is None and not await projection.set_aside()
         if whole and not self._rebuilder.beside(projection):
             return None
@@ -385,7 +388,7 @@ class Care(Erasing):
 
 
 def _queue_state(waiting: int, unfinished: Sequence[Receipt]) -> str:
-    """What waits in the background, and what was left there, with the last reason."""
+    """The queue of background adds in words, with the reason of the last one that failed."""
     if not unfinished:
         return f"{waiting:,} waiting"
     last = unfinished[-1].reason

@@ -1,4 +1,4 @@
-"""The stores as they are now: the adapters, the scope of a call, the projections kept in step."""
+"""The present: the opened adapters, and the projections that are kept in step with the ledger."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """A graph and vectors that are kept nowhere, not opened yet."""
+    """An empty graph and an empty vector store in memory, not opened yet."""
 
     graph: GraphStore
     vectors: VectorStore
@@ -50,7 +50,7 @@ class Scratch:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The adapters that an engine runs on, opened; ``release`` lets the folder go."""
+    """The opened adapters that a memory runs on. ``release`` unlocks its folder."""
 
     ledger: Ledger
     graph: GraphStore
@@ -88,8 +88,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """How far graph and vectors were when they were opened, or why they could not be; and how to
-    open them again, which reads that anew."""
+    """The checkpoints of graph and vectors after opening, or the damage that kept them from being
+    opened; and functions that open them again."""
 
     graph: Checkpoint | Damaged
     vectors: Checkpoint | Damaged
@@ -98,8 +98,8 @@ class Opened:
 
 
 class Present(Scopes):
-    """What calls about now are answered from: the stores, and whose memory each call is about. A
-    read sees every write before it."""
+    """What calls about the present use: the stores, and whose memory each call is about. Before a
+    read the projections catch up with every earlier write."""
 
     def __init__(self, parts: Parts, defaults: Mapping[str, str | None]) -> None:
         super().__init__(
@@ -137,7 +137,7 @@ class Present(Scopes):
         self.retrieve = self.retriever(parts.ledger, cached, parts.vectors, self.embedder)
 
     async def follow(self, progress: Callable[[str, int, int], None] | None = None) -> None:
-        """Bring both projections up to date."""
+        """Apply all waiting events to graph and vectors."""
         head = await self.parts.ledger.head()
 
         def reporter(name: str) -> Callable[[int], None] | None:
@@ -151,16 +151,16 @@ class Present(Scopes):
                     raise ended
 
     async def _lacks(self, seq: int, tenant: str) -> bool:
-        """Whether a store that holds all up to this event lacks anything of a tenant: for what
-        others have told meanwhile nobody waits."""
+        """Whether a store that has applied events up to ``seq`` lacks any of this tenant. Events of
+        other tenants are no reason to wait."""
         ledger = self.parts.ledger
         if seq >= await ledger.head():
             return False
         return bool(await ledger.events(seq, 1, tenant=tenant, until=_LAST))
 
     async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
-        """What answers questions, as far as what may be spent on an embedder goes; and why no
-        further, if so."""
+        """The retriever, after catching up. When the budget for embeddings is exceeded, what is
+        indexed already is searched, and the second value says why the rest is missing."""
         try:
             applied = min(self.graph.applied_seq, self.vectors.applied_seq)
             if await self._lacks(applied, scope.tenant):
@@ -170,12 +170,12 @@ class Present(Scopes):
         return self.retrieve, None
 
     async def walk(self, scope: Scope) -> Relate:
-        """Relationship queries that walk the graph, which holds every write before this."""
+        """Relationship queries over the graph, after it has caught up."""
         await self.graph_of(scope)
         return self.relate
 
     async def graph_of(self, scope: Scope) -> GraphStore:
-        """The graph, with every write of this tenant before this."""
+        """The graph, after it has caught up with every write of this tenant."""
         if await self._lacks(self.graph.applied_seq, scope.tenant):
             await self.graph.catch_up()
         return self.parts.graph

@@ -56,7 +56,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class ViewReads(Searches, ReadAPI):
-    """Every read of one view; what it is of, see :class:`~graphmem.engine.searches.Searches`."""
+    """The reads of one view. :class:`~graphmem.engine.searches.Searches` says what a view is of."""
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ReadArgs]) -> Explanation:
         hit = cited.hit if isinstance(cited, Citation) else cited

@@ -1,4 +1,5 @@
-"""The methods that take relations as they are given: one, many, and back again."""
+"""The methods that store and take back relations that are given as such: relate, unrelate,
+relate_many."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ _PLACES = (*_ENDS, "valid_at", "invalid_at")
 
 
 class Relating(Writes):
-    """Relations that are known already, without a model."""
+    """Relations that are given as such, without a model."""
 
     @signed_as(MemoryAPI.relate)
     async def relate(
@@ -74,7 +75,8 @@ class Relating(Writes):
         return await self._load(rows_of(rows), episode_of, "row", progress=progress)
 
     async def _check_known(self, episode: Episode) -> None:
-        """:class:`~graphmem.errors.NotFound` when it speaks of what nobody has heard of."""
+        """Raise :class:`~graphmem.errors.NotFound` when the episode names an entity that is not
+        known."""
         ledger = self._parts.ledger
         candidates = statements.given(episode)
         found = await resolve(candidates, episode, ledger, self._parts.clock)
@@ -102,7 +104,7 @@ class Relating(Writes):
         return replace(receipt, redacted=dict(redacted)) if redacted else receipt
 
     async def _contradicted(self, stated: GivenRelation, options: Mapping[str, Any]) -> bool:
-        """Whether what is believed now is not what this says."""
+        """Whether what is believed now differs from this statement."""
         if stated.modality != "stated" or (stated.invalid_at and not stated.retracts):
             return False
         given = {name: options[name] for name in options if name not in _NO_SCOPE}
@@ -134,7 +136,7 @@ def _check_options(options: Mapping[str, Any], what: str) -> None:
 
 
 def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
-    """The three, and the options that the row carries itself."""
+    """Subject, type and object of a row, and the options that it carries."""
     if isinstance(row, Mapping):
         named = ((n if isinstance(n, str) else shown(n), value) for n, value in row.items())
         values = {name: value for name, value in named if not is_empty(value)}
@@ -156,14 +158,15 @@ def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
 
 
 def _text(value: object) -> object:
-    """A number in a column of names is its digits."""
+    """A name as text: a number becomes its digits."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return str(check_whole_number(value, "a name") if isinstance(value, int) else value)
 
 
 def _read_value(name: str, value: Any) -> Any:
-    """A cell of a text file is text: what is to be a number or a list becomes one."""
+    """The value of a cell. Text from a file becomes the number or the list that the option
+    needs."""
     if name == "importance" and isinstance(value, str):
         try:
             return float(value)

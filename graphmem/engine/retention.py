@@ -1,5 +1,5 @@
-"""Rules of how long to keep what: set by whoever looks after a store, applied when it is opened and
-each day from then on, or when that is asked for."""
+"""Retention rules: how long to keep what. An administrator sets them; they are applied after
+opening, once a day, and on request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _AT_ONCE = 200
 
 
 class Retaining(Erasing):
-    """Erasing what has been kept for long enough."""
+    """Setting the retention rules, and erasing what is older than they allow."""
 
     async def retention(self, **scope: Unpack[ScopeArgs]) -> list[RetentionRule]:
         self._check_open()
@@ -105,7 +105,7 @@ class Retaining(Erasing):
     async def _put_rule(
         self, tenant: str, rule: RetentionRule, *, drop: bool
     ) -> RetentionRule | None:
-        """Put a rule in the place of the one about the same, or take that away."""
+        """Store a rule in place of the one for the same thing, or (``drop``) remove that."""
         ledger = self._parts.ledger
         old = [r.id for r in await ledger.retention_rules() if r.whose == rule.whose]
         if drop and not old:
@@ -144,7 +144,7 @@ class Retaining(Erasing):
     async def _overdue(
         self, rules: Sequence[RetentionRule]
     ) -> AsyncIterator[tuple[Scope, tuple[str, ...]]]:
-        """What is to be erased, of one tenant at a time."""
+        """The episodes to erase, one tenant at a time."""
         times = [rule.keep_s for rule in rules if rule.keep_s is not None]
         if not times:
             return
@@ -171,7 +171,7 @@ class Retaining(Erasing):
     # By itself
 
     def _keep_retaining(self) -> None:
-        """Apply the rules in the background whenever it is time, once at a time."""
+        """Start the background task that applies the rules, unless it is running."""
         idle = self._retaining is None or self._retaining.done()
         if idle and self._parts.settings.retention_every_s:
             self._retaining = asyncio.create_task(self._retain())

@@ -1,5 +1,5 @@
-"""Whose memory a call is about. Users go by name outside and by pseudonym inside: what calls give
-is turned into what is stored, and what they return back."""
+"""Whose memory a call is about. Callers name users; the stores know them by pseudonyms. Scopes are
+translated on the way in, results on the way out."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ _PARTS: Mapping[type, tuple[str, ...]] = {
 
 
 class Scopes:
-    """Makes the scopes of calls, and knows the users that this process has met."""
+    """Makes the scopes of calls, and remembers the pseudonyms of users that it has met."""
 
     def __init__(
         self,
@@ -86,8 +86,8 @@ class Scopes:
         actor: str | None,
         read_only: bool,
     ) -> None:
-        """``user_name`` is what facts call the user of the defaults; ``actor`` in whose name calls
-        are made that do not say."""
+        """``defaults`` are the ids given on opening; ``user_name`` is what facts call that user;
+        ``actor`` is recorded for calls that name none."""
         self.defaults = dict(defaults)
         self._ledger = ledger
         self._user_name = user_name
@@ -103,7 +103,8 @@ class Scopes:
         """By pseudonym and tenant, what they stand for."""
 
     def check_open(self) -> None:
-        """:class:`~graphmem.errors.UsageError` when the memory is closed, or of another loop."""
+        """Raise :class:`~graphmem.errors.UsageError` when the memory is closed, or belongs to
+        another event loop."""
         self.check_not_closed()
         if self.loop is not None and self.loop is not asyncio.get_running_loop():
             ended = ", which has ended" if self.loop.is_closed() else ""
@@ -113,28 +114,29 @@ class Scopes:
             )
 
     def check_not_closed(self) -> None:
-        """What can be asked outside any loop."""
+        """The same, without a look at the event loop."""
         if self.closed:
             raise UsageError("this memory is closed; open it again")
 
     async def scope(self, given: Mapping[str, Any], *, new: bool = False) -> Scope:
-        """The one place where a call's scope is made from what it and the opening gave, under the
-        pseudonym of its user; ``new`` where something is going to be stored in it."""
+        """The scope of a call, from its arguments and those of opening, with the user's pseudonym.
+        ``new``: something will be stored in it, so an unknown user gets a pseudonym that is
+        kept."""
         named = self.named_scope(given)
         if self._read_only:  # who holds the store may forget users, and meet them again
             self.forget_users()
         return await self._stored_scope(named, new=new)
 
     async def scopes(self, given: Mapping[str, Any]) -> list[Scope]:
-        """The scopes of a read, one for each project that it names, each made by :meth:`scope`:
-        what is read in several projects is read in each by itself."""
+        """The scopes of a read: one for each project that it names. Each project is read by
+        itself."""
         rest, projects = self._projects(given)
         if projects is None:
             return [await self.scope(rest)]
         return [await self.scope({**rest, "project_id": one}) for one in projects]
 
     def _projects(self, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str] | None]:
-        """What a read was given of a scope, and the projects that it names, each once."""
+        """The scope arguments of a read without its projects; and those, without repeats."""
         if given.get("project_ids") is None:
             return {name: given[name] for name in given if name != "project_ids"}, None
         if given.get("project_id") is not None:
@@ -143,34 +145,34 @@ class Scopes:
         return rest, checked_projects(given["project_ids"])
 
     def any_given(self, given: Mapping[str, Any]) -> bool:
-        """Whether a call, or the opening, says anything of a scope."""
+        """Whether the call, or the opening, gave any part of a scope."""
         return any(value is not None for value in (*self.defaults.values(), *given.values()))
 
     def has_owner(self, given: Mapping[str, Any]) -> bool:
-        """Whether a call, or the opening, says whose memory it is about."""
+        """Whether the call, or the opening, named a user or an agent."""
         sources = (given, self.defaults)
         return any(source.get(name) is not None for source in sources for name in _OWNERS)
 
     def project(self, given: Mapping[str, Any]) -> str:
-        """The project of a call, whoever owns what it is about."""
+        """The project of a call that may name no owner."""
         return self.named_scope({**given, "agent_id": "-", "run_id": None}).project_id
 
     def of_project(self, given: Mapping[str, Any]) -> bool:
-        """Whether a call is about a project as a whole: half a scope, a run without an owner, is a
-        mistake, and no wish for everybody's."""
+        """Whether a call is about a whole project. A run without an owner is half a scope: a
+        mistake, and not a wish for everybody's data."""
         run = given.get("run_id") or self.defaults.get("run_id")
         return not self.has_owner(given) and run is None
 
     def note_wide(self, what: str) -> None:
-        """That a call reads of more than one owner: told to the log ``graphmem.wide_reads``, for
-        who wants to know what administrators look at."""
+        """Log to ``graphmem.wide_reads`` that a call reads more than one owner's memory, for
+        whoever audits administrators."""
         if _wide_reads.isEnabledFor(logging.INFO):
             who = current_actor(self._usual_actor) or "whoever opened the store"
             _wide_reads.info("%s, by %s", what, who)
 
     async def scope_of(self, id: str, given: Mapping[str, Any]) -> Scope:
-        """The scope of a call about one thing: for who gives no owner, that of whoever has it in
-        the project. :class:`~graphmem.errors.NotFound` when nobody has."""
+        """The scope of a call about one id. When no owner is given, it is that of the owner who has
+        the id in the project; :class:`~graphmem.errors.NotFound` when nobody has it."""
         given, projects = self._projects(given)
         for one in projects or ():
             # Where it is; if nowhere, the last is asked like any other.
@@ -189,7 +191,8 @@ class Scopes:
         return self._met(owner.in_run(run))
 
     def named_scope(self, given: Mapping[str, Any], *, alone: bool = False) -> Scope:
-        """The same by the name of its user; ``alone``: of what is given, and nothing else."""
+        """The scope of a call with the user's name. ``alone`` leaves out what was given on
+        opening."""
         self.check_open()
         if not given.keys() <= _SCOPE_NAMES:
             unknown = sorted(set(given) - _SCOPE_NAMES)
@@ -210,8 +213,8 @@ class Scopes:
     # Users
 
     async def _stored_scope(self, named: Scope, *, new: bool) -> Scope:
-        """The scope as it is stored. Somebody who is not known yet gets a pseudonym that is kept
-        only when (``new``) something is going to be stored under it."""
+        """The scope with the user's pseudonym. An unknown user gets a fresh one; it is remembered
+        only when (``new``) something will be stored under it."""
         if named.user_id is None:
             return named
         key = named.project_id, named.user_id
@@ -229,7 +232,7 @@ class Scopes:
         return named.under(known)
 
     def _met(self, scope: Scope) -> Scope:
-        """A scope as it is stored, whose user is called by name in what comes of it."""
+        """Remember the name of a stored scope's user, so that results show it."""
         name = scope.user_name
         if scope.user_id is not None and name is not None and name != scope.user_id:
             named = Scope(scope.project_id, name, scope.agent_id, scope.run_id)
@@ -237,7 +240,8 @@ class Scopes:
         return scope
 
     async def renamed(self, scope: Scope) -> Scope:
-        """A scope under the pseudonym that its user has by now."""
+        """The scope with the pseudonym that its user has now, after another process has changed
+        it."""
         self.forget_users()
         name = scope.user_name
         named = Scope(scope.project_id, name, scope.agent_id, scope.run_id)
@@ -252,12 +256,12 @@ class Scopes:
         self._names[named.under(pseudonym).tenant] = named.tenant
 
     def forget_users(self) -> None:
-        """Ask anew who they are: they may have been forgotten, and met again, meanwhile."""
+        """Look every user up again: another process may have forgotten or added some."""
         self._pseudonyms.clear()
         self._stored.clear()
 
     def forget_user(self, name: str) -> None:
-        """Keep nothing of a user who has been forgotten."""
+        """Drop the name and pseudonyms of a user who has been forgotten."""
         self.forget_users()
         of = {p for p, known in self._names.items() if known == name}
         gone = {t for t in self._names if t.rpartition(":")[2] in of}
@@ -265,7 +269,7 @@ class Scopes:
             del self._names[one]
 
     def revealed(self, value: _T) -> _T:
-        """A result with users by their names."""
+        """A result with the names of users in place of their pseudonyms."""
         return cast(_T, self._revealed(value)) if self._names else value
 
     def _revealed(self, value: Any) -> Any:

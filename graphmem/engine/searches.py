@@ -1,5 +1,5 @@
-"""The reads that rank, over one view, in one project or in several; and the filters of every read,
-checked, with names looked up and types meant."""
+"""The reads that rank: search, context, and the searches by time, tags and people. Also what every
+read shares: its view, and its filter."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Stores(Protocol):
     """Relationship queries that do not walk the graph."""
 
     async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
-        """What answers questions in a scope; and why not by all that is known, if so."""
+        """The retriever of a scope; and why it does not search everything, if it does not."""
         ...
 
     async def walk(self, scope: Scope) -> Relate:
@@ -59,8 +59,8 @@ class Stores(Protocol):
 
 
 class Searches:
-    """The reads that rank, and what all reads share: the view of what was known at ``known_at``
-    (None: now), what held at ``valid_at`` (None: when it was known)."""
+    """The reads that rank, over one view: what was known at ``known_at`` (None: now) and held at
+    ``valid_at`` (None: at that same moment)."""
 
     def __init__(
         self,
@@ -78,8 +78,9 @@ class Searches:
     # What is seen
 
     def _view(self, current: bool, *, begun: bool = False) -> View:
-        """What is seen; with ``current`` only what holds at the moment of this view. ``begun``:
-        without what is to begin, for relations, of which nobody reads the dates first."""
+        """Which facts are seen: with ``current`` those that hold at the moment of this view, else
+        all. ``begun`` leaves out facts that begin later, for relations, whose dates nobody checks
+        afterwards."""
         if not current:
             return View()
         if self._valid_at is not None:
@@ -88,18 +89,19 @@ class Searches:
         return View(current=self._known_at or self._present.parts.clock.now(), begun=begun)
 
     def _moment(self, view: View) -> datetime:
-        """When a read takes place, for what is relative to that."""
+        """The moment that relative times of a filter (``last week``) are counted from."""
         return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
 
     def _with_archived(self, view: View, asked: object) -> View:
-        """A view of other moments than now reaches back to what is archived since."""
+        """The view with archived facts, if asked for; a view of another moment always has them."""
         checked_flag(asked, "include_archived")
         return replace(view, archived=bool(asked) or view.current is None)
 
     async def _filtered(
         self, view: View, where: Filter | None, scope: Scope, read: ReadKind = "facts"
     ) -> View:
-        """The view with a filter, checked, its names looked up in the scope."""
+        """The view with a filter: parsed, its entity names and relation types resolved in the
+        scope."""
         tree = None if where is None else parse_filter(where, read)
         if read == "search":
             tree = self._searched(tree)
@@ -110,14 +112,14 @@ class Searches:
         return replace(view, where=ready)
 
     def _searched(self, tree: Where | None) -> Where | None:
-        """The filter of a search, without the types of memory that are only found by name."""
+        """The filter of a search, which leaves out memory types that are only found when named."""
         hidden = self._present.unsearched
         if not hidden or (tree is not None and any(t.field == "memory_type" for t in tests(tree))):
             return tree
         return both(tree, none_of(Test("memory_type", "in", hidden)))
 
     async def _with_types_meant(self, where: Where, scope: Scope) -> Where:
-        """The filter with every type that is stored for one that it names."""
+        """The filter with all stored spellings of each relation type that it names."""
         if not any(test.field == "type" and test.values for test in tests(where)):
             return where
         rules = await self._type_rules(scope)
@@ -131,8 +133,7 @@ class Searches:
         return changed(where, put)
 
     async def _types_meant(self, type: str | None, scope: Scope) -> list[str] | None:
-        """The types that are stored for this one, however it is written: itself, and what was
-        declared to stand for the same."""
+        """The stored spellings of a relation type: itself, and those declared to mean the same."""
         return None if type is None else _stored_for(type, await self._type_rules(scope))
 
     async def _type_rules(self, scope: Scope) -> RelationTypes:
@@ -241,7 +242,7 @@ class Searches:
         )
 
     async def _answer(self, question: SearchQuery) -> SearchResult:
-        """What the question's scope answers; with the reason where not all could be searched."""
+        """Run a search; the result gives the reason when not everything could be searched."""
         retriever, behind = await self._stores.retriever_of(question.scope)
         found = await retriever.search(question)
         if behind is None:
@@ -250,7 +251,7 @@ class Searches:
         return replace(found, reason="; ".join(dict.fromkeys(reasons)))
 
     async def _names_in(self, asked: Scope, hits: Sequence[Hit]) -> dict[str, Entity]:
-        """The entities that hits are about, by id."""
+        """The entities that these hits are about, by id."""
         facts = [hit.fact for hit in hits if hit.fact]
         ids = {id for fact in facts for id in (fact.subject_id, *fact.entity_ids) if id}
         entities = EntityQuery(asked.tenant, ids=tuple(sorted(ids)), limit=max(1, len(ids)))
@@ -301,7 +302,8 @@ class Searches:
     async def _narrowed(
         self, query: str | None, where: Mapping[str, Any], options: NarrowedArgs
     ) -> SearchResult:
-        """:meth:`search` for facts with a filter; without a question the newest that pass it."""
+        """:meth:`search` for facts with this filter; without a query, the newest facts that pass
+        it."""
         if query is not None:
             return await self.search(query, kinds=("fact",), where=where, **options)
         most = checked_limit(options.pop("limit", 10))
@@ -320,7 +322,7 @@ class Searches:
 
 
 def _uncounted(fact_ids: Iterable[str]) -> None:
-    """Only what is read of now is counted."""
+    """Reads of views are not counted, only reads of the present."""
 
 
 def _stored_for(type: str, rules: RelationTypes) -> list[str]:
@@ -342,8 +344,8 @@ def _any_or_all(words: Sequence[str], name: str, match_all: bool) -> dict[str, l
 async def read_each_scope(
     scopes: Sequence[Scope], read: Callable[[Scope], Awaitable[_T]]
 ) -> list[_T]:
-    """What a read gives in each of these. Where a name is not known it is passed over, unless that
-    is so in all."""
+    """Do a read in each scope. A scope where a name is unknown is left out; when that is so in all
+    of them, :class:`~graphmem.errors.NotFound` is raised."""
     found, missing = list[_T](), None
     for scope in scopes:
         try:

@@ -37,7 +37,7 @@ class AsyncMemoryView(ViewReads):
         *,
         now: Stores,
     ) -> None:
-        """``now``: what is known now."""
+        """``now`` is what a view without ``known_at`` reads."""
         if valid_at is None and known_at is None:
             raise UsageError("as_of needs valid_at, known_at or both; for now, ask without it")
         stores = now if known_at is None else Past(present, known_at)
@@ -64,7 +64,7 @@ class AsyncMemoryView(ViewReads):
 
 
 class Views(Core):
-    """Reads of other moments than now, and of every scope."""
+    """Views of other moments, the difference of two of them, and Cypher over every scope."""
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> AsyncMemoryView:
         self._present.check_not_closed()
@@ -90,7 +90,8 @@ class Views(Core):
         return await differences(one._state(), two._state(), asked, about, checked_limit(limit))
 
     def _view_of(self, state: When | AtMoment, name: str) -> AsyncMemoryView:
-        """A moment, or a view of this memory or its mirror, as a view of this memory."""
+        """An argument of ``diff`` as a view: a moment, or a view of this memory or of its
+        mirror."""
         if isinstance(state, datetime | date | str):
             return AsyncMemoryView(
                 self._present, parse_when(state, name=name), None, now=self._stores
@@ -138,7 +139,7 @@ class Views(Core):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known and holds at a moment."""
+    """One side of a comparison: what is known, and which facts of it hold."""
 
     ledger: LedgerView
     relate: Relate
@@ -148,7 +149,7 @@ class State:
 async def differences(
     a: State, b: State, where: Scope, entity: str | None, limit: int
 ) -> list[Difference]:
-    """What is in one of two states only, oldest first; see
+    """The facts that hold in one of two states only, oldest first; see
     :meth:`~graphmem.ports.api.MemoryAPI.diff`."""
     before, after = await _facts(a, where, entity), await _facts(b, where, entity)
     new = [fact for id, fact in after.items() if id not in before]
@@ -172,7 +173,7 @@ async def _facts(state: State, where: Scope, entity: str | None) -> dict[str, Fa
 
 
 async def _known(state: State, where: Scope, facts: Sequence[Fact]) -> dict[str, Fact]:
-    """Those of the facts that a state knows of, whether they hold in it or not."""
+    """Those of the facts that a state knows, by id, whether they hold in it or not."""
     known: dict[str, Fact] = {}
     for start in range(0, len(facts), _PAGE):
         ids = tuple(fact.id for fact in facts[start : start + _PAGE])
@@ -198,7 +199,7 @@ def _went(fact: Fact, later: Fact | None) -> Difference:
 
 
 async def _explained(one: Difference, b: State, where: Scope) -> Difference:
-    """With the reason that the decision gave, where history has one for this."""
+    """The difference with the reason of the decision that made it, if history has one."""
     changes = await history_in_scope(b.ledger, where, one.fact.id)
     change = _cause(one, changes)
     if change is None:
@@ -215,15 +216,15 @@ async def _explained(one: Difference, b: State, where: Scope) -> Difference:
 
 
 def _gives_reason(one: Difference, change: Change) -> bool:
-    """Whether the change was made for this: a fact that came with its dates says nothing of why
-    they are so."""
+    """Whether the change explains the difference. A fact that was stored with its dates does not
+    say why they are so."""
     if one.what in {"began", "happened"}:
         return False
     return bool(change.reason) and (one.what != "ended" or change.before is not None)
 
 
 def _cause(one: Difference, changes: Sequence[Change]) -> Change | None:
-    """The change that made the difference, the last that did."""
+    """The last change that made this difference."""
     causes: Mapping[str, Sequence[Change]] = {
         "learned": [c for c in changes if c.before is None and c.after is not None],
         "happened": [c for c in changes if _start(c.after) != _start(c.before) and c.after],

@@ -1,4 +1,5 @@
-"""The methods that change what is remembered; what was cut short goes on by itself."""
+"""The methods that add: add, add_many, resume, flush; and the background task that resumes pending
+episodes."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ _log = logging.getLogger("graphmem")
 
 
 class Writes(Retaining):
-    """Adding, and going on with what is pending."""
+    """Adding, and resuming what is pending."""
 
     async def add(
         self, content: Content, *, wait: bool = True, **options: Unpack[AddArgs]
@@ -61,7 +62,8 @@ class Writes(Retaining):
         )
 
     async def _journalled(self, episodes: Sequence[Episode], *, wait: bool) -> list[Receipt]:
-        """Take them in, to the end or (not ``wait``) up to the queue, once it has room."""
+        """Store the episodes and take them through all stages; without ``wait``, only as far as the
+        queue, once that has room."""
         if wait:
             receipts = await self._ingest.add(episodes)
         else:
@@ -106,9 +108,9 @@ class Writes(Retaining):
         wait: bool = True,
         progress: Callable[[int], None] | None,
     ) -> int:
-        """Take in items in order, each chunk in one transaction; returns how many were new. A bad
-        one is :class:`~graphmem.errors.UsageError` with its number: items count from 0, rows from
-        1."""
+        """Add items in order, each chunk in one transaction; returns how many were new. A bad item
+        is a :class:`~graphmem.errors.UsageError` with its number (items count from 0, rows from
+        1)."""
         new = done = 0
         for chunk in _chunks(items, verbatim=verbatim):
             episodes = []
@@ -158,7 +160,8 @@ class Writes(Retaining):
     # Going on by itself
 
     def _keep_resuming(self) -> None:
-        """Go on in the background, once at a time, with what is pending of everybody."""
+        """Start the background task that resumes pending episodes of all tenants, unless it
+        runs."""
         every = self._parts.settings.resume_every_s
         if every and not self._parts.read_only and self._resuming is None:
             self._resuming = asyncio.create_task(self._resume_now_and_then(every))
@@ -174,8 +177,8 @@ class Writes(Retaining):
                 log_failure(_log, "what is pending could not be gone on with", error)
 
     async def _resume_everybody(self, every: float) -> None:
-        """One try at each episode that is pending. Where others write too, only what has been so
-        for long: they may be at it."""
+        """Try each pending episode once. On a shared ledger only those that have been pending for
+        long: another process may be working on the newer ones."""
         ledger = self._parts.ledger
         before = self._parts.clock.now() - timedelta(seconds=every) if ledger.shared else None
         after = 0

@@ -1,7 +1,7 @@
-"""What is decided about a tenant: one thing after another, each on what the one before it left.
+"""Decides what a tenant believes, one decision after another, each on what the one before it left.
 
-Everything that changes what is believed goes through :meth:`Deciding.decided`, be it an episode, a
-change by hand or an erasure. How an episode is decided stands here too: resolve → belief → commit.
+Everything that changes what is believed goes through :meth:`Deciding.decided`: an episode, a change
+by hand, an erasure. How an episode is decided stands here too: resolve → belief → commit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ KNOWN = "remembered before"
 
 
 class Deciding:
-    """Decides about tenants, and commits what was decided."""
+    """Decides for one tenant at a time, and commits what was decided."""
 
     def __init__(
         self,
@@ -74,10 +74,11 @@ class Deciding:
         )
 
     async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
-        """What is to be decided on from here: how far the tenant is, and how relation types behave.
+        """The state that the next decision starts from: how far the tenant has come, and the
+        statuses of these episodes.
 
-        Their rules are read only when they have changed. Those may be newer than the state, but
-        then what is decided is a :class:`~graphmem.errors.Conflict`.
+        The rules of relation types are read again when they have changed. If they are newer than
+        the state, the commit fails with a :class:`~graphmem.errors.Conflict`.
         """
         state = await self._ledger.tenant_state(tenant, episode_ids)
         if state.types_seq > self._types_seq:
@@ -88,7 +89,7 @@ class Deciding:
         return state
 
     async def _read_own(self, tenant: str, seq: int) -> None:
-        """The tenant's own rules, where it has any that were not read yet."""
+        """Read the tenant's own rules of relation types, if there are any newer ones."""
         known = self._own.get(tenant)
         if not seq:
             self._own.pop(tenant, None)  # they were forgotten, or never were
@@ -103,21 +104,22 @@ class Deciding:
             self._own[tenant] = found.seq, found.seq, types
 
     def types(self, tenant: str) -> RelationTypes:
-        """How relation types behave in a tenant, as far as :meth:`tenant_state` has read."""
+        """The relation types of a tenant, as of the last :meth:`tenant_state`."""
         known = self._own.get(tenant)
         return self._types if known is None else known[2]
 
     def belief(self, tenant: str, ledger: DecisionReads | None = None) -> BeliefPipeline:
-        """What decides what a tenant believes; ``ledger`` is what that reads off the loop."""
+        """The pipeline that decides what a tenant believes. Off the event loop it reads
+        ``ledger``."""
         reader = BeliefReader(ledger or self._ledger, tenant, self.types(tenant))
         return BeliefPipeline(reader, self._clock)
 
     async def decided(
         self, tenants: str | Sequence[str], attempt: Callable[[], Awaitable[_T]]
     ) -> _T:
-        """Decide something about a tenant, or change or erase in it by hand: one after another, and
-        once more when another process, which shares the ledger, came in between. Several tenants
-        are given in the order in which all take them."""
+        """Run ``attempt`` while no other decision is made for these tenants, and again after a
+        conflict with another process on the same ledger. Several tenants are given in sorted order,
+        so that no two calls wait for each other."""
         async with contextlib.AsyncExitStack() as locks:
             for tenant in [tenants] if isinstance(tenants, str) else tenants:
                 await locks.enter_async_context(self._tenants.setdefault(tenant, asyncio.Lock()))
@@ -131,8 +133,8 @@ class Deciding:
     async def decide_extracted(
         self, episode: Episode, extraction: Extraction | ModelError
     ) -> Receipt:
-        """Decide an episode on its candidates, or leave it pending; it does not stop those behind
-        it."""
+        """Decide an episode with its candidates. On an error that is due to the episode it is left
+        pending, and the ones behind it go on."""
         try:
             return await self._finished(episode, extraction)
         except Exception as error:
@@ -183,8 +185,8 @@ class Deciding:
         open_ambiguities: OpenAmbiguities | None = None,
         ledger: DecisionReads | None = None,
     ) -> tuple[Commit, Snapshot]:
-        """What an episode changes, and the snapshot as it is after that; ``ledger`` is what is read
-        off the loop."""
+        """The commit of an episode, and the snapshot of beliefs after it. Off the event loop it
+        reads ``ledger``."""
         chosen = open_ambiguities.names if open_ambiguities else {}
         known = ledger or self._ledger
         resolution = await resolve(extraction, episode, known, self._clock, chosen=chosen)
@@ -230,7 +232,7 @@ class Deciding:
     def _open_ambiguities(
         self, episode: Episode, extraction: Extraction | ModelError
     ) -> OpenAmbiguities | None:
-        """Only what a model has read is worth asking it about."""
+        """What to ask a model about; None when no model has read the episode."""
         ambiguity_model = self._ambiguity_model
         if ambiguity_model is None or isinstance(extraction, ModelError):
             return None
@@ -246,7 +248,7 @@ class Deciding:
         )
 
     async def _postpone(self, episode: Episode, error: ModelError) -> Receipt:
-        """Leave it pending, with the reason; what the failed answers cost is kept too."""
+        """Leave the episode pending, with the reason and with what the failed answers cost."""
         reason = str(error)
         spent = self._extracting.nothing()
         if isinstance(error, BadModelOutput):
@@ -258,8 +260,8 @@ class Deciding:
         return _receipt(episode, "pending", spent, reason=reason)
 
     async def decide_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Texts stored as they are: decided tenant by tenant, each sees those before it, and
-        written in one transaction."""
+        """Decide texts that are stored as they are. Each is decided on what the ones before it
+        left; all are written in one transaction."""
         by_tenant: dict[str, list[Episode]] = {}
         for episode in episodes:
             by_tenant.setdefault(episode.scope.tenant, []).append(episode)
@@ -290,7 +292,8 @@ class Deciding:
 
 
 def _ended(episode: Episode, state: TenantState) -> Receipt | None:
-    """The receipt of an episode that others erased or finished meanwhile."""
+    """The receipt of an episode that was finished, undone or erased meanwhile; None if it was
+    not."""
     status = state.statuses.get(episode.id)
     if status is None:
         return Receipt(episode.id, "failed", reason=_ERASED)
@@ -304,8 +307,8 @@ def _place(statement: Statement) -> tuple[object, ...]:
 
 
 def _mentions(statement: Statement, own: Collection[str]) -> set[tuple[str, str]]:
-    """A turn that says something names the entities that it is about. ``own`` are the episode's
-    turns."""
+    """The (turn, entity) pairs of a statement: a turn mentions the entities that its statement is
+    about. ``own`` are the episode's turns."""
     stating = [source.turn_id for source in statement.sources if source.turn_id in own]
     return {(turn, entity) for turn in stating if turn for entity in statement.entity_ids}
 

@@ -1,4 +1,5 @@
-"""From an episode to its candidates: from what was kept, or from a model (or the rules)."""
+"""From an episode to its candidates: by the rules or a model, or from a model's answer that was
+kept."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ _QUESTIONS_AT_ONCE = 32
 
 
 def of_one_episode(error: Exception) -> bool:
-    """Whether what failed is what one episode says, or what a model made of it: the others go on.
-    A store that is down or busy, and a machine out of memory, are everybody's."""
+    """Whether an error is due to this episode, or to what a model made of it, so that others can go
+    on. A store that is down, or a machine out of memory, affects them all."""
     if isinstance(error, OSError | MemoryError):
         return False
     return not (isinstance(error, GraphmemError) and error.retryable)
@@ -41,7 +42,7 @@ def of_one_episode(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Extracting:
-    """Reads episodes with one extractor. An answer that was kept is not paid for again."""
+    """Reads episodes with one extractor. An answer that the ledger has kept is used again."""
 
     _ledger: Ledger
     _extractor: Extractor
@@ -51,7 +52,7 @@ class Extracting:
     )
 
     async def extract(self, episode: Episode) -> Extraction | ModelError:
-        """The candidates of an episode, or why there are none yet."""
+        """The candidates of an episode, or the error that leaves it pending."""
         try:
             return await self._candidates(episode)
         except ModelError as error:
@@ -89,12 +90,12 @@ class Extracting:
         return found
 
     def share_of(self, tenant: str) -> asyncio.Semaphore:
-        """How much of a model a tenant may take at a time, to be held while it is asked: one that
-        has asked much, of a model that is slow, leaves connections to the others."""
+        """A semaphore to hold while a model is asked for this tenant: one tenant with many
+        questions for a slow model leaves connections to the others."""
         return self._shares.setdefault(tenant, asyncio.Semaphore(_QUESTIONS_AT_ONCE))
 
     async def _known(self, episode: Episode) -> list[Entity]:
-        """Entities of this tenant that are named in the text."""
+        """The entities of this tenant that the text names."""
         text = " ".join(f"{turn.speaker or ''} {turn.text}" for turn in episode.turns)
         short = len(text) <= _LONG
         keys = name_keys_in(text) if short else await off_loop(partial(name_keys_in, text))
@@ -104,7 +105,7 @@ class Extracting:
     async def _borne_out(
         self, found: Extraction, episode: Episode, known: Sequence[Entity]
     ) -> Extraction:
-        """Of what a model gave, what the text says, as it is meant there."""
+        """Those candidates of a model that the text supports, corrected to what the text says."""
         if not found.by_model:
             return found
         checked = await self._checked(found, episode, known, None)
@@ -133,7 +134,8 @@ class Extracting:
     async def _implied(
         self, found: Extraction, checked: Extraction, episode: Episode
     ) -> Implied | None:
-        """What is known of the names that the text does not give in full."""
+        """What is known of the names that a rejected candidate gives in full and the text does
+        not."""
         kept = {fact.text for fact in checked.facts}
         names = [n for f in found.facts if f.text not in kept for n in (f.subject, f.object) if n]
         keys = tuple(sorted({key for name in names for key in name_keys(name)}))[:_KNOWN_NAMES]
@@ -151,7 +153,7 @@ class Extracting:
         return Implied(entities, facts)
 
     def options_of(self, episode: Episode) -> ExtractionOptions:
-        """Those of the call that added the episode, over the store's."""
+        """The extraction options of the call that added the episode, over those of the store."""
         if episode.extraction is None:
             return self._options
         return ExtractionOptions.from_json(episode.extraction).over(self._options)

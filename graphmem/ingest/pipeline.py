@@ -1,7 +1,7 @@
 """The way of a write: journal → extract → resolve → belief → commit. Projection follows.
 
-From the journal on an episode is durable; whatever happens to the model afterwards leaves it
-pending, never lost and never half written.
+Once journalled, an episode is durable. Whatever happens to the model afterwards leaves it pending,
+never lost and never half written.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Ingest(Deciding):
         ambiguity_model: AmbiguityModel | None = None,
         renamed: Callable[[Scope], Awaitable[Scope]] | None = None,
     ) -> None:
-        """``renamed`` gives a scope under the pseudonym that its user has now."""
+        """``at_once`` is how many episodes are extracted at the same time; ``renamed`` gives a
+        scope with the pseudonym that its user has now."""
         extracting = Extracting(ledger, extractor, options or ExtractionOptions())
         super().__init__(ledger, clock, extracting, ambiguity_model)
         self._window_s = duplicate_window_s
@@ -53,9 +54,9 @@ class Ingest(Deciding):
     async def add(
         self, episodes: Sequence[Episode], queue: BackgroundQueue | None = None
     ) -> list[Receipt]:
-        """Journal all, then take each through the stages; receipts in order. A text that is kept
-        as it is, and says what was never heard, is done with the journal. With a ``queue``, which
-        must have room, what is not done with the journal is left to it."""
+        """Journal all episodes, then take each through the stages; receipts in order. A text that
+        is stored as it is (``infer=False``) and repeats nothing is complete with the journal. With
+        a ``queue``, in which room is reserved, the rest is left to it."""
         for tries_left in reversed(range(_TRIES)):
             short = {e.id: verbatim_commit(e, self._clock) for e in episodes if not e.infer}
             commits = list(short.values())
@@ -95,12 +96,13 @@ class Ingest(Deciding):
         return await self._once({episode.id: episode for episode in episodes})
 
     async def finish(self, ids: Sequence[str]) -> list[Receipt]:
-        """The same by id, as far as they are still pending."""
+        """The same by id, for those that are still pending."""
         found = await self._ledger.episodes_by_id(ids)
         return await self.resume([episode for episode in found if episode.status == "pending"])
 
     async def _once(self, episodes: dict[str, Episode]) -> list[Receipt]:
-        """Process what no other call is at; wait for what others are at, and say how it ended."""
+        """Process the episodes that no other call is working on. For the others, wait until that
+        call is done and say how it ended."""
         others = {id: self._under_way[id] for id in episodes if id in self._under_way}
         mine = {id: episode for id, episode in episodes.items() if id not in others}
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -124,7 +126,8 @@ class Ingest(Deciding):
         return receipts
 
     async def _process(self, episodes: dict[str, Episode]) -> list[Receipt]:
-        """In order; what is stored as it is goes in one transaction as long as it lasts."""
+        """Process in order: runs of verbatim texts in one transaction each, the others one by
+        one."""
         receipts: list[Receipt] = []
         for infer, own in itertools.groupby(episodes.values(), key=lambda episode: episode.infer):
             process = self._infer if infer else self.decide_verbatim
