@@ -36,6 +36,7 @@ class UseCounter:
         self._counting = counting
         self._counts: dict[str, tuple[int, datetime]] = {}
         self._writing: asyncio.Task[None] | None = None
+        self._full = asyncio.Event()
 
     def note(self, fact_ids: Iterable[str]) -> None:
         """Count one read of each of these facts."""
@@ -49,12 +50,6 @@ class UseCounter:
             self._writing = asyncio.create_task(self._write_soon())
         if len(self._counts) >= MOST_UNWRITTEN and self._writing is not None:
             self._full.set()
-
-    @property
-    def _full(self) -> asyncio.Event:
-        if not hasattr(self, "_event"):
-            self._event = asyncio.Event()
-        return self._event
 
     async def _write_soon(self) -> None:
         try:

@@ -103,9 +103,14 @@ class Erasing(Amending):
         ids = tuple(await self._parts.ledger.stored_before(where, before))
         if not ids:
             return Removal()
+        return await self._erase_episodes(Erasure(where, episode_ids=ids), dry_run=dry_run)
+
+    async def _erase_episodes(self, erasure: Erasure, *, dry_run: bool) -> Removal:
+        """Erase the episodes that it names, or (``dry_run``) count what would go with them."""
+        where, ids = erasure.scope, erasure.episode_ids or ()
         query = StatementQuery(where.tenant, episode_ids=ids)
         if not dry_run:
-            return await self._erase(Erasure(where, episode_ids=ids), query)
+            return await self._erase(erasure, query)
         await self._ingest.tenant_state(where.tenant)
         plan = await self._ingest.belief(where.tenant).remove_statements(query)
         return Removal(len(ids), deleted(plan.decisions))

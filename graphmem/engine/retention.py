@@ -14,7 +14,6 @@ from typing import Unpack, get_args
 
 from graphmem.clock import parse_duration, stamp, unstamp
 from graphmem.engine.checks import checked_flag, checked_text_or_none
-from graphmem.engine.corrections import deleted
 from graphmem.engine.erasing import Erasing
 from graphmem.errors import NotFound, UsageError, log_failure
 from graphmem.model import (
@@ -26,7 +25,7 @@ from graphmem.model import (
     overdue,
 )
 from graphmem.ports.arguments import ScopeArgs
-from graphmem.ports.ledger import Commit, Erasure, StatementQuery
+from graphmem.ports.ledger import Commit, Erasure
 from graphmem.ports.ledger_relation_types import ALL_TENANTS
 
 _log = logging.getLogger("graphmem")
@@ -135,7 +134,8 @@ class Retaining(Erasing):
         rules = await ledger.retention_rules()
         total = Removal()
         async for where, ids in self._overdue(rules):
-            act = partial(self._erase_kept, where, ids, dry_run=dry_run)
+            erasure = Erasure(where, episode_ids=ids, what="retention")
+            act = partial(self._erase_episodes, erasure, dry_run=dry_run)
             total += await self._ingest.decided(where.tenant, act)
         if rules and not dry_run:
             await ledger.remember_setting(_APPLIED_AT, stamp(now))
@@ -159,14 +159,6 @@ class Retaining(Erasing):
             for where, ids in by_tenant.items():
                 for first in range(0, len(ids), _AT_ONCE):
                     yield where, tuple(ids[first : first + _AT_ONCE])
-
-    async def _erase_kept(self, where: Scope, ids: tuple[str, ...], *, dry_run: bool) -> Removal:
-        query = StatementQuery(where.tenant, episode_ids=ids)
-        if not dry_run:
-            return await self._erase(Erasure(where, episode_ids=ids, what="retention"), query)
-        await self._ingest.tenant_state(where.tenant)
-        plan = await self._ingest.belief(where.tenant).remove_statements(query)
-        return Removal(len(ids), deleted(plan.decisions))
 
     # By itself
 
