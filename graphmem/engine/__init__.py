@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Self
 
-from graphmem.engine.calls import called, takes_actor
+from graphmem.engine.calls import api_method, takes_actor
 from graphmem.engine.documents import Documents
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
@@ -92,4 +92,4 @@ for _kind, _api in ((AsyncMemory, MemoryAPI), (AsyncMemoryView, ReadAPI)):
         # Each is documented once, where it is promised; `help` finds it here too.
         _method.__doc__ = inspect.getdoc(_promised)
         if inspect.iscoroutinefunction(_method) and _name != "close":
-            setattr(_kind, _name, called(_method, named=takes_actor(_promised)))
+            setattr(_kind, _name, api_method(_method, named=takes_actor(_promised)))

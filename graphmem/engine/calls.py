@@ -38,7 +38,7 @@ def takes_actor(promised: Callable[..., Any]) -> bool:
     return any("actor" in getattr(arguments, name, dict).__annotations__ for name in names if name)
 
 
-def called(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[_P, Awaitable[_T]]:
+def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[_P, Awaitable[_T]]:
     """Wrap a method of the API for its callers. The result shows users by name, not by pseudonym.
     With ``named``, the ``actor`` argument is taken out of the call and holds for as long as it
     runs.
