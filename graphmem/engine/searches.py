@@ -258,7 +258,7 @@ class Searches:
         named = await self._stores.ledger.entities(entities) if ids else []
         return {entity.id: entity for entity in named}
 
-    # Searching by time, tags and people: :meth:`search` with the filter that each stands for
+    # Searching by time, tags and people: each is a search with the filter that it stands for
 
     @signed_as(ReadAPI.temporal_search)
     async def temporal_search(
