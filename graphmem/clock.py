@@ -60,10 +60,12 @@ def unstamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@lru_cache(maxsize=8192)
 def stamp_or_none(moment: datetime | None) -> str | None:
     return None if moment is None else stamp(moment)
 
 
+@lru_cache(maxsize=8192)  # what is read together was often stored together
 def unstamp_or_none(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 

@@ -14,7 +14,7 @@ _QUERIES = 512
 
 
 class CachedEmbedder:
-    """Documents through the ledger's cache, queries through a small one in memory."""
+    """Documents are cached in the ledger, queries in memory."""
 
     def __init__(self, embedder: Embedder, cache: EmbeddingCache) -> None:
         self._embedder = embedder
@@ -27,12 +27,12 @@ class CachedEmbedder:
 
     @property
     def kept(self) -> bool:
-        """Whether the ledger keeps its vectors: each costs something."""
+        """Whether the ledger keeps the vectors, because each costs something."""
         return self._embedder.kept
 
     async def documents(self, texts: Sequence[str]) -> list[Vector]:
-        """A vector per text; what is not in the cache is embedded and put there. Vectors that cost
-        next to nothing are made anew: a text that comes twice in one call is embedded once."""
+        """A vector for each text. What the cache lacks is embedded and cached. An embedder that
+        costs next to nothing is asked every time, but only once for a repeated text."""
         if not self._embedder.kept:
             distinct = list(dict.fromkeys(texts))
             made = await self._embedder.embed(distinct, "document")
@@ -51,7 +51,8 @@ class CachedEmbedder:
         return [vectors[d] for d in digests]
 
     async def known_documents(self, texts: Sequence[str]) -> list[Vector | None]:
-        """The vectors that cost nothing: those that are kept, or that are made as fast."""
+        """The vectors that cost nothing: cached ones, or all when the embedder is as fast as a
+        cache."""
         if not self._embedder.kept:
             return list(await self.documents(texts))
         digests = [digest(text) for text in texts]
@@ -66,16 +67,17 @@ class CachedEmbedder:
         return self._queries[text]
 
     def forget(self) -> None:
-        """Queries may name what was erased."""
+        """Drop the cached queries: they may name what was erased."""
         self._queries.clear()
 
 
 def turn_text(turn: Turn) -> str:
-    """A turn as it is indexed: who says it is part of what can be asked for."""
+    """The text of a turn as it is indexed, with its speaker, who may be asked for."""
     return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
 
 
 def fact_text(fact: Fact) -> str:
-    """A fact as it is indexed: "moved to Berlin" is found by "lives in" too."""
+    """The text of a fact as it is indexed, with its type, so that "lives in" finds "moved to
+    Berlin"."""
     relation = (fact.type or "").replace("_", " ")
     return fact.text if relation in fact.text else f"{fact.text} ({relation})"

@@ -1,8 +1,8 @@
-"""How much, how deep and how large what comes in may be: one table, whichever door it comes by.
+"""The limits on what comes in: how much, how deep, how large, for every door.
 
-What every store can hold is taken; anything else is refused before it is journalled, for what is
-journalled is there for good. ``docs/formats.md`` has the table for readers; a test holds it against
-this one. Times are checked where they are read (:mod:`graphmem.clock`).
+What passes can be held by every store. The rest is refused before the journal, since what is
+journalled stays. ``docs/formats.md`` shows this table to readers, and a test compares the two.
+Times are checked in :mod:`graphmem.clock`.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_path(path: Path) -> Path:
-    """A path that the system can have, whether it is there or not: of a name that is too long every
-    question about it is a raw error."""
+    """A path of a length that the system allows, whether it exists or not."""
     try:
         path.lstat()
     except OSError as error:  # what else is wrong with it, whoever opens it learns
@@ -68,7 +67,7 @@ def check_path(path: Path) -> Path:
 
 
 def check_name(text: str, name: str) -> str:
-    """A text of one line, such as a name, a role or a tag: without control characters."""
+    """A text of one line (a name, a role, a tag), without control characters."""
     if found := _CONTROL.search(text):
         raise UsageError(
             f"{name} has a control character ({found[0]!r} at {found.start()}); remove it"
@@ -77,7 +76,7 @@ def check_name(text: str, name: str) -> str:
 
 
 def check_whole_number(value: int, name: str) -> int:
-    """A whole number that every store can hold."""
+    """A whole number that fits every store."""
     if abs(value) > WHOLE_NUMBER:
         raise UsageError(
             f"{name}: a whole number may have 64 bits (up to {WHOLE_NUMBER:,}); keep a longer one "
@@ -113,8 +112,8 @@ def checked_metadata(metadata: object) -> dict[str, Any]:
 
 
 def check_parameters(parameters: Mapping[str, Any], most_bytes: int) -> None:
-    """The parameters of a query: as deep, as many and as long as may be. Of what type they may be,
-    whoever runs the query knows."""
+    """Refuse query parameters that are too deep, too many or too long. Their types are checked by
+    the query."""
     _check_values(parameters, "parameters", depth=PARAMETER_DEPTH, values=PARAMETER_VALUES)
     size = sum(len(text) for text in _texts(parameters))
     if size > most_bytes:
@@ -124,8 +123,8 @@ def check_parameters(parameters: Mapping[str, Any], most_bytes: int) -> None:
 
 
 def _check_values(value: object, name: str, *, depth: int, values: int) -> None:
-    """That nested data is not too deep, too much, or has a number that no store holds. Goes level
-    by level, so that depth itself costs nothing."""
+    """Refuse nested data that is too deep or too large, or holds a number that no store takes. It
+    goes level by level, so that depth itself costs nothing."""
     level: list[object] = [value]
     count = 0
     for _ in range(depth):
@@ -180,7 +179,7 @@ def _inner(value: object) -> Iterable[object]:
 
 
 def _texts(value: object) -> Iterable[str]:
-    """Every text in nested data, keys too."""
+    """Every text in nested data, keys included."""
     waiting: list[object] = [value]
     while waiting:
         item = waiting.pop()
@@ -192,6 +191,6 @@ def _texts(value: object) -> Iterable[str]:
 
 
 def check_count(items: Sequence[object], most: int, name: str) -> None:
-    """That a list has no more than so many items."""
+    """Refuse a list of more items than this."""
     if len(items) > most:
         raise UsageError(f"{name}: {len(items):,} of them, the limit is {most:,}")

@@ -1,5 +1,5 @@
-"""Long work beside the event loop: in a thread, so that others are served meanwhile, and stopped
-where the call that wants it is cancelled (Ctrl-C, a timeout, closing)."""
+"""Long work in a thread beside the event loop, so that other calls are served meanwhile. It is
+stopped when its call is cancelled (Ctrl-C, a timeout, closing)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _call: ContextVar[_Call | None] = ContextVar("graphmem_off_loop", default=None)
 
 
 class _Call:
-    """Work under way in a thread: the loop that waits for it, and whether it still does."""
+    """Work in a thread: the loop that waits for it, and whether it still does."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -30,13 +30,14 @@ class _Call:
         self._asked: Future[Any] | None = None
 
     def give_up(self) -> None:
-        """Nobody waits any more: neither for the work, nor for what it waits for itself."""
+        """Nobody waits any more: stop the work, and cancel what it waits for."""
         self.given_up.set()
         if self._asked is not None:
             self._asked.cancel()
 
     def ask(self, awaited: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        """From the thread: what the loop gives, or that this was given up meanwhile."""
+        """Called in the thread: run a coroutine in the loop and return its result; raises when
+        given up."""
         asked = asyncio.run_coroutine_threadsafe(_as_on_loop(awaited), self.loop)
         self._asked = asked
         if self.given_up.is_set():  # between the two
@@ -50,8 +51,8 @@ class _Call:
 async def to_its_end(
     future: asyncio.Future[_T], on_cancelled: Callable[[], None] | None = None
 ) -> _T:
-    """What a future gives. Where the call that waits for it is cancelled, however often, that goes
-    on once the future has ended: nothing of it is still under way then."""
+    """Wait for a future to end, even when the waiting call is cancelled. The cancellation is raised
+    after that, so that nothing of the work is still running."""
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
@@ -66,9 +67,9 @@ async def to_its_end(
 
 
 async def off_loop(work: Callable[[], _T]) -> _T:
-    """What ``work`` gives, which runs in a thread. A cancellation goes on once it has stopped, at
-    its next :func:`stop_if_given_up` or where it waits for the loop. Off the loop already, it runs
-    where it is."""
+    """Run ``work`` in a thread and return its result. When cancelled, it waits until the work has
+    stopped: at its next :func:`stop_if_given_up`, or when it asks the loop for something. Called in
+    such a thread already, it runs the work right there."""
     if _call.get() is not None:
         return work()
     loop = asyncio.get_running_loop()
@@ -140,7 +141,7 @@ def short_turns() -> Iterator[None]:
 
 @contextmanager
 def long_work() -> Iterator[None]:
-    """Around whatever takes long, on the loop or beside it, so that others are served meanwhile."""
+    """Wrap this around anything that takes long, so that others are served meanwhile."""
     with collector_waits(), short_turns():
         yield
 
@@ -151,7 +152,7 @@ def _at_once(work: Callable[[], _T]) -> _T:
 
 
 async def run_off_loop(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-    """The same for a coroutine that awaits nothing but what :func:`on_loop` does for it."""
+    """The same for a coroutine function that awaits nothing but :func:`on_loop`."""
 
     def work() -> _T:
         coroutine = make()
@@ -167,7 +168,7 @@ async def run_off_loop(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
 
 
 async def on_loop(awaited: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-    """What a coroutine of the loop's gives, also to work that runs off it."""
+    """Await a coroutine in the loop, from the loop itself or from work in a thread."""
     call = _call.get()
     if call is None:
         return await awaited()
@@ -181,8 +182,8 @@ async def _as_on_loop(awaited: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
 
 
 def stop_if_given_up() -> None:
-    """:class:`asyncio.CancelledError` where nobody waits any more for the work that calls this. To
-    be called now and then by what may take long; elsewhere it does nothing."""
+    """Raise :class:`asyncio.CancelledError` when nobody waits any more for the work that calls
+    this. Long work calls it now and then; outside such work it does nothing."""
     call = _call.get()
     if call is not None and call.given_up.is_set():
         raise asyncio.CancelledError

@@ -10,6 +10,7 @@ from graphmem.client.calls import Call
 from graphmem.client.codec import CallBody, plain_json, to_bytes
 from graphmem.errors import UsageError
 from graphmem.ingest.given import is_empty, rows_of
+from graphmem.ingest.make_episode import items_of
 
 ITEMS_AT_ONCE: Final = 256
 _BYTES_AT_ONCE: Final = 1024 * 1024
@@ -31,7 +32,7 @@ async def send_all(
     items, progress = bound[name], given.get("progress")
     rest = body_of(call, (), {**{n: v for n, v in given.items() if n != name}, name: []})
     new = done = 0
-    for part in _parts(_items(items, name), name):
+    for part in _parts(rows_of(items) if name == "rows" else items_of(items), name):
         try:
             new += int(await send(call, {**rest, name: part}))
         except UsageError as error:
@@ -40,17 +41,6 @@ async def send_all(
         if progress is not None:
             progress(done)
     return new
-
-
-def _items(given: Any, name: str) -> Iterator[Any]:
-    if name == "rows":
-        return rows_of(given)
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise UsageError(
-            "add_many takes a list, or any iterable, of what add takes; "
-            f"got {type(given).__name__}: for one of them, use add"
-        )
-    return iter(given)
 
 
 def _parts(items: Iterable[Any], name: str) -> Iterator[list[Any]]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Self
 
+from graphmem.engine.calls import api_method, takes_actor
 from graphmem.engine.documents import Documents
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import Care
@@ -17,8 +18,6 @@ from graphmem.engine.present import Opened, Parts, Scratch
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.summaries import Summarising
-from graphmem.engine.transfer import Transfer
-from graphmem.engine.users_and_actors import acting, revealing, takes_actor
 from graphmem.engine.view import AsyncMemoryView, Views
 from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError
@@ -41,7 +40,6 @@ class AsyncMemory(
     Summarising,
     Diagnosing,
     Care,
-    Transfer,
     MemoryAPI,
 ):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.
@@ -94,5 +92,4 @@ for _kind, _api in ((AsyncMemory, MemoryAPI), (AsyncMemoryView, ReadAPI)):
         # Each is documented once, where it is promised; `help` finds it here too.
         _method.__doc__ = inspect.getdoc(_promised)
         if inspect.iscoroutinefunction(_method) and _name != "close":
-            named = acting(_method) if takes_actor(_promised) else _method
-            setattr(_kind, _name, revealing(named))
+            setattr(_kind, _name, api_method(_method, named=takes_actor(_promised)))

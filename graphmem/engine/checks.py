@@ -7,7 +7,7 @@ import inspect
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from graphmem import limits
 from graphmem.errors import UsageError, shown
@@ -22,26 +22,26 @@ _MOST_PARTS = 1000
 
 
 def checked_text(value: object, name: str) -> str:
-    """An id or a name that can be looked up everywhere."""
+    """A text that can be looked up: an id or a name."""
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} must be text, got {shown(value)}")
     return make_episode.check_text(value, name, limits.LOOKUP_BYTES)
 
 
 def checked_text_or_none(value: object, name: str) -> str | None:
-    """The same, where it need not be given."""
+    """The same; None stays None."""
     return None if value is None else checked_text(value, name)
 
 
 def checked_keys(values: object) -> list[str]:
-    """Idempotency keys, each once."""
+    """A list of idempotency keys, without repeats."""
     if isinstance(values, str | bytes) or not isinstance(values, Collection):
         raise UsageError(f"keys must be a list of text, got {type(values).__name__}")
     return list(dict.fromkeys(make_episode.check_key(value) for value in values))
 
 
 def checked_projects(values: object) -> list[str]:
-    """The projects of a read, each once."""
+    """The project names of a read, without repeats."""
     names: list[str] = []
     if isinstance(values, Collection) and not isinstance(values, str | bytes | Mapping):
         texts = [one for one in values if isinstance(one, str)]
@@ -55,13 +55,13 @@ def checked_projects(values: object) -> list[str]:
 
 
 def checked_flag(value: object, name: str) -> None:
-    """True or False, and nothing that only counts as one of them."""
+    """Refuse everything but True and False: 1 and "yes" are mistakes."""
     if not isinstance(value, bool):
         raise UsageError(f"{name} is True or False, got {shown(value)}")
 
 
 def checked_place(value: object, name: str) -> Path:
-    """A file or a folder of this machine, by an absolute path."""
+    """The absolute path of a file or folder on this machine."""
     if not isinstance(value, str | os.PathLike):
         raise UsageError(f"a {name} is text or a path, got {type(value).__name__}")
     text = os.fspath(value)
@@ -77,8 +77,8 @@ def checked_place(value: object, name: str) -> Path:
 
 
 def checked_progress(value: object, arguments: int) -> None:
-    """A function of so many numbers or names that is told how a call gets on, or None. Found out
-    later, it would fail when something is stored already."""
+    """Refuse what cannot be called with this number of arguments; None is allowed. Without this
+    check the first call of ``progress`` would fail after something has been stored."""
     if value is None:
         return
     if not callable(value):
@@ -95,7 +95,7 @@ def checked_progress(value: object, arguments: int) -> None:
 
 
 def checked_limit(value: object) -> int:
-    """How many results are wanted at most."""
+    """The largest number of results."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limits.RESULTS:
         raise UsageError(
             f"a limit is a whole number from 1 to {limits.RESULTS:,}, got {shown(value)}"
@@ -104,7 +104,8 @@ def checked_limit(value: object) -> int:
 
 
 def checked_parts(value: object) -> int | None:
-    """Into how many parts something is taken; None: not into parts."""
+    """The number of parts that ``verify`` divides a store into; None for the whole store at
+    once."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_PARTS:
@@ -115,7 +116,7 @@ def checked_parts(value: object) -> int | None:
 
 
 def checked_offset(value: object) -> int:
-    """How many results are passed over."""
+    """The number of results to skip."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limits.RESULTS:
         raise UsageError(
             f"an offset is a whole number from 0 to {limits.RESULTS:,}, got {shown(value)}"
@@ -123,22 +124,16 @@ def checked_offset(value: object) -> int:
     return value
 
 
-def checked_min_score(value: object) -> float:
-    """How sure a search must be to give hits."""
+def checked_share(value: object, name: Literal["min_score", "threshold"]) -> float:
+    """A number from 0 to 1: the least score or similarity of a hit."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
-    raise UsageError(f"min_score is a number from 0 (always hits) to 1, got {shown(value)}")
-
-
-def checked_threshold(value: object) -> float:
-    """How similar a hit must be."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
-        return float(value)
-    raise UsageError(f"threshold is a number from 0 (all hits) to 1, got {shown(value)}")
+    zero = "always hits" if name == "min_score" else "all hits"
+    raise UsageError(f"{name} is a number from 0 ({zero}) to 1, got {shown(value)}")
 
 
 def checked_budget(value: object) -> int:
-    """How many hits may be looked at for a context of so many tokens."""
+    """The number of hits to look at for a context of this many tokens."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise UsageError(f"budget_tokens must be a whole number, got {shown(value)}")
     if value < 1:
@@ -147,14 +142,14 @@ def checked_budget(value: object) -> int:
 
 
 def checked_hops(value: object) -> int:
-    """How many steps a walk through the graph may take."""
+    """The number of steps that a walk through the graph may take."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10:
         raise UsageError(f"hops are a whole number from 1 to 10, got {shown(value)}")
     return value
 
 
 def checked_kinds(kinds: Sequence[HitKind], where: Where | None) -> tuple[HitKind, ...]:
-    """The kinds of hits that are asked for and can pass the filter, each once."""
+    """The kinds of hits asked for, without repeats, and without those that the filter rules out."""
     if (
         isinstance(kinds, str)
         or not isinstance(kinds, Sequence)

@@ -1,4 +1,4 @@
-"""What every method of the engine rests on: the reads of now, and projections that follow."""
+"""The base of :class:`~graphmem.engine.AsyncMemory`: reads of the present, and background work."""
 
 from __future__ import annotations
 
@@ -9,31 +9,28 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Unpack
 
+from graphmem.engine.calls import current_actor
 from graphmem.engine.counts_and_titles import Titles, UseCounter
 from graphmem.engine.known_at import Past
-from graphmem.engine.narrowed_searches import NarrowedSearches
-from graphmem.engine.present import SCOPE_NAMES, Parts, Present
+from graphmem.engine.present import Parts, Present
+from graphmem.engine.reads import ViewReads
 from graphmem.engine.rebuilding import Rebuilder
-from graphmem.engine.users_and_actors import current_actor
-from graphmem.errors import NotFound, UsageError, log_failure
-from graphmem.ingest import make_episode
+from graphmem.errors import UsageError, log_failure
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
-from graphmem.model import Episode, Fact, Receipt, Scope
+from graphmem.model import Fact, Receipt, Scope
 from graphmem.portability.copy import INDEXED_SEQ
-from graphmem.ports.arguments import Content, ReadArgs, ScopeArgs
-from graphmem.ports.ledger import FactQuery
+from graphmem.ports.arguments import ReadArgs, ScopeArgs
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
-from graphmem.retrieve.view import View
 
 _log = logging.getLogger("graphmem")
 _INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
 
 
-class Core(NarrowedSearches):
-    """The view "now", whose reads are those of the memory; and what writing rests on: the ingest
-    pipeline, and projections that follow in the background."""
+class Core(ViewReads):
+    """The reads of the present; the ingest pipeline that writes rest on; and the background tasks
+    that bring the graph and the vectors up to date."""
 
     def __init__(
         self, parts: Parts, defaults: Mapping[str, str | None] | None = None, **given: object
@@ -59,16 +56,16 @@ class Core(NarrowedSearches):
             at_once=parts.extractions_at_once,
             options=parts.extraction,
             ambiguity_model=parts.ambiguity_model,
-            renamed=present.pseudonyms.renamed,
+            renamed=present.renamed,
         )
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
         counting = parts.settings.count_reads and not parts.read_only
         self._uses = UseCounter(parts.ledger, parts.clock, counting=counting)
-        self._titles = Titles(
-            parts.ledger,
-            None if parts.read_only else parts.summary_model,
-            parts.settings.title_after_s,
-        )
+        self._note_reads = self._uses.note
+        self._titles: Titles | None = None
+        after_s = parts.settings.title_after_s
+        if parts.summary_model is not None and after_s and not parts.read_only:
+            self._titles = Titles(parts.ledger, parts.summary_model, after_s)
         self._rebuilder = Rebuilder(present)
         self._background: asyncio.Task[None] | None = None
         self._following = True
@@ -89,11 +86,8 @@ class Core(NarrowedSearches):
         return replace(fact, access_count=used.count, last_accessed_at=used.last_at)
 
     async def _fact(self, fact_id: str, scope: ScopeArgs) -> Fact:
-        """A fact, for what changes it: nobody reads it."""
+        """Get a fact in order to change it. Unlike :meth:`get` it does not count as a read."""
         return await super().get(fact_id, **scope)
-
-    def _note_reads(self, fact_ids: Sequence[str]) -> None:
-        self._uses.note(fact_ids)
 
     async def _renew(
         self, projection: Projection, report: Report | None = None, *, compare: bool = False
@@ -106,15 +100,9 @@ class Core(NarrowedSearches):
             await self._parts.ledger.remember_setting(INDEXED_SEQ, str(self._indexed_seq))
         return filled
 
-    async def _finish_erasures(self) -> None:
-        """See :class:`~graphmem.engine.erasing.Erasing`."""
-
-    async def _finish_on_closing(self) -> None:
-        """See :class:`~graphmem.engine.erasing.Erasing`."""
-
     async def _close_parts(self, *, loop_ended: bool = False) -> None:
-        """Close every part and let the folder go, whatever happens to one of them. Connections
-        went with a loop that has ended: then that is no error."""
+        """Close every part and release the folder, even when one of them fails. When the event loop
+        has already ended, its connections have ended too: errors about that are ignored."""
         parts = self._parts
         closers: list[Callable[[], Awaitable[None]]] = [
             parts.extractor.close,
@@ -139,7 +127,8 @@ class Core(NarrowedSearches):
             raise errors[0]
 
     def _check_writable(self) -> None:
-        """For what would reach another store, or a model, before the ledger refuses it."""
+        """Refuse a call on a read-only memory before it asks another store or a model; what only
+        writes the ledger is refused there."""
         self._check_open()
         if self._parts.read_only:
             raise UsageError(
@@ -152,31 +141,19 @@ class Core(NarrowedSearches):
         await self._keep_lag_bounded()
         return receipts
 
-    async def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:
-        given = {name: options[name] for name in SCOPE_NAMES if name in options}
-        where = await self._scope(given, new=True)
-        limit = self._parts.settings.max_text_bytes
-        return make_episode.build_episode(
-            content,
-            self._named(options),
-            where,
-            self._parts.clock,
-            max_bytes=limit,
-            policies=self._parts.settings.policies,
-        )
-
     def _named(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Options of something to be stored, with in whose name."""
+        """The options of a write, with the actor filled in."""
         if options.get("actor") is None and (actor := current_actor(self._parts.actor)):
             return {**options, "actor": actor}
         return options
 
     def _actor(self, usual: str) -> str:
-        """In whose name this call changes something."""
+        """The actor to record for this call; ``usual`` when neither call nor opening named one."""
         return current_actor(self._parts.actor) or usual
 
     async def _whole_tenant(self, given: ScopeArgs, *, all_scopes: bool) -> Scope | None:
-        """Whose memories a call is about, all of them; None for everybody's."""
+        """The tenant that a call is about as a whole, or None for everybody's (``all_scopes``). A
+        scope narrowed to an agent or a run is a UsageError."""
         if all_scopes:
             if any(value is not None for value in given.values()):
                 raise UsageError("all_scopes is everybody's: give no scope with it")
@@ -190,27 +167,9 @@ class Core(NarrowedSearches):
             )
         return where
 
-    async def _facts(self, where: Scope, id: str) -> list[Fact]:
-        query = FactQuery(
-            where.tenant, ids=(id,), agent_id=where.narrow_agent_id, run_id=where.run_id
-        )
-        return await self._parts.ledger.facts(query)
-
-    async def _holds(
-        self, where: Scope, subject: str, type: str, object: str | None, *, now: bool
-    ) -> bool:
-        """Whether such a relation is believed; with ``now``, whether it has not ended."""
-        view = View(current=self._parts.clock.now() if now else None)
-        try:
-            found = await self._relate.relations(
-                where, subject, types=(type,), other=object, view=view, limit=1
-            )
-        except NotFound:
-            return False
-        return bool(found)
-
     async def _try_to_follow(self) -> None:
-        """The same where nobody reads yet: what is stored is stored, and health says the rest."""
+        """Bring the projections up to date in the background. An error is logged, not raised: the
+        data is safe in the ledger, and ``health`` reports the lag."""
         try:
             await self._follow()
             self._following = True
@@ -219,9 +178,10 @@ class Core(NarrowedSearches):
             log_failure(_log, "graph or vectors lag behind", error)
 
     async def _keep_lag_bounded(self, *, loading: bool = False) -> None:
-        """When much is waiting, let the projections follow in the background, once at a time.
+        """Start catching up in the background when many events are waiting; one task at a time.
 
-        While a load goes on the vectors are not indexed: what comes meanwhile would make it vain.
+        ``loading`` postpones the indexing of vectors until the load ends, because what is added
+        meanwhile would have to be indexed again.
         """
         head = await self._parts.ledger.head()
         lag = head - min(self._graph.applied_seq, self._vectors.applied_seq)
@@ -235,7 +195,8 @@ class Core(NarrowedSearches):
             self._keep_indexed()
 
     def _keep_indexed(self) -> None:
-        """Index the vectors in the background once about half of them are new since last time."""
+        """Index the vectors in the background once about half of them are new since the last
+        time."""
         applied = self._vectors.applied_seq
         idle = self._indexing is None or self._indexing.done()
         if idle and self._due_to_index(applied):
@@ -246,8 +207,8 @@ class Core(NarrowedSearches):
         return seq - self._indexed_seq >= max(_INDEX_EVERY, seq // 2)
 
     async def _end_load(self) -> None:
-        """A load that has brought enough to index them ends with its vectors in place and indexed:
-        a process that only loads would be gone before the background has done it."""
+        """After a load large enough to need indexing, wait until its vectors are stored and
+        indexed: a process that only loads would exit before the background task has done it."""
         if self._due_to_index(await self._parts.ledger.head()):
             await self._try_to_follow()
             for _ in range(2):  # one that began before the load may be given up because of it

@@ -1,7 +1,7 @@
-"""Changing by hand, and taking back: update, merge, unmerge, undo.
+"""Changes by hand and their undoing: update, merge, unmerge, undo.
 
-None of them rewrites what was stated. Each is a record of its own that what is believed is computed
-with, so each can be undone.
+None of them rewrites a statement. Each is stored as a record that counts when beliefs are computed;
+to undo it is to compute them without it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _EVENTS = 10_000  # of one commit that are looked through
 
 
 class Amending(Core):
-    """Changing by hand, and taking back."""
+    """Changes by hand, and undoing them."""
 
     # By hand
 
@@ -88,7 +88,8 @@ class Amending(Core):
         return await self._ingest.decided(where.tenant, attempt)
 
     async def _unnamed(self, fact: Fact, text: str) -> tuple[str, ...]:
-        """The entities that the statements of a fact name in words, and this text does not."""
+        """The entities that the statements of a fact mention and its new text does not: the fact is
+        no longer about them."""
         query = StatementQuery(fact.scope.tenant, statement_ids=fact.statement_ids or (fact.id,))
         loaded = await self._parts.ledger.statements(query)
         ends = {(loaded.merged.get(id, id), s.text) for s in loaded.statements for id in _ends(s)}
@@ -106,7 +107,7 @@ class Amending(Core):
         )
 
     async def _edit(self, fact: Fact, reason: str, **changes: Any) -> None:
-        """Lay an edit over a fact; what it touches makes room."""
+        """Store an edit of a fact, and commit what follows from it for other facts."""
         tenant, clock = fact.scope.tenant, self._parts.clock
         state = await self._ingest.tenant_state(tenant)
         ids = frozenset(fact.support)
@@ -128,7 +129,7 @@ class Amending(Core):
         return Commit(None, tuple(decisions), actor=self._actor("user"), tenant=tenant, **more)
 
     async def _was_here(self, where: Scope, fact_id: str) -> bool:
-        """Whether a retired fact came from this scope, agent and run included."""
+        """Whether a retired fact was told in this scope, agent and run included."""
         changes = await self._parts.ledger.history(where.tenant, fact_id)
         states = [state for change in changes for state in (change.before, change.after) if state]
         return any(
@@ -181,7 +182,7 @@ class Amending(Core):
         return await self._ingest.decided(where.tenant, attempt)
 
     async def _part(self, where: Scope, merge: Merge) -> Entity:
-        """Undo a merge; gives the entity that is there again."""
+        """Undo a merge and return the entity that exists again."""
         ledger, tenant = self._parts.ledger, where.tenant
         state = await self._ingest.tenant_state(tenant)
         found = await ledger.entities(EntityQuery(tenant, ids=(merge.kept_id,)))
@@ -213,7 +214,7 @@ class Amending(Core):
         return merge.gone
 
     async def _below(self, tenant: str, id: str) -> list[str]:
-        """Entities that stand for one that stands for another."""
+        """The ids that were merged into this one, directly or through another."""
         found: list[str] = []
         for merge in await self._parts.ledger.merges(tenant, id):
             if merge.kept_id == id:
@@ -239,7 +240,8 @@ class Amending(Core):
         return await self._ingest.decided(where.tenant, attempt)
 
     async def _summing_up(self, tenant: str, of: Set[str] | None = None) -> list[Episode]:
-        """What sums up any of these facts, or any at all; see :meth:`consolidate`."""
+        """The episodes that :meth:`consolidate` made from any of the facts ``of``; all such
+        episodes when it is None."""
         ledger = self._parts.ledger
         ids = await ledger.episodes_summing_up(tenant)
         found = await ledger.episodes_by_id(ids) if ids else []
@@ -290,14 +292,14 @@ class Amending(Core):
 
 
 def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], ScopeArgs]:
-    """What is to change, and the scope."""
+    """Divide the options of ``update`` into what is to change and the scope."""
     given = {name: options[name] for name in options if name in _CHECKS}
     scope = {name: options[name] for name in options if name not in _CHECKS}
     return given, cast(ScopeArgs, scope)
 
 
 def _check_cleared(fact: Fact, edit: Edit, decisions: Sequence[Decision]) -> None:
-    """That an end that was to be taken away is gone: what others told stays."""
+    """Refuse to clear the end of a fact that another statement has ended."""
     after = next((d.after for d in decisions if d.fact_id == fact.id), fact)
     if "invalid_at" in edit.cleared and after is not None and after.invalid_at is not None:
         raise UsageError(
@@ -323,18 +325,18 @@ def because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 
 
 def deleted(decisions: Sequence[Decision]) -> int:
-    """How many facts are believed no more."""
+    """The number of facts that these decisions retire."""
     return sum(decision.action == "DELETE" for decision in decisions)
 
 
 def _keys_named(text: str) -> frozenset[str]:
-    """Keys of all that may be named in a text."""
+    """The keys of every name that a text may contain."""
     names = name_keys_in(text, longest=_LONGEST_NAME)
     return frozenset(key for name in names for key in alias_keys(name))
 
 
 def _named(keys: Set[str], entity: Entity) -> bool:
-    """Whether an entity is named by its name, an alias, or a part of one."""
+    """Whether an entity's name, an alias or a part of one is among these keys."""
     names = (entity.name, *entity.aliases)
     return any(not keys.isdisjoint(alias_keys(name)) for name in names)
 

@@ -1,5 +1,8 @@
-"""What goes on beside the calls, never in the path of one: reads are counted, in memory and now and
-then in the ledger; conversations get titles, worded by the model once they are quiet."""
+"""Background work beside the calls: counts of reads, and titles of conversations.
+
+Counts are collected in memory and written to the ledger every few seconds. A conversation that has
+been quiet for a while gets a title from the model.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,10 @@ class UseCounter:
         self._counting = counting
         self._counts: dict[str, tuple[int, datetime]] = {}
         self._writing: asyncio.Task[None] | None = None
+        self._full = asyncio.Event()
 
     def note(self, fact_ids: Iterable[str]) -> None:
-        """These were read, each once."""
+        """Count one read of each of these facts."""
         if not self._counting:
             return
         now = self._clock.now()
@@ -46,12 +50,6 @@ class UseCounter:
             self._writing = asyncio.create_task(self._write_soon())
         if len(self._counts) >= MOST_UNWRITTEN and self._writing is not None:
             self._full.set()
-
-    @property
-    def _full(self) -> asyncio.Event:
-        if not hasattr(self, "_event"):
-            self._event = asyncio.Event()
-        return self._event
 
     async def _write_soon(self) -> None:
         try:
@@ -69,7 +67,7 @@ class UseCounter:
             log_failure(_log, "what was read could not be counted", error)
 
     async def flush(self) -> None:
-        """Write what was counted; what cannot be written is kept for the next time."""
+        """Write the counts to the ledger; what cannot be written is kept for the next time."""
         counts, self._counts = self._counts, {}
         if not counts:
             return
@@ -85,7 +83,7 @@ class UseCounter:
                     self._counts[id] = count + more, max(at, last)
 
     async def close(self) -> None:
-        """Write what is left."""
+        """Stop the background task and write the remaining counts."""
         if self._writing is not None and not self._writing.done():
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
@@ -97,12 +95,12 @@ _MOST = 1_000  # conversations that wait; of more the oldest keep their first wo
 
 
 class Titles:
-    """Has conversations named that are quiet for ``after_s`` and have no title: one after another,
-    in one call each, within the ceilings. Without a model, or with ``after_s`` 0, none."""
+    """Asks the model for a title of every conversation that has none and has been quiet for
+    ``after_s`` seconds: one model call each, one after another, within the budget."""
 
-    def __init__(self, ledger: Ledger, model: SummaryModel | None, after_s: float) -> None:
+    def __init__(self, ledger: Ledger, model: SummaryModel, after_s: float) -> None:
         self._ledger = ledger
-        self._model = model if after_s else None
+        self._model = model
         self._after_s = after_s
         self._due: dict[Scope, float] = {}
         self._refused: dict[Scope, None] = {}
@@ -110,13 +108,11 @@ class Titles:
         self._naming: asyncio.Task[None] | None = None
 
     def note(self, episodes: Iterable[Episode]) -> None:
-        """Something was told in these conversations."""
-        if self._model is None:
-            return
+        """Note that these episodes were added: their conversations are not quiet."""
         due = asyncio.get_running_loop().time() + self._after_s
         for episode in episodes:
             scope = episode.scope
-            if scope.run_id is None or not episode.infer:
+            if scope.run_id is None or not episode.infer or episode.kind == "statements":
                 continue
             where = replace(scope, agent_id=None) if scope.user_id else scope
             self._due.pop(where, None)
@@ -125,15 +121,15 @@ class Titles:
         while len(self._due) > _MOST:
             del self._due[next(iter(self._due))]
         if self._due and (self._naming is None or self._naming.done()):
-            self._naming = asyncio.create_task(self._name_all(self._model))
+            self._naming = asyncio.create_task(self._name_all())
 
     async def close(self) -> None:
-        """Name no more."""
+        """Stop asking."""
         if self._naming is not None:
             self._naming.cancel()
             await asyncio.gather(self._naming, return_exceptions=True)
 
-    async def _name_all(self, model: SummaryModel) -> None:
+    async def _name_all(self) -> None:
         while self._due:
             where, due = next(iter(self._due.items()))
             wait_s = due - asyncio.get_running_loop().time()
@@ -142,14 +138,14 @@ class Titles:
                 continue  # more may have been told in it meanwhile
             del self._due[where]
             try:
-                await self._name(where, model)
+                await self._name(where)
             except Exception as error:  # noqa: BLE001 - nobody is above who could be told
                 self._refused[where] = None
                 while len(self._refused) > _MOST:
                     del self._refused[next(iter(self._refused))]
                 log_failure(_log, "a conversation keeps its first words as its title", error)
 
-    async def _name(self, where: Scope, model: SummaryModel) -> None:
+    async def _name(self, where: Scope) -> None:
         found = (await self._ledger.conversations(where.project_id, where, 1, 0)).items
         if not found or found[0].titled or found[0].title_by is not None:
             return
@@ -161,8 +157,8 @@ class Titles:
         turns = [turn for episode in began for turn in episode.turns][:_FIRST]
         if not turns:
             return
-        title = await model.title(turns, tenant=where.tenant)
+        title = await self._model.title(turns, tenant=where.tenant)
         used = {turn.episode_id: 0 for turn in turns}
         id = digest("title", where.run_id or "")
-        kept = KeptSummary(id, used, model.name, run_id=where.run_id, title=title)
+        kept = KeptSummary(id, used, self._model.name, run_id=where.run_id, title=title)
         await self._ledger.keep_summary(where.tenant, kept)

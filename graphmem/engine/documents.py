@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from graphmem.clock import stamp
 from graphmem.engine.checks import checked_progress, checked_text, checked_text_or_none
-from graphmem.engine.writes import Resuming
+from graphmem.engine.writes import Writes
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import make_episode
 from graphmem.limits import check_name
@@ -22,7 +22,7 @@ from graphmem.text import digest
 _AT_ONCE = 64  # parts that are journalled in one transaction
 
 
-class Documents(Resuming):
+class Documents(Writes):
     """Adding, listing and removing documents."""
 
     async def add_document(
@@ -58,7 +58,7 @@ class Documents(Resuming):
         contents: str | Iterable[Content | Mapping[str, Any]],
         options: Mapping[str, Any],
     ) -> dict[str, Episode]:
-        """Its parts by their keys, all checked before anything is changed."""
+        """The parts of a document by key, all of them checked before anything is stored."""
         if not isinstance(contents, str) and (
             isinstance(contents, bytes | Mapping) or not isinstance(contents, Iterable)
         ):
@@ -108,19 +108,14 @@ class Documents(Resuming):
             raise NotFound(f"nothing is stored of a document {id!r} in this scope")
         removed = Removal()
         for part in parts:
-            one = await self._undo_part(where, part.episode_id)
-            removed = Removal(
-                removed.episodes + one.episodes,
-                removed.facts + one.facts,
-                removed.entities + one.entities,
-            )
+            removed += await self._undo_part(where, part.episode_id)
         return removed
 
     async def _stored(self, where: Scope, document: str) -> list[DocumentPart]:
         return await self._parts.ledger.document_parts(where, document)
 
     async def _undo_part(self, where: Scope, episode_id: str) -> Removal:
-        """Nothing where another process has done it meanwhile."""
+        """Undo one part, unless another process has done it meanwhile."""
 
         async def attempt() -> Removal:
             (episode,) = await self._parts.ledger.episodes(where, ids=[episode_id])
@@ -141,7 +136,8 @@ def _check_no_key(options: Mapping[str, Any]) -> None:
 
 
 def _part(document: str, episode: Episode) -> Episode:
-    """With a key that says what is in it: a part that reads otherwise is another one."""
+    """The episode of one part. Its key is a hash of its content, so that a changed part is a new
+    one."""
     at = stamp(episode.occurred_at) if episode.time_given else ""
     about = json.dumps([episode.metadata, episode.tags], sort_keys=True, ensure_ascii=False)
     key = digest(document, episode.content_hash, at, about, episode.memory_type)

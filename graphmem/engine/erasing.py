@@ -34,6 +34,7 @@ from graphmem.ports.ledger import (
 )
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import SOON_RENEWED
+from graphmem.retrieve.view import View
 
 _log = logging.getLogger("graphmem")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 600.0  # between tries to clean what others hold
@@ -58,7 +59,7 @@ class Erasing(Amending):
             if await ledger.episodes(where, ids=[id]):
                 query = StatementQuery(where.tenant, episode_ids=(id,))
                 return await self._erase(Erasure(where, episode_ids=(id,), what="episode"), query)
-            facts = await self._facts(where, id)
+            facts = await ledger.facts(View().query(where, ids=(id,)))
             if erase and (facts or await self._was_here(where, id)):
                 return await self._erase_fact(where, id)
             if not facts:
@@ -73,7 +74,8 @@ class Erasing(Amending):
         return await self._ingest.decided(where.tenant, attempt)
 
     async def _stated_by(self, fact: Fact) -> tuple[str, ...]:
-        """The turns that state a fact; of an episode as a whole, its only one."""
+        """The turns that state a fact. A source that is a whole episode counts when it has one
+        turn."""
         whole = sorted({s.episode_id for s in fact.sources if s.turn_id is None})
         episodes = await self._parts.ledger.episodes_by_id(whole) if whole else []
         alone = [episode.turns[0].id for episode in episodes if len(episode.turns) == 1]
@@ -101,15 +103,20 @@ class Erasing(Amending):
         ids = tuple(await self._parts.ledger.stored_before(where, before))
         if not ids:
             return Removal()
+        return await self._erase_episodes(Erasure(where, episode_ids=ids), dry_run=dry_run)
+
+    async def _erase_episodes(self, erasure: Erasure, *, dry_run: bool) -> Removal:
+        """Erase the episodes that it names, or (``dry_run``) count what would go with them."""
+        where, ids = erasure.scope, erasure.episode_ids or ()
         query = StatementQuery(where.tenant, episode_ids=ids)
         if not dry_run:
-            return await self._erase(Erasure(where, episode_ids=ids), query)
+            return await self._erase(erasure, query)
         await self._ingest.tenant_state(where.tenant)
         plan = await self._ingest.belief(where.tenant).remove_statements(query)
         return Removal(len(ids), deleted(plan.decisions))
 
     async def _erase(self, erasure: Erasure, query: StatementQuery) -> Removal:
-        """Erase what a query finds, and believe what the rest says."""
+        """Erase the statements that a query finds, and believe what the remaining ones say."""
         tenant = erasure.scope.tenant
         state = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_statements(query)
@@ -125,7 +132,7 @@ class Erasing(Amending):
         return await self._erased(replace(erasure, decisions=decisions, since=state.seq, at=at))
 
     async def _erase_fact(self, where: Scope, id: str) -> Removal:
-        """Erase a fact with what states it: its statements, and their sentences in the turns."""
+        """Erase a fact, the statements it rests on, and their sentences in the turns."""
         tenant = where.tenant
         loaded = await self._parts.ledger.statements(StatementQuery(tenant, fact_ids=(id,)))
         ids = {s for f in loaded.facts if f.id == id for s in f.support}
@@ -139,8 +146,8 @@ class Erasing(Amending):
     async def _unstated(
         self, where: Scope, fact_id: str, loaded: LoadedStatements
     ) -> tuple[tuple[Episode, ...], tuple[tuple[str, str], ...]]:
-        """The episodes that state a fact, without the sentences that do; and whom their turns name
-        no more, as far as nothing else that they say is about them."""
+        """The episodes that state a fact, rewritten without those sentences; and the mentions
+        (turn, entity) that go with them, unless the turn says something else about that entity."""
         ledger, stated = self._parts.ledger, dict[str, dict[str | None, set[str]]]()
         texts = [(one.text, one.sources) for one in loaded.statements]
         texts += [(one.text, one.sources) for one in loaded.facts if one.id == fact_id]
@@ -210,7 +217,7 @@ class Erasing(Amending):
         if dry_run:
             return receipt
         if name is not None:
-            self._present.pseudonyms.forget_user(name)
+            self._present.forget_user(name)
         self._retrieve.forget()
         self._embedder.forget()
         await (self._finish_erasures() if wait else self._follow_erasures())
@@ -218,7 +225,7 @@ class Erasing(Amending):
         return (await ledger.erasures(id=receipt.id))[0]
 
     async def _forgotten(self, given: ScopeArgs) -> tuple[str | None, list[Scope]]:
-        """The name of a user, and the tenants that are to be forgotten."""
+        """The name of the user to forget (None for an agent), and the scopes of its tenants."""
         wanted = {name: value for name, value in given.items() if value is not None}
         if "run_id" in wanted or {"user_id", "agent_id"} <= wanted.keys():
             raise UsageError(
@@ -246,7 +253,7 @@ class Erasing(Amending):
     ) -> list[ErasureReceipt]:
         self._check_open()
         checked_text_or_none(erasure_id, "erasure_id")
-        given = any(value is not None for value in (*self._defaults.values(), *scope.values()))
+        given = self._present.any_given(scope)
         tenant = (await self._scope(scope)).tenant if given and erasure_id is None else None
         found = await self._parts.ledger.erasures(tenant, id=erasure_id)
         if erasure_id is not None and not found:
@@ -254,19 +261,20 @@ class Erasing(Amending):
         return found
 
     def _projected(self) -> Sequence[tuple[Projection, str]]:
-        """Each projection, and why its store keeps what was erased, if it does."""
+        """Each projection, and the reason why its files still hold erased data (empty if they do
+        not)."""
         why = "its files keep what was erased until they are made anew"
         both = (self._graph, self._vectors)
         return [(one, why if self._rebuilder.beside(one) else "") for one in both]
 
     def _keep_clean(self) -> None:
-        """Begin, in the background, to take what was erased out of what keeps it."""
+        """Start the background task that removes erased data from files."""
         if self._cleaning is None or self._cleaning.done():
             self._cleaning = asyncio.create_task(self._clean())
 
     async def _clean(self) -> None:
-        """Until nothing is pending: who holds the ledger's log may let go of it, and more may be
-        erased meanwhile, which the next round does together."""
+        """Repeat until no erasure is pending. A reader may hold the ledger's log open for a while,
+        and further erasures may arrive, which the next round handles together."""
         pause = _FIRST_PAUSE_S
         while True:
             with _logged():
@@ -279,19 +287,20 @@ class Erasing(Amending):
             pause = max(min(2 * pause, _LONGEST_PAUSE_S), time.monotonic() - begun)
 
     async def _unfinished(self, part: str | None = None) -> list[str]:
-        """The erasures that are pending, or those of which a part may still hold something."""
+        """The ids of pending erasures; with ``part``, of those that this part may still hold data
+        of."""
         pending = await self._parts.ledger.erasures(pending=True)
         return [one.id for one in pending if part is None or part in one.pending]
 
     async def _finish_on_closing(self) -> None:
-        """What is pending is finished now where that is soon done, else after the next opening."""
+        """Finish the pending erasures of a small store; a large one does so after the next
+        opening."""
         if self._rebuilder.opened is not None and await self._parts.ledger.head() <= SOON_RENEWED:
             await self._finish_erasures()
 
     async def _finish_erasures(self) -> None:
-        """Finish the erasures that are pending, as far as can be: files that keep what was removed
-        from them are made anew while they serve, and the ledger's is written anew at the end, for
-        which writers wait."""
+        """Finish the pending erasures as far as possible. Files of the graph and the vectors are
+        rebuilt while they serve; the ledger's file is rewritten last, while writers wait."""
         if self._rebuilder.opened is None:  # another process's, or not to be touched
             return
         pending = await self._unfinished()
@@ -310,7 +319,8 @@ class Erasing(Amending):
                     await self._parts.ledger.clean(remake=True)
 
     async def _follow_erasures(self) -> None:
-        """Let the stores that keep nothing follow, and note that they have."""
+        """Apply the erasures to the stores whose files keep nothing, and record that they are
+        done."""
         with _logged():
             for projection, keeps in self._projected():
                 ids = await self._unfinished(projection.name)
@@ -321,7 +331,7 @@ class Erasing(Amending):
 
 @contextlib.contextmanager
 def _logged() -> Iterator[None]:
-    """What fails is tried again later."""
+    """Log an error instead of raising it: the next round tries again."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - nobody is above who could be told
@@ -329,13 +339,13 @@ def _logged() -> Iterator[None]:
 
 
 def _goes_with(episode: Episode, erasure: Erasure) -> bool:
-    """Whether it is itself of what is to be erased."""
+    """Whether the erasure covers this whole episode."""
     if erasure.episode_ids is not None:
         return episode.id in erasure.episode_ids
     return erasure.fact_ids is None and erasure.scope.takes_in(episode.scope)
 
 
 def _changed(before: Episode, after: Episode) -> list[tuple[Turn, Turn]]:
-    """The turns that are not as they were."""
+    """The turns whose text has changed, before and after."""
     pairs = zip(before.turns, after.turns, strict=True)
     return [(old, new) for old, new in pairs if old.text != new.text]

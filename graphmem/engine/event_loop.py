@@ -55,7 +55,7 @@ class LoopThread:
             ended.set_result(None)
 
     def call(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """Run to its end in the loop and return its result, or raise what it raised."""
+        """Run a coroutine in the loop, wait for it, and return its result or raise its error."""
         done: concurrent.futures.Future[R] = concurrent.futures.Future()
         tasks: list[asyncio.Task[R]] = []
 
@@ -114,8 +114,8 @@ class LoopThread:
         self._loop.close()
 
     def let_go(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run ``close`` and end the thread, without waiting: for what nobody holds any more, from
-        wherever the garbage collector finds that. :meth:`wait_for_others` waits."""
+        """Run ``close`` and end the thread, without waiting. Used when the garbage collector finds
+        a memory that was never closed. :meth:`wait_for_others` waits for it."""
         if os.getpid() != self._pid or self._closed:
             return
         self._closed = True
@@ -139,7 +139,7 @@ class LoopThread:
 
     @staticmethod
     def wait_for_others() -> None:
-        """Until those that were let go have ended: what they held can be taken then."""
+        """Wait for the threads of :meth:`let_go`: until they end, their folders are locked."""
         concurrent.futures.wait(set(_leaving), timeout=_LONGEST_LEAVE_S)
 
 
@@ -172,7 +172,8 @@ def _close_all() -> None:
 
 
 class Mirror:
-    """A synchronous face: the asynchronous object, and the thread that it runs in."""
+    """The base of the synchronous classes: an asynchronous object and the thread its loop runs
+    in."""
 
     def __init__(self, thread: LoopThread, target: object) -> None:
         self._loop_thread = thread

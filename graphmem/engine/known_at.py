@@ -40,7 +40,8 @@ class LedgerAsOf:
     """A ledger as it was at ``known_at``: what was recorded later is not there."""
 
     def __init__(self, ledger: Ledger, known_at: datetime, *, final: bool) -> None:
-        """``final``: nothing can be recorded any more by that moment, so what was read is kept."""
+        """``final``: ``known_at`` is in the past, so nothing more can be recorded before it, and
+        what was read may be kept."""
         self._ledger = ledger
         self._known_at = known_at
         self._final = final
@@ -79,7 +80,7 @@ class LedgerAsOf:
         return await self._ledger.turns(tenant, ids, around=around)
 
     async def mentions(self, query: MentionQuery) -> Mentions:
-        """What was stated by then, by the ids that it has now."""
+        """What was mentioned by then, under the ids that entities have now."""
         scope, found = query.scope, await self._ledger.mentions(query)
         wanted = sorted({turn for ids in found.turns.values() for turn in ids})
         turns = await self._ledger.turns(scope.tenant, wanted) if wanted else []
@@ -106,14 +107,15 @@ class LedgerAsOf:
         return [change for change in changes if change.at <= self._known_at]
 
     def _then(self, fact: Fact) -> Fact:
-        """Without the end of belief that came later: it is noted in the version that it ended."""
+        """The fact without ``retired_at`` when that came later: the ledger notes the end of a
+        version in that version."""
         later = fact.retired_at is not None and fact.retired_at > self._known_at
         return replace(fact, retired_at=None) if later else fact
 
 
 async def erased(ledger: Ledger, tenant: str, seq: int, head: int) -> bool:
-    """Whether what was read of a tenant when the ledger was at ``seq`` may hold what is erased now,
-    when it is at ``head``."""
+    """Whether something of a tenant was erased after the ledger was at ``seq``, so that what was
+    read then may hold it. ``head`` is where the ledger is now."""
     return seq != head and await ledger.erased(tenant, seq)
 
 
@@ -163,8 +165,8 @@ class Past:
         return (await self._snapshot(scope)).graph
 
     async def _snapshot(self, scope: Scope) -> _Snapshot:
-        """The tenant's, made again when it may hold what was erased since, or lack what was
-        recorded since (by a moment that is still to come)."""
+        """The tenant's graph and vectors. They are made again when something was erased since, or
+        (when ``known_at`` is in the future) recorded since."""
         ledger, tenant = self._parts.ledger, scope.tenant
         async with self._building:
             found = self._snapshots.get(tenant)
@@ -234,8 +236,8 @@ async def _events(ledger: Ledger, tenant: str, known_at: datetime) -> AsyncItera
 
 
 class _LogAsOf:
-    """What making a batch asks of the ledger, answered from the events of then alone: what was
-    undone since is there, what was erased since is not."""
+    """The ledger that :func:`~graphmem.projection.apply.batch_of` reads, limited to the events up
+    to then: what was undone later is still there, what was erased later is not."""
 
     def __init__(self, ledger: Ledger, events: Sequence[Event], known_at: datetime) -> None:
         self._ledger = ledger
@@ -270,7 +272,7 @@ class _LogAsOf:
 
 
 def _shown(event: Event) -> bool:
-    """Whether what an event left has not been erased since, and was not archived."""
+    """Whether the row that an event left is in the stores: not erased since, and not archived."""
     if event.kind == "episode":
         return True
     return event.after is not None and event.after.get("archived_at") is None

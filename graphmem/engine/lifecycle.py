@@ -22,7 +22,7 @@ _REASONS: dict[SweepDecision, str] = {
 
 
 class Aging(Amending):
-    """What becomes of facts with time."""
+    """Archiving, restoring and promoting facts."""
 
     async def archive(self, fact_id: str, **scope: Unpack[WriteArgs]) -> Fact:
         fact = await self._fact(fact_id, scope)
@@ -62,7 +62,7 @@ class Aging(Amending):
         return [tenant_scope(one) for one in await self._parts.ledger.tenants_of(project)]
 
     async def _due(self, where: Scope) -> AsyncIterator[tuple[SweepDecision, Fact]]:
-        """What is to become of the facts of a scope, oldest first."""
+        """The facts of a scope that a sweep changes, and how; oldest first."""
         ledger, settings = self._parts.ledger, self._parts.settings
         now, after = self._parts.clock.now(), None
         while True:
@@ -78,7 +78,7 @@ class Aging(Amending):
             for fact in facts:
                 reads = uses[fact.id].count if fact.id in uses else 0
                 decision = sweep_decision(
-                    fact, reads, now, settings.policies, settings.sweep_thresholds
+                    fact, reads, now, self._present.policies, settings.sweep_thresholds
                 )
                 if decision is None:
                     continue
@@ -90,8 +90,8 @@ class Aging(Amending):
             after = facts[-1].id
 
     async def _age(self, fact: Fact, decision: SweepDecision) -> bool:
-        """Do what was decided; not where the fact has changed or gone since it was looked at: the
-        next sweep looks again."""
+        """Carry out one decision of a sweep. False when the fact has changed since it was read; the
+        next sweep looks at it again."""
         tenant, changes = fact.scope.tenant, _promotion(fact)
         if decision != "promote":
             changes = {"archived_at": self._parts.clock.now()}

@@ -21,7 +21,7 @@ from graphmem.retrieve.present.hits import merged_lists
 
 
 class Listings(Core):
-    """Who and what is there, each with counts."""
+    """Lists of projects, users, agents, conversations and communities, with counts."""
 
     async def projects(
         self, *, limit: int = 100, offset: int = 0, **scope: Unpack[ScopeArgs]
@@ -70,7 +70,7 @@ class Listings(Core):
     async def _communities_of(
         self, asked: Scope, least: int, most: int
     ) -> tuple[list[Community], int]:
-        """The largest ones of one scope, and how many there are."""
+        """The largest communities of one scope, and how many there are."""
         from graphmem.retrieve.relationships.communities import community_name, find_communities
 
         graph = await self._relate.to_networkx(asked, self._view(current=True, begun=True))
@@ -131,7 +131,7 @@ class Listings(Core):
         )
 
     async def _listed(self, given: Mapping[str, Any]) -> tuple[str, Scope | None]:
-        """A project, and whom in it a list is narrowed to."""
+        """The project of a list, and the scope it is narrowed to, if any."""
         if self._present.of_project(given):
             project = self._present.project(given)
             self._present.note_wide(f"everybody's in the project {project}")

@@ -1,26 +1,34 @@
-"""The methods that look after the stores: counts, health, verification, rebuilding, closing."""
+"""The methods that look after the stores: counts, health, verification, rebuilding; backups,
+exports and imports; closing."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Unpack
 
 from graphmem.budget.governor import spend_of, tenant_digest
 from graphmem.clock import stamp
-from graphmem.engine.checks import checked_flag, checked_parts, checked_progress
-from graphmem.engine.core import Core
+from graphmem.engine.checks import checked_flag, checked_parts, checked_place, checked_progress
+from graphmem.engine.erasing import Erasing
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, Rejected, UsageError
 from graphmem.model import (
+    Backup,
     Episode,
+    Exported,
     Health,
+    Imported,
     Receipt,
     Scope,
     SetAside,
     Stats,
     Verification,
 )
+from graphmem.portability.backup import make_backup
+from graphmem.portability.export import write_export
+from graphmem.portability.imports import read_import
 from graphmem.ports.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
 from graphmem.ports.ledger_values import kept_numbers
@@ -43,7 +51,8 @@ _NOBODY = Scope("health-check", None, "nobody")
 
 @dataclass(slots=True)
 class Compared:
-    """What graph and vectors hold otherwise than the ledger, and which cannot be read, and why."""
+    """The differences between the ledger and the graph and vectors; ``unreadable`` says which of
+    them could not be read, and why."""
 
     graph: Mismatches = field(default_factory=Mismatches)
     vectors: Mismatches = field(default_factory=Mismatches)
@@ -61,17 +70,17 @@ class Compared:
         return [*unreadable, *self.graph.described(), *self.vectors.described()]
 
 
-class Care(Core):
-    """Looking after what is stored."""
+class Care(Erasing):
+    """Looking after the stores: counts, health, verification, copies, closing."""
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
         self._check_open()
-        given = any(v is not None for v in (*self._defaults.values(), *scope.values()))
         everybodys = self._present.of_project(scope)
         if everybodys:
             self._present.note_wide("everybody's counts")
         where = None if everybodys else await self._scope(scope)
-        project = self._present.project(scope) if given and everybodys else None
+        one_project = everybodys and self._present.any_given(scope)
+        project = self._present.project(scope) if one_project else None
         found = await self._parts.ledger.stats(where, project)
         if where is not None and (where.narrow_agent_id or where.run_id):
             return found
@@ -124,7 +133,8 @@ class Care(Core):
         return Health(ok=ok, parts=parts, lag=lag, set_aside=aside)
 
     async def _asked(self, parts: Mapping[str, str]) -> dict[str, str]:
-        """Each part asked something small: what it answers, or what is wrong since when."""
+        """Ask each part something small. The result adds to ``parts`` what is failing, and since
+        when."""
         store, moment = self._parts, self._parts.clock.now()
         episode = Episode("", _NOBODY, "Hello.", "text", "", moment, moment)
         query = VectorQuery("facts", Only(_NOBODY.tenant), 1, text="hello")
@@ -187,8 +197,9 @@ class Care(Core):
         )
 
     async def _next_part(self, of: int) -> Part | None:
-        """The part that is to be looked at next, with all that changed since the last; None, that
-        is everything, where none has been looked at yet or the ledger does not say which."""
+        """The part to verify next, with the ids that have changed since the last verification. None
+        means everything: nothing has been verified in parts before, or the ledger's note is
+        unreadable."""
         kept = await self._parts.ledger.setting(_VERIFIED)
         numbers = kept_numbers(kept, 3)
         if numbers is None or not numbers[1] < numbers[2]:
@@ -213,8 +224,8 @@ class Care(Core):
         return (*await self._graph.set_aside(), *await self._vectors.set_aside())
 
     async def _compared(self, checking: asyncio.Task[LedgerCheck], part: Part | None) -> Compared:
-        """Graph and vectors beside the ledger, while that is checked itself; one that cannot be
-        read is told by why."""
+        """Compare graph and vectors with the ledger while the ledger itself is being checked. A
+        store that cannot be read is reported as unreadable."""
         found = Compared()
         stores = [self._graph, self._vectors]
         for projection in tuple(stores):
@@ -251,8 +262,8 @@ class Care(Core):
         )
 
     async def _mend(self, found: Compared, *, recreate: bool) -> None:
-        """Put right what differs; a store that cannot be read, or of which too much differs, is
-        made anew."""
+        """Repair the differences. A store that cannot be read, or that has too many differences, is
+        rebuilt."""
         for projection, differences in (
             (self._graph, found.graph),
             (self._vectors, found.vectors),
@@ -292,13 +303,59 @@ class Care(Core):
         return Verification(not (differences or aside), checked, tuple(differences), aside)
 
     async def _rebuilt(self, projection: Projection, report: Report | None) -> Filled | None:
-        """What became of a store that was filled beside the one that serves, and is compared; None
-        where there is none beside it. Then it is to be put right where it differs, while it serves,
-        unless it cannot be, or lacks what was set aside: that is tried again from the beginning."""
+        """Rebuild one store beside the one that serves, and compare it with the ledger. None when
+        the store cannot be built beside itself (a server): it is then repaired in place while it
+        serves, unless it is damaged or lacks what was set aside, which needs a fresh start."""
         whole = projection.damage is None and not await projection.set_aside()
         if whole and not self._rebuilder.beside(projection):
             return None
         return await self._renew(projection, report, compare=True)
+
+    # Taking what is stored out, and in
+
+    async def backup(
+        self, folder: str | Path, *, progress: Callable[[str, int, int], None] | None = None
+    ) -> Backup:
+        self._check_open()
+        checked_progress(progress, 3)
+        place = checked_place(folder, "folder")
+        parts = self._parts
+        async with parts.ledger.snapshot() as moment:
+            return await make_backup(moment, place, parts.ledger_file, parts.clock.now(), progress)
+
+    async def export(
+        self,
+        file: str | Path,
+        *,
+        all_scopes: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Exported:
+        self._check_open()
+        checked_progress(progress, 3)
+        place, parts = checked_place(file, "file"), self._parts
+        where = await self._whole_tenant(scope, all_scopes=all_scopes)
+        async with parts.ledger.snapshot() as moment:
+            return await write_export(moment, place, where, parts.clock.now(), progress)
+
+    async def import_(
+        self,
+        file: str | Path,
+        *,
+        all_scopes: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+        **scope: Unpack[ScopeArgs],
+    ) -> Imported:
+        self._check_open()
+        checked_progress(progress, 3)
+        place = checked_place(file, "file")
+        where = await self._whole_tenant(scope, all_scopes=all_scopes)
+        found = await read_import(self._parts.ledger, place, where, progress)
+        self._present.forget_users()
+        await self._keep_lag_bounded()
+        return found
+
+    # The end
 
     async def close(self) -> None:
         if self._present.closed:
@@ -312,7 +369,8 @@ class Care(Core):
             if not loop_ended:
                 await self._uses.close()
                 await self._queue.close()
-                await self._titles.close()
+                if self._titles is not None:
+                    await self._titles.close()
             ends = (self._indexing, self._cleaning, self._retaining, self._resuming)
             for passing in ends:
                 if passing:
@@ -330,7 +388,7 @@ class Care(Core):
 
 
 def _queue_state(waiting: int, unfinished: Sequence[Receipt]) -> str:
-    """What waits in the background, and what was left there, with the last reason."""
+    """The queue of background adds in words, with the reason of the last one that failed."""
     if not unfinished:
         return f"{waiting:,} waiting"
     last = unfinished[-1].reason

@@ -16,8 +16,7 @@ from graphmem.engine.checks import (
     checked_text,
     checked_text_or_none,
 )
-from graphmem.engine.present import Present
-from graphmem.engine.searches import Searching, Stores, read_each_scope
+from graphmem.engine.searches import Searches, read_each_scope
 from graphmem.errors import NotFound, UsageError
 from graphmem.filters import Filter
 from graphmem.ingest import make_episode
@@ -38,7 +37,7 @@ from graphmem.model import (
     Table,
 )
 from graphmem.ports.arguments import ReadArgs, ScopeArgs, When
-from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.ports.ledger import EntityQuery
 from graphmem.ports.view import ReadAPI
 from graphmem.retrieve.present.hits import (
     explain,
@@ -56,26 +55,8 @@ if TYPE_CHECKING:
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-class ViewReads(Searching, ReadAPI):
-    """The reads of one view: of what was known at ``known_at`` (None: now), what held at
-    ``valid_at`` (None: when it was known)."""
-
-    def __init__(
-        self,
-        present: Present,
-        stores: Stores,
-        valid_at: datetime | None = None,
-        known_at: datetime | None = None,
-    ) -> None:
-        self._present = present
-        self._stores = stores
-        self._valid_at = valid_at
-        self._known_at = known_at
-        self._pseudonyms = present.pseudonyms
-
-    @property
-    def _seen_ledger(self) -> LedgerView:
-        return self._stores.ledger
+class ViewReads(Searches, ReadAPI):
+    """The reads of one view. :class:`~graphmem.engine.searches.Searches` says what a view is of."""
 
     async def explain(self, cited: str | Hit | Citation, **scope: Unpack[ReadArgs]) -> Explanation:
         hit = cited.hit if isinstance(cited, Citation) else cited

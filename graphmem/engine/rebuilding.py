@@ -30,18 +30,18 @@ class Rebuilder:
         self.opened: Opened | None = None
 
     def beside(self, projection: Projection) -> bool:
-        """Whether another can be filled beside it, while it serves."""
+        """Whether the store can be rebuilt in another place while it serves."""
         return self._store(projection).successor is not None
 
     async def renew(
         self, projection: Projection, report: Report | None = None, *, compare: bool = False
     ) -> Filled | None:
-        """Make a store anew, and note which erasures are done by that: the ledger has nothing any
-        more of what was erased. What was there serves until the new one is whole, and if that
-        fails, or this is cancelled, it goes on serving.
+        """Rebuild a store from the ledger. The pending erasures are done by that, as the ledger
+        holds nothing of what was erased. The old store serves until the new one is complete, and
+        goes on serving when this fails or is cancelled.
 
-        Where another can be filled beside it, gives what became of that, compared with the ledger
-        if so wished; None where it was cleared and filled again.
+        Returns what became of a store that was rebuilt beside the old one (compared with the ledger
+        if ``compare``); None for a store that was cleared and filled again.
         """
         async with self._renewing[projection.name]:
             if self._closed:
@@ -60,7 +60,7 @@ class Rebuilder:
         return filled
 
     async def close(self) -> None:
-        """Give up what goes on, for whomever: a store that is closed may soon be another's."""
+        """Cancel every rebuild: another process may open the store next."""
         self._closed = True
         for task in self._running:
             task.cancel()

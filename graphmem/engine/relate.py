@@ -1,67 +1,41 @@
-"""The methods that take relations as they are given: one, many, and back again."""
+"""The methods that store and take back relations that are given as such: relate, unrelate,
+relate_many."""
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
 from graphmem.clock import stamp
+from graphmem.engine.calls import signed_as
 from graphmem.engine.checks import checked_progress
-from graphmem.engine.core import Core
-from graphmem.engine.present import SCOPE_NAMES
-from graphmem.errors import UsageError, shown
+from graphmem.engine.scopes import SCOPE_NAMES
+from graphmem.engine.writes import Writes
+from graphmem.errors import NotFound, UsageError, shown
 from graphmem.ingest import given as statements
 from graphmem.ingest.given import GivenRelation, is_empty, rows_of
 from graphmem.limits import check_whole_number
-from graphmem.model import Episode, Metadata, Modality, Receipt
+from graphmem.model import Episode, Receipt, Relation
+from graphmem.ports.api import MemoryAPI
 from graphmem.ports.arguments import RelateArgs, When, WriteArgs
 from graphmem.relation_types.types import normal
 from graphmem.resolve.resolver import resolve
 from graphmem.retrieve.question.names_and_relations import no_entity
+from graphmem.retrieve.view import View
 
-_CHUNK = 64  # rows that are journalled in one transaction
 _ENDS = ("subject", "type", "object")
 _PLACES = (*_ENDS, "valid_at", "invalid_at")
 
 
-class Relating(Core):
-    """Relations that are known already, without a model."""
+class Relating(Writes):
+    """Relations that are given as such, without a model."""
 
+    @signed_as(MemoryAPI.relate)
     async def relate(
-        self,
-        subject: str,
-        type: str,
-        object: str,
-        *,
-        fact: str | None = None,
-        valid_at: When | None = None,
-        invalid_at: When | None = None,
-        occurred_at: When | None = None,
-        modality: Modality = "stated",
-        subject_kind: str | None = None,
-        object_kind: str | None = None,
-        metadata: Metadata | None = None,
-        tags: Sequence[str] = (),
-        importance: float | None = None,
-        idempotency_key: str | None = None,
-        **scope: Unpack[WriteArgs],
+        self, subject: str, type: str, object: str, **options: Unpack[RelateArgs]
     ) -> Receipt:
-        options = {
-            "fact": fact,
-            "valid_at": valid_at,
-            "invalid_at": invalid_at,
-            "occurred_at": occurred_at,
-            "modality": modality,
-            "subject_kind": subject_kind,
-            "object_kind": object_kind,
-            "metadata": metadata,
-            "tags": tags,
-            "importance": importance,
-            "idempotency_key": idempotency_key,
-            **scope,
-        }
         return await self._add_given(statements.checked(subject, type, object, options), options)
 
     async def unrelate(
@@ -90,30 +64,19 @@ class Relating(Core):
     ) -> int:
         checked_progress(progress, 1)
         _check_options(options, "relate_many")
-        new = done = 0
-        iterator = rows_of(rows)
-        while chunk := list(itertools.islice(iterator, _CHUNK)):
-            episodes = []
-            for number, row in enumerate(chunk, start=done + 1):
-                try:
-                    ends, own = _read_row(row)
-                    merged = {**options, **own}
-                    stated = statements.checked(*ends, merged)
-                    both, _ = await self._parts.redaction.apply((stated, merged))
-                    episodes.append(await self._given_episode(*both))
-                except UsageError as error:
-                    raise UsageError(f"row {number}: {error}") from error
-            receipts = await self._ingest.add(episodes)
-            # One that is pending since an earlier call has the id that it was given then.
-            new += len({r.episode_id for r in receipts}.intersection(e.id for e in episodes))
-            done += len(chunk)
-            await self._keep_lag_bounded()
-            if progress is not None:
-                progress(done)
-        return new
+
+        async def episode_of(row: object) -> Episode:
+            ends, own = _read_row(row)
+            merged = {**options, **own}
+            stated = statements.checked(*ends, merged)
+            both, _ = await self._parts.redaction.apply((stated, merged))
+            return await self._given_episode(*both)
+
+        return await self._load(rows_of(rows), episode_of, "row", progress=progress)
 
     async def _check_known(self, episode: Episode) -> None:
-        """:class:`~graphmem.errors.NotFound` when it speaks of what nobody has heard of."""
+        """Raise :class:`~graphmem.errors.NotFound` when the episode names an entity that is not
+        known."""
         ledger = self._parts.ledger
         candidates = statements.given(episode)
         found = await resolve(candidates, episode, ledger, self._parts.clock)
@@ -141,22 +104,25 @@ class Relating(Core):
         return replace(receipt, redacted=dict(redacted)) if redacted else receipt
 
     async def _contradicted(self, stated: GivenRelation, options: Mapping[str, Any]) -> bool:
-        """Whether what is believed now is not what this says."""
+        """Whether what is believed now differs from this statement."""
         if stated.modality != "stated" or (stated.invalid_at and not stated.retracts):
             return False
         given = {name: options[name] for name in options if name not in _NO_SCOPE}
         where = await self._scope(given)
-        await self._ingest.tenant_state(
-            where.tenant
-        )  # it may have been declared another type meanwhile
+        await self._ingest.tenant_state(where.tenant)  # which reads what was declared meanwhile
         form = normal(stated.type)
         meant = self._ingest.types(where.tenant).meant(form.type)
         ends = stated.subject, stated.object
         if stated.object is not None and form.turned != meant.turned:
             ends = stated.object, stated.subject
         never = stated.retracts and stated.invalid_at is None
-        believed = await self._holds(where, ends[0], meant.type, ends[1], now=not never)
-        return believed == stated.retracts
+        view = View(current=None if never else self._parts.clock.now())
+        believed: list[Relation] = []
+        with contextlib.suppress(NotFound):
+            believed = await self._relate.relations(
+                where, ends[0], types=(meant.type,), other=ends[1], view=view, limit=1
+            )
+        return bool(believed) == stated.retracts
 
 
 _NO_SCOPE = statements.RELATION_OPTIONS - frozenset(SCOPE_NAMES)
@@ -170,7 +136,7 @@ def _check_options(options: Mapping[str, Any], what: str) -> None:
 
 
 def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
-    """The three, and the options that the row carries itself."""
+    """Subject, type and object of a row, and the options that it carries."""
     if isinstance(row, Mapping):
         named = ((n if isinstance(n, str) else shown(n), value) for n, value in row.items())
         values = {name: value for name, value in named if not is_empty(value)}
@@ -192,14 +158,15 @@ def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
 
 
 def _text(value: object) -> object:
-    """A number in a column of names is its digits."""
+    """A name as text: a number becomes its digits."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return str(check_whole_number(value, "a name") if isinstance(value, int) else value)
 
 
 def _read_value(name: str, value: Any) -> Any:
-    """A cell of a text file is text: what is to be a number or a list becomes one."""
+    """The value of a cell. Text from a file becomes the number or the list that the option
+    needs."""
     if name == "importance" and isinstance(value, str):
         try:
             return float(value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack
+from typing import Unpack
 
 from graphmem.belief.learn_types import learned, observed
 from graphmem.engine.checks import checked_flag, checked_progress
@@ -23,15 +23,12 @@ _PERSON, _ENGINE = "user", "graphmem"
 
 
 class Declaring(Core):
-    """Rules of relation types: of a tenant, over those that an administrator gave everybody."""
+    """The rules of relation types: a tenant's own, and those declared for everybody."""
 
     async def relation_types(self, **scope: Unpack[ScopeArgs]) -> list[RelationType]:
         self._check_open()
-        where = await self._scope(scope) if self._any_scope(scope) else None
+        where = await self._scope(scope) if self._present.any_given(scope) else None
         return await self._described(where)
-
-    def _any_scope(self, scope: Mapping[str, Any]) -> bool:
-        return any(value is not None for value in (*self._defaults.values(), *scope.values()))
 
     async def _described(self, where: Scope | None) -> list[RelationType]:
         rules, types = await self._in_force(where.tenant if where else ALL_TENANTS)
@@ -47,13 +44,13 @@ class Declaring(Core):
         return sorted(found, key=lambda one: (-one.statements, one.type))
 
     async def _in_force(self, tenant: str) -> tuple[dict[str, TypeRule], RelationTypes]:
-        """The rules that hold in a tenant, or for everybody."""
+        """The rules that hold in a tenant, or for everybody, by type; and the types they make."""
         found = await self._parts.ledger.type_rules(tenant)
         rules = declare.in_force(found.everybodys, found.own)
         return {rule.type: rule for rule in rules}, RelationTypes.ruled(rules)
 
     async def _describe(self, names: Sequence[str], tenant: str) -> list[RelationType]:
-        """Of these types, with counts of the tenant that they hold in."""
+        """These relation types as the API shows them, with counts of the tenant."""
         where = None if tenant == ALL_TENANTS else tenant_scope(tenant)
         found = {one.type: one for one in await self._described(where)}
         rules, types = await self._in_force(tenant)
@@ -65,7 +62,8 @@ class Declaring(Core):
     async def _whose_rules(
         self, scope: ScopeArgs, *, all_scopes: object, new: bool = False
     ) -> Scope | None:
-        """Whose rules a call is about; None for everybody's, which are for administrators."""
+        """The scope whose rules a call changes; None for everybody's, which only administrators may
+        change."""
         self._check_writable()
         checked_flag(all_scopes, "all_scopes")
         if not all_scopes:
@@ -141,8 +139,8 @@ class Declaring(Core):
         made: Callable[[Sequence[TypeRule], Sequence[TypeRule]], list[TypeRule]],
         actor: str,
     ) -> tuple[str, list[TypeRule]]:
-        """Make rules of those that there are (and those beneath), and store what is new among
-        them; with the tenant that they hold in."""
+        """Compute rules from the present ones (``made`` gets the tenant's and those beneath) and
+        store the ones that are new. Returns the tenant's name and the computed rules."""
         ledger = self._parts.ledger
 
         async def attempt() -> tuple[str, list[TypeRule]]:
@@ -161,7 +159,7 @@ class Declaring(Core):
                     await ledger.commit([commit], since={tenant: state.seq})
                 except UserRenamed:
                     if whose is not None:
-                        whose = await self._present.pseudonyms.renamed(whose)
+                        whose = await self._present.renamed(whose)
                     raise
             return tenant, wanted
 
@@ -176,8 +174,8 @@ class Declaring(Core):
         actor: str,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        """Decide what these rules touch by them, a page at a time; when that is cut short, what is
-        left stays noted."""
+        """Decide again whatever these rules affect, one page at a time. What is left when this is
+        cut short stays noted in the rules, and the next call goes on."""
         for rule in rules:
             await self._settle_in(tenant or None, rule, rule.unsettled, actor, progress)
             if rule.unsettled and not tenant:
@@ -197,7 +195,7 @@ class Declaring(Core):
         actor: str,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        """The facts of these types, as they are stored, in a tenant or in all."""
+        """Decide again the facts of these types, in one tenant or in all."""
         ledger, after = self._parts.ledger, None
         done, total = 0, await ledger.count_typed_subjects(types, tenant) if types else 0
         while page := (await ledger.typed_subjects(types, after, _PAGE, tenant) if total else []):
@@ -233,14 +231,14 @@ class Declaring(Core):
 
 
 def _layers(found: TypeRules, tenant: str) -> tuple[Sequence[TypeRule], Sequence[TypeRule]]:
-    """The rules that a tenant may change, and those beneath."""
+    """The rules that a tenant may change, and the ones for everybody that they override."""
     return (found.own, found.everybodys) if tenant else (found.everybodys, ())
 
 
 def _settled(
     done: TypeRule, rules: Sequence[TypeRule], beneath: Sequence[TypeRule]
 ) -> list[TypeRule]:
-    """The rule with nothing left to do, unless it is another by now."""
+    """The rule, marked as settled; nothing when it has been replaced meanwhile."""
     del beneath
     return [replace(done, unsettled=())] if done in rules else []
 

@@ -1,5 +1,5 @@
-"""Rules of how long to keep what: set by whoever looks after a store, applied when it is opened and
-each day from then on, or when that is asked for."""
+"""Retention rules: how long to keep what. An administrator sets them; they are applied after
+opening, once a day, and on request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Unpack, get_args
 
 from graphmem.clock import parse_duration, stamp, unstamp
 from graphmem.engine.checks import checked_flag, checked_text_or_none
-from graphmem.engine.corrections import deleted
 from graphmem.engine.erasing import Erasing
 from graphmem.errors import NotFound, UsageError, log_failure
 from graphmem.model import (
@@ -26,7 +25,7 @@ from graphmem.model import (
     overdue,
 )
 from graphmem.ports.arguments import ScopeArgs
-from graphmem.ports.ledger import Commit, Erasure, StatementQuery
+from graphmem.ports.ledger import Commit, Erasure
 from graphmem.ports.ledger_relation_types import ALL_TENANTS
 
 _log = logging.getLogger("graphmem")
@@ -38,12 +37,12 @@ _AT_ONCE = 200
 
 
 class Retaining(Erasing):
-    """Erasing what has been kept for long enough."""
+    """Setting the retention rules, and erasing what is older than they allow."""
 
     async def retention(self, **scope: Unpack[ScopeArgs]) -> list[RetentionRule]:
         self._check_open()
         rules = await self._parts.ledger.retention_rules()
-        if any(value is not None for value in (*self._defaults.values(), *scope.values())):
+        if self._present.any_given(scope):
             where = await self._scope(scope)
             own = where.user_id, None if where.user_id else where.agent_id
             rules = [
@@ -105,7 +104,7 @@ class Retaining(Erasing):
     async def _put_rule(
         self, tenant: str, rule: RetentionRule, *, drop: bool
     ) -> RetentionRule | None:
-        """Put a rule in the place of the one about the same, or take that away."""
+        """Store a rule in place of the one for the same thing, or (``drop``) remove that."""
         ledger = self._parts.ledger
         old = [r.id for r in await ledger.retention_rules() if r.whose == rule.whose]
         if drop and not old:
@@ -135,13 +134,9 @@ class Retaining(Erasing):
         rules = await ledger.retention_rules()
         total = Removal()
         async for where, ids in self._overdue(rules):
-            act = partial(self._erase_kept, where, ids, dry_run=dry_run)
-            one = await self._ingest.decided(where.tenant, act)
-            total = Removal(
-                total.episodes + one.episodes,
-                total.facts + one.facts,
-                total.entities + one.entities,
-            )
+            erasure = Erasure(where, episode_ids=ids, what="retention")
+            act = partial(self._erase_episodes, erasure, dry_run=dry_run)
+            total += await self._ingest.decided(where.tenant, act)
         if rules and not dry_run:
             await ledger.remember_setting(_APPLIED_AT, stamp(now))
         return total
@@ -149,7 +144,7 @@ class Retaining(Erasing):
     async def _overdue(
         self, rules: Sequence[RetentionRule]
     ) -> AsyncIterator[tuple[Scope, tuple[str, ...]]]:
-        """What is to be erased, of one tenant at a time."""
+        """The episodes to erase, one tenant at a time."""
         times = [rule.keep_s for rule in rules if rule.keep_s is not None]
         if not times:
             return
@@ -165,18 +160,10 @@ class Retaining(Erasing):
                 for first in range(0, len(ids), _AT_ONCE):
                     yield where, tuple(ids[first : first + _AT_ONCE])
 
-    async def _erase_kept(self, where: Scope, ids: tuple[str, ...], *, dry_run: bool) -> Removal:
-        query = StatementQuery(where.tenant, episode_ids=ids)
-        if not dry_run:
-            return await self._erase(Erasure(where, episode_ids=ids, what="retention"), query)
-        await self._ingest.tenant_state(where.tenant)
-        plan = await self._ingest.belief(where.tenant).remove_statements(query)
-        return Removal(len(ids), deleted(plan.decisions))
-
     # By itself
 
     def _keep_retaining(self) -> None:
-        """Apply the rules in the background whenever it is time, once at a time."""
+        """Start the background task that applies the rules, unless it is running."""
         idle = self._retaining is None or self._retaining.done()
         if idle and self._parts.settings.retention_every_s:
             self._retaining = asyncio.create_task(self._retain())

@@ -1,103 +1,39 @@
-"""Searches and contexts over one view, in one project or in several; and the filters of reads,
-checked, with names looked up and types meant."""
+"""The reads that rank: search, context, and the searches by time, tags and people. Also what every
+read shares: its view, and its filter."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, TypeVar, Unpack
+from typing import Any, Protocol, TypeVar, Unpack
 
+from graphmem.engine.calls import signed_as
 from graphmem.engine.checks import (
     checked_budget,
     checked_flag,
     checked_kinds,
     checked_limit,
-    checked_min_score,
-    checked_threshold,
+    checked_share,
 )
 from graphmem.engine.present import Present
-from graphmem.errors import NotFound
+from graphmem.errors import NotFound, UsageError, shown
 from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
 from graphmem.filters.tree import both, changed, none_of
 from graphmem.ingest import make_episode
-from graphmem.lifecycle.policies import unsearched
 from graphmem.model import Context, Entity, Hit, HitKind, Scope, SearchResult
-from graphmem.ports.arguments import ReadArgs
+from graphmem.ports.arguments import NarrowedArgs, ReadArgs, When
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, LedgerView
+from graphmem.ports.view import ReadAPI
 from graphmem.relation_types.declare import in_force
 from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.present.context import NOTHING_KNOWN, write_context
-from graphmem.retrieve.present.hits import merged_search
+from graphmem.retrieve.present.hits import merged_newest, merged_search, unranked_hits
 from graphmem.retrieve.question.filters import resolved
 from graphmem.retrieve.relationships.queries import Relate
-from graphmem.retrieve.view import SearchQuery, View
-
-
-class Filtering(ABC):
-    """What a read's ``where`` means in its view."""
-
-    _present: Present
-
-    @property
-    @abstractmethod
-    def _seen_ledger(self) -> LedgerView:
-        """What names are looked up in."""
-
-    @abstractmethod
-    def _moment(self, view: View) -> datetime:
-        """When a read takes place, for what is relative to that."""
-
-    async def _filtered(
-        self, view: View, where: Filter | None, scope: Scope, read: ReadKind = "facts"
-    ) -> View:
-        """The view with a filter, checked, its names looked up in the scope."""
-        tree = None if where is None else parse_filter(where, read)
-        if read == "search":
-            tree = self._searched(tree)
-        if tree is None:
-            return view
-        meant = await self._with_types_meant(tree, scope)
-        ready = await resolved(meant, self._seen_ledger, scope, self._moment(view))
-        return replace(view, where=ready)
-
-    def _searched(self, tree: Where | None) -> Where | None:
-        """The filter of a search, without the types of memory that are only found by name."""
-        hidden = unsearched(self._present.parts.settings.policies)
-        if not hidden or (tree is not None and any(t.field == "memory_type" for t in tests(tree))):
-            return tree
-        return both(tree, none_of(Test("memory_type", "in", hidden)))
-
-    async def _with_types_meant(self, where: Where, scope: Scope) -> Where:
-        """The filter with every type that is stored for one that it names."""
-        if not any(test.field == "type" and test.values for test in tests(where)):
-            return where
-        rules = await self._type_rules(scope)
-
-        def put(test: Test) -> Where:
-            if test.field != "type" or test.op != "in":
-                return test
-            stored = (type for value in test.values for type in _stored_for(str(value), rules))
-            return replace(test, values=tuple(dict.fromkeys(stored)))
-
-        return changed(where, put)
-
-    async def _types_meant(self, type: str | None, scope: Scope) -> list[str] | None:
-        """The types that are stored for this one, however it is written: itself, and what was
-        declared to stand for the same."""
-        return None if type is None else _stored_for(type, await self._type_rules(scope))
-
-    async def _type_rules(self, scope: Scope) -> RelationTypes:
-        found = await self._present.parts.ledger.type_rules(scope.tenant)
-        return RelationTypes.ruled(in_force(found.everybodys, found.own))
-
-
-def _stored_for(type: str, rules: RelationTypes) -> list[str]:
-    return [form.type for form in rules.forms(rules.meant(normal(type).type).type)]
-
+from graphmem.retrieve.view import SearchQuery, View, facts_in_scope
 
 _T = TypeVar("_T")
 _ENDED = 5  # facts of any time that a context looks at, at least
@@ -112,7 +48,7 @@ class Stores(Protocol):
     """Relationship queries that do not walk the graph."""
 
     async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
-        """What answers questions in a scope; and why not by all that is known, if so."""
+        """The retriever of a scope; and why it does not search everything, if it does not."""
         ...
 
     async def walk(self, scope: Scope) -> Relate:
@@ -122,28 +58,29 @@ class Stores(Protocol):
     async def graph_of(self, scope: Scope) -> GraphStore: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What of a search does not depend on whose it is."""
+class Searches:
+    """The reads that rank, over one view: what was known at ``known_at`` (None: now) and held at
+    ``valid_at`` (None: at that same moment)."""
 
-    text: str
-    limit: int
-    kinds: Sequence[HitKind]
-    where: Filter | None
-    min_score: float
-    threshold: float = 0.0
+    def __init__(
+        self,
+        present: Present,
+        stores: Stores,
+        valid_at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> None:
+        self._present = present
+        self._stores = stores
+        self._valid_at = valid_at
+        self._known_at = known_at
+        self._note_reads: Callable[[Iterable[str]], None] = _uncounted
 
-
-class Searching(Filtering):
-    """The reads that rank."""
-
-    _stores: Stores
-    _valid_at: datetime | None
-    _known_at: datetime | None
+    # What is seen
 
     def _view(self, current: bool, *, begun: bool = False) -> View:
-        """What is seen; with ``current`` only what holds at the moment of this view. ``begun``:
-        without what is to begin, for relations, of which nobody reads the dates first."""
+        """Which facts are seen: with ``current`` those that hold at the moment of this view, else
+        all. ``begun`` leaves out facts that begin later, for relations, whose dates nobody checks
+        afterwards."""
         if not current:
             return View()
         if self._valid_at is not None:
@@ -152,26 +89,58 @@ class Searching(Filtering):
         return View(current=self._known_at or self._present.parts.clock.now(), begun=begun)
 
     def _moment(self, view: View) -> datetime:
+        """The moment that relative times of a filter (``last week``) are counted from."""
         return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
 
     def _with_archived(self, view: View, asked: object) -> View:
-        """A view of other moments than now reaches back to what is archived since."""
+        """The view with archived facts, if asked for; a view of another moment always has them."""
         checked_flag(asked, "include_archived")
         return replace(view, archived=bool(asked) or view.current is None)
 
-    def _note_reads(self, fact_ids: Sequence[str]) -> None:
-        """Of now, reads are counted."""
+    async def _filtered(
+        self, view: View, where: Filter | None, scope: Scope, read: ReadKind = "facts"
+    ) -> View:
+        """The view with a filter: parsed, its entity names and relation types resolved in the
+        scope."""
+        tree = None if where is None else parse_filter(where, read)
+        if read == "search":
+            tree = self._searched(tree)
+        if tree is None:
+            return view
+        meant = await self._with_types_meant(tree, scope)
+        ready = await resolved(meant, self._stores.ledger, scope, self._moment(view))
+        return replace(view, where=ready)
 
-    def _question(
-        self, query: str, limit: int, kinds: Sequence[HitKind], view: View, scope: Scope
-    ) -> SearchQuery:
-        return SearchQuery(
-            make_episode.check_text(query, "query", self._present.parts.settings.max_text_bytes),
-            scope,
-            checked_limit(limit),
-            checked_kinds(kinds, view.where),
-            view,
-        )
+    def _searched(self, tree: Where | None) -> Where | None:
+        """The filter of a search, which leaves out memory types that are only found when named."""
+        hidden = self._present.unsearched
+        if not hidden or (tree is not None and any(t.field == "memory_type" for t in tests(tree))):
+            return tree
+        return both(tree, none_of(Test("memory_type", "in", hidden)))
+
+    async def _with_types_meant(self, where: Where, scope: Scope) -> Where:
+        """The filter with all stored spellings of each relation type that it names."""
+        if not any(test.field == "type" and test.values for test in tests(where)):
+            return where
+        rules = await self._type_rules(scope)
+
+        def put(test: Test) -> Where:
+            if test.field != "type" or test.op != "in":
+                return test
+            stored = (type for value in test.values for type in _stored_for(str(value), rules))
+            return replace(test, values=tuple(dict.fromkeys(stored)))
+
+        return changed(where, put)
+
+    async def _types_meant(self, type: str | None, scope: Scope) -> list[str] | None:
+        """The stored spellings of a relation type: itself, and those declared to mean the same."""
+        return None if type is None else _stored_for(type, await self._type_rules(scope))
+
+    async def _type_rules(self, scope: Scope) -> RelationTypes:
+        found = await self._present.parts.ledger.type_rules(scope.tenant)
+        return RelationTypes.ruled(in_force(found.everybodys, found.own))
+
+    # Searching
 
     async def search(
         self,
@@ -187,13 +156,21 @@ class Searching(Filtering):
         **scope: Unpack[ReadArgs],
     ) -> SearchResult:
         scopes = await self._present.scopes(scope)
-        view = self._with_archived(self._view(current), include_archived)
-        least, nearest = checked_min_score(min_score), checked_threshold(threshold)
-        wanted = _Wanted(query, checked_limit(limit), kinds, where, least, nearest)
-        found = [(one.project_id, await self._found_in(one, wanted, view)) for one in scopes]
-        result = found[0][1]
-        if len(found) > 1:
-            result = merged_search(query, found, limit)
+        seen = self._with_archived(self._view(current), include_archived)
+        found = []
+        for asked in scopes:
+            question = await self._question(
+                query,
+                asked,
+                seen,
+                where,
+                limit=limit,
+                kinds=kinds,
+                min_score=min_score,
+                threshold=threshold,
+            )
+            found.append((asked.project_id, await self._answer(question)))
+        result = found[0][1] if len(found) == 1 else merged_search(query, found, limit)
         self._note_reads([hit.id for hit in result.hits if hit.kind == "fact"])
         return result
 
@@ -209,25 +186,25 @@ class Searching(Filtering):
     ) -> Context:
         most = checked_budget(budget_tokens)
         scopes = await self._present.scopes(scope)
-        least = checked_min_score(min_score)
-        wanted = _Wanted(query, most, ("fact", "turn"), where, least)
-        view = self._with_archived(self._view(current=True), include_archived)
+        seen = self._with_archived(self._view(current=True), include_archived)
+        least = checked_share(min_score, "min_score")
+        more = max(_ENDED, most // 4)
         found, past, names = [], [], dict[str, Entity]()
-        for one in scopes:
-            hits = await self._found_in(one, wanted, view)
-            ended = SearchResult(query, ())
-            if self._valid_at is None and (hits.hits or not min_score):
+        for asked in scopes:
+            question = await self._question(query, asked, seen, where, limit=most, min_score=least)
+            hits, ended = await self._answer(question), SearchResult(query, ())
+            if self._valid_at is None and (hits.hits or not least):
                 # What has ended only fills what room is left: not worth asking a reranker again.
-                of_any_time = replace(
-                    wanted, limit=max(_ENDED, most // 4), kinds=("fact",), min_score=0.0
+                of_any_time = await self._question(
+                    query, asked, View(), where, limit=more, kinds=("fact",)
                 )
-                ended = await self._found_in(one, of_any_time, View(), rerank=False)
-            names |= await self._names_in(one, [*hits, *ended])
-            found.append((one.project_id, hits))
-            past.append((one.project_id, ended))
+                ended = await self._answer(replace(of_any_time, rerank=False))
+            names |= await self._names_in(asked, [*hits, *ended])
+            found.append((asked.project_id, hits))
+            past.append((asked.project_id, ended))
         several = len(scopes) > 1
         best = merged_search(query, found, most) if several else found[0][1]
-        over = merged_search(query, past, max(_ENDED, most // 4)) if several else past[0][1]
+        over = merged_search(query, past, more) if several else past[0][1]
         self._note_reads([hit.id for hit in best.hits if hit.kind == "fact"])
         return await write_context(
             best,
@@ -237,21 +214,36 @@ class Searching(Filtering):
             tokens=self._present.parts.tokens,
             budget_tokens=budget_tokens,
             now=self._moment(View()),
-            nothing=NOTHING_KNOWN if min_score > 0 else "",
+            nothing=NOTHING_KNOWN if least > 0 else "",
         )
 
-    async def _found_in(
-        self, asked: Scope, wanted: _Wanted, seen: View, *, rerank: bool = True
-    ) -> SearchResult:
-        """What one scope answers."""
-        view = await self._filtered(seen, wanted.where, asked, "search")
-        question = replace(
-            self._question(wanted.text, wanted.limit, wanted.kinds, view, asked),
-            min_score=wanted.min_score,
-            threshold=wanted.threshold,
-            rerank=rerank,
+    async def _question(
+        self,
+        query: str,
+        asked: Scope,
+        seen: View,
+        where: Filter | None,
+        *,
+        limit: int,
+        kinds: Sequence[HitKind] = ("fact", "turn"),
+        min_score: float = 0.0,
+        threshold: float = 0.0,
+    ) -> SearchQuery:
+        """A search in one scope, with every argument checked."""
+        view = await self._filtered(seen, where, asked, "search")
+        return SearchQuery(
+            make_episode.check_text(query, "query", self._present.parts.settings.max_text_bytes),
+            asked,
+            checked_limit(limit),
+            checked_kinds(kinds, view.where),
+            view,
+            min_score=checked_share(min_score, "min_score"),
+            threshold=checked_share(threshold, "threshold"),
         )
-        retriever, behind = await self._stores.retriever_of(asked)
+
+    async def _answer(self, question: SearchQuery) -> SearchResult:
+        """Run a search; the result gives the reason when not everything could be searched."""
+        retriever, behind = await self._stores.retriever_of(question.scope)
         found = await retriever.search(question)
         if behind is None:
             return found
@@ -259,19 +251,101 @@ class Searching(Filtering):
         return replace(found, reason="; ".join(dict.fromkeys(reasons)))
 
     async def _names_in(self, asked: Scope, hits: Sequence[Hit]) -> dict[str, Entity]:
-        """The entities that hits are about, by id."""
+        """The entities that these hits are about, by id."""
         facts = [hit.fact for hit in hits if hit.fact]
         ids = {id for fact in facts for id in (fact.subject_id, *fact.entity_ids) if id}
         entities = EntityQuery(asked.tenant, ids=tuple(sorted(ids)), limit=max(1, len(ids)))
         named = await self._stores.ledger.entities(entities) if ids else []
         return {entity.id: entity for entity in named}
 
+    # Searching by time, tags and people: each is a search with the filter that it stands for
+
+    @signed_as(ReadAPI.temporal_search)
+    async def temporal_search(
+        self,
+        query: str | None = None,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        **options: Unpack[NarrowedArgs],
+    ) -> SearchResult:
+        ends = {"gte": since, "lte": until}
+        span = {sign: end for sign, end in ends.items() if end is not None}
+        if not span:
+            raise UsageError("temporal_search needs since, until or both")
+        return await self._narrowed(query, {"occurred_at": span}, options)
+
+    @signed_as(ReadAPI.search_by_tags)
+    async def search_by_tags(
+        self,
+        tags: Sequence[str],
+        query: str | None = None,
+        *,
+        match_all: bool = False,
+        **options: Unpack[NarrowedArgs],
+    ) -> SearchResult:
+        where = {"tag": _any_or_all(tags, "tags", match_all)}
+        return await self._narrowed(query, where, options)
+
+    @signed_as(ReadAPI.search_by_people)
+    async def search_by_people(
+        self,
+        people: Sequence[str],
+        query: str | None = None,
+        *,
+        match_all: bool = False,
+        **options: Unpack[NarrowedArgs],
+    ) -> SearchResult:
+        where = {"about": _any_or_all(people, "people", match_all)}
+        return await self._narrowed(query, where, options)
+
+    async def _narrowed(
+        self, query: str | None, where: Mapping[str, Any], options: NarrowedArgs
+    ) -> SearchResult:
+        """:meth:`search` for facts with this filter; without a query, the newest facts that pass
+        it."""
+        if query is not None:
+            return await self.search(query, kinds=("fact",), where=where, **options)
+        most = checked_limit(options.pop("limit", 10))
+        seen = self._with_archived(self._view(options.pop("current", True)), False)
+        checked_share(options.pop("min_score", 0.0), "min_score")
+        checked_share(options.pop("threshold", 0.0), "threshold")
+
+        async def newest_of(asked: Scope) -> tuple[str, SearchResult]:
+            view = await self._filtered(seen, where, asked)
+            newest = view.query(asked, newest_first=True, limit=most)
+            facts = await facts_in_scope(self._stores.ledger, asked, newest)
+            return asked.project_id, SearchResult("", unranked_hits(facts, asked))
+
+        found = await read_each_scope(await self._present.scopes(options), newest_of)
+        return found[0][1] if len(found) == 1 else merged_newest(found, most)
+
+
+def _uncounted(fact_ids: Iterable[str]) -> None:
+    """Reads of views are not counted, only reads of the present."""
+
+
+def _stored_for(type: str, rules: RelationTypes) -> list[str]:
+    return [form.type for form in rules.forms(rules.meant(normal(type).type).type)]
+
+
+def _any_or_all(words: Sequence[str], name: str, match_all: bool) -> dict[str, list[str]]:
+    if (
+        isinstance(words, str)
+        or not isinstance(words, Sequence)
+        or not words
+        or not all(isinstance(word, str) for word in words)
+    ):
+        raise UsageError(f"{name} are a list of words, got {shown(words)}")
+    checked_flag(match_all, "match_all")
+    return {"all" if match_all else "in": list(words)}
+
 
 async def read_each_scope(
     scopes: Sequence[Scope], read: Callable[[Scope], Awaitable[_T]]
 ) -> list[_T]:
-    """What a read gives in each of these. Where a name is not known it is passed over, unless that
-    is so in all."""
+    """Do a read in each scope. A scope where a name is unknown is left out; when that is so in all
+    of them, :class:`~graphmem.errors.NotFound` is raised."""
     found, missing = list[_T](), None
     for scope in scopes:
         try:

@@ -30,7 +30,7 @@ _USUAL = 8  # sentences of one, unless told otherwise
 
 
 class Summarising(Aging, Writes):
-    """What is known of an entity, or of a conversation, in a few sentences."""
+    """Summaries of an entity, or of a conversation, in a few sentences."""
 
     async def summary(
         self,
@@ -59,14 +59,14 @@ class Summarising(Aging, Writes):
         return replace(found, summary=str(summed_up) or None)
 
     def _plain(self, entity: Entity | None, facts: Sequence[Fact], most: int) -> Summary:
-        """In the words of the facts."""
+        """A summary made of the facts' own sentences, without a model."""
         name, now = entity.name if entity else "", self._parts.clock.now()
         return Summary(name, own_sentences(facts_that_matter(facts, most)), "facts", now)
 
     async def _kept(
         self, where: Scope, entity: Entity | None, facts: Sequence[Fact], most: int
     ) -> Summary | None:
-        """What a model has worded of it before, if that is still good."""
+        """The summary that a model wrote before, if its facts have not changed."""
         id = _id(where, entity, most)
         kept = (await self._parts.ledger.summaries(where.tenant, [id])).get(id)
         return kept.summary if kept is not None and is_good(kept, facts) else None
@@ -101,7 +101,7 @@ class Summarising(Aging, Writes):
     async def _facts_about(
         self, about: str | None, where: Scope
     ) -> tuple[Entity | None, list[Fact]]:
-        """The entity, or None for a conversation, and the facts that hold now."""
+        """The entity (None for a conversation), and the facts about it that hold now."""
         entity = None if about is None else await self._stores.relate.entity(where, about)
         if entity is None and where.run_id is None:
             raise UsageError("summary of what? give an entity, or the run_id of a conversation")
@@ -156,6 +156,6 @@ class Summarising(Aging, Writes):
 
 
 def _id(where: Scope, entity: Entity | None, most: int) -> str:
-    """Of a summary of an entity, or of the conversation, by whom it was asked for."""
+    """The id of a summary: what it is of, for which agent and run, and how long."""
     agent, run = where.narrow_agent_id or "", where.run_id or ""
     return digest("summary", agent, run, entity.id if entity else "", str(most))

@@ -1,4 +1,4 @@
-"""Why a search did not give something: the way of a read, gone again with one thing in mind."""
+"""Why a search did not return something: each step of a search, followed for one fact or turn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Unpack
 
-from graphmem.engine.checks import checked_min_score, checked_text, checked_threshold
+from graphmem.engine.checks import checked_text
 from graphmem.engine.core import Core
 from graphmem.filters import Filter
 from graphmem.model import Episode, Fact, HitKind, Scope, Turn, WhyNot
@@ -51,11 +51,15 @@ class Diagnosing(Core):
     ) -> WhyNot:
         self._check_writable()  # what the arms of search find is in the stores alone
         asked = await self._scope(scope)
-        view = await self._filtered(self._view(current), where, asked, "search")
-        question = replace(
-            self._question(query, limit, kinds, view, asked),
-            min_score=checked_min_score(min_score),
-            threshold=checked_threshold(threshold),
+        question = await self._question(
+            query,
+            asked,
+            self._view(current),
+            where,
+            limit=limit,
+            kinds=kinds,
+            min_score=min_score,
+            threshold=threshold,
         )
         await self._follow()
         whole = replace(asked, run_id=None, agent_id=None if asked.user_id else asked.agent_id)
@@ -65,7 +69,7 @@ class Diagnosing(Core):
         return await self._kept_out(question, found) or await self._outranked(question, found)
 
     async def _missing(self, whole: Scope, missing: str) -> _Missing | WhyNot:
-        """What is meant, wherever in the tenant it is."""
+        """The fact or turn that is meant, looked for in the whole tenant."""
         ledger, tenant = self._parts.ledger, whole.tenant
         for query in (
             FactQuery(tenant, ids=(missing,)),
@@ -85,7 +89,7 @@ class Diagnosing(Core):
         return _Missing(turn.id, turn=turn, only_text=True)
 
     async def _speaking(self, whole: Scope, sentence: str) -> Turn | None:
-        """A turn with all of a sentence's words, one after the other."""
+        """A turn that contains all words of a sentence in a row."""
         query = SearchQuery(sentence, whole, _LOOKED_THROUGH, ("turn",), View(), rerank=False)
         retriever, _ = await self._present.retriever_of(whole)
         found = await retriever.search(query)
@@ -97,7 +101,7 @@ class Diagnosing(Core):
         return None
 
     async def _kept_out(self, question: SearchQuery, one: _Missing) -> WhyNot | None:
-        """Why it is no candidate, whatever is asked; None where it may be one."""
+        """Why no search of this scope can find it; None when one can."""
         asked, ledger, now = question.scope, self._parts.ledger, question.view.current
         ids = (one.turn.episode_id,) if one.turn else ()
         episodes = await ledger.episodes_by_id(ids) if ids else []
@@ -111,7 +115,7 @@ class Diagnosing(Core):
         return ended or await self._filtered_out(question, one)
 
     async def _filtered_out(self, question: SearchQuery, one: _Missing) -> WhyNot | None:
-        """Why it is not of what is asked for."""
+        """Why the kinds or the filter of this search exclude it; None when they do not."""
         kind: HitKind = "fact" if one.fact else "turn"
         if one.only_text and one.turn is not None and "turn" not in question.kinds:
             why = f"nothing was drawn from the turn that says it: {one.turn.text}"
@@ -126,7 +130,7 @@ class Diagnosing(Core):
         return None
 
     async def _outranked(self, question: SearchQuery, one: _Missing) -> WhyNot:
-        """Where it stands among the candidates, and why no higher."""
+        """Its rank among the candidates, and what keeps it from a better one."""
         ranked = await self._retrieve.rank(question)
         arms = _arms(ranked, one.id)
         order = [ranked.inputs.ids[place] for place in ranked.best(len(ranked.inputs.ids))]
@@ -194,7 +198,7 @@ def _arms(ranked: RankedCandidates, id: str) -> tuple[str, ...]:
 def _heaviest(
     ranked: RankedCandidates, order: Sequence[str], id: str, limit: int
 ) -> tuple[str, str]:
-    """The signal by which the last hit that is shown leads most, and what it says."""
+    """The signal that puts the last shown hit furthest ahead of this one, and its explanation."""
     places = [ranked.inputs.ids.index(order[limit - 1]), ranked.inputs.ids.index(id)]
     ranking = ranked.ranking
     lead = ranking.shares[:, places[0]] - ranking.shares[:, places[1]]

@@ -1,4 +1,5 @@
-"""The way of a write, as ``pipeline.py`` reads: journal, extract, resolve, belief, commit.
+"""The way of a write, from the journal to the commit.
 
-Episodes are checked and built here. Only this folder commits what was decided; projecting it to the
-graph and the vectors is for ``projection``."""
+``pipeline.py`` journals episodes and extracts from them, ``deciding.py`` resolves, decides and
+commits. Only this folder commits what was decided; graph and vectors are written by ``projection``.
+"""

@@ -1,8 +1,9 @@
-"""Episodes that nobody waits for: journalled, then taken through the stages behind the callers.
+"""Episodes that were added with ``wait=False``: they are journalled, and a background task takes
+them through the remaining stages.
 
-A queue for each tenant, worked off in order: a model that is slow for one holds up no other. What
-is queued is in the ledger already, as pending; here are only ids, so that a process that ends
-loses nothing that ``resume`` would not find.
+Each tenant has its own queue, worked off in order, so that a slow model for one does not hold up
+the others. The ledger has the queued episodes as pending; the queue holds only their ids. What a
+process leaves behind, ``resume`` finds.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Process = Callable[[Sequence[str]], Awaitable[Sequence[Receipt]]]
 
 @dataclass(slots=True)
 class _TenantQueue:
-    """What one tenant waits for."""
+    """The queue of one tenant."""
 
     waiting: dict[str, Scope] = field(default_factory=dict)
     """By id, in order; until it is finished, or could not be."""
@@ -39,11 +40,11 @@ class _TenantQueue:
 
 
 class BackgroundQueue:
-    """Bounded for each tenant: who adds to a full one waits until there is room."""
+    """A queue for each tenant, of limited length: who adds to a full one waits for room."""
 
     def __init__(self, process: Process, most: int) -> None:
-        """``process`` takes episodes through the stages, by id; those that are not to be found, or
-        are done, it passes over."""
+        """``process`` takes episodes through the stages by id. It skips those that are gone or
+        done. ``most`` is the length of a tenant's queue."""
         self._process = process
         self._most = most
         self._queues: dict[str, _TenantQueue] = {}
@@ -51,13 +52,13 @@ class BackgroundQueue:
         self._closed = False
 
     def __len__(self) -> int:
-        """How many episodes wait, of all tenants."""
+        """The number of episodes that wait, of all tenants."""
         return sum(len(queue.waiting) for queue in self._queues.values())
 
     @contextlib.asynccontextmanager
     async def room(self, counts: Mapping[str, int]) -> AsyncIterator[None]:
-        """Room for so many more of these tenants, kept until they are queued or the block ends.
-        Whoever waits for it has stored nothing yet."""
+        """Reserve places, by tenant, until the episodes are queued or the block ends. Callers wait
+        here before they have stored anything."""
         async with contextlib.AsyncExitStack() as places:
             for tenant in sorted(counts):  # in one order, so that none waits for another in a ring
                 await places.enter_async_context(self._room_in(tenant, counts[tenant]))
@@ -89,15 +90,15 @@ class BackgroundQueue:
             self._forget_if_empty(tenant)
 
     def put(self, id: str, scope: Scope) -> None:
-        """Queue an episode that is journalled; once, however often it is asked for."""
+        """Queue a journalled episode, once only."""
         queue = self._queues.setdefault(scope.tenant, _TenantQueue())
         queue.waiting.setdefault(id, scope)
         if not self._closed and (queue.worker is None or queue.worker.done()):
             queue.worker = asyncio.create_task(self._work_off(scope.tenant, queue))
 
     async def flush(self, within: Callable[[Scope], bool]) -> list[Receipt]:
-        """Wait for what is queued now, as far as ``within`` lets it pass, and take the receipts of
-        what was left unfinished since the last time."""
+        """Wait until the episodes of these scopes that are queued now are done. Returns, once, the
+        receipts of those that could not be finished."""
         for queue in list(self._queues.values()):
             ids = {id for id, scope in queue.waiting.items() if within(scope)}
             async with queue.changed:
@@ -112,11 +113,11 @@ class BackgroundQueue:
         return [self._left.pop(id)[1] for id in found]
 
     def unfinished(self) -> list[Receipt]:
-        """Receipts of what was left unfinished and no flush has taken yet, the newest last."""
+        """Receipts of unfinished episodes that no flush has returned yet, the newest last."""
         return [receipt for _, receipt in self._left.values()]
 
     async def close(self) -> None:
-        """Stop where it is: the rest stays pending in the ledger."""
+        """Stop; what is queued stays pending in the ledger."""
         self._closed = True
         queues = list(self._queues.values())
         workers = [queue.worker for queue in queues if queue.worker]
@@ -138,8 +139,8 @@ class BackgroundQueue:
         self._forget_if_empty(tenant)
 
     async def _receipts(self, ids: Sequence[str]) -> Sequence[Receipt]:
-        """What became of them. Here nobody is above who could be told of an error: it is logged,
-        and is the reason of each receipt."""
+        """Process these episodes. An error has no caller to go to: it is logged, and becomes the
+        reason of each receipt."""
         try:
             return await self._process(ids)
         except GraphmemError as error:
@@ -161,7 +162,7 @@ class BackgroundQueue:
             queue.changed.notify_all()
 
     def _forget_if_empty(self, tenant: str) -> None:
-        """A store has many tenants, of which few wait for something."""
+        """Drop an empty queue: a store may have many tenants."""
         queue = self._queues.get(tenant)
         if queue is not None and not queue.waiting and not queue.callers:
             del self._queues[tenant]

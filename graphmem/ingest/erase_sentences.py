@@ -1,8 +1,8 @@
-"""Sentences taken out of an episode, because what they state was erased.
+"""Removes sentences from an episode whose facts were erased.
 
-The sentence that states a thing is the one that shares most of its words with it; all that share
-nearly as many go too. Where no sentence shares a third of them, as when a model has put it in words
-of its own, the whole turn goes: better too much than the thing itself.
+The sentence that shares most words with a fact is taken to state it, and so are those that share
+nearly as many. When no sentence shares a third of the words (a model may have reworded it), the
+whole turn is removed: too much is better than too little.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _LONGEST_NAME = 8  # words
 
 
 def without_sentences(episode: Episode, erased: Mapping[str | None, Collection[str]]) -> Episode:
-    """The episode without the sentences that state these texts, by the turn that they are from
-    (None: whichever)."""
+    """The episode without the sentences that state these texts. ``erased`` lists the texts by the
+    turn that stated them (None: any turn)."""
     every = {stated for texts in erased.values() for stated in texts}
     turns = []
     for turn in episode.turns:
@@ -45,7 +45,7 @@ def without_sentences(episode: Episode, erased: Mapping[str | None, Collection[s
 
 
 def no_longer_named(before: Turn, after: Turn, entities: Collection[Entity]) -> list[Entity]:
-    """Of these entities, those that the turn named and names no more."""
+    """Those of the entities that a turn named before it was rewritten, and names no more."""
     then, now = (
         frozenset(
             key
@@ -63,7 +63,8 @@ def no_longer_named(before: Turn, after: Turn, entities: Collection[Entity]) -> 
 
 
 def _without(text: str, stated: str, *, stating: bool) -> str:
-    """``stating``: the turn is known to state it; else only what plainly repeats it goes."""
+    """The text without one fact. ``stating``: the turn is its source; otherwise only a plain
+    repetition is removed."""
     wanted = _stems(stated)
     parts = sentences(text)
     shared = [len(wanted & _stems(part)) / max(1, len(wanted)) for part in parts]
@@ -83,7 +84,7 @@ def _stems(text: str) -> frozenset[str]:
 
 
 def _content(episode: Episode, turns: Collection[Turn]) -> str:
-    """What was received, as its turns tell it now."""
+    """The episode's content, made of its rewritten turns."""
     if episode.kind == "messages":
         messages = [
             {"role": turn.role, "name": turn.speaker, "content": turn.text, "id": turn.source_id}

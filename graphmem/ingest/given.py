@@ -41,7 +41,7 @@ def rows_of(rows: object) -> Iterator[Any]:
 
 
 def is_empty(value: object) -> bool:
-    """Whether a row does not give this: an empty cell, or one that is not a number."""
+    """Whether a cell counts as not given: blank text, NaN."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return True
     if isinstance(value, float) and math.isnan(value):
@@ -101,7 +101,7 @@ _MEANT: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class GivenRelation:
-    """One statement, checked. Without ``object``, only to be taken back: of every object."""
+    """A checked relation. Without ``object`` it can only take back: every object."""
 
     subject: str
     type: str
@@ -123,7 +123,7 @@ def checked(
     *,
     retracts: bool = False,
 ) -> GivenRelation:
-    """The statement, or :class:`~graphmem.errors.UsageError` that names what is wrong."""
+    """The relation, or :class:`~graphmem.errors.UsageError` that names what is wrong."""
     names = [_name(subject, "subject")]
     if object_ is not None or not retracts:
         names.append(_name(object_, "object"))
@@ -148,7 +148,7 @@ def checked(
 
 
 def content_of(given: GivenRelation) -> str:
-    """The statement as the content of an episode."""
+    """The relation as the JSON content of an episode."""
     data = {
         "subject": given.subject,
         "type": given.type,

@@ -1,10 +1,10 @@
-"""Raw input to an episode: checked, cut into turns, nothing stored yet."""
+"""Checks raw input and builds an episode of it, cut into turns. Nothing is stored here."""
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -104,6 +104,16 @@ def build_episode(
     )
 
 
+def items_of(contents: object) -> Iterator[Any]:
+    """The items that ``add_many`` was given, one by one."""
+    if isinstance(contents, str | bytes | Mapping) or not isinstance(contents, Iterable):
+        raise UsageError(
+            "add_many takes a list, or any iterable, of what add takes; "
+            f"got {type(contents).__name__}: for one of them, use add"
+        )
+    return iter(contents)
+
+
 def split_item(item: object) -> tuple[Content, dict[str, Any]]:
     """An item of ``add_many``: its content, and the options that it carries itself.
 
@@ -127,7 +137,7 @@ def split_item(item: object) -> tuple[Content, dict[str, Any]]:
 
 
 def check_text(text: object, name: str, max_bytes: int) -> str:
-    """Text that can be stored everywhere, or a :class:`UsageError`."""
+    """Text that every store can hold; anything else is a :class:`UsageError`."""
     if not isinstance(text, str):
         raise UsageError(f"{name} must be text, got {type(text).__name__}")
     if blank(text):
@@ -158,7 +168,7 @@ def check_tags(tags: object) -> tuple[str, ...]:
 
 
 def name_part(name: object) -> str | None:
-    """A part of a name as names are compared, or None when none was given."""
+    """Part of a name in the form that names are compared in; None stays None."""
     return None if name is None else name_key(checked_name(name, "name"))
 
 
@@ -174,7 +184,8 @@ def check_importance(value: object) -> float:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """That every option is known and says what it may; what needs more is checked later."""
+    """Refuse unknown options, and an ``infer`` that is not True or False. The others are checked
+    where they are used."""
     if not options.keys() <= OPTIONS:
         unknown = sorted(set(options) - OPTIONS)
         known = ", ".join(sorted(OPTIONS))
@@ -192,7 +203,8 @@ def check_memory_type(value: object) -> MemoryType:
 
 
 def _extraction(options: object) -> Metadata | None:
-    """This call's own, if any; checked now, for what cannot be used would be found out too late."""
+    """The call's own extraction options as JSON. They are checked now: later, the episode is stored
+    already."""
     if options is None:
         return None
     if not isinstance(options, ExtractionOptions):
@@ -202,7 +214,7 @@ def _extraction(options: object) -> Metadata | None:
 
 
 def check_extraction(options: ExtractionOptions) -> None:
-    """That the prompts can be read, or a :class:`UsageError`."""
+    """Refuse options whose prompt files cannot be read."""
     prompts.load_prompts(None if options.prompts is None else str(options.prompts))
 
 
@@ -212,7 +224,7 @@ def check_key(key: object) -> str:
 
 
 def check_actor(actor: object) -> str | None:
-    """In whose name something is stored, or a :class:`UsageError`."""
+    """The name of who stores something; None stays None."""
     return None if actor is None else checked_name(actor, "actor")
 
 
@@ -229,7 +241,7 @@ def _speaker(role: str, scope: Scope) -> str | None:
 
 
 def _messages(content: object, max_bytes: int) -> tuple[str, list[_Message]]:
-    """Messages as they came (JSON), and checked. One without text (a picture) is passed over."""
+    """The messages as JSON, and checked. Messages without text (a picture) are skipped."""
     if isinstance(content, Mapping):
         content = [content]
     if isinstance(content, bytes) or not isinstance(content, Sequence):
@@ -302,8 +314,8 @@ def _keys_of(data: Mapping[Any, Any]) -> str:
 
 
 def _check_spelling(given: Mapping[Any, Any], known: frozenset[str], where: str) -> None:
-    """That no key is a known one misspelt: a message may have others of its own (``tool_calls``),
-    but a date under ``occured_at`` would be passed over without a word."""
+    """Refuse a key that is nearly a known one. Unknown keys are allowed (``tool_calls``), but a
+    date under ``occured_at`` would be ignored silently."""
     for key in given:
         if isinstance(key, str) and key not in known and key not in _OF_A_MESSAGE:
             near = _meant(key, known)

@@ -1,4 +1,4 @@
-"""What is not to be stored, taken out of what a call was given, before anything is made of it."""
+"""Takes out of a call's arguments what is not to be stored, before anything is made of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEPT = frozenset(
 
 
 class Redaction:
-    """All redactors of a memory, as one; without any it does nothing."""
+    """All redactors of a memory; without any it changes nothing."""
 
     def __init__(self, redactors: Sequence[Redactor] = ()) -> None:
         for one in redactors:
@@ -33,10 +33,11 @@ class Redaction:
         self._redactors = tuple(redactors)
 
     async def apply(self, value: _T) -> tuple[_T, Counter[str]]:
-        """The same with ``[redacted KIND]`` in place of what was found, and how often by kind.
+        """The value with ``[redacted KIND]`` in place of what was found, and the number of finds by
+        kind.
 
-        Texts within lists and mappings count too, keys as well. A redactor that fails is
-        :class:`~graphmem.errors.UsageError` without the text: nothing is stored then.
+        Texts inside lists and mappings, and keys, are searched too. A redactor that fails is a
+        :class:`~graphmem.errors.UsageError` that does not show the text; nothing is stored then.
         """
         counts: Counter[str] = Counter()
         if not self._redactors:
@@ -86,7 +87,7 @@ class Redaction:
 
 
 def _size(value: Any) -> int:
-    """About how many characters there are."""
+    """The approximate number of characters."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, Mapping):

@@ -1,10 +1,9 @@
-"""``infer=False``: a text kept as it is, one fact without extraction.
+"""``infer=False``: a text is stored as it is, as one fact, without extraction.
 
-Such a text names no entity and no date, so it touches nothing but the same sentence told before.
-Where there is none, what the fold over statements would come to is plain. It is written down here
-without reading anything, and the ledger takes it along with the journal when it finds that nothing
-was heard of it: that is what makes such an add, and a bulk load of them, fast. A test holds the two
-ways to the same result.
+Such a text names no entity and no date, so it only touches the same sentence said before. When
+there is none, the result of deciding is known in advance. :func:`verbatim_commit` writes that down
+without reading anything, and the ledger takes it with the journal if the sentence is indeed new.
+This makes such an add, and a bulk load, fast. A test holds both ways to the same result.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from graphmem.ports.llm import CandidateFact, Extraction
 
 
 def verbatim(episode: Episode) -> Extraction:
-    """A text is one fact, of messages each is one."""
+    """The text as one candidate; of messages each is one."""
     if episode.kind == "text":
         ordinals = tuple(turn.ordinal for turn in episode.turns)
         facts = [CandidateFact(episode.content, turns=ordinals[:1])]
@@ -27,7 +26,7 @@ def verbatim(episode: Episode) -> Extraction:
 
 
 def verbatim_commit(episode: Episode, clock: Clock) -> Commit:
-    """What a new episode comes to if nothing that it says was ever heard."""
+    """The commit of an episode that repeats nothing."""
     at = clock.now()
     statements, decisions = [], []
     for ordinal, (text, turn) in enumerate(_parts(episode)):
@@ -52,7 +51,7 @@ def verbatim_commit(episode: Episode, clock: Clock) -> Commit:
 
 
 def _parts(episode: Episode) -> list[tuple[str, Turn | None]]:
-    """What it says, each with the turn that says it."""
+    """The texts of the facts, each with its turn."""
     if episode.kind == "text":
         return [(episode.content.strip(), episode.turns[0] if episode.turns else None)]
     return [(turn.text.strip(), turn) for turn in episode.turns]

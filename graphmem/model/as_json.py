@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 from graphmem.clock import stamp
 from graphmem.model.scope import Scope
@@ -14,18 +15,11 @@ from graphmem.model.scope import Scope
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-_Reader: TypeAlias = Callable[[Any], Iterator[tuple[str, Any]]]
-_readers: dict[type, _Reader | None] = {}
-
-
-def _reader(kind: type) -> _Reader | None:
+@cache
+def _reader(kind: type) -> Callable[[Any], Iterable[tuple[str, Any]]] | None:
     """What gives the names and values of a dataclass's fields, None for any other type."""
-    if kind not in _readers:
-        _readers[kind] = _reader_of(kind) if dataclasses.is_dataclass(kind) else None
-    return _readers[kind]
-
-
-def _reader_of(kind: type) -> _Reader:
+    if not dataclasses.is_dataclass(kind):
+        return None
     names = tuple(field.name for field in dataclasses.fields(kind))
     if len(names) < 2:
         return lambda value: ((name, getattr(value, name)) for name in names)
@@ -36,7 +30,7 @@ def _reader_of(kind: type) -> _Reader:
 
 def to_json(value: Any) -> Any:
     """A model value as plain JSON data: dataclasses become objects, times text."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _PLAIN:
         return value
     if kind is tuple or kind is list:
@@ -55,7 +49,8 @@ def to_json(value: Any) -> Any:
 def to_sparse(value: Any) -> dict[str, Any]:
     """A dataclass as plain JSON data without what is None or an empty tuple or mapping: as its
     fields are by default. Inside the values of its fields nothing is left out."""
-    read = _reader(type(value))
+    kind: Any = type(value)
+    read = _reader(kind)
     found: dict[str, Any] = {}
     for name, item in read(value) if read is not None else ():
         kind = type(item)

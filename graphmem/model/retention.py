@@ -106,6 +106,14 @@ class Removal:
     erasure_id: str | None = field(default=None, compare=False)
     """Of the :class:`ErasureReceipt`, where it was erased for good."""
 
+    def __add__(self, other: Removal) -> Removal:
+        """What both took away."""
+        return Removal(
+            self.episodes + other.episodes,
+            self.facts + other.facts,
+            self.entities + other.entities,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ErasureReceipt:

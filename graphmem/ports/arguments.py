@@ -47,6 +47,15 @@ class ReadArgs(ScopeArgs, total=False):
     """The projects that are read together, at most 20, in place of ``project_id``."""
 
 
+class NarrowedArgs(ReadArgs, total=False):
+    """What the searches by time, tags and people take as :meth:`search` does."""
+
+    limit: int
+    current: bool
+    min_score: float
+    threshold: float
+
+
 class WriteArgs(ScopeArgs, total=False):
     """The scope of a call that changes something, and in whose name it does."""
 

@@ -135,7 +135,7 @@ def sought_keys(name: str) -> list[str]:
     given, _, surname, _ = person_parts(name)
     hints = name_hints(name)
     if not surname:
-        return hints
+        return list(hints)
     return [*(h for h in hints if h.startswith(("~n ", "~i "))), given, surname]
 
 

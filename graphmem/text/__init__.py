@@ -171,11 +171,12 @@ def core_words(name: str) -> list[str]:
 def alias_keys(name: str, kind: str = "thing") -> list[str]:
     """What a ledger files a name under: its :func:`name_keys`, and, when it may be a person's, its
     :func:`name_hints`."""
-    hints = name_hints(name) if kind in {"person", "thing"} else []
+    hints = name_hints(name) if kind in {"person", "thing"} else ()
     return [*name_keys(name), *hints]
 
 
-def name_hints(name: str) -> list[str]:
+@lru_cache(maxsize=_NAMES_OF_AN_EPISODE)
+def name_hints(name: str) -> tuple[str, ...]:
     """Keys that names of one person may share; to be looked at, not to be trusted.
 
     ``~g`` a given name, ``~s`` a surname, ``~n`` a given name written out with the surname (``Bob
@@ -184,17 +185,19 @@ def name_hints(name: str) -> list[str]:
     """
     given, _, surname, _ = person_parts(name)
     if not given:
-        return []
+        return ()
     formal = formal_names(given)
     if not surname:
-        return [*(f"~g {full}" for full in formal), f"~s {given}"]
+        return (*(f"~g {full}" for full in formal), f"~s {given}")
     if len(given) == 1:
-        return [f"~s {surname}", f"~i {given} {surname}"]
-    hints = [f"~g {full}" for full in formal]
-    hints += [f"~s {surname}"]
-    hints += [f"~n {full} {surname}" for full in formal]
+        return f"~s {surname}", f"~i {given} {surname}"
     initials = sorted({full[0] for full in (given, *formal)})
-    return [*hints, *(f"~i {initial} {surname}" for initial in initials)]
+    return (
+        *(f"~g {full}" for full in formal),
+        f"~s {surname}",
+        *(f"~n {full} {surname}" for full in formal),
+        *(f"~i {initial} {surname}" for initial in initials),
+    )
 
 
 @lru_cache(maxsize=_NAMES_OF_AN_EPISODE)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from graphmem import AsyncMemory, Memory
-from graphmem.engine.users_and_actors import takes_actor
+from graphmem.engine.calls import takes_actor
 from graphmem.errors import UsageError
 from graphmem.ports.api import MemoryAPI
 
