@@ -52,6 +52,8 @@ _MEAN_THE_SAME = tuple(
         "greece greek",
         "ireland irish",
         "vegan veganism",
+        "vegetarian veggie meat",
+        "deadline due finish finishes finished",
         "teacher teach teaching taught",
         "doctor dr gp physician",
         "university uni college",
