@@ -1,7 +1,9 @@
 """OpenAI's wire format, as :mod:`graphmem.testing.llm_server` speaks it: pure functions.
 
 Shapes follow OpenAI's API reference (chat completions, embeddings, models, errors) and the rules
-of its guide on structured outputs.
+of its guide on structured outputs. How other servers differ, and how they word a refusal, is after
+themselves (OpenAI's error reference, vLLM's ``serving_engine.py``, llama.cpp's ``tools/server``,
+Ollama's ``openai/openai.go``).
 """
 
 from __future__ import annotations
@@ -16,9 +18,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
-from graphmem.testing._llm_profiles import PROFILES, Profile
 from graphmem.text import words
 
 _CREATED = 1_767_225_600
@@ -31,6 +32,80 @@ _STRICT_KEYWORDS = frozenset(
     }
 )  # fmt: skip
 
+Format = Literal["json_schema", "json_object", "text"]
+ALL_FORMATS: tuple[Format, ...] = ("json_schema", "json_object", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One kind of server, and what one of it accepts. Texts are format strings."""
+
+    supports: tuple[Format, ...] = ALL_FORMATS
+    refuses: tuple[str, ...] = ()
+    refusal_status: int = 400
+    flat_errors: bool = False
+    schema_beside: bool = True
+    """Whether ``json_object`` may have a ``schema`` beside it; False refuses that."""
+    no_format: str = "Invalid parameter: 'response_format' of type '{}' is not supported."
+    no_parameter: str = "Unsupported parameter: '{}' is not supported with this model."
+    no_model: str = "The model `{}` does not exist or you do not have access to it."
+    overflow: str | None = (
+        "This model's maximum context length is {limit} tokens. However, your messages resulted "
+        "in {asked} tokens. Please reduce the length of the messages."
+    )
+    """None: what does not fit is dropped without a word."""
+    overflow_code: str | None = "context_length_exceeded"
+    api_key: str | None = None
+    models: tuple[str, ...] | None = None
+    max_batch: int = 2048
+    context_tokens: int | None = None
+
+
+PROFILES: Mapping[str, Profile] = {
+    "openai": Profile(),
+    "openai-reasoning": Profile(refuses=("temperature", "max_tokens", "seed")),
+    "openai-older": Profile(supports=("json_object", "text"), schema_beside=False),
+    "ollama": Profile(
+        no_model='model "{}" not found, try pulling it first',
+        overflow=None,
+    ),
+    "vllm": Profile(
+        flat_errors=True,
+        no_model="The model `{}` does not exist.",
+        overflow="This model's maximum context length is {limit} tokens. However, you requested "
+        "{asked} tokens in the messages, Please reduce the length of the messages.",
+        overflow_code=None,
+    ),
+    "vllm-older": Profile(
+        supports=("json_object", "text"),
+        flat_errors=True,
+        no_format="[{{'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': "
+        "\"Input should be 'text' or 'json_object'\", 'input': '{}'}}]",
+        overflow="This model's maximum context length is {limit} tokens. However, you requested "
+        "{asked} tokens. Please reduce the length of the messages or completion.",
+        overflow_code=None,
+    ),
+    "llama.cpp": Profile(
+        overflow="request ({asked} tokens) exceeds the available context size ({limit} tokens), "
+        "try increasing it",
+        overflow_code="exceed_context_size_error",
+    ),
+    "llama.cpp-older": Profile(
+        supports=("json_object", "text"),
+        refusal_status=500,
+        no_format='response_format type must be one of "text" or "json_object", but got: {}',
+        overflow="the request exceeds the available context size. try increasing the context size",
+        overflow_code=None,
+    ),
+    "strict": Profile(
+        supports=("text",),
+        refuses=("temperature", "seed", "max_tokens", "max_completion_tokens", "response_format"),
+        refusal_status=422,
+        no_parameter="body.{}: Extra inputs are not permitted",
+    ),
+}
+"""By name. ``strict`` is a gateway that knows nothing but model and messages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -41,20 +116,6 @@ class Head:
     headers: Mapping[str, str]
     length: int
     """Bytes of the body that follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the server accepts."""
-
-    supports: tuple[str, ...] = ("json_schema", "json_object", "text")
-    refuses: tuple[str, ...] = ()
-    refusal_status: int = 400
-    api_key: str | None = None
-    models: tuple[str, ...] | None = None
-    max_batch: int = 2048
-    context_tokens: int | None = None
-    profile: Profile = PROFILES["openai"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +132,7 @@ class WireMessage:
 
     content: str | None
     finish_reason: str = "stop"
-    refusal: str | None = field(default=None)
+    refusal: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of the message: ``tool_calls``, ``reasoning_content``."""
 
@@ -134,13 +195,13 @@ def error_object(
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def refusal(rules: Rules, method: str, path: str, key: str | None, body: Any) -> Refused | None:
+def refusal(rules: Profile, method: str, path: str, key: str | None, body: Any) -> Refused | None:
     """Why a provider would not take this request; None when it would."""
     return next(_refusals(rules, method, path, key, body), None)
 
 
 def _refusals(
-    rules: Rules, method: str, path: str, key: str | None, body: Any
+    rules: Profile, method: str, path: str, key: str | None, body: Any
 ) -> Iterator[Refused]:
     if rules.api_key is not None and key != rules.api_key:
         yield Refused(401, "Incorrect API key provided.", code="invalid_api_key")
@@ -154,16 +215,16 @@ def _refusals(
     if not isinstance(body.get("model"), str):
         yield Refused(400, "you must provide a model parameter", "model")
     if rules.models is not None and body["model"] not in rules.models:
-        yield Refused(404, rules.profile.no_model.format(body["model"]), code="model_not_found")
+        yield Refused(404, rules.no_model.format(body["model"]), code="model_not_found")
     for name in rules.refuses:
         if name in body:
-            message = rules.profile.no_parameter.format(name)
+            message = rules.no_parameter.format(name)
             yield Refused(rules.refusal_status, message, name, "unsupported_parameter")
     special = _embedding_refusals if path == "/v1/embeddings" else _chat_refusals
     yield from special(rules, body)
 
 
-def _embedding_refusals(rules: Rules, body: Mapping[str, Any]) -> Iterator[Refused]:
+def _embedding_refusals(rules: Profile, body: Mapping[str, Any]) -> Iterator[Refused]:
     texts = _inputs(body)
     if not texts or not all(isinstance(text, str) and text for text in texts):
         yield Refused(400, "'$.input' is invalid: give one or more non-empty texts", "input")
@@ -173,25 +234,25 @@ def _embedding_refusals(rules: Rules, body: Mapping[str, Any]) -> Iterator[Refus
         yield Refused(400, "'$.encoding_format' is invalid", "encoding_format")
 
 
-def _chat_refusals(rules: Rules, body: Mapping[str, Any]) -> Iterator[Refused]:
+def _chat_refusals(rules: Profile, body: Mapping[str, Any]) -> Iterator[Refused]:
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages or [0]):
         yield Refused(400, "'messages' must be a list of at least one message", "messages")
     if body.get("stream"):
         yield Refused(400, "this test server does not stream", "stream")
-    if isinstance(messages, list) and rules.context_tokens and rules.profile.overflow:
+    if isinstance(messages, list) and rules.context_tokens and rules.overflow:
         asked = _asked_tokens(messages) + int(body.get("max_tokens") or 0)
         if asked > rules.context_tokens:
-            message = rules.profile.overflow.format(limit=rules.context_tokens, asked=asked)
-            yield Refused(400, message, "messages", rules.profile.overflow_code)
+            message = rules.overflow.format(limit=rules.context_tokens, asked=asked)
+            yield Refused(400, message, "messages", rules.overflow_code)
     wanted = body.get("response_format")
     if wanted is None:
         return
     kind = wanted.get("type") if isinstance(wanted, dict) else None
     if kind not in rules.supports:
-        message = rules.profile.no_format.format(kind)
+        message = rules.no_format.format(kind)
         yield Refused(rules.refusal_status, message, "response_format", "unsupported_value")
-    if "schema" in wanted and not rules.profile.schema_beside:
+    if "schema" in wanted and not rules.schema_beside:
         message = "Unknown parameter: 'response_format.schema'."
         yield Refused(400, message, "response_format.schema", "unknown_parameter")
     if kind == "json_object" and "json" not in json.dumps(messages).lower():

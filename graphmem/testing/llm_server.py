@@ -22,11 +22,11 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from graphmem.testing import _openai_wire as wire
-from graphmem.testing._llm_profiles import PROFILES, Format
 from graphmem.testing._llm_script import (
     Body,
     Delay,
@@ -42,6 +42,7 @@ from graphmem.testing._llm_script import (
     Truncated,
     Usage,
 )
+from graphmem.testing._openai_wire import PROFILES, Format
 
 __all__ = [
     "PROFILES",
@@ -99,12 +100,12 @@ class LocalModelServer:
         self._answer = answer
         self._embedding_answers: deque[ScriptedAnswer] = deque(embedding_answers)
         plays = PROFILES[profile]
-        self._rules = wire.Rules(
+        self._rules = replace(
+            plays,
             supports=tuple(plays.supports if supports is None else supports),
             refuses=tuple(plays.refuses if refuses is None else refuses),
             refusal_status=refusal_status or plays.refusal_status,
             context_tokens=context_tokens,
-            profile=plays,
             api_key=api_key,
             models=None if models is None else tuple(models),
             max_batch=max_batch,
@@ -338,7 +339,7 @@ class LocalModelServer:
                 answer.message,
                 answer.param,
                 answer.error_code,
-                flat=self._rules.profile.flat_errors,
+                flat=self._rules.flat_errors,
             )
             return wire.response(answer.code, json.dumps(error), headers)
         if isinstance(answer, Body):

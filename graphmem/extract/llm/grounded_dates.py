@@ -59,7 +59,7 @@ _LONG_AGO = re.compile(
 _ENGLISH = re.compile(
     r"\b(?:the|and|is|was|to|of|in|my|i|a|for|it|on|at|with|we|she|he|her|his|has|have|now|not)\b"
 )
-_DAY_S = 86_400.0
+_ONE_DAY = timedelta(days=1)
 _ONE_YEAR = 366.0
 _FOREIGN_DAYS = 900.0
 """In a language whose words for times are not known here."""
@@ -155,10 +155,10 @@ class DatedText:
         return any(self._near(date, at) or self._written(date, at) for at in self.stated_at)
 
     def _near(self, date: Date, stated_at: datetime) -> bool:
-        if date.at - _span(1) <= stated_at <= date.end + _span(1):
+        if date.at - _ONE_DAY <= stated_at <= date.end + _ONE_DAY:
             return True
         nearest = date.at if stated_at < date.at else date.end
-        return abs((nearest - stated_at).total_seconds()) <= self.reach_days * _DAY_S
+        return abs(nearest - stated_at) <= self.reach_days * _ONE_DAY
 
     def _written(self, date: Date, stated_at: datetime) -> bool:
         """Whether its parts stand in the text. A day or month that a model filled up with the first
@@ -176,10 +176,6 @@ class DatedText:
         month = month or (at.month == 1 and at.day == 1) or bool(_SEASONS.search(self.folded))
         day = precise == "month" or filled or float(at.day) in self.numbers
         return month and day
-
-
-def _span(days: float) -> timedelta:
-    return timedelta(days=days)
 
 
 _DATE_IN_SENTENCE = re.compile(

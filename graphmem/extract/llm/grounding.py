@@ -79,16 +79,18 @@ class Implied:
 
     def between(self, one: str, other: str) -> frozenset[str]:
         """The types of what holds between these two, either way round."""
-        keys = {e.id: {name_key(n) for n in (e.name, *e.aliases)} for e in self.entities}
-        wanted = (name_key(one), name_key(other))
-        found = set()
-        for fact in self.facts:
-            ends = keys.get(fact.subject_id or "", set()), keys.get(fact.object_id or "", set())
-            if all(k in e for k, e in zip(wanted, ends, strict=True)) or all(
-                k in e for k, e in zip(reversed(wanted), ends, strict=True)
-            ):
-                found.add(fact.type or "")
-        return frozenset(found)
+        named = [
+            {e.id for e in self.entities if name_key(name) in map(name_key, (e.name, *e.aliases))}
+            for name in (one, other)
+        ]
+        return frozenset(
+            fact.type or ""
+            for fact in self.facts
+            if any(
+                fact.subject_id in subjects and fact.object_id in objects
+                for subjects, objects in (named, reversed(named))
+            )
+        )
 
 
 def grounded(
@@ -334,9 +336,7 @@ class _Check:
             tokens[a : a + n] for n in (2, 3, 4) for a in range(max(0, place - n + 1), place + 1)
         )
         return any(
-            run and all(map(_is_name, run)) and self.shown.abbreviates(run) and token in run
-            for run in runs
-            if len(run) > 1
+            len(run) > 1 and all(map(_is_name, run)) and self.shown.abbreviates(run) for run in runs
         )
 
     def _shares(self, tokens: Sequence[str], least: float) -> bool:
