@@ -73,7 +73,12 @@ def _facts(wanted: Expected, passage: Passage, text: Text) -> Iterator[dict[str,
     type = wanted.types[0]
     subject = _named(wanted.subject, passage, before) or user
     object_ = _named(wanted.object, passage, before)
-    if object_ is None and wanted.mark != "-":
+    if object_ is None and wanted.note.startswith("until"):
+        told = [one for one in _told(wanted, before) if one.object != "*"]
+        if not told:
+            return
+        type, object_ = told[-1].types[0], _named(told[-1].object, passage, before)
+    elif object_ is None and wanted.mark != "-":
         type = next((name for name in wanted.types if name in _OF_THE_USER), "")
         object_ = user
         if not type or user == subject:
@@ -130,18 +135,22 @@ def _says(wanted: Expected, passage: Passage, before: Sequence[Passage]) -> bool
     bare = wanted.object.strip("*").casefold()
     if bare in " ".join(passage.lines).casefold():
         return True
-    told = [
+    told = [o for o in _told(wanted, before) if bare == o.object.strip("*").casefold()]
+    if wanted.mark != "-" and not wanted.note.startswith("until"):
+        return not told
+    return bool(told) and told[-1].mark != "-" and not told[-1].note.startswith(("until", "past"))
+
+
+def _told(wanted: Expected, before: Sequence[Passage]) -> list[Expected]:
+    """What was said before of the same types about the same subject, in order."""
+    return [
         earlier
         for one in before
         for earlier in one.expected
         if set(wanted.types) & set(earlier.types)
-        and bare == earlier.object.strip("*").casefold()
         and wanted.subject in {earlier.subject, "*"}
         and earlier.mark in "+=-"
     ]
-    if wanted.mark != "-":
-        return not told
-    return bool(told) and told[-1].mark != "-" and not told[-1].note.startswith(("until", "past"))
 
 
 def _phrase(type: str, object_: str | None) -> str:

@@ -152,7 +152,11 @@ def _not_the_owner(
 
 @dataclass
 class _Check:
-    """Looks at candidates of one episode."""
+    """Holds the candidates of one episode against its text.
+
+    A candidate is refused where one of these does not stand there: its subject or its object (but
+    see ``_changes_known``), a date, the value, or the numbers and names of its sentence.
+    """
 
     shown: EpisodeWords
     kinds: dict[str, str]
@@ -188,6 +192,7 @@ class _Check:
         return lenient or sum(stands[token] for token in named) * 2 >= len(named)
 
     def _token(self, token: str) -> bool:
+        """Whether every word and number of it stands there."""
         for word in words(token):
             if word.isdecimal():  # of digits like "❶" Python makes no number
                 if not any(float(word) in turn.numbers for turn in self.shown.turns):
@@ -197,7 +202,8 @@ class _Check:
         return True
 
     def facts(self, facts: Sequence[CandidateFact]) -> Iterator[CandidateFact]:
-        """Those that the text bears out. What it says anew ends what is known to have held."""
+        """Those that the text bears out, or that end what something new in it takes the place
+        of."""
         kept = [self.fact(fact) for fact in facts]
         new = {
             (name_key(fact.subject), normal(fact.type).type)
@@ -212,11 +218,11 @@ class _Check:
 
     def fact(self, fact: CandidateFact) -> CandidateFact | None:
         """The candidate without what it only lists beside, or None."""
-        loose = fact.type in _LOOSE_TYPES
         near = self.shown.near(fact.turns)
-        names = [(fact.subject, False), (fact.object, loose)]
-        stand = [name is None or self.name(name, loose=loose) for name, loose in names]
-        if not all(stand) and not (any(stand) and self._changes_known(fact, near)):
+        subject = fact.subject is None or self.name(fact.subject)
+        object_ = fact.object is None or self.name(fact.object, loose=fact.type in _LOOSE_TYPES)
+        one_known = (subject or object_) and self._changes_known(fact, near)
+        if not (subject and object_) and not one_known:
             return None
         dates = [date for date in (fact.valid_date, fact.invalid_date) if date is not None]
         if not all(near.bears(date) for date in dates):
@@ -253,8 +259,11 @@ class _Check:
         type = normal(fact.type).type
         if (name_key(fact.subject), type) not in new:
             return False
+        near = self.shown.near(fact.turns)
+        if fact.invalid_date is not None and not near.bears(fact.invalid_date):
+            return False
         if fact.object is None:
-            return True
+            return fact.value is not None
         one = RelationTypes().behaviour(type).single_valued
         return one and type in self.implied.between(fact.subject, fact.object)
 
@@ -269,6 +278,7 @@ class _Check:
         return any(_ENDS.search(sentence) for sentence in about)
 
     def _value(self, value: str, near: DatedText) -> bool:
+        """Whether the numbers of a value stand there; of one in words, half of them."""
         rest = self._numbers_stand(fold(value), near)
         if rest is None:
             return False

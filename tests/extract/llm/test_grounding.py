@@ -204,6 +204,24 @@ def test_a_known_end_needs_no_name() -> None:
         assert memory.relations() == []
 
 
+def test_what_takes_the_place_of_something_ends_only_what_was_known() -> None:
+    """ "Living in Bergen now" is the end of the home that is known, and of no invented one."""
+
+    def home(place: str, **more: Any) -> dict[str, Any]:
+        return fact(f"Ada lives in {place}.", subject="Ada", type="lives_in", object=place, **more)
+
+    over = {"retracts": True, "invalid_at": "2024-05-17"}
+    answers = [[home("Oslo")], [home("Bergen"), home("Oslo", **over), home("Atlantis", **over)]]
+    with (
+        LocalModelServer([{"entities": [], "facts": facts} for facts in answers]) as server,
+        Memory("memory://", user_id="ada", user_name="Ada", settings=settings(server)) as memory,
+    ):
+        assert memory.add("I live in Oslo.", occurred_at="2024-01-05").ungrounded == 0
+        assert memory.add("Living in Bergen now!", occurred_at=SAID).ungrounded == 1
+        assert [r.object for r in memory.relations()] == ["Bergen"]
+        assert "Atlantis" not in {entity.name for entity in memory.entities()}
+
+
 def test_of_five_hundred_right_facts_at_most_two_in_a_hundred_are_refused() -> None:
     """All that a careful reader takes from chats, notes and diaries, ends included, told to a
     memory that knows what it was told before; and what models say of texts in their own words."""
