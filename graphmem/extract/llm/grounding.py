@@ -271,10 +271,10 @@ class _Check:
         """Whether a sentence about the subject speaks of an end: "Efua and her bloke have split",
         whoever he was. A speaker says it in the first person, or without a subject."""
         own = set(words(fact.subject or ""))
-        said = [fold(sentence) for sentence in sentences(near.text)]
-        about = [sentence for sentence in said if not own.isdisjoint(words(sentence))]
+        folded = [fold(sentence) for sentence in sentences(near.text)]
+        about = [sentence for sentence in folded if not own.isdisjoint(words(sentence))]
         if not about:
-            about = [s for s in said if _FIRST_PERSON.search(s) or _ENDS.match(s)]
+            about = [s for s in folded if _FIRST_PERSON.search(s) or _ENDS.match(s)]
         return any(_ENDS.search(sentence) for sentence in about)
 
     def _value(self, value: str, near: DatedText) -> bool:
@@ -350,8 +350,8 @@ class _Check:
         )
 
     def _shares(self, tokens: Sequence[str], least: float) -> bool:
-        said = (word for token in tokens for word in words(token))
-        long = [word for word in said if len(word) > 3 and word not in _NO_CONTENT]
+        own = (word for token in tokens for word in words(token))
+        long = [word for word in own if len(word) > 3 and word not in _NO_CONTENT]
         return not long or sum(self.shown.has(word) for word in long) >= least * len(long)
 
 
