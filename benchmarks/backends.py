@@ -18,17 +18,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from benchmarks import corpus
+from benchmarks import lives
 from benchmarks.sweep import timed
 from graphmem import Memory, Settings
 from tests.servers import Neo4jServer, PostgresServer, Server
 
+USERS = 20
 _ADDS = 200
 _READS = 300
 _MEASURES = ("add", "search", "neighbours", "paths")
@@ -36,17 +37,24 @@ _REPLACE = "replace=1"
 _SCHEMA = "graphmem_bench"
 
 
-def fill(memory: Memory, first: int, last: int) -> float:
-    """Items a second, until graph and vectors have them too."""
+def fill(memory: Memory, last: int) -> float:
+    """Items a second, until graph and vectors have them too; a part of them as relations."""
 
     def show(done: int) -> None:
         if done % 6400 == 0:
-            print(f"  {first + done:,} of {last:,} remembered", file=sys.stderr)
+            print(f"  {done:,} of {last:,} remembered", file=sys.stderr)
 
+    items = list(lives.items(0, last, users=USERS, alike=True))
     start = time.perf_counter()
-    memory.add_many(corpus.items(first, last, seed=first), progress=show)
-    memory.search("anything", user_id=corpus.user(0))
-    return (last - first) / (time.perf_counter() - start)
+    memory.add_many((item.as_added() for item in items), infer=False, progress=show)
+    memory.relate_many(row for item in items if (row := item.as_related()) is not None)
+    memory.search("anything", user_id=user(0))
+    return last / (time.perf_counter() - start)
+
+
+def user(number: int) -> str:
+    """One of those who made-up lives are of, in turns."""
+    return f"user-{number % USERS:05}"
 
 
 def combinations() -> dict[str, dict[str, str]]:
@@ -70,37 +78,35 @@ def measure(settings: dict[str, str], folder: str, facts: int) -> dict[str, Any]
     """Fill one store and time single calls, one at a time, spread over all users."""
     rng = random.Random(facts)
     with Memory(folder, settings=Settings.load({}, **settings)) as memory:
-        rate = fill(memory, 0, facts)
-        people = {
-            user: [found.name for found in memory.entities(user_id=user, limit=40)]
-            for user in map(corpus.user, range(corpus.USERS))
+        rate = fill(memory, facts)
+        named = {
+            one: [found.name for found in memory.entities(user_id=one, limit=40)]
+            for one in map(user, range(USERS))
         }
+        people = [(one, names) for one, names in named.items() if len(names) > 1]
+        asked = [lives.question(n, facts, users=USERS, alike=True) for n in range(_READS)]
 
         def add(number: int) -> None:
-            text = corpus.note(rng, (facts * 10 + number) * corpus.STATED_EVERY)
-            memory.add(text, infer=False, user_id=corpus.user(number))
+            text = f"On the way I noted {rng.random()} and {number}"
+            memory.add(text, infer=False, user_id=user(number))
 
         def search(number: int) -> None:
-            memory.search(corpus.question(rng, number), user_id=corpus.user(number))
+            whose, question, _ = asked[number]
+            memory.search(question, user_id=whose)
 
         def neighbours(number: int) -> None:
-            user = corpus.user(number)
-            memory.neighbours(rng.choice(people[user]), hops=1, user_id=user)
+            whose, names = people[number % len(people)]
+            memory.neighbours(rng.choice(names), hops=1, user_id=whose)
 
         def paths(number: int) -> None:
-            user = corpus.user(number)
-            memory.paths(*rng.sample(people[user], 2), max_hops=3, user_id=user)
+            whose, names = people[number % len(people)]
+            one, other = rng.sample(names, 2)
+            memory.paths(one, other, max_hops=3, user_id=whose)
 
-        calls: dict[str, Callable[[int], object]] = {
-            "add": add,
-            "search": search,
-            "neighbours": neighbours,
-            "paths": paths,
-        }
         result: dict[str, Any] = {"facts": memory.stats().facts, "add_many_per_s": rate}
-        for name, call in calls.items():
+        for call in (add, search, neighbours, paths):
             call(0)  # what was left to project is not this call's to pay for
-            result[name] = timed(_ADDS if name == "add" else _READS, call)
+            result[call.__name__] = timed(_ADDS if call is add else _READS, call)
     return result
 
 

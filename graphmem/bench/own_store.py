@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphmem.bench.metrics import Scores, distinct, mean, paired, percentile, scores
-from graphmem.bench.probes import Probe, probes
+from graphmem.bench.probes import Probe, all_facts, probes
 from graphmem.errors import UsageError
 from graphmem.model import Hit, SearchResult
 from graphmem.retrieve.rank.ranking import Weights, load_weights
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from graphmem import Memory
 
 _SHOWN = 10
-_PAGE = 1000
 _DEEP = 50
 _KS = (1, 5, 10)
 _STEPS = 300
@@ -95,14 +94,9 @@ def measure_own(
 def _reading(memory: Memory) -> dict[str, int]:
     """Of how many turns something was understood, and of how many names."""
     turns, about = set[str](), set[str]()
-    page = memory.get_all(limit=_PAGE, current=False)
-    while True:
-        for fact in page.items:
-            turns |= {source.turn_id for source in fact.sources if source.turn_id}
-            about |= set(fact.entity_ids)
-        if page.next is None:
-            break
-        page = memory.get_all(limit=_PAGE, current=False, after=page.next)
+    for fact in all_facts(memory, current=False):
+        turns |= {source.turn_id for source in fact.sources if source.turn_id}
+        about |= set(fact.entity_ids)
     stats = memory.stats()
     return {
         "turns": stats.turns,

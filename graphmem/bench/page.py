@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from graphmem.bench.tables import (
     line_chart,
     markdown,
     peers_table,
-    plots,
+    pictures,
     sweep_table,
 )
 from graphmem.errors import UsageError
@@ -117,6 +117,24 @@ _OF_SET = {
 _OF_SET["hotpotqa"] = _OF_SET["2wiki"] = _OF_SET["musique"]
 
 
+@dataclass
+class _Pictures:
+    """The pictures beside a page, named after it and the number of their section."""
+
+    page: Path
+    section: int = 0
+    written: list[Path] = field(default_factory=list)
+
+    def add(self, name: str, svg: str | None, title: str) -> list[str]:
+        """The line of the page that shows it; none for one that could not be drawn."""
+        if svg is None:
+            return []
+        file = self.page.with_name(f"{self.page.stem}-{self.section}-{name}.svg")
+        file.write_text(svg, encoding="utf-8")
+        self.written.append(file)
+        return [f"![{title}]({file.name})\n"]
+
+
 def write_page(files: Sequence[Path], out: Path) -> list[Path]:
     """Write the page and its pictures beside it; returns the pictures.
 
@@ -124,7 +142,6 @@ def write_page(files: Sequence[Path], out: Path) -> list[Path]:
     the order of the page. :class:`~graphmem.errors.UsageError` names one that is neither.
     """
     results = [_read(file) for file in files]
-    pictures: list[Path] = []
     sections = [_HEAD]
     runs = {_title(result): result for result in results if "variants" in result}
     if runs:
@@ -132,15 +149,17 @@ def write_page(files: Sequence[Path], out: Path) -> list[Path]:
         sections.append(f"{at_a_glance(named)}\n")
     sections.append(_READING)
     out.parent.mkdir(parents=True, exist_ok=True)
-    for number, result in enumerate(results, start=1):
-        sections.append(_section(result, out, f"{out.stem}-{number}", pictures))
+    drawn = _Pictures(out)
+    for drawn.section, result in enumerate(results, start=1):
+        section = _SECTIONS.get(_kind(result), _run)
+        sections.append("\n".join(section(result, drawn)))
     sections += _ablations(runs)
     kinds = [_kind(result) for result in results]
     reasons = [*_ALWAYS, *(text for kind in kinds for text in _OF_SET.get(kind, ()))]
     notes = "\n".join(f"- {text}" for text in dict.fromkeys(reasons))
     compared = f"## What is not comparable\n\n{notes}\n"
     out.write_text("\n".join([*sections, compared]), encoding="utf-8")
-    return pictures
+    return drawn.written
 
 
 def _ablations(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -198,31 +217,16 @@ def _kind(result: Mapping[str, Any]) -> str:
     return str(result["plan"]["data"])
 
 
-def _section(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
-    if "peers" in result:
-        return _peers(result, out, stem, pictures)
-    if "rows" in result:
-        return _sweep(result, out, stem, pictures)
-    if "scored" in result:
-        return _scores(result, out, stem, pictures)
+def _run(result: Mapping[str, Any], drawn: _Pictures) -> list[str]:
     plan = result["plan"]
-    title = _set_name(plan)
     parts = [
         f"## {_title(result)}\n",
         _measured(plan["command"], plan, result["date"]),
         markdown(result, ablated=False),
     ]
-    drawn = out.parent / f".{stem}"
-    drawn.mkdir()
-    try:
-        for picture in plots(result, drawn):
-            kept = out.parent / f"{stem}-{picture.name}"
-            shutil.move(picture, kept)
-            pictures.append(kept)
-            parts.append(f"![{title}: {picture.stem}]({kept.name})\n")
-    finally:
-        shutil.rmtree(drawn)
-    return "\n".join(parts)
+    for name, picture in pictures(result).items():
+        parts += drawn.add(name, picture, f"{_set_name(plan)}: {name}")
+    return parts
 
 
 def _measured(command: str, plan: Mapping[str, Any], date: str) -> str:
@@ -236,7 +240,7 @@ def _measured(command: str, plan: Mapping[str, Any], date: str) -> str:
     )
 
 
-def _scores(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
+def _scores(result: Mapping[str, Any], drawn: _Pictures) -> list[str]:
     parts = [
         "## What a score means: questions asked of the wrong memory\n",
         _measured(result["command"], result, result["date"]),
@@ -257,62 +261,45 @@ def _scores(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path
             for name, scores in result["scored"].items()
         }
         series["as it should be"] = [(0.0, 0.0), (1.0, 1.0)]
-        picture = line_chart(series, text, "share that came true")
-        if picture is not None:
-            kept = out.parent / f"{stem}-{what}.svg"
-            kept.write_text(picture, encoding="utf-8")
-            pictures.append(kept)
-            parts.append(f"![Reliability: {text}]({kept.name})\n")
-    return "\n".join(parts)
+        chart = line_chart(series, text, "share that came true")
+        parts += drawn.add(what, chart, f"Reliability: {text}")
+    return parts
 
 
-def _peers(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
-    parts = [
+def _peers(result: Mapping[str, Any], drawn: _Pictures) -> list[str]:
+    series: dict[str, list[tuple[float, float]]] = {}
+    for row in result["peers"]:
+        series.setdefault(row["engine"], []).append((row["facts"], row["search_ms"]["p50"]))
+    chart = line_chart(series, "facts", "search p50, ms", logarithmic=True)
+    return [
         "## Other engines in the same run\n",
         _measured(result["command"], result, result["date"]),
         peers_table(result),
         "\n".join(f"- {note}" for note in result.get("notes", ())) + "\n",
+        *drawn.add("latency", chart, "Latency against size"),
     ]
-    series: dict[str, list[tuple[float, float]]] = {}
-    for row in result["peers"]:
-        series.setdefault(row["engine"], []).append((row["facts"], row["search_ms"]["p50"]))
-    parts += _drawn(series, "search p50, ms", out, stem, pictures)
-    return "\n".join(parts)
 
 
-def _sweep(result: Mapping[str, Any], out: Path, stem: str, pictures: list[Path]) -> str:
+def _sweep(result: Mapping[str, Any], drawn: _Pictures) -> list[str]:
     plan = result["plan"]
     users = f"{plan['users']} users" if plan["users"] else "more and more users"
     who = "who say about as much" if plan["alike"] else "of whom some say very much"
-    parts = [
+    series = {
+        f"{call} {cut}": [(row["facts"], row[call][f"{cut}_ms"]) for row in result["rows"]]
+        for call in ("search", "add")
+        for cut in ("p50", "p95")
+    }
+    chart = line_chart(series, "facts", "ms", logarithmic=True)
+    return [
         f"## One store as it grows: {users}, {who}\n",
         _measured(result["command"], result, result["date"]),
         sweep_table(result),
         "Made-up lives (`benchmarks/lives.py`), added with `infer=False`; single calls one at a "
         "time, in a process that has just opened the store. `answered` is the share of questions "
         "whose fact is among ten hits.\n",
+        *drawn.add("latency", chart, "Latency against size"),
     ]
-    series = {
-        f"{call} {cut}": [(row["facts"], row[call][f"{cut}_ms"]) for row in result["rows"]]
-        for call in ("search", "add")
-        for cut in ("p50", "p95")
-    }
-    parts += _drawn(series, "ms", out, stem, pictures)
-    return "\n".join(parts)
 
 
-def _drawn(
-    series: Mapping[str, list[tuple[float, float]]],
-    measure: str,
-    out: Path,
-    stem: str,
-    pictures: list[Path],
-) -> list[str]:
-    """A picture of latency against size, where there is more than one size."""
-    picture = line_chart(series, "facts", measure, logarithmic=True)
-    if picture is None:
-        return []
-    kept = out.parent / f"{stem}-latency.svg"
-    kept.write_text(picture, encoding="utf-8")
-    pictures.append(kept)
-    return [f"![Latency against size]({kept.name})\n"]
+_SECTIONS = {"scored": _scores, "peers": _peers, "rows": _sweep}
+"""How what is no run of a data set is shown."""

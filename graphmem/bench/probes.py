@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from graphmem.errors import NotFound, UsageError
@@ -85,7 +86,7 @@ def probes(memory: Memory, count: int) -> list[Probe]:
 
     :class:`~graphmem.errors.UsageError` when it holds nothing to ask about.
     """
-    facts = list(_facts(memory))
+    facts = list(islice(all_facts(memory), _READ_FACTS))
     rng = random.Random(0)  # noqa: S311 - a sample, no secret
     rng.shuffle(facts)
     related = list(_relations(facts, memory, count // 2))
@@ -109,12 +110,12 @@ def _shared_out(found: Sequence[Probe]) -> list[Probe]:
     return [replace(probe, half=halves[probe.source]) for probe in found]
 
 
-def _facts(memory: Memory) -> Iterable[Fact]:
-    after, read = None, 0
-    while read < _READ_FACTS:
-        page = memory.get_all(limit=_PAGE, after=after)
+def all_facts(memory: Memory, *, current: bool = True) -> Iterator[Fact]:
+    """Every fact of the scope, page by page."""
+    after = None
+    while True:
+        page = memory.get_all(limit=_PAGE, current=current, after=after)
         yield from page.items
-        read += len(page.items)
         after = page.next
         if after is None:
             return

@@ -50,22 +50,10 @@ class BenchRun:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = folder / "store"
-
-    @property
-    def _plan(self) -> Path:
-        return self.folder / "run.json"
-
-    @property
-    def _lines(self) -> Path:
-        return self.folder / "questions.jsonl"
-
-    @property
-    def _answers(self) -> Path:
-        return self.folder / "answers.jsonl"
-
-    @property
-    def _result(self) -> Path:
-        return self.folder / "result.json"
+        self._plan = folder / "run.json"
+        self._lines = folder / "questions.jsonl"
+        self._answers = folder / "answers.jsonl"
+        self._result = folder / "result.json"
 
     def begin(self, plan: Mapping[str, Any]) -> dict[str, Any]:
         """Begin, or go on with the same plan; returns what is known so far. A folder that holds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -64,15 +64,12 @@ def by_variant(lines: Iterable[Line]) -> dict[str, list[Line]]:
 def _variant(lines: Sequence[Line]) -> dict[str, Any]:
     categories = sorted({line.category for line in lines})
     groups = {OVERALL: lines, **{c: [x for x in lines if x.category == c] for c in categories}}
-    units = {name: _measured(group, _unit_scores) for name, group in groups.items()}
-    sessions = {name: _measured(group, _session_scores) for name, group in groups.items()}
-    changes = {name: _measured(group, _change_scores) for name, group in groups.items()}
     ms = [line.ms for line in lines]
     return {
         "questions": len(lines),
-        "units": {name: found for name, found in units.items() if found["questions"]},
-        "sessions": {name: found for name, found in sessions.items() if found["questions"]},
-        "changes": {name: found for name, found in changes.items() if found["questions"]},
+        "units": _measured(groups, _unit_scores),
+        "sessions": _measured(groups, _session_scores),
+        "changes": _measured(groups, _change_scores),
         "curve": _curve(lines),
         "search_ms": {"p50": percentile(ms, 0.5), "p95": percentile(ms, 0.95)},
         "tokens": sum(line.tokens for line in lines) / len(lines),
@@ -80,9 +77,14 @@ def _variant(lines: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-def _measured(lines: Sequence[Line], score: Callable[[Line], Scores | None]) -> dict[str, Any]:
-    found = [scored for line in lines if (scored := score(line)) is not None]
-    return {"questions": len(found), **mean(found)}
+def _measured(
+    groups: Mapping[str, Sequence[Line]], score: Callable[[Line], Scores | None]
+) -> dict[str, Any]:
+    """The means of each group that has questions to be scored so."""
+    tables = {name: _table(lines, score).values() for name, lines in groups.items()}
+    return {
+        name: {"questions": len(rows), **mean(list(rows))} for name, rows in tables.items() if rows
+    }
 
 
 def _unit_scores(line: Line) -> Scores | None:

@@ -280,7 +280,17 @@ def _difference(value: Mapping[str, Any] | None) -> str:
 
 
 def plots(result: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Quality against k, and latency against size, as SVG files; none without ``graphmem[viz]``."""
+    """The pictures of a run as files in a folder; none without ``graphmem[viz]``."""
+    written = []
+    for name, picture in pictures(result).items():
+        written.append(folder / f"{name}.svg")
+        written[-1].write_text(picture, encoding="utf-8")
+    return written
+
+
+def pictures(result: Mapping[str, Any]) -> dict[str, str]:
+    """Quality against k, and latency against size, as SVG by name; none without
+    ``graphmem[viz]``."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for variant, found in result["variants"].items():
         for kind, values in found["curve"].items():
@@ -288,18 +298,13 @@ def plots(result: Mapping[str, Any], folder: Path) -> list[Path]:
             label = name if variant == FULL_SEARCH else f"{name}, {variant}"
             if variant == FULL_SEARCH or kind == "units":
                 curves[label] = [(k + 1, value) for k, value in enumerate(values)]
+    drawn = {"quality": line_chart(curves, "k", "recall@k") if curves else None}
     sizes = main_variant(result)[1]["by_size"]
-    drawn = {"quality.svg": (curves, "k", "recall@k", False)}
     if len(sizes) > 1:
         latency = {p: [(row["turns"], row[p]) for row in sizes] for p in ("p50", "p95")}
-        drawn["latency.svg"] = (latency, "turns of one owner", "search, ms", True)
-    written = []
-    for file, (series, x, y, logarithmic) in drawn.items():
-        picture = line_chart(series, x, y, logarithmic=logarithmic)
-        if picture is not None and series:
-            (folder / file).write_text(picture, encoding="utf-8")
-            written.append(folder / file)
-    return written
+        of, ms = "turns of one owner", "search, ms"
+        drawn["latency"] = line_chart(latency, of, ms, logarithmic=True)
+    return {name: picture for name, picture in drawn.items() if picture is not None}
 
 
 def line_chart(series: Series, x: str, y: str, *, logarithmic: bool = False) -> str | None:

@@ -31,6 +31,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -227,7 +228,7 @@ def _first_record(path: Path, *, lines_of_json: bool) -> object:
         if not first.lstrip().startswith(("[", "{")):
             return None
         try:
-            return next(iter(JsonStream(_chain(first, chunks), path.name)), None)
+            return next(iter(JsonStream(chain([first], chunks), path.name)), None)
         except UsageError as error:
             if lines_of_json and not isinstance(error, Unreadable):
                 return None
@@ -360,8 +361,3 @@ class _Counted:
         data = self._stream.read(size)
         self._reader.bytes_read += len(data)
         return data
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from graphmem.errors import UsageError
@@ -251,7 +252,7 @@ def _values(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Any]]:
     first = next(chunks, "")
     while not first.strip() and (more := next(chunks, None)) is not None:
         first += more
-    chunks = _again(first, chunks)
+    chunks = chain([first], chunks)
     if _is_one_text(first):
         stream = JsonStream(chunks, name)
         for value in stream:
@@ -272,8 +273,3 @@ def _is_one_text(start: str) -> bool:
     """Whether a text is a JSON list, or its first line alone is only the opening of an object."""
     start = start.lstrip()
     return start.startswith("[") or start.partition("\n")[0].strip() == "{"
-
-
-def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest

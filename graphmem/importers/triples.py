@@ -25,6 +25,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from graphmem.clock import stamp
@@ -60,7 +61,7 @@ def read_triples(chunks: Iterator[str], name: str, at: datetime | None) -> Itera
     first = next(chunks, "")
     while "\n" not in first and (more := next(chunks, None)) is not None:
         first += more
-    again = _chain(first, chunks)
+    again = chain([first], chunks)
     if first.lstrip().startswith(("{", "[")):
         for where, record in records(again, name):
             yield _item(dict(record), where, name, at)
@@ -161,8 +162,3 @@ def _item(record: dict[str, Any], where: str, name: str, at: datetime | None) ->
 
 def _says_something(value: object) -> bool:
     return value is not None and (not isinstance(value, str) or bool(value.strip()))
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest

@@ -14,8 +14,8 @@ from graphmem.belief.ambiguities.ask import without_verdicts
 from graphmem.errors import BadModelOutput, GraphmemError, ModelError, UsageError
 from graphmem.extract.llm.as_meant import as_meant
 from graphmem.extract.llm.grounding import Implied, grounded
+from graphmem.extract.llm.hidden_text import hide_recalled
 from graphmem.extract.llm.procedures import as_procedures
-from graphmem.extract.llm.recalled_text import hide_recalled
 from graphmem.extract.llm.repair import read_off_loop
 from graphmem.ingest.given import given
 from graphmem.model import Entity, Episode

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from hypothesis import strategies as st
@@ -24,8 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from graphmem.engine import AsyncMemory
 from graphmem.errors import NotFound
-from graphmem.model import Fact
-from graphmem.testing._expected_state import ExpectedState, essence
+from graphmem.model import Fact, Receipt
 from graphmem.testing.replay import replay_differences, unfolded
 
 _T = TypeVar("_T")
@@ -58,6 +58,55 @@ _WHOSE = st.sampled_from(_USERS)
 _RULING = st.sampled_from((*_USERS, None))
 _WHERE = st.sampled_from(_RUNS)
 _WHICH = st.integers(0, 10_000)
+
+
+@dataclass(slots=True)
+class ExpectedState:
+    """What the store should hold, by tenant."""
+
+    places: dict[tuple[str, str | None, str, str], str] = field(default_factory=dict)
+    """(user, run, text, day) to the episode that first said it there."""
+    facts: dict[str, Fact] = field(default_factory=dict)
+    """As decided; times of recording are the store's business."""
+    retired: set[str] = field(default_factory=set)
+    undone: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Episodes that count no more, and are erased with the rest: user and run by id."""
+
+    def take(self, receipt: Receipt) -> None:
+        for decision in receipt.decisions:
+            if decision.action == "DELETE":
+                del self.facts[decision.fact_id]
+            elif decision.after is not None:
+                self.facts[decision.fact_id] = decision.after
+                self.retired.discard(decision.fact_id)
+
+    def retire(self, id: str) -> None:
+        del self.facts[id]
+        self.retired.add(id)
+
+    def erase(self, episodes: set[str]) -> None:
+        """An episode goes, and every fact whose last source it was."""
+        self.places = {place: id for place, id in self.places.items() if id not in episodes}
+        self.facts = {
+            id: fact
+            for id, fact in self.facts.items()
+            if any(source.episode_id not in episodes for source in fact.sources)
+        }
+
+    def of(self, user: str) -> dict[str, Fact]:
+        return {id: fact for id, fact in self.facts.items() if fact.scope.user_id == user}
+
+    def episodes(self, user: str, run: str | None = None) -> set[str]:
+        return {
+            id
+            for (whose, where, *_), id in self.places.items()
+            if whose == user and (run is None or where == run)
+        }
+
+
+def essence(fact: Fact) -> tuple[object, ...]:
+    """What a decision settles, and erasure of another episode does not change."""
+    return fact.text, fact.subject_id, fact.type, fact.object_id, fact.entity_ids, fact.importance
 
 
 class MemoryMachine(RuleBasedStateMachine):

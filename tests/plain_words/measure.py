@@ -75,7 +75,7 @@ def measure(
             clock.reach(passage.at)
             if before is not None:
                 before(text, passage)
-            _add(memory, text, passage)
+            found.counts["refused"] += _add(memory, text, passage)
             now = _beliefs(memory)
             for wanted in passage.expected:
                 _check(found, wanted, now, clock.now())
@@ -91,14 +91,16 @@ def measure(
     return found
 
 
-def _add(memory: Memory, text: Text, passage: Passage) -> None:
+def _add(memory: Memory, text: Text, passage: Passage) -> int:
+    """Add a passage; returns how many facts of a model were not in it."""
     if text.kind == "chat":
-        memory.add(passage.messages(), occurred_at=passage.at)
+        receipts = [memory.add(passage.messages(), occurred_at=passage.at)]
     elif text.kind == "diary":
-        memory.add("\n".join(passage.lines), occurred_at=passage.at)
+        receipts = [memory.add("\n".join(passage.lines), occurred_at=passage.at)]
     else:
-        for item in read_markdown("\n".join(passage.lines), passage.path, passage.at):
-            memory.add(item.pop("content"), **item)
+        items = read_markdown("\n".join(passage.lines), passage.path, passage.at)
+        receipts = [memory.add(item.pop("content"), **item) for item in items]
+    return sum(receipt.ungrounded for receipt in receipts)
 
 
 def _everybody(memory: Memory) -> list[frozenset[str]]:

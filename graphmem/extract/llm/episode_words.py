@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from graphmem.extract.llm.grounded_dates import DatedText
-from graphmem.extract.llm.instructions_in_text import without_instructions
+from graphmem.extract.llm.hidden_text import without_instructions
 from graphmem.extract.llm.request import speakers_of, turns_or_content
 from graphmem.model import Entity, Episode
 from graphmem.text import fold, name_keys, stem, words
@@ -52,6 +52,8 @@ _MEAN_THE_SAME = tuple(
         "greece greek",
         "ireland irish",
         "vegan veganism",
+        "vegetarian veggie meat",
+        "deadline due finish finishes finished",
         "teacher teach teaching taught",
         "doctor dr gp physician",
         "university uni college",

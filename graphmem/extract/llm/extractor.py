@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from graphmem.errors import BadModelOutput, ModelError, UsageError
-from graphmem.extract.llm.answers import (
+from graphmem.extract.llm.chunks import (
+    EPISODE_START,
+    Chunk,
     ChunkAnswer,
+    TurnOffset,
     find_mentions,
     join_answers,
+    kept_answers,
     merge_answers,
+    next_chunk,
     parse_for,
-    parse_stored,
-    resume_answers,
-    split_answers,
 )
-from graphmem.extract.llm.chunks import EPISODE_START, Chunk, TurnOffset, next_chunk
 from graphmem.extract.llm.parse import ParsedAnswer, Speakers
 from graphmem.extract.llm.repair import read_off_loop, repeats
 from graphmem.extract.llm.request import PromptBuilder, speakers_of, turns_or_content
 from graphmem.model import Entity, Episode, Turn
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.ports.llm import (
-    LLM,
-    AsksModel,
-    Completion,
-    Extraction,
-    Keep,
-    Prompt,
-)
+from graphmem.ports.llm import LLM, AsksModel, Completion, Extraction, Keep, Prompt
 
 _log = logging.getLogger(__name__)
 
@@ -49,13 +43,13 @@ _MOST_CHARACTERS_PER_TOKEN = 10  # no tokenizer makes less of a text than this
 
 @dataclass(slots=True)
 class _Cost:
-    """What an extraction has cost so far, failed answers included; and since it was last kept."""
+    """What answers have cost, failed ones included."""
 
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
 
-    def add(self, cost: Completion | BadModelOutput | _Cost) -> None:
+    def add(self, cost: Completion | BadModelOutput) -> None:
         self.calls += cost.calls
         self.tokens_in += cost.tokens_in
         self.tokens_out += cost.tokens_out
@@ -72,16 +66,21 @@ class _Work:
     hints: list[tuple[str, str]]
     size: int
     done: list[ChunkAnswer] = field(default_factory=list)
-    fresh: _Cost = field(default_factory=_Cost)
-    """Since it was last kept."""
     spent: _Cost = field(default_factory=_Cost)
+    not_kept: _Cost = field(default_factory=_Cost)
+    """Of what was spent, that which no kept answer tells of yet."""
 
-    @property
-    def at(self) -> TurnOffset:
-        return self.done[-1].end if self.done else EPISODE_START
+    def chunk(self, size: int | None = None) -> Chunk | None:
+        """What to ask about next; None when every turn is answered."""
+        at: TurnOffset = self.done[-1].end if self.done else EPISODE_START
+        return next_chunk(self.turns, at, self.size if size is None else size)
 
     def read(self, raw: str) -> ParsedAnswer:
         return parse_for(self.episode, raw, self.speakers)
+
+    def pay(self, cost: Completion | BadModelOutput) -> None:
+        self.spent.add(cost)
+        self.not_kept.add(cost)
 
     def add(self, answered: ChunkAnswer) -> None:
         self.done.append(answered)
@@ -186,29 +185,23 @@ class ModelExtractor(AsksModel):
             size=self._budget,
         )
         if begun is not None:
-            earlier = await read_off_loop(
-                lambda raw: resume_answers(raw, episode, work.speakers), begun
+            earlier, _ = await read_off_loop(
+                lambda raw: kept_answers(raw, episode, work.speakers), begun
             )
             for answered in earlier:
                 work.add(answered)
         try:
-            while (chunk := next_chunk(work.turns, work.at, work.size)) is not None:
+            while (chunk := work.chunk()) is not None:
                 work.add(await self._answer_chunk(work, chunk))
                 if keep is not None:
                     await keep(self._to_keep(work))
         except BadModelOutput as error:
-            left = work.fresh if keep is not None else work.spent
+            left = work.not_kept if keep is not None else work.spent
             error.calls, error.tokens_in = left.calls, left.tokens_in
             error.tokens_out = left.tokens_out
             raise
         found = self._extraction(episode, work.done, join_answers(work.done, complete=True))
-        return replace(
-            found,
-            version=self._version or asking.version,
-            calls=work.spent.calls,
-            tokens_in=work.spent.tokens_in,
-            tokens_out=work.spent.tokens_out,
-        )
+        return replace(found, version=self._version or asking.version, **asdict(work.spent))
 
     async def _answer_chunk(self, work: _Work, chunk: Chunk) -> ChunkAnswer:
         """The answer about the chunk; about a smaller one that begins where it does when the model
@@ -223,7 +216,7 @@ class ModelExtractor(AsksModel):
                 cuts += isinstance(error, BadModelOutput)
                 learnt |= not isinstance(error, BadModelOutput)
                 size = chunk.size // 2
-                smaller = next_chunk(work.turns, work.at, size)
+                smaller = work.chunk(size)
                 if size < _SMALLEST_BUDGET or cuts > _MOST_CUT or smaller is None:
                     return await self._salvaged(work, chunk, error)
                 _log.info("%s: episode %s is asked about in chunks", self.name, work.episode.id)
@@ -254,11 +247,9 @@ class ModelExtractor(AsksModel):
         try:
             completion = await self._llm.complete(prompt)
         except BadModelOutput as error:
-            work.fresh.add(error)
-            work.spent.add(error)
+            work.pay(error)
             raise
-        work.fresh.add(completion)
-        work.spent.add(completion)
+        work.pay(completion)
         try:
             parsed = await read_off_loop(work.read, completion.text)
         except BadModelOutput as error:
@@ -294,25 +285,21 @@ class ModelExtractor(AsksModel):
         return ChunkAnswer(partial, parsed, chunk.end, chunk.context_turns)
 
     def _to_keep(self, work: _Work) -> Extraction:
-        complete = next_chunk(work.turns, work.at, work.size) is None
-        cost, work.fresh = work.fresh, _Cost()
+        complete = work.chunk() is None
+        cost, work.not_kept = work.not_kept, _Cost()
         return Extraction(
-            entities=(),
-            facts=(),
+            (),
+            (),
             extractor=self.name,
             version=self._version or work.asking.version,
             raw=join_answers(work.done, complete=complete),
-            calls=cost.calls,
-            tokens_in=cost.tokens_in,
-            tokens_out=cost.tokens_out,
             complete=complete,
+            **asdict(cost),
         )
 
     def read(self, raw: str, episode: Episode) -> Extraction:
         """See :class:`~graphmem.ports.llm.Extractor`. Costs nothing, and so counts no calls."""
-        answers, complete = split_answers(raw)
-        speakers = speakers_of(episode)
-        done = [parse_stored(answer, episode, speakers) for answer in answers]
+        done, complete = kept_answers(raw, episode, speakers_of(episode))
         return replace(self._extraction(episode, done, raw), complete=complete)
 
     def _extraction(self, episode: Episode, done: Sequence[ChunkAnswer], raw: str) -> Extraction:

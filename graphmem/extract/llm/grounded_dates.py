@@ -13,10 +13,11 @@ from graphmem.clock import Date
 from graphmem.text import fold, words
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = re.compile(
-    r"\b(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
-    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
+_MONTH_NAME = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
+_MONTH = re.compile(rf"\b{_MONTH_NAME}\b")
 _NUMBER_WORDS = {
     "a": 1, "an": 1, "one": 1, "once": 1, "two": 2, "couple": 2, "twice": 2, "pair": 2, "both": 2,
     "three": 3, "few": 3, "four": 4, "five": 5, "six": 6, "half": 6, "seven": 7, "eight": 8,
@@ -59,7 +60,7 @@ _LONG_AGO = re.compile(
 _ENGLISH = re.compile(
     r"\b(?:the|and|is|was|to|of|in|my|i|a|for|it|on|at|with|we|she|he|her|his|has|have|now|not)\b"
 )
-_DAY_S = 86_400.0
+_ONE_DAY = timedelta(days=1)
 _ONE_YEAR = 366.0
 _FOREIGN_DAYS = 900.0
 """In a language whose words for times are not known here."""
@@ -87,7 +88,7 @@ def numbers_in(text: str) -> set[float]:
 
 def months_in(text: str) -> set[int]:
     """The months that a folded text names."""
-    return {_MONTHS.index(match["name"][:3]) + 1 for match in _MONTH.finditer(text)}
+    return {_MONTHS.index(match[0][:3]) + 1 for match in _MONTH.finditer(text)}
 
 
 @dataclass(frozen=True)
@@ -155,10 +156,10 @@ class DatedText:
         return any(self._near(date, at) or self._written(date, at) for at in self.stated_at)
 
     def _near(self, date: Date, stated_at: datetime) -> bool:
-        if date.at - _span(1) <= stated_at <= date.end + _span(1):
+        if date.at - _ONE_DAY <= stated_at <= date.end + _ONE_DAY:
             return True
         nearest = date.at if stated_at < date.at else date.end
-        return abs((nearest - stated_at).total_seconds()) <= self.reach_days * _DAY_S
+        return abs(nearest - stated_at) <= self.reach_days * _ONE_DAY
 
     def _written(self, date: Date, stated_at: datetime) -> bool:
         """Whether its parts stand in the text. A day or month that a model filled up with the first
@@ -178,15 +179,10 @@ class DatedText:
         return month and day
 
 
-def _span(days: float) -> timedelta:
-    return timedelta(days=days)
-
-
 _DATE_IN_SENTENCE = re.compile(
     r"\b(?P<iso>\d{4}-\d{2}(?:-\d{2})?)(?:[t ]\d{1,2}:\d{2}(?::\d{2})?z?)?\b|"
-    r"\b(?:(?P<day1>\d{1,2})(?:st|nd|rd|th)?(?:\s+of)?\s+)?(?P<month>jan(?:uary)?|feb(?:ruary)?|"
-    r"mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|"
-    r"dec(?:ember)?)\b\.?(?:\s+(?P<day2>\d{1,2})(?:st|nd|rd|th)?\b(?!:))?(?:,?\s+(?P<year1>\d{4}))?|"
+    rf"\b(?:(?P<day1>\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+)?(?P<month>{_MONTH_NAME})\b\.?"
+    r"(?:\s+(?P<day2>\d{1,2})(?:st|nd|rd|th)?\b(?!:))?(?:,?\s+(?P<year1>\d{4}))?|"
     r"\b(?P<year2>1[89]\d\d|20\d\d)\b"
 )
 

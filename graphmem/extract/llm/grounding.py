@@ -10,7 +10,7 @@ and counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from graphmem.extract.llm.episode_words import EpisodeWords
@@ -18,7 +18,7 @@ from graphmem.extract.llm.grounded_dates import DatedText, numbers_in, take_date
 from graphmem.model import Entity, Episode, Fact
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 from graphmem.relation_types.types import RelationTypes, normal
-from graphmem.text import fold, name_key, name_keys, stem, words
+from graphmem.text import fold, name_key, name_keys, sentences, stem, words
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?[+#]*")
 _SMALL = frozenset(
@@ -33,6 +33,8 @@ _OPENERS = frozenset(
     | {"for", "from", "according", "one", "i", "we", "you", "if", "while", "because", "although"}
     | {"its", "his", "her", "their", "our", "my", "each", "several", "many", "most", "another"}
 )
+_NO_CONTENT = _SMALL | _OPENERS | {"longer", "anymore", "also", "been", "have", "does", "about"}
+"""Words of a sentence that need not stand in the text."""
 _ENDS = re.compile(
     r"\b(?:no\s+longer|any\s?more|left|leav(?:e|es|ing)|quits?|quitting|laid\s+off|let\s+(?:me|him|her|"
     r"them|us)?\s*go|fired|sacked|resign\w*|redundan\w*|sold|sell\w*|died|dead|dies|passed|put\s+down|"
@@ -40,9 +42,11 @@ _ENDS = re.compile(
     r"former(?:ly)?|stop(?:s|ped|ping)?|cancel\w*|retir\w*|notice|last\s+(?:day|week|shift)|divorc\w*|"
     r"separat\w*|lost|lose|gone|new|switch\w*|swap\w*|instead|replac\w*|finish\w*|done|used\s+to|"
     r"until|step\w*\s+down|hand\w*\s+(?:over|in)|took\s+over|takes?\s+over|tak\w+\s+over|dropp?\w*|"
-    r"scrapp?\w*|chang\w*|traded|return\w*|back|funeral|buried|goodbye|bye)\b"
+    r"scrapp?\w*|chang\w*|traded|return\w*|back|funeral|buried|goodbye|bye|stole(?:n)?|nicked|crashed|"
+    r"wrecked|written\s+off|terminat\w*|expir\w*|evict\w*|closed|shut|for\s+good|single|widow\w*)\b"
 )
 """Words that go with an end."""
+_FIRST_PERSON = re.compile(r"\b(?:i|i'm|im|i've|ive|me|my|we|we're|we've|us|our)\b")
 _CAPITAL_NOUNS = 0.25
 """Capitalised words inside sentences, as a share: above it they are not names alone (German)."""
 _LONG_NUMBER = 10_000
@@ -51,6 +55,7 @@ _GENERIC = frozenset(
     | {"club", "hotel", "restaurant", "river", "lake", "mount", "island", "county", "state", "team"}
     | {"group", "project", "conference", "festival", "station", "airport", "hospital", "language"}
     | {"party", "store", "shop", "cafe", "office", "department", "app", "database", "family"}
+    | {"centre", "center"}
 )
 """What a model adds to a name to say what it is the name of."""
 _LEAST_SHARED = 0.34
@@ -74,16 +79,18 @@ class Implied:
 
     def between(self, one: str, other: str) -> frozenset[str]:
         """The types of what holds between these two, either way round."""
-        keys = {e.id: {name_key(n) for n in (e.name, *e.aliases)} for e in self.entities}
-        wanted = (name_key(one), name_key(other))
-        found = set()
-        for fact in self.facts:
-            ends = keys.get(fact.subject_id or "", set()), keys.get(fact.object_id or "", set())
-            if all(k in e for k, e in zip(wanted, ends, strict=True)) or all(
-                k in e for k, e in zip(reversed(wanted), ends, strict=True)
-            ):
-                found.add(fact.type or "")
-        return frozenset(found)
+        named = [
+            {e.id for e in self.entities if name_key(name) in map(name_key, (e.name, *e.aliases))}
+            for name in (one, other)
+        ]
+        return frozenset(
+            fact.type or ""
+            for fact in self.facts
+            if any(
+                fact.subject_id in subjects and fact.object_id in objects
+                for subjects, objects in (named, reversed(named))
+            )
+        )
 
 
 def grounded(
@@ -111,7 +118,7 @@ def grounded(
     )
     own = _own_names(episode)
     entities = tuple(_not_the_owner(entity, own, shown) for entity in entities)
-    facts = tuple(fact for one in found.facts if (fact := check.fact(one)) is not None)
+    facts = tuple(check.facts(found.facts))
     kept = {name_key(e.name) for e in entities} | {
         name_key(name) for fact in facts for name in fact.entities
     }
@@ -145,7 +152,11 @@ def _not_the_owner(
 
 @dataclass
 class _Check:
-    """Looks at candidates of one episode."""
+    """Holds the candidates of one episode against its text.
+
+    A candidate is refused where one of these does not stand there: its subject or its object (but
+    see ``_changes_known``), a date, the value, or the numbers and names of its sentence.
+    """
 
     shown: EpisodeWords
     kinds: dict[str, str]
@@ -181,6 +192,7 @@ class _Check:
         return lenient or sum(stands[token] for token in named) * 2 >= len(named)
 
     def _token(self, token: str) -> bool:
+        """Whether every word and number of it stands there."""
         for word in words(token):
             if word.isdecimal():  # of digits like "❶" Python makes no number
                 if not any(float(word) in turn.numbers for turn in self.shown.turns):
@@ -189,13 +201,28 @@ class _Check:
                 return False
         return True
 
+    def facts(self, facts: Sequence[CandidateFact]) -> Iterator[CandidateFact]:
+        """Those that the text bears out, or that end what something new in it takes the place
+        of."""
+        kept = [self.fact(fact) for fact in facts]
+        new = {
+            (name_key(fact.subject), normal(fact.type).type)
+            for fact in kept
+            if fact is not None and fact.subject and fact.type and not fact.retracts
+        }
+        for fact, held in zip(facts, kept, strict=True):
+            if held is not None:
+                yield held
+            elif self._replaced(fact, new):
+                yield fact
+
     def fact(self, fact: CandidateFact) -> CandidateFact | None:
         """The candidate without what it only lists beside, or None."""
-        loose = fact.type in _LOOSE_TYPES
         near = self.shown.near(fact.turns)
-        names = [(fact.subject, False), (fact.object, loose)]
-        stand = [name is None or self.name(name, loose=loose) for name, loose in names]
-        if not all(stand) and not (any(stand) and self._changes_known(fact, near)):
+        subject = fact.subject is None or self.name(fact.subject)
+        object_ = fact.object is None or self.name(fact.object, loose=fact.type in _LOOSE_TYPES)
+        one_known = (subject or object_) and self._changes_known(fact, near)
+        if not (subject and object_) and not one_known:
             return None
         dates = [date for date in (fact.valid_date, fact.invalid_date) if date is not None]
         if not all(near.bears(date) for date in dates):
@@ -223,7 +250,35 @@ class _Check:
         stems = set(map(stem, words(near.folded)))
         return former and any(stem(word) in stems for word in type.split("_") if len(word) > 3)
 
+    def _replaced(self, fact: CandidateFact, new: Set[tuple[str, str]]) -> bool:
+        """Whether it ends what held in the place of something that the text does say: "no longer in
+        Stockport" of somebody who lives in Marple now, a budget that is another now. Nothing comes
+        of it where that is not known."""
+        if not fact.retracts or fact.subject is None or fact.type is None:
+            return False
+        type = normal(fact.type).type
+        if (name_key(fact.subject), type) not in new:
+            return False
+        near = self.shown.near(fact.turns)
+        if fact.invalid_date is not None and not near.bears(fact.invalid_date):
+            return False
+        if fact.object is None:
+            return fact.value is not None
+        one = RelationTypes().behaviour(type).single_valued
+        return one and type in self.implied.between(fact.subject, fact.object)
+
+    def _parted(self, fact: CandidateFact, near: DatedText) -> bool:
+        """Whether a sentence about the subject speaks of an end: "Efua and her bloke have split",
+        whoever he was. A speaker says it in the first person, or without a subject."""
+        own = set(words(fact.subject or ""))
+        folded = [fold(sentence) for sentence in sentences(near.text)]
+        about = [sentence for sentence in folded if not own.isdisjoint(words(sentence))]
+        if not about:
+            about = [s for s in folded if _FIRST_PERSON.search(s) or _ENDS.match(s)]
+        return any(_ENDS.search(sentence) for sentence in about)
+
     def _value(self, value: str, near: DatedText) -> bool:
+        """Whether the numbers of a value stand there; of one in words, half of them."""
         rest = self._numbers_stand(fold(value), near)
         if rest is None:
             return False
@@ -251,7 +306,7 @@ class _Check:
 
     def _sentence(self, fact: CandidateFact, near: DatedText) -> bool:
         """Whether the numbers and names of the sentence itself stand there; of one that is no
-        relation, enough of its words, too."""
+        relation, enough of its words, too; of one that takes back all of a kind, an end."""
         if self._numbers_stand(fold(fact.text), near) is None:
             return False
         tokens = _TOKEN.findall(fact.text)
@@ -267,8 +322,12 @@ class _Check:
             if _is_name(token) and own.isdisjoint(words(token))
         ):
             return False
-        related = fact.subject is not None and (fact.object is not None or fact.value is not None)
-        return related or self.reworded or self._shares(tokens, _LEAST_SHARED)
+        if self.reworded:
+            return True
+        if fact.type is None:
+            return self._shares(tokens, _LEAST_SHARED)
+        whole = fact.object is not None or fact.value is not None
+        return whole or self._parted(fact, near)
 
     def _stands(self, token: str, place: int, tokens: Sequence[str], fact: CandidateFact) -> bool:
         """Whether a word with a capital stands in the text; the first of a sentence need not, where
@@ -276,19 +335,23 @@ class _Check:
         first = place == 0 and (
             fact.subject is not None or fold(token) in _OPENERS or self._shares(tokens, 0.6)
         )
-        if first or self._token(token) or self.shown.abbreviates([token]):
+        if (
+            first
+            or fold(token) in _GENERIC
+            or self._token(token)
+            or self.shown.abbreviates([token])
+        ):
             return True
         runs = (
             tokens[a : a + n] for n in (2, 3, 4) for a in range(max(0, place - n + 1), place + 1)
         )
         return any(
-            run and all(map(_is_name, run)) and self.shown.abbreviates(run) and token in run
-            for run in runs
-            if len(run) > 1
+            len(run) > 1 and all(map(_is_name, run)) and self.shown.abbreviates(run) for run in runs
         )
 
     def _shares(self, tokens: Sequence[str], least: float) -> bool:
-        long = [w for token in tokens for w in words(token) if len(w) > 3 and w not in _SMALL]
+        own = (word for token in tokens for word in words(token))
+        long = [word for word in own if len(word) > 3 and word not in _NO_CONTENT]
         return not long or sum(self.shown.has(word) for word in long) >= least * len(long)
 
 

@@ -78,12 +78,15 @@ def parse_procedures(raw: str, speakers: Speakers) -> ParsedAnswer:
     found, cut = item_lists(raw)
     entities = [parse_entity(item, speakers) for item in found["entities"]]
     read = [_procedure(item, speakers) for item in found["facts"]]
-    facts = tuple(one.fact() for one in _continued(one for one in read if one))
+    facts: dict[str, CandidateFact] = {}
+    for one in read:
+        if one is not None:
+            facts.setdefault(text_key(one.text()), one.fact())
     kept = merge_entities(entity for entity in entities if entity)
     dropped = entities.count(None) + read.count(None)
     if dropped and not facts:
         raise BadModelOutput("no procedure in the answer has a title and steps", partial=raw)
-    return ParsedAnswer(kept, facts, dropped, cut)
+    return ParsedAnswer(kept, tuple(facts.values()), dropped, cut)
 
 
 def _procedure(item: Any, speakers: Speakers) -> _Procedure | None:
@@ -124,16 +127,6 @@ def merge_procedures(facts: Iterable[CandidateFact]) -> tuple[CandidateFact, ...
             turns=tuple(sorted({*first.turns, *fact.turns})),
         )
     return tuple(merged.values())
-
-
-def _continued(procedures: Iterable[_Procedure]) -> Iterator[_Procedure]:
-    """One procedure a title; the same twice in one answer is said twice."""
-    seen: set[str] = set()
-    for one in procedures:
-        key = text_key(one.text())
-        if key not in seen:
-            seen.add(key)
-            yield one
 
 
 # -- without one -----------------------------------------------------------------------------------

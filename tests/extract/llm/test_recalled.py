@@ -8,7 +8,7 @@ import pytest
 
 from graphmem import Memory
 from graphmem.clock import ManualClock
-from graphmem.extract.llm.recalled_text import hide_recalled
+from graphmem.extract.llm.hidden_text import hide_recalled
 from graphmem.extract.rules.extractor import RulesExtractor
 from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Episode, Scope
