@@ -8,6 +8,7 @@ from dataclasses import replace
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, WordToken, after, without_opening
+from graphmem.extract.rules.unsaid_subjects import with_subject
 from graphmem.extract.rules.word_lists import KIN, PETS, word_set, word_table
 
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
@@ -31,6 +32,8 @@ _OPENINGS_WITHOUT_I = frozenset(
         ("cannot", "stand"),
         ("don't", "like"),
         ("called", "off"),
+        ("live", "in"),
+        ("live", "near"),
     }
     | {("don't", "work"), ("don't", "play"), ("don't", "live"), ("don't", "use")}
 )
@@ -58,6 +61,9 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
         verb = "was " if second == "by" and first not in _LASTING else "is "
         verb = verb if first in _WITHOUT_IS else ""
         return after(f"{context.topic} {verb}", sentence)
+    sentence = with_subject(sentence, context)
+    first = sentence.tokens[0].low
+    second = sentence.tokens[1].low if len(sentence.tokens) > 1 else ""
     if now := _NOW_ING.search(sentence.text):
         head = sentence.tokens[0]
         who = "I'm" if head.low in {"i", "i've", "i'm", "we"} or first in _WITHOUT_I else None

@@ -26,7 +26,7 @@ KIN_WORDS = PETS.union(PETS_PLURAL, KIN, KIN_PLURAL)
 """Without one of these a sentence names no relative and no pet."""
 _IS_NAMED = re.compile(
     r"(?:'s\s+name\s+is|'s\s+names\s+are|s'\s+names\s+are|\s+is\s+(?:called|named)|\s+are\s+(?:called|named)|"
-    r"\s*,?\s+named|\s*,?\s+called|\s+is|\s+are|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
+    r"\s*,?\s+named|\s*,?\s+called|\s+is\b|\s+are\b|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
     re.IGNORECASE,
 )
 _HAVE = word_set("having")

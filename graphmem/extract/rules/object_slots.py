@@ -127,7 +127,8 @@ class Slots(NamedSlots):
         plainly = rule.pattern.endswith("as") or " as" in rule.pattern
         if not is_occupation(head) and not (plainly and phrase.determiner in {"a", "an"}):
             return []
-        if phrase.determiner == "the" or phrase.mine or phrase.proper:
+        short = phrase.name.isupper()  # a GP
+        if phrase.determiner == "the" or phrase.mine or (phrase.proper and not short):
             return []
         return [Filler(phrase.text, phrase.name, "thing", phrase.end)]
 

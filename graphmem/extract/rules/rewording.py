@@ -18,9 +18,11 @@ from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import (
     FAVOURITE,
+    FEMALE_KIN,
     HEDGES,
     INSTRUMENTS,
     KIN,
+    MALE_KIN,
     NEGATIONS,
     NOT_NAMES,
     ORG_SUFFIXES,
@@ -58,6 +60,7 @@ _POST = re.compile(
 )
 """Of two words it is a post: "the manager" may be one for an evening, "the bar manager" is not."""
 _DEMONYMS = word_table("demonyms")
+_FAMILY = FEMALE_KIN | MALE_KIN
 _WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
 
 
@@ -130,10 +133,26 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
         if slot in {"who", "other", "owner", "friend", "pet"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
         slots[slot] = value.title() if slot == "vehicle" and value.islower() else value
+    if slots.get("owner") and not (_is_known(slots["owner"], names) or _of_family(slots)):
+        return None
     for slot, kind in (("who", "person"), ("other", "person"), ("org", "organization")):
         if slots.get(slot):
             names.register(slots[slot], kind)
     return slots
+
+
+def _is_of_somebody(word: str) -> bool:
+    """A relative, or a boss; a dentist is somebody's, and is one, too."""
+    return word in KIN and KIN[word][0] not in {"doctor_of", "therapist_of", "teaches"}
+
+
+def _is_known(name: str, names: NameRegistry) -> bool:
+    return names.is_person(name) or name.lower().partition(" ")[0] in FIRST_NAMES
+
+
+def _of_family(slots: dict[str, str]) -> bool:
+    """Of whom somebody is the mother, whoever is called so, and not of whom they are the boss."""
+    return slots.get("kin", "").lower() in _FAMILY
 
 
 def _worker(craft: str) -> str:
@@ -157,7 +176,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
     named = low not in NOT_NAMES
     fits = {
         "who": named and names.may_be_person(value) and last not in ORG_SUFFIXES,
-        "owner": kind == "person" or low.partition(" ")[0] in FIRST_NAMES,
+        "owner": named and names.may_be_person(value),
         "friend": low.partition(" ")[0] in FIRST_NAMES,  # "works with Python" makes a person of it
         "org": named
         and kind not in {"person", "animal", "place"}
@@ -167,7 +186,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "role": not low.startswith(FAVOURITE)
         and (
             _POST.fullmatch(low) is not None
-            or (is_occupation(last) and last not in KIN and last not in _NO_POST)
+            or (is_occupation(last) and last not in _NO_POST and not _is_of_somebody(last))
         ),
         "game": last in SPORTS | INSTRUMENTS,
         "software": low in SOFTWARE,

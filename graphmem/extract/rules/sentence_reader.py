@@ -117,7 +117,8 @@ class SentenceReader:
         if JOB_CUES.search(text):
             yield from self._job_relations(parse)
         yield from self._clauses(parse)
-        if NAMED_LATER_CUES.search(text) or not lows.isdisjoint(UNNAMED_WORDS):
+        named = context.unnamed is not None or NAMED_LATER_CUES.search(text)
+        if named or not lows.isdisjoint(UNNAMED_WORDS):
             yield from later_names(parse, context)
         if SWITCH_CUES.search(text):
             yield from switches(parse, context, self.stated_at)

@@ -37,6 +37,7 @@ _CALLED = frozenset({"called", "named"})
 _WITH_NAMES = word_set("things_with_names").union(word_set("workplaces"))
 """What is called something, and is nobody."""
 _PRONOUNS = frozenset({"he", "she", "he's", "she's", "who", "who's"})
+_FIRST_PERSON = word_set("first_person")
 _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _PERSON_VERBS = word_set("person_verbs")
 _CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of|live|down)\b")
@@ -109,10 +110,17 @@ class TurnContext:
     """The thing that was spoken of last."""
     unnamed: tuple[str, str] | None = None
     """Whose relative or pet was just spoken of without a name, and what it is: "I have a cat"."""
+    unnamed_since: int = 9
+    """Sentences since then."""
+    unnamed_several: bool = False
     relative: str | None = None
     """The speaker's relative who was just spoken of, and has no name."""
     leaver: str | None = None
     """Who was just said to leave a job."""
+    about: str | None = None
+    """Whom the last sentence told of, the speaker too."""
+    introduced: bool = False
+    """The speaker has said in this turn who they are."""
     topic: str | None = None
     """Who or what a note is about, by the heading above."""
 
@@ -388,6 +396,12 @@ class TurnContext:
             if self.relative is not None and not persons:
                 self.referent = self.relative
         self.relative = None
+        opens = parse.sentence.tokens[0].low
+        own = opens in _FIRST_PERSON or not (persons or parse.sentence.lows & _PRONOUNS)
+        if not own:
+            self.about = self.referent or self.about
+        elif parse.sentence.lows & _FIRST_PERSON:
+            self.about = self.speaker
         if persons:
             self.recent = frozenset(persons)
         elif self._somebody(parse, end):
