@@ -119,6 +119,8 @@ class _Episode:
         """Who "she" or "he" would be in the next turn."""
         self.unnamed: dict[str | None, tuple[str, str]] = {}  # by speaker, as in TurnContext
         self.it: str | None = None
+        self.leaver: str | None = None
+        self.there: str | None = None
         self.asked: AwaitedAnswer | None = None
         """What the turn before asked."""
         self.notes: NoteReader | None = None
@@ -164,7 +166,7 @@ class _Episode:
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         writer = next(iter(self.speakers.values()), None)
         self.notes = NoteReader(self.names, writer) if self.episode.kind == "text" else None
-        self.referent = self.it = self.asked = None
+        self.referent = self.it = self.asked = self.leaver = self.there = None
         self.unnamed = {}
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
@@ -279,7 +281,9 @@ class _Episode:
         if is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
-        context = TurnContext(people, speaker, self.referent, it=self.it)
+        context = TurnContext(
+            people, speaker, self.referent, it=self.it, leaver=self.leaver, there=self.there
+        )
         context.unnamed = self.unnamed.pop(speaker, None)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
@@ -301,6 +305,7 @@ class _Episode:
         self.referent = context.referent
         if context.unnamed is not None:
             self.unnamed[speaker] = context.unnamed
+        self.leaver, self.there = context.leaver, context.there
         self.it = context.it or (self.notes.topic if self.notes else None)
 
     def _answered(self, answer: str, reader: SentenceReader) -> Iterator[CandidateFact]:

@@ -114,6 +114,8 @@ def spelt(text: str) -> str:
         text = _NOT_ANY_MORE.sub(_no_longer, text)
     if "got into" in text or "got a place" in text or "accepted" in text:
         text = _STARTS_NEXT.sub(r"\g<place> ", text)
+    if "oved" in text or "oving" in text:
+        text = _MOVED_WHERE.sub(_moved_to, text)
     if "ur " in text:
         text = _OUR_NAME.sub(_named_ours, text)
     if "rent" in text:
@@ -200,6 +202,22 @@ _STARTS_NEXT = re.compile(
     r"(?P<place>\b(?:got into|got a place at|accepted (?:by|at|into))[ ][^.!?\n]{3,60}?)[!.]{1,4}\s"
     r"(?:(?:I|i|he|she|He|She)\s)?[Ss]tart(?:s|ing)?\s(?=(?:in|on|next)\s)"
 )
+_MOVED_WHERE = re.compile(
+    r"(?P<before>(?:^|[.!?\n,] )(?:(?:I|i|[Ww]e)(?:'ve|'m|'re| have| am| are)?(?: [a-z]+)? )?(?:[a-z]+ )?)"
+    r"(?P<how>[Mm]ov(?:ed|ing))(?P<with>(?: in with [^.!?\n]{2,40}?| house| in| out)?(?: tho| though| btw)?)[.!]{1,3}\s+"
+    r"(?:(?:[Nn]umber |[Nn]o\.? ?)?\d+\w?,? [^.!?\n,]{3,30}, )?(?P<place>[^\W\d_a-z][\w-]+(?: [^\W\d_a-z][\w-]+)?)"
+    r"(?:, (?:on )?(?P<when>\d{1,2}(?:st|nd|rd|th)? [A-Za-z]{3,9}))?(?=[.!,\n]|$)"
+)
+"""In "Moved! 3 Malt House Lane, Buckfast", where to."""
+
+
+def _moved_to(match: re.Match[str]) -> str:
+    ahead = match["how"].endswith("ing")
+    where = f"I {'am moving' if ahead else 'moved'} to {match['place']}"
+    when = f" on {match['when']}" if match["when"] else ""
+    return f"{match['before']}{match['how']}{match['with']}. {where}{when}"
+
+
 _OUR_NAME = re.compile(r"\b[Oo]ur (?P<name>[^\W\d_a-z][\w-]*)(?=[\s',.])")
 
 

@@ -143,7 +143,7 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
 
 def _is_of_somebody(word: str) -> bool:
     """A relative, or a boss; a dentist is somebody's, and is one, too."""
-    return word in KIN and KIN[word][0] not in {"doctor_of", "therapist_of", "teaches"}
+    return word in KIN and KIN[word][0] not in {"doctor_of", "therapist_of"}
 
 
 def _is_known(name: str, names: NameRegistry) -> bool:

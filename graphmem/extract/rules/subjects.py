@@ -119,6 +119,8 @@ class TurnContext:
     """Who was just said to leave a job."""
     about: str | None = None
     """Whom the last sentence told of, the speaker too."""
+    there: str | None = None
+    """The last name that stood behind "in", "at", "to"."""
     introduced: bool = False
     """The speaker has said in this turn who they are."""
     topic: str | None = None

@@ -87,7 +87,8 @@ def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterato
     text = parse.sentence.text
     if (notice := _GIVES_NOTICE.search(text)) is not None:
         leaver = _subject(parse, context, notice.start())
-        context.leaver = leaver.name if leaver is not None and not leaver.thing else None
+        if leaver is not None:
+            context.leaver = None if leaver.thing or leaver.speaker else leaver.name
     yield from _last_day(parse, context, stated_at)
     if parse.sentence.question or _UNSURE.search(text):
         return
@@ -323,7 +324,7 @@ def _last_day(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         who = names.canonical_of(whose[:-2])
     elif whose is not None:
         word = {"his": "he", "her": "she"}.get(whose.lower())
-        who = (context.pronoun(parse, match.start(), word) if word else None) or context.leaver
+        who = context.leaver or (context.pronoun(parse, match.start(), word) if word else None)
     elif who is None and context.speaker is not None and _NOTICE.search(parse.sentence.text):
         who = context.speaker
     if who is None or when.date is None:

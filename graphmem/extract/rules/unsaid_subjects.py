@@ -12,6 +12,7 @@ from graphmem.extract.rules.tokenizer import Sentence, after
 from graphmem.extract.rules.word_lists import (
     KIN,
     MONTHS,
+    NEGATIONS,
     SENTENCE_BLOCKERS,
     WEEKDAYS,
     is_occupation,
@@ -45,6 +46,12 @@ _GOES_ON = re.compile(
 _LATER_THIRD = re.compile(
     r"[A-Za-z]+(?: [a-z]+)?, (?:and |now )?(?:lives|works|teaches|runs|studies)\s"
 )
+_THERE = re.compile(
+    r"\b(?P<verb>lives?|living|moved|works?|working|teach(?:es|ing)?|stud(?:y|ies|ying)|started|volunteers?) there\b"
+)
+_SOMEWHERE = re.compile(r"\b(?:in|to|for|at|from|left|joined) (?:the )?(?P<name>[^\W\d_a-z][\w'&-]*(?: [^\W\d_a-z][\w'&-]*){0,3})")
+_IN = ("liv", "mov")
+_LAST_DAY = re.compile(r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ff]inish(?:es|ing)? (?:on|at)\b|[Ll]eaves? (?:us )?(?:on )?\d")
 _WENT = re.compile(r"[Ww]ent (?:off |over |back )?to (?=work\s)")
 
 
@@ -52,7 +59,7 @@ def with_subject(sentence: Sentence, context: TurnContext) -> Sentence:
     """A sentence with whom it is about, where that can be told; else as it is."""
     if context.speaker is None or context.topic is not None:
         return sentence
-    sentence = _of_oneself(sentence, context)
+    sentence = _of_oneself(_there(sentence, context), context)
     if sentence.question or len(sentence.tokens) < 2:  # noqa: PLR2004 - a word is no sentence
         return sentence
     first, who = sentence.tokens[0].low, context.about
@@ -63,12 +70,32 @@ def with_subject(sentence: Sentence, context: TurnContext) -> Sentence:
         return after(f"{context.referent} is ", sentence)
     if context.leaver is not None and _WENT.match(sentence.text):
         return after(f"{context.leaver} ", sentence)
+    if context.leaver is not None and (last := _LAST_DAY.match(sentence.text)):
+        own = "'s" if last.group()[-1] in "ytk" else ""
+        return after(f"{context.leaver}{own} ", sentence)
     opens = _opening_role(sentence, context.introduced) or _PLACED.match(sentence.text)
     if opens and other is not None:
         sentence = after(f"{other} is {_article(sentence)}", sentence)
     elif opens and context.introduced:
         sentence = after(f"I'm {_article(sentence)}", sentence)
     return _whole(sentence, context, other)
+
+
+def _there(sentence: Sentence, context: TurnContext) -> Sentence:
+    """ "Lives there now", with the place that was named last."""
+    match = _THERE.search(sentence.text)
+    near = None
+    for near in _SOMEWHERE.finditer(sentence.text, 0, match.start() if match else 0):
+        pass
+    where = near["name"] if near else context.there
+    if match and where is not None and sentence.lows.isdisjoint(NEGATIONS):
+        verb = match["verb"]
+        word = "to" if verb == "moved" else "in" if verb.startswith(_IN) else "at"
+        text = f"{sentence.text[: match.end('verb')]} {word} {where}{sentence.text[match.end() :]}"
+        sentence = replace(sentence, text=text, quotes=())
+    for near in _SOMEWHERE.finditer(sentence.text):
+        context.there = near["name"].removesuffix("'s")
+    return sentence
 
 
 def _whole(sentence: Sentence, context: TurnContext, other: str | None) -> Sentence:
