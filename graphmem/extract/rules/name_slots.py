@@ -48,7 +48,9 @@ _OF_WORKPLACES = frozenset({"works_at", "volunteers_at"})
 _OF_STUDENTS = frozenset({"studies_at", "studied_at", "graduated_from"})
 _ITS_WORKPLACE = re.compile(
     r"\s+(?P<club>(?:(?:dental|vet|general|primary|secondary|high|junior|infant|grammar|care|ambulance|fire|police|"
-    r"railway|filling)\s+)?(?:" + "|".join(sorted(_WORKPLACES - {"paper"})) + r"|station|home|canteen))\b"
+    r"railway|filling)\s+)?(?:"
+    + "|".join(sorted(_WORKPLACES - {"paper"}))
+    + r"|station|home|canteen))\b"
 )
 _ITS_CLUB = re.compile(
     r"\s+(?P<club>(?:[a-z]+\s+)?(?:choir|club|band|team|orchestra|society|league|office|"

@@ -38,8 +38,12 @@ _BIRTH = re.compile(
     r"(?:baby|twins|triplets|boy|girl|little\s+(?:boy|girl)|son|daughter)(?=\W|$)"
     r"(?!\s+in\s+(?:his|her|my|the|a)\b|\s+(?:face|shower|sister|brother|bump|boom|talk)\b)"
 )
-_NAMES = r"(?P<names>[^\W\d_a-z][\w-]*(?:\s+[^\W\d_a-z][\w-]*)?(?:\s+(?:and|&)\s+[^\W\d_a-z][\w-]*)?)"
-_JUST_NAMES = re.compile(rf"(?:[Aa]n?\s+(?:[a-z]+\s+){{1,2}}(?:called|named)\s+)?{_NAMES}\s*(?:$|,\s|\(|from\s)")
+_NAMES = (
+    r"(?P<names>[^\W\d_a-z][\w-]*(?:\s+[^\W\d_a-z][\w-]*)?(?:\s+(?:and|&)\s+[^\W\d_a-z][\w-]*)?)"
+)
+_JUST_NAMES = re.compile(
+    rf"(?:[Aa]n?\s+(?:[a-z]+\s+){{1,2}}(?:called|named)\s+)?{_NAMES}\s*(?:$|,\s|\(|from\s)"
+)
 _LISTED = re.compile(rf"(?:\s+[a-z]{{1,8}})?[,:]\s+{_NAMES}\s*(?:$|[,.])")
 _SOON = 2
 """Sentences after which a name alone is no longer theirs who were spoken of."""
@@ -69,7 +73,9 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
     (owner, word), pronoun = context.unnamed, ""
     if match := _LATER.search(text, at):
         pronoun, found = match.group(), name_list(parse, match.end() - 1)
-    elif context.unnamed_since <= _SOON and (match := (_JUST_NAMES if not at else _LISTED).match(text, at)):
+    elif context.unnamed_since <= _SOON and (
+        match := (_JUST_NAMES if not at else _LISTED).match(text, at)
+    ):
         found = name_list(parse, match.start("names"))
     else:
         return
@@ -140,9 +146,7 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
     return None
 
 
-def _spoken_of(
-    parse: Parse, context: TurnContext, index: int, word: str
-) -> tuple[str, str] | None:
+def _spoken_of(parse: Parse, context: TurnContext, index: int, word: str) -> tuple[str, str] | None:
     """Whose pet, relative or friend a word speaks of, and what they are."""
     tokens, me = parse.sentence.tokens, str(context.speaker)
     before = {t.low for t in tokens[max(0, index - 5) : index]}

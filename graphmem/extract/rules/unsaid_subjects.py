@@ -20,14 +20,16 @@ from graphmem.extract.rules.word_lists import (
 )
 
 _BEFORE_OWN = re.compile(r"(?:(?:[Ii]t'?s|[Tt]his is|[Ii]'m|[Ii] am)(?: me,?)? )?(?=[^\W\d_a-z])")
-_AFTER_OWN = re.compile(r"(?:\s+here\b)?(?:\s*[,:;–—-]+\s*|\s*\((?=[a-z])|\s+(?=(?:on|from)\s)|\s*$)")
+_AFTER_OWN = re.compile(
+    r"(?:\s+here\b)?(?:\s*[,:;–—-]+\s*|\s*\((?=[a-z])|\s+(?=(?:on|from)\s)|\s*$)"
+)
 _OF_ONESELF = re.compile(
     r"(?:an?|the|from|originally|based|living|still|on [a-z]+$|[^\W\d_a-z][\w-]*'s [a-z-]+)(?:\s|$)"
 )
-_KIN_OF = re.compile(r"(?:the )?(?P<kin>[a-z-]+) (?:of|to) (?:the \w+ \(|the \w+,? )?(?=[^\W\d_a-z])")
-_OWNER = re.compile(
-    r"(?P<one>[^\W\d_a-z][\w-]*)(?: (?:and|&) (?P<other>[^\W\d_a-z][\w-]*))?"
+_KIN_OF = re.compile(
+    r"(?:the )?(?P<kin>[a-z-]+) (?:of|to) (?:the \w+ \(|the \w+,? )?(?=[^\W\d_a-z])"
 )
+_OWNER = re.compile(r"(?P<one>[^\W\d_a-z][\w-]*)(?: (?:and|&) (?P<other>[^\W\d_a-z][\w-]*))?")
 _ROLE = re.compile(
     r"(?P<article>(?:an?|the)\s)?(?P<role>(?:[A-Za-z][a-z'-]+\s){0,3}?(?P<head>[A-Za-z][A-Za-z-]+))"
     r"(?P<rest>,?\s+(?:at|for|in|with)\s+(?:the\s+)?(?P<where>[^\W\d_]\w+)|\s*(?:$|[,;.(]|\s[-–—]\s))"
@@ -37,7 +39,9 @@ _TIMES = frozenset(
     | {"evening", "a", "an", "my", "half", "here", "there", "today", "tomorrow", "now", "me", "us"}
 )
 _THIRD = word_set("third_person_openings")
-_PLACED = re.compile(r"(?:[Ss]till (?:in|at|with)|[Bb]ased in|[Oo]riginally from|[Ff]rom(?= [A-Z][\w-]+(?: [A-Z][\w-]+)?(?: originally)?\s*(?:$|[,;.(]))) ")
+_PLACED = re.compile(
+    r"(?:[Ss]till (?:in|at|with)|[Bb]ased in|[Oo]riginally from|[Ff]rom(?= [A-Z][\w-]+(?: [A-Z][\w-]+)?(?: originally)?\s*(?:$|[,;.(]))) "
+)
 _GOES_ON = re.compile(
     r",\s+(?:and\s+)?(?=(?:(?P<bare>(?:work|live|study|teach|play|sing|train|volunteer)\s+(?:at|in|for|with))|"
     r"(?:now|currently|still|also)\s+(?:living|working|based|studying|sharing|teaching|training|"
@@ -49,9 +53,13 @@ _LATER_THIRD = re.compile(
 _THERE = re.compile(
     r"\b(?P<verb>lives?|living|moved|works?|working|teach(?:es|ing)?|stud(?:y|ies|ying)|started|volunteers?) there\b"
 )
-_SOMEWHERE = re.compile(r"\b(?:in|to|for|at|from|left|joined) (?:the )?(?P<name>[^\W\d_a-z][\w'&-]*(?: [^\W\d_a-z][\w'&-]*){0,3})")
+_SOMEWHERE = re.compile(
+    r"\b(?:in|to|for|at|from|left|joined) (?:the )?(?P<name>[^\W\d_a-z][\w'&-]*(?: [^\W\d_a-z][\w'&-]*){0,3})"
+)
 _IN = ("liv", "mov")
-_LAST_DAY = re.compile(r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ff]inish(?:es|ing)? (?:on|at)\b|[Ll]eaves? (?:us )?(?:on )?\d")
+_LAST_DAY = re.compile(
+    r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ff]inish(?:es|ing)? (?:on|at)\b|[Ll]eaves? (?:us )?(?:on )?\d"
+)
 _WENT = re.compile(r"[Ww]ent (?:off |over |back )?to (?=work\s)")
 
 
@@ -60,7 +68,7 @@ def with_subject(sentence: Sentence, context: TurnContext) -> Sentence:
     if context.speaker is None or context.topic is not None:
         return sentence
     sentence = _of_oneself(_there(sentence, context), context)
-    if sentence.question or len(sentence.tokens) < 2:  # noqa: PLR2004 - a word is no sentence
+    if sentence.question or len(sentence.tokens) < 2:
         return sentence
     first, who = sentence.tokens[0].low, context.about
     other = who if who != context.speaker else None
@@ -106,7 +114,7 @@ def _whole(sentence: Sentence, context: TurnContext, other: str | None) -> Sente
         return sentence
     if first in {"i", "i'm", "i've"} or (other is None and first in {"still", "live", "work"}):
         subject = "I " if match["bare"] else "I'm "
-    elif other is not None and first == "still" or sentence.text.startswith(f"{other} "):
+    elif (other is not None and first == "still") or sentence.text.startswith(f"{other} "):
         subject = f"{other} " if match["bare"] else f"{other} is "
     else:
         return sentence
