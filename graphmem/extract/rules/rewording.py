@@ -30,6 +30,7 @@ from graphmem.extract.rules.word_lists import (
     SOFTWARE,
     SPORTS,
     is_occupation,
+    is_post,
     word_set,
     word_table,
 )
@@ -54,12 +55,8 @@ _TITLED = re.compile(rf"^{_TITLE}\s+")
 _VEHICLES = word_set("vehicles") - {"seat"}
 _DOUBTFUL = NEGATIONS | HEDGES
 _NO_POST = word_set("posts_of_the_moment")
-_POST = re.compile(
-    r"(?!line )(?:[a-z]+ )+(?:manager|lead|leader|supervisor|coordinator)|"
-    r"(?:ward|charge|theatre|night) sister"
-)
-"""Of two words it is a post: "the manager" may be one for an evening, "the bar manager" is not."""
 _DEMONYMS = word_table("demonyms")
+_GOODS = word_set("goods")
 _FAMILY = FEMALE_KIN | MALE_KIN
 _WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
 
@@ -89,12 +86,17 @@ REWORDING_CUES = _ROWS.cues
 def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
     """The plain sentences that a sentence amounts to beside what it says literally."""
     sentence = parse.sentence
-    if sentence.question or not sentence.lows.isdisjoint(_DOUBTFUL):
+    if sentence.question:
         return
+    doubtful = [
+        token.start
+        for token in sentence.tokens
+        if token.low in _DOUBTFUL and not _NO_LONGER.match(sentence.text, token.start)
+    ]
     for row in _ROWS.of(sentence.lows):
         match = row.regex.search(sentence.text)
         slots = None if match is None else _filled(match, parse, context)
-        if match is None or slots is None:
+        if match is None or slots is None or (doubtful and _in_doubt(doubtful, match)):
             continue
         before, after = sentence.text[: match.start()], sentence.text[match.end() :]
         for plain in row.sentences:
@@ -109,6 +111,16 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
                 subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
                 **slots,
             )
+
+
+_NO_LONGER = re.compile(r"[Nn]o\s+(?:longer|more)\b")
+_CLAUSE_ENDS = re.compile(r"[,;:(]|\s[-–—]\s|\s(?:but|because)\s")
+
+
+def _in_doubt(doubtful: list[int], match: re.Match[str]) -> bool:
+    """Whether a "not" or a "might" stands before the end of the clause that a row has matched."""
+    end = _CLAUSE_ENDS.search(match.string, match.end())
+    return doubtful[0] < (end.start() if end else len(match.string))
 
 
 def _article(noun: str) -> str:
@@ -185,7 +197,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "place": named and kind not in {"person", "animal"},
         "role": not low.startswith(FAVOURITE)
         and (
-            _POST.fullmatch(low) is not None
+            is_post(low)
             or (is_occupation(last) and last not in _NO_POST and not _is_of_somebody(last))
         ),
         "game": last in SPORTS | INSTRUMENTS,
@@ -196,6 +208,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
         "pet": kind == "animal",
         "vehicle": not _VEHICLES.isdisjoint(low.split()),
+        "goods": (low.endswith("s") or low in _GOODS) and low not in FIRST_NAMES | NOT_NAMES,
         "noun": last not in PETS and last not in KIN,
     }
     return fits.get({"other": "who", "sport": "game"}.get(slot, slot), True)
