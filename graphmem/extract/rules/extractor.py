@@ -27,6 +27,7 @@ from graphmem.extract.rules.self_introductions import (
     introduced_name,
     shares_name_part,
     stated_nicknames,
+    without_nicknames,
 )
 from graphmem.extract.rules.sentence_reader import SentenceReader
 from graphmem.extract.rules.subjects import People, TurnContext, is_machine
@@ -107,6 +108,8 @@ class _Episode:
             if alias is not None:
                 self.names.add_alias(alias, name)
         self.known = {entity.name for entity in known}
+        if '"' in episode.content or "“" in episode.content:
+            episode = self.episode = without_nicknames(episode, self.names)
         self.turns = [(turn, list(split_sentences(spelt(turn.text)))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
         self.facts = EpisodeFacts()

@@ -9,7 +9,7 @@ from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, WordToken, after, without_opening
 from graphmem.extract.rules.unsaid_subjects import with_subject
-from graphmem.extract.rules.word_lists import KIN, PETS, word_set, word_table
+from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS, word_set, word_table
 
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
 _AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
@@ -114,6 +114,12 @@ def spelt(text: str) -> str:
         text = _NOT_ANY_MORE.sub(_no_longer, text)
     if "got into" in text or "got a place" in text or "accepted" in text:
         text = _STARTS_NEXT.sub(r"\g<place> ", text)
+    if "ought" in text:
+        text = _BOUGHT_WHAT.sub(lambda one: f"{one['thing']}, {one['article'].lower()} ", text)
+    if "asked" in text:
+        text = _ASKED.sub(r"\g<asked> to marry them and \g<yes>", text)
+    if "deal with" in text or "speak to" in text:
+        text = _NOW_DEAL.sub(_new_contact, text)
     if "oved" in text or "oving" in text:
         text = _MOVED_WHERE.sub(_moved_to, text)
     if "ur " in text:
@@ -165,7 +171,8 @@ _GOT_THE_POST = re.compile(
     rf"(?P<role>[A-Z][a-z]+(?:'s)?(?:\s[a-z]+(?:'s)?){{0,3}}?),?\s(?:[A-Z]\w+,\s)?{_FROM_ON}"
 )
 _GOT_THE_JOB_AT = re.compile(
-    r"\b(?i:got|landed) (?i:the) (?P<org>[A-Z][\w&-]+(?:\s[A-Z][\w&-]+){0,3}?) (?i:job)[!.\s]{1,5}"
+    r"\b(?i:got|landed) (?:(?i:the) (?P<org>[A-Z][\w&-]+(?:\s[A-Z][\w&-]+){0,3}?) (?i:job)"
+    r"|(?P<firm>[A-Z][\w&-]+) instead)[!.\s]{1,5}"
     rf"(?:I\s)?(?i:{_FROM_ON})"
 )
 """In "I got it! Assistant librarian, from 6 May", what is said of the post."""
@@ -177,7 +184,8 @@ def _as_a_post(match: re.Match[str]) -> str:
 
 
 def _as_a_start(match: re.Match[str]) -> str:
-    org = match["org"].title() if match["org"].isupper() else match["org"]
+    org = match["org"] or match["firm"]
+    org = org.title() if org.isupper() else org
     return f"I start at {org} on "
 
 
@@ -202,6 +210,26 @@ _STARTS_NEXT = re.compile(
     r"(?P<place>\b(?:got into|got a place at|accepted (?:by|at|into))[ ][^.!?\n]{3,60}?)[!.]{1,4}\s"
     r"(?:(?:I|i|he|she|He|She)\s)?[Ss]tart(?:s|ing)?\s(?=(?:in|on|next)\s)"
 )
+_BOUGHT_WHAT = re.compile(
+    r"(?P<thing>\b[Bb]ought (?:myself )?(?:an?|the) (?:new |second-hand |used )?"
+    r"(?:bike|car|van|motorbike|scooter|boat|campervan|caravan)(?: at last| finally| after all)?)"
+    r"[.!]{1,3}\s(?P<article>[Aa]n?)\s(?=(?:[a-z-]+\s){0,3}[^\W\d_a-z])"
+)
+"""In "bought a car! A wee Micra", which."""
+_ASKED = re.compile(
+    r"(?P<asked>[^\W\d_a-z]\w+ asked [^\W\d_a-z]\w+) and (?P<yes>s?he said yes)(?=[.!]+\s+(?:The )?[Ww]edding)"
+)
+_NOW_DEAL = re.compile(
+    r"(?P<left>(?:no longer (?:at|with)|left) (?:the )?(?P<org>[^\W\d_a-z][\w&'-]*(?: (?:& )?[^\W\d_a-z][\w&'-]*){0,3}))"
+    r"[.!;,]\s+(?:[Ww]e|I)(?:'re|'m| now)? (?:now )?(?:deal|dealing|speak|liaise|work)(?: now)? (?:with|to) "
+    r"(?P<who>[^\W\d_a-z]\w+(?: [^\W\d_a-z]\w+)?)(?: now| instead)?(?=[.!,\n]|$)"
+)
+
+
+def _new_contact(match: re.Match[str]) -> str:
+    return f"{match['left']}. Our contact at {match['org']} is now {match['who']}"
+
+
 _MOVED_WHERE = re.compile(
     r"(?P<before>(?:^|[.!?\n,] )(?:(?:I|i|[Ww]e)(?:'ve|'m|'re| have| am| are)?(?: [a-z]+)? )?(?:[a-z]+ )?)"
     r"(?P<how>[Mm]ov(?:ed|ing))(?P<with>(?: in with [^.!?\n]{2,40}?| house| in| out)?(?: tho| though| btw)?)[.!]{1,3}\s+"
@@ -284,7 +312,7 @@ def _in_full(match: re.Match[str]) -> str:
 
 
 _AFTER_THESE = word_set("before_common_nouns")
-_ALSO_WORDS = word_set("also_words")
+_ALSO_WORDS, _PERSON_VERBS = word_set("also_words"), word_set("person_verbs")
 _LONGEST_NAME = 4
 
 
@@ -330,10 +358,28 @@ def _named(tokens: list[WordToken], index: int, names: NameRegistry) -> tuple[in
             found = (size, _with_capitals(key))
         if word.owns:
             break
+    if found[0] == 1 and (surname := _surname(tokens, index)) is not None:
+        return 2, f"{found[1]} {surname}"
     after = tokens[index + 1].low if index + 1 < len(tokens) else ""
     if not found[0] and after in KIN and token.low[-1:] == "s" and _known(token.low[:-1], names):
         return 1, f"{_with_capitals(token.low[:-1])}'s"  # "jordans wife"
     return found
+
+
+def _surname(tokens: list[WordToken], index: int) -> str | None:
+    """The Sayle of "tom sayle popped in"."""
+    if index + 2 >= len(tokens) or tokens[index].owns:
+        return None
+    name, verb = tokens[index + 1], tokens[index + 2]
+    plain = name.text.islower() and name.text.isalpha() and name.gap == verb.gap == " "
+    word = name.low in NOT_NAMES | _ALSO_WORDS | _PERSON_VERBS | _ADVERBS or name.low in KIN
+    if not plain or word or name.low.endswith(("ly", "ed", "ing", "s")) or len(name.low) < 4:
+        return None
+    return (
+        name.text.capitalize()
+        if verb.low in _PERSON_VERBS - {"is", "was", "will", "has", "had"}
+        else None
+    )
 
 
 def _known(key: str, names: NameRegistry) -> bool:

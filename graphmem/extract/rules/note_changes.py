@@ -11,6 +11,7 @@ from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.word_lists import NOT_NAMES, WEEKDAYS, word_set
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
+from graphmem.text import name_key
 
 CHANGE_CUES = re.compile(
     r"deadline|\bdue\b|launch|go-live|release|finish|opening|completion|handover|budget|cost|price|"
@@ -36,7 +37,7 @@ _LATE = (
 _CHANGED = re.compile(
     rf"(?:(?:[Tt]he\s+)?(?P<owner>{_NO_NAME}{_NAME})(?:'s)?\s+|^(?P<label>[A-Za-z]+(?:\s[a-z]+)?):\s+(?:the\s+)?|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
-    r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date)?|"
+    r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date| night)?|"
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
     rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
     r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
@@ -46,7 +47,7 @@ _CHANGED = re.compile(
 _DATES = frozenset({"deadline", "due date"}) | {
     what + date
     for what in ("launch", "go-live", "release", "finish", "opening", "completion", "handover")
-    for date in ("", " date")
+    for date in ("", " date", " night")
 }
 _BLOCKED = re.compile(
     r"\b(?:if|(?-i:may)|might|could|would|should|maybe|perhaps|not(?!\s(?:the\s|on\s)*\d)|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
@@ -130,7 +131,9 @@ def _about(given: str | None, topic: str | None, names: NameRegistry) -> str | N
     first, *more = given.lower().split()
     if not more and first not in _WORKS | _DAYS and not names.is_sure(given):
         return None
-    nobody = not names.is_person(given) and first not in FIRST_NAMES and first not in NOT_NAMES
+    work = given.lower().split()[-1] in _WORKS | _DAYS
+    nobody = not names.is_person(given) and first not in FIRST_NAMES
+    nobody = nobody and (work or first not in NOT_NAMES)
     return names.canonical_of(given) if nobody else None
 
 
@@ -149,3 +152,47 @@ def _valued(about: str, what: str, given: str, stated_at: datetime) -> Iterator[
     yield CandidateFact(
         f"{about}'s {what} is {value}", about, type, None, (about,), value=value, importance=_WEIGHT
     )
+
+
+_WHO = r"(?:[^\W\d_a-z][\w-]*(?:\s[^\W\d_a-z][\w-]*)?|me)"
+_HANDED = (
+    re.compile(
+        r"(?:^|[.;]\s)(?:[Tt]he\s)?(?P<what>[A-Za-z][\w &'-]{2,40}?)\s(?:(?:has|have|had|was|is|been|being|now)\s)*"
+        rf"(?:handed|passed|transferred|reassigned|given)(?:\sover)?(?:\sfrom\s{_WHO})?\sto\s(?P<who>{_WHO})\s*(?:$|[,.;(])"
+    ),
+    re.compile(
+        rf"(?P<who>{_WHO})\s(?:(?:has|is|will|now)\s)*(?:takes?|took|taken|taking)\sover\s(?:the\s)?"
+        r"(?P<what>[A-Za-z][\w &'-]{2,40}?)(?:\sfrom\s\S+)?\s*(?:$|[,.;(])"
+    ),
+    re.compile(
+        rf"(?P<who>{_WHO})\s(?:now\sowns\sit|owns\sit\snow|owns\sthis\snow|is\sthe\sowner\snow)\b"
+    ),
+    re.compile(rf"\b[Nn]ew\sowner(?::|\sis)\s(?P<who>{_WHO})\s*(?:$|[,.;(])"),
+)
+HANDED_CUES = re.compile(
+    r"\bover\b|\bown(?:s|er)\b|handed|passed|transferred|reassigned|given\sto", re.I
+)
+
+
+def handed_over(
+    line: str, topic: str | None, speaker: str | None, names: NameRegistry
+) -> Iterator[CandidateFact]:
+    """ "Canning line handed from Piotr to me", "Seun owns it now": who has it from now on. What is
+    handed over is known, or what the note is about."""
+    if not HANDED_CUES.search(line) or _BLOCKED.search(line):
+        return
+    for pattern in _HANDED:
+        match = pattern.search(line)
+        if match is None:
+            continue
+        given = match.groupdict().get("what")
+        what = names.canonical.get(name_key(given)) if given else topic
+        who = speaker if match["who"] == "me" else names.canonical_of(match["who"])
+        if what is None or who is None or names.kind(what) in {"person", "animal", "place"}:
+            continue
+        if who == what or not names.may_be_person(who):
+            continue
+        names.register(who, "person")
+        says = f"{who} is the owner of {what} now"
+        yield CandidateFact(says, what, "has_owner", who, (what, who), importance=_WEIGHT)
+        return

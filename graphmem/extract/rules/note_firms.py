@@ -77,9 +77,7 @@ def behind(names: NameRegistry, firm: str, value: str, at: int = 0) -> Iterator[
         yield CandidateFact(says, who, "works_at", firm, (who, firm), importance=_WEIGHT)
         if role and is_occupation(role.split()[-1]):
             says = f"{who} works as {role} at {firm}"
-            yield CandidateFact(
-                says, who, "works_as", role, (who, role, firm), importance=_WEIGHT
-            )
+            yield CandidateFact(says, who, "works_as", role, (who, role, firm), importance=_WEIGHT)
 
 
 def _based(names: NameRegistry, firm: str, place: str) -> Iterator[CandidateFact]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from graphmem.extract.rules.attributes import attribute_line
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.note_changes import handed_over
 from graphmem.extract.rules.note_firms import behind, listed, listed_as, of_table, of_trade
 from graphmem.extract.rules.note_groups import holders, of_topic, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
@@ -42,6 +43,11 @@ _KEY_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<key>[A-Za-z][A-Za-z /-]{0,30}?)[*_]{0,2}"
     r"\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
 )
+_KEY_IS = re.compile(
+    r"\s*(?:[-*+•]\s+)?(?:(?:[Tt]he|[Oo]ur|[Ii]ts) )?(?P<key>[A-Za-z][A-Za-z -]{1,20}?) (?:is|are)(?: now)? "
+    r"(?P<value>(?:[^\W_a-z]|[£€$])[^.!?]{0,60})\.?\s*$"
+)
+"""In "contractor is Brandt & Sons", the same as behind a colon."""
 _ROW = re.compile(r"\s*\|(?P<columns>.*)\|\s*$")
 _RULE = re.compile(r"[\s|:-]+$")
 _TECH = re.compile(r"[A-Za-z][\w.+#-]{1,30}")
@@ -175,6 +181,9 @@ class NoteReader:
             return list(self._row(match["columns"])), []
         self.header = []
         line = _STRUCK.sub("", line)
+        handed = list(handed_over(_BULLET.sub("", line), self.topic, self.speaker, self.names))
+        if handed:
+            return handed, [line]
         if (found := self._of_topic(line)) is not None:
             return found, [line] if post_holder(line) else []
         if (found_person := self.people.line(line)) is not None:
@@ -186,8 +195,12 @@ class NoteReader:
         """What a line says of the topic, by a key or of a post; None when it is no such line."""
         if holder := post_holder(line):
             return list(holders(self.names, self.topic, *holder)) or None
-        match = _KEY_LINE.match(line)
-        return None if match is None else self._keyed(self.topic, match["key"], match["value"])
+        if match := _KEY_LINE.match(line):
+            return self._keyed(self.topic, match["key"], match["value"])
+        match = _KEY_IS.match(line)
+        if match is None or self.topic is None or match["key"].lower() not in BY_KEY:
+            return None
+        return self._keyed(self.topic, match["key"], match["value"]) or None
 
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}

@@ -126,7 +126,9 @@ class Slots(NamedSlots):
         phrase = _without_participle(found[0])
         head = phrase.name.lower().split()[-1]
         plainly = rule.pattern.endswith("as") or " as" in rule.pattern
-        if not (is_occupation(head) or is_post(phrase.name.lower())) and not (plainly and phrase.determiner in {"a", "an"}):
+        if not (is_occupation(head) or is_post(phrase.name.lower())) and not (
+            plainly and phrase.determiner in {"a", "an"}
+        ):
             return []
         short = phrase.name.isupper()  # a GP
         if phrase.determiner == "the" or phrase.mine or (phrase.proper and not short):

@@ -27,6 +27,7 @@ from graphmem.extract.rules.word_lists import (
     NOT_NAMES,
     ORG_SUFFIXES,
     PETS,
+    PLACES,
     SOFTWARE,
     SPORTS,
     is_occupation,
@@ -56,6 +57,7 @@ _VEHICLES = word_set("vehicles") - {"seat"}
 _DOUBTFUL = NEGATIONS | HEDGES
 _NO_POST = word_set("posts_of_the_moment")
 _DEMONYMS = word_table("demonyms")
+_ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
 _GOODS = word_set("goods")
 _FAMILY = FEMALE_KIN | MALE_KIN
 _WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
@@ -194,7 +196,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         and kind not in {"person", "animal", "place"}
         and (low not in FIRST_NAMES or value.isupper()),
         "town": kind == "place",
-        "place": named and kind not in {"person", "animal"},
+        "place": (named or low in PLACES | _ALSO_TOWNS) and kind not in {"person", "animal"},
         "role": not low.startswith(FAVOURITE)
         and (
             is_post(low)

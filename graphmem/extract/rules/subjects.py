@@ -117,6 +117,8 @@ class TurnContext:
     """The speaker's relative who was just spoken of, and has no name."""
     leaver: str | None = None
     """Who was just said to leave a job."""
+    hired: str | None = None
+    """Whom the speaker has just taken on."""
     about: str | None = None
     """Whom the last sentence told of, the speaker too."""
     there: str | None = None
