@@ -124,6 +124,7 @@ class _Episode:
         self.it: str | None = None
         self.leaver: str | None = None
         self.there: str | None = None
+        self.animal: str | None = None
         self.asked: AwaitedAnswer | None = None
         """What the turn before asked."""
         self.notes: NoteReader | None = None
@@ -169,7 +170,8 @@ class _Episode:
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         writer = next(iter(self.speakers.values()), None)
         self.notes = NoteReader(self.names, writer) if self.episode.kind == "text" else None
-        self.referent = self.it = self.asked = self.leaver = self.there = None
+        self.referent = self.it = self.asked = None
+        self.leaver = self.there = self.animal = None
         self.unnamed = {}
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
@@ -285,7 +287,8 @@ class _Episode:
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
         context = TurnContext(
-            people, speaker, self.referent, it=self.it, leaver=self.leaver, there=self.there
+            people, speaker, self.referent, it=self.it, leaver=self.leaver, there=self.there,
+            animal=self.animal,
         )
         context.unnamed = self.unnamed.pop(speaker, None)
         reader = SentenceReader(context, stated_at, departures)
@@ -308,7 +311,7 @@ class _Episode:
         self.referent = context.referent
         if context.unnamed is not None:
             self.unnamed[speaker] = context.unnamed
-        self.leaver, self.there = context.leaver, context.there
+        self.leaver, self.there, self.animal = context.leaver, context.there, context.animal
         self.it = context.it or (self.notes.topic if self.notes else None)
 
     def _answered(self, answer: str, reader: SentenceReader) -> Iterator[CandidateFact]:

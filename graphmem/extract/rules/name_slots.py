@@ -191,8 +191,8 @@ class NamedSlots:
             if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(parse, phrase, "organization")]
-        if rule.type in _OF_WORKPLACES and (work := _workplace(parse, at)) is not None:
-            return [work]
+        if rule.type in _OF_WORKPLACES and (place := _workplace(parse, at)) is not None:
+            return [place]
         if rule.type == "member_of" and (club := _CLUB.match(parse.sentence.text, at)):
             name = club["name"].lower()
             return [Filler(f"the {name}", name, "organization", club.end())]

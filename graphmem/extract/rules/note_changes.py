@@ -83,7 +83,8 @@ def changed_values(
         about = match["owner"] or match["label"] or match["late"] or match["of"]
         about = names.canonical_of(about) if about else topic
         what = match["what"].lower()
-        if about is not None and not names.is_person(about):
+        later = any(d.lead == "from" and d.future for d in find_dates(line, stated_at))
+        if not later if about is None else not names.is_person(about):
             yield from _valued(about, what, match["value"], stated_at)
         return
     for pattern in _NEW_DATES:
@@ -137,7 +138,7 @@ def _about(given: str | None, topic: str | None, names: NameRegistry) -> str | N
     return names.canonical_of(given) if nobody else None
 
 
-def _valued(about: str, what: str, given: str, stated_at: datetime) -> Iterator[CandidateFact]:
+def _valued(about: str | None, what: str, given: str, stated_at: datetime) -> Iterator[CandidateFact]:
     if what in _DATES or what == "date":
         when = next((d for d in find_dates(f"due {given}", stated_at) if d.start < 12), None)
         if when is None or when.at is None:
@@ -149,8 +150,9 @@ def _valued(about: str, what: str, given: str, stated_at: datetime) -> Iterator[
         if money is None:
             return
         type, value = "budget", money.group().strip()
+    whose, of = (f"{about}'s", (about,)) if about is not None else ("The", ())
     yield CandidateFact(
-        f"{about}'s {what} is {value}", about, type, None, (about,), value=value, importance=_WEIGHT
+        f"{whose} {what} is {value}", about, type, None, of, value=value, importance=_WEIGHT
     )
 
 
@@ -161,7 +163,7 @@ _HANDED = (
         rf"(?:handed|passed|transferred|reassigned|given)(?:\sover)?(?:\sfrom\s{_WHO})?\sto\s(?P<who>{_WHO})\s*(?:$|[,.;(])"
     ),
     re.compile(
-        rf"(?P<who>{_WHO})\s(?:(?:has|is|will|now)\s)*(?:takes?|took|taken|taking)\sover\s(?:the\s)?"
+        rf"(?P<who>{_WHO})\s(?:(?:has|now)\s)*(?:takes|took|taken)\sover\s(?:the\s)?"
         r"(?P<what>[A-Za-z][\w &'-]{2,40}?)(?:\sfrom\s\S+)?\s*(?:$|[,.;(])"
     ),
     re.compile(

@@ -367,8 +367,8 @@ class NoteReader:
             yield from self._row_of(values)
 
     def _row_of(self, values: Sequence[str]) -> Iterator[CandidateFact]:
-        for kind in self.lists.values():
-            if found := of_table(self.names, kind, self.header, values, self.speaker):
+        for listing in self.lists.values():
+            if found := of_table(self.names, listing, self.header, values, self.speaker):
                 yield from found
         work = self.header[0] in _WORK_COLUMNS and _may_be_work(values[0])
         if not work and not PLAIN_NAME.fullmatch(values[0]):

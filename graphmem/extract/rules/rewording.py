@@ -104,12 +104,15 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
         for plain in row.sentences:
             if any(f"{{{name}}}" in plain and not value for name, value in slots.items()):
                 continue
+            if "{it}" in plain and not context.thing_before:
+                continue
             yield plain.format(
                 before=before,
                 after=after,
                 a=_article(slots.get("role", "")),
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
+                it=context.thing_before or "",
                 subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
                 **slots,
             )

@@ -125,7 +125,7 @@ class SentenceReader:
         if CHANGE_CUES.search(text):
             topic = context.topic or spoken_of
             for fact in changed_values(text, topic, context.people.names, self.stated_at):
-                context.it = fact.subject
+                context.it = fact.subject or context.it
                 yield fact
         if "rent" in lows:
             yield from rents(text, context.speaker, self.stated_at)

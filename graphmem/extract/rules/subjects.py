@@ -117,6 +117,10 @@ class TurnContext:
     """The speaker's relative who was just spoken of, and has no name."""
     leaver: str | None = None
     """Who was just said to leave a job."""
+    thing_before: str | None = None
+    """What the sentence before was about, which is nobody."""
+    animal: str | None = None
+    """The pet that was spoken of last, if nobody has been since."""
     hired: str | None = None
     """Whom the speaker has just taken on."""
     about: str | None = None
@@ -386,6 +390,17 @@ class TurnContext:
             return False
         return any(t.low in _SOMEBODY for t in parse.sentence.tokens if t.start < before)
 
+    def _note_subject(self, parse: Parse) -> None:
+        """What, or which animal, a sentence opens with."""
+        at = 1 if parse.sentence.tokens[0].low in {"the", "our", "my"} else 0
+        span, names = parse.name_at(at), self.people.names
+        kind = names.kind(span.name) if span is not None and not span.owns else None
+        self.thing_before = span.name if span is not None and kind == "thing" and at else None
+        if span is not None and kind == "animal":
+            self.animal = names.canonical_of(span.name)
+        elif span is not None and kind == "person":
+            self.animal = None
+
     def update_referent(self, parse: Parse) -> None:
         """After a sentence: who a following "he" or "she" would be."""
         end = len(parse.sentence.text)
@@ -401,6 +416,7 @@ class TurnContext:
                 self.referent = self.relative
         self.relative = None
         opens = parse.sentence.tokens[0].low
+        self._note_subject(parse)
         own = opens in _FIRST_PERSON or not (persons or parse.sentence.lows & _PRONOUNS)
         if not own:
             self.about = self.referent or self.about

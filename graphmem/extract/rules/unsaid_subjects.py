@@ -58,8 +58,10 @@ _SOMEWHERE = re.compile(
 )
 _IN = ("liv", "mov")
 _LAST_DAY = re.compile(
-    r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ff]inish(?:es|ing)? (?:on|at)\b|[Ll]eaves? (?:us )?(?:on )?\d"
+    r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ll]eaves? (?:us )?(?:on )?\d"
 )
+_GONE = re.compile(r"(?:and |but |so )?(?:[Ss]he|[Hh]e|[Ii]t)(?='?s? (?:died|passed|was put)\b| has (?:died|passed)\b)")
+_FINISH = re.compile(r"[Ff]inish(?:es|ing)? (?:up )?(?:on|at) (?=the\s|\d|[A-Z])")
 _WENT = re.compile(r"[Ww]ent (?:off |over |back )?to (?=work\s)")
 
 
@@ -70,6 +72,9 @@ def with_subject(sentence: Sentence, context: TurnContext) -> Sentence:
     sentence = _of_oneself(_there(sentence, context), context)
     if sentence.question or len(sentence.tokens) < 2:
         return sentence
+    if context.animal is not None and (gone := _GONE.match(sentence.text)):
+        rest = re.sub(r"\bpassed(?! away| on)\b", "passed away", sentence.text[gone.end() :])
+        return replace(sentence, text=context.animal + rest, quotes=())
     first, who = sentence.tokens[0].low, context.about
     other = who if who != context.speaker else None
     if first in _THIRD and sentence.tokens[1].gap == " " and context.referent is not None:
@@ -78,6 +83,9 @@ def with_subject(sentence: Sentence, context: TurnContext) -> Sentence:
         return after(f"{context.referent} is ", sentence)
     if context.leaver is not None and _WENT.match(sentence.text):
         return after(f"{context.leaver} ", sentence)
+    if context.leaver is not None and (over := _FINISH.match(sentence.text)):
+        whose = "My" if context.leaver == context.speaker else f"{context.leaver}'s"
+        return replace(sentence, text=f"{whose} last day is {sentence.text[over.end() :]}", quotes=())
     if context.leaver is not None and (last := _LAST_DAY.match(sentence.text)):
         own = "'s" if last.group()[-1] in "ytk" else ""
         return after(f"{context.leaver}{own} ", sentence)
