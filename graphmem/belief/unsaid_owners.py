@@ -45,4 +45,6 @@ def _is(fact: Fact, what: str) -> bool:
     """Whether it says which deadline, or which budget, something has now."""
     whose = fact.text.partition(" is ")[0].lower()
     held = fact.invalid_at is None and fact.retired_at is None and fact.modality == "stated"
-    return held and fact.type is None and bool(fact.entity_ids) and whose.endswith(f" {what.lower()}")
+    return (
+        held and fact.type is None and bool(fact.entity_ids) and whose.endswith(f" {what.lower()}")
+    )

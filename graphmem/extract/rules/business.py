@@ -41,7 +41,9 @@ _TAKEN_ON = re.compile(
     + r")(?=,|\s+(?:as|to|for|who)\b|\s*$)"
 )
 _BEGINS = re.compile(
-    r"(?:^|(?:,|\band)\s+(?:(?:she|he|who|they)(?:'s|\s+is)?\s+)?|^(?:[Ss]he|[Hh]e)(?:'s|\s+is)?\s+)"
+    r"(?:^|(?:,|\band)\s+(?:(?:she|he|who|they)(?:'s|\s+is)?\s+)?|^(?:[Ss]he|[Hh]e|"
+    + _THING
+    + r")(?:'s|\s+is)?\s+)"
     r"(?:[Ss]tart|[Bb]egin|[Jj]oin)(?:s|ing|ning)?(?:\s+(?:us|work|here))?(?:\s+(?:on|from))?\s+(?=\S)"
 )
 _ROLE = r"(?P<role>(?:[a-z]+[\s-]){0,2}?[a-z]+)"

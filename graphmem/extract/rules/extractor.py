@@ -287,7 +287,12 @@ class _Episode:
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
         context = TurnContext(
-            people, speaker, self.referent, it=self.it, leaver=self.leaver, there=self.there,
+            people,
+            speaker,
+            self.referent,
+            it=self.it,
+            leaver=self.leaver,
+            there=self.there,
             animal=self.animal,
         )
         context.unnamed = self.unnamed.pop(speaker, None)

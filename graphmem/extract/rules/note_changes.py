@@ -138,7 +138,9 @@ def _about(given: str | None, topic: str | None, names: NameRegistry) -> str | N
     return names.canonical_of(given) if nobody else None
 
 
-def _valued(about: str | None, what: str, given: str, stated_at: datetime) -> Iterator[CandidateFact]:
+def _valued(
+    about: str | None, what: str, given: str, stated_at: datetime
+) -> Iterator[CandidateFact]:
     if what in _DATES or what == "date":
         when = next((d for d in find_dates(f"due {given}", stated_at) if d.start < 12), None)
         if when is None or when.at is None:

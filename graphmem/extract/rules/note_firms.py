@@ -11,6 +11,9 @@ from graphmem.ports.llm import CandidateFact
 
 _WEIGHT = 0.7
 _TRADES = word_set("trades")
+_CONTRACTORS = frozenset(
+    {"builder", "builders", "plumber", "plumbers", "electrician", "electricians", "scaffolders"}
+)
 _LISTS = {
     **dict.fromkeys(("clients", "customers", "accounts"), "client_of"),
     **dict.fromkeys(("suppliers", "vendors", "providers", "contractors"), "supplier_of"),
@@ -23,6 +26,7 @@ _BEHIND = re.compile(
     r"\s*(?P<mark>[(,])\s*(?:(?:from|in|based in)\s+)?(?:(?P<role>[a-z]+(?:\s+[a-z]+){0,2})\s+)?"
     rf"(?P<what>{_WORD}(?:\s+{_WORD}){{0,2}})\s*(?=[),.;]|$)"
 )
+_OF_FIRM = re.compile(rf"(?P<who>{_WORD}\s+{_WORD})\s*\((?P<org>{_FIRM.pattern})(?:,[^()]*)?\)")
 _NAMED_BY = ("who", "supplier", "company", "firm", "name", "client", "customer", "vendor")
 _WHERE = ("where", "city", "town", "location", "based")
 
@@ -52,13 +56,36 @@ def of_trade(
 ) -> list[CandidateFact] | None:
     """ "Printer: Falcon Press, Halifax": a firm, which supplies whoever has it; None of others."""
     trade = key.lower().split()[-1]
+    if person := _OF_FIRM.fullmatch(value.strip(" *_")):
+        found = _works_there(names, person["who"], person["org"], value, person.end("org"))
+        if found is not None and is_occupation(trade):
+            who = str(found[0].subject)
+            says, role = f"{who} works as {key.lower()}", key.lower()
+            found.append(
+                CandidateFact(says, who, "works_as", role, (who, role), importance=_WEIGHT)
+            )
+        return found
     match = _FIRM.match(value.strip(" *_"))
     if match is None or owner is None or not (trade in _TRADES or is_occupation(trade)):
         return None
     name = match.group()
     if not is_firm(names, name) or (names.is_person(owner) and name.startswith(owner)):
         return None
-    return [*listed(names, "supplier_of", name, owner), *behind(names, name, value, match.end())]
+    kind = "contractor_of" if trade in _CONTRACTORS else "supplier_of"
+    return [*listed(names, kind, name, owner), *behind(names, name, value, match.end())]
+
+
+def _works_there(
+    names: NameRegistry, who: str, org: str, value: str, at: int
+) -> list[CandidateFact] | None:
+    """ "Books: Hazel Trewin (Trewin & Daughters, Truro)"."""
+    if not is_firm(names, org) or not names.may_be_person(who):
+        return None
+    who = names.register(names.canonical_of(who), "person")
+    fact = CandidateFact(
+        f"{who} works at {org}", who, "works_at", org, (who, org), importance=_WEIGHT
+    )
+    return [fact, *behind(names, org, value.strip(" *_"), at)]
 
 
 def behind(names: NameRegistry, firm: str, value: str, at: int = 0) -> Iterator[CandidateFact]:

@@ -264,7 +264,8 @@ class PeopleReader:
         if words and words[0].lower() in _NO_ROLE:
             return
         head = words[-1] if words else ""
-        if not (is_occupation(head.lower()) or _POSTS.match(head)) or _is_kin(role):
+        post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)
+        if not post or _is_kin(role):
             return
         role = role if any(c.isupper() for c in role[1:]) else role.lower()
         where = f" at {org}" if org else ""

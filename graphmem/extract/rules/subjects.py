@@ -166,7 +166,8 @@ class TurnContext:
     def thing(self, parse: Parse, position: int) -> Subject | None:
         """The company, team or project that stands at a position, or None."""
         if match := _IT.match(parse.sentence.text, position):
-            if match.group().lower() == "they" and self.it != self.topic:
+            firm = self.it and self.people.names.kind(self.it) == "organization"
+            if match.group().lower() == "they" and self.it != self.topic and not firm:
                 return None
             return Subject(self.it, match.end(), thing=True) if self.it else None
         opened = _THE.match(parse.sentence.text, position)

@@ -57,10 +57,10 @@ _SOMEWHERE = re.compile(
     r"\b(?:in|to|for|at|from|left|joined) (?:the )?(?P<name>[^\W\d_a-z][\w'&-]*(?: [^\W\d_a-z][\w'&-]*){0,3})"
 )
 _IN = ("liv", "mov")
-_LAST_DAY = re.compile(
-    r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ll]eaves? (?:us )?(?:on )?\d"
+_LAST_DAY = re.compile(r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ll]eaves? (?:us )?(?:on )?\d")
+_GONE = re.compile(
+    r"(?:and |but |so )?(?:[Ss]he|[Hh]e|[Ii]t)(?='?s? (?:died|passed|was put)\b| has (?:died|passed)\b)"
 )
-_GONE = re.compile(r"(?:and |but |so )?(?:[Ss]he|[Hh]e|[Ii]t)(?='?s? (?:died|passed|was put)\b| has (?:died|passed)\b)")
 _FINISH = re.compile(r"[Ff]inish(?:es|ing)? (?:up )?(?:on|at) (?=the\s|\d|[A-Z])")
 _WENT = re.compile(r"[Ww]ent (?:off |over |back )?to (?=work\s)")
 
@@ -85,7 +85,9 @@ def with_subject(sentence: Sentence, context: TurnContext) -> Sentence:
         return after(f"{context.leaver} ", sentence)
     if context.leaver is not None and (over := _FINISH.match(sentence.text)):
         whose = "My" if context.leaver == context.speaker else f"{context.leaver}'s"
-        return replace(sentence, text=f"{whose} last day is {sentence.text[over.end() :]}", quotes=())
+        return replace(
+            sentence, text=f"{whose} last day is {sentence.text[over.end() :]}", quotes=()
+        )
     if context.leaver is not None and (last := _LAST_DAY.match(sentence.text)):
         own = "'s" if last.group()[-1] in "ytk" else ""
         return after(f"{context.leaver}{own} ", sentence)
