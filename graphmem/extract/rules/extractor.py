@@ -20,6 +20,7 @@ from graphmem.extract.rules.framing import Framing, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
 from graphmem.extract.rules.notes import NoteReader, is_structured
+from graphmem.extract.rules.people import People, is_machine
 from graphmem.extract.rules.self_introductions import (
     INTRODUCTION,
     apart_names,
@@ -30,7 +31,7 @@ from graphmem.extract.rules.self_introductions import (
     without_nicknames,
 )
 from graphmem.extract.rules.sentence_reader import SentenceReader
-from graphmem.extract.rules.subjects import People, TurnContext, is_machine
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.wiki_links import linked_names, without_links
 from graphmem.extract.rules.word_lists import GREETINGS, PETS, word_set

@@ -151,7 +151,8 @@ def _is_or_has(match: re.Match[str]) -> str:
 
 _KIN_IS = re.compile(
     r"\b(?P<who>" + "|".join(sorted(KIN)) + r")['’]s "
-    r"(?=(?:(?:com|go|mov|liv|work|stay|visit|gett|hav|start|leav|retir|study|train)ing|in|at|here|home|not|now|still|back|off|over|from|away|an?|the|been|moved|gone|left)\b)",
+    r"(?=(?:(?:com|go|mov|liv|work|stay|visit|gett|hav|start|leav|retir|study|train)ing|in|at"
+    r"|here|home|not|now|still|back|off|over|from|away|an?|the|been|moved|gone|left)\b)",
     re.IGNORECASE,
 )
 """In "mum's coming over", what is nobody's: whatever follows is no thing."""
@@ -217,11 +218,14 @@ _BOUGHT_WHAT = re.compile(
 )
 """In "bought a car! A wee Micra", which."""
 _ASKED = re.compile(
-    r"(?P<asked>[^\W\d_a-z]\w+ asked [^\W\d_a-z]\w+) and (?P<yes>s?he said yes)(?=[.!]+\s+(?:The )?[Ww]edding)"
+    r"(?P<asked>[^\W\d_a-z]\w+ asked [^\W\d_a-z]\w+) and (?P<yes>s?he said yes)(?=[.!]+\s+(?:The "
+    r")?[Ww]edding)"
 )
 _NOW_DEAL = re.compile(
-    r"(?P<left>(?:no longer (?:at|with)|left) (?:the )?(?P<org>[^\W\d_a-z][\w&'-]*(?: (?:& )?[^\W\d_a-z][\w&'-]*){0,3}))"
-    r"[.!;,]\s+(?:[Ww]e|I)(?:'re|'m| now)? (?:now )?(?:deal|dealing|speak|liaise|work)(?: now)? (?:with|to) "
+    r"(?P<left>(?:no longer (?:at|with)"
+    r"|left) (?:the )?(?P<org>[^\W\d_a-z][\w&'-]*(?: (?:& )?[^\W\d_a-z][\w&'-]*){0,3}))"
+    r"[.!;,]\s+(?:[Ww]e|I)(?:'re|'m| now)? (?:now )?(?:deal|dealing|speak|liaise"
+    r"|work)(?: now)? (?:with|to) "
     r"(?P<who>[^\W\d_a-z]\w+(?: [^\W\d_a-z]\w+)?)(?: now| instead)?(?=[.!,\n]|$)"
 )
 
@@ -231,9 +235,12 @@ def _new_contact(match: re.Match[str]) -> str:
 
 
 _MOVED_WHERE = re.compile(
-    r"(?P<before>(?:^|[.!?\n,] )(?:(?:I|i|[Ww]e)(?:'ve|'m|'re| have| am| are)?(?: [a-z]+)? )?(?:[a-z]+ )?)"
-    r"(?P<how>[Mm]ov(?:ed|ing))(?P<with>(?: in with [^.!?\n]{2,40}?| house| in| out)?(?: tho| though| btw)?)[.!]{1,3}\s+"
-    r"(?:(?:[Nn]umber |[Nn]o\.? ?)?\d+\w?,? [^.!?\n,]{3,30}, )?(?P<place>[^\W\d_a-z][\w-]+(?: [^\W\d_a-z][\w-]+)?)"
+    r"(?P<before>(?:^|[.!?\n,] )(?:(?:I|i|[Ww]e)(?:'ve|'m|'re| have| am"
+    r"| are)?(?: [a-z]+)? )?(?:[a-z]+ )?)"
+    r"(?P<how>[Mm]ov(?:ed|ing))(?P<with>(?: in with [^.!?\n]{2,40}?| house| in| out)?(?: tho"
+    r"| though| btw)?)[.!]{1,3}\s+"
+    r"(?:(?:[Nn]umber "
+    r"|[Nn]o\.? ?)?\d+\w?,? [^.!?\n,]{3,30}, )?(?P<place>[^\W\d_a-z][\w-]+(?: [^\W\d_a-z][\w-]+)?)"
     r"(?:, (?:on )?(?P<when>\d{1,2}(?:st|nd|rd|th)? [A-Za-z]{3,9}))?(?=[.!,\n]|$)"
 )
 """In "Moved! 3 Malt House Lane, Buckfast", where to."""

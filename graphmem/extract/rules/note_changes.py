@@ -15,7 +15,8 @@ from graphmem.text import name_key
 
 CHANGE_CUES = re.compile(
     r"deadline|\bdue\b|launch|go-live|release|finish|opening|completion|handover|budget|cost|price|"
-    r"slipped|delayed|pushed|moved|put\s+(?:back|forward|off)|postponed|rescheduled|brought|extended",
+    r"slipped|delayed|pushed|moved|put\s+(?:back|forward|off)|postponed|rescheduled|brought"
+    r"|extended",
     re.IGNORECASE,
 )
 """Without one of these a sentence says nothing of this kind."""
@@ -28,20 +29,24 @@ _OWNER = rf"(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?(?P<about>{_NO_NAME}(?:{_NAME}(?:\s{_
 _WEIGHT = 0.7
 _MONEY = (
     r"[$€£¥]\s?\d[\d.,']*\s?(?:k|m|bn|million)?|"
-    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|francs|EUR|GBP|USD|CHF|NOK|SEK|DKK)|\d[\d.,']*k\b"
+    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|francs|EUR|GBP|USD|CHF|NOK|SEK|DKK)"
+    r"|\d[\d.,']*k\b"
 )
 _LATE = (
     rf"(?P<late>{_NAME}(?:\s+v?\d[\d.]*)?)\s+(?:(?:has|is|was)\s+)?(?:slipped|late|delayed)[:,;]?"
     r"\s+(?:(?:the|new)\s+)?"
 )
 _CHANGED = re.compile(
-    rf"(?:(?:[Tt]he\s+)?(?P<owner>{_NO_NAME}{_NAME})(?:'s)?\s+|^(?P<label>[A-Za-z]+(?:\s[a-z]+)?):\s+(?:the\s+)?|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
+    rf"(?:(?:[Tt]he\s+)?(?P<owner>{_NO_NAME}{_NAME})(?:'s)?\s+"
+    rf"|^(?P<label>[A-Za-z]+(?:\s[a-z]+)?):\s+(?:the\s+)?|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
     r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date| night)?|"
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
     rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
-    r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
-    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is|now))*)"
+    r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
+    r"|extended|changed|raised|"
+    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is"
+    r"|now))*)"
     r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;](?:[^,;.]|[,.](?=\d)){0,60})"
 )
 _DATES = frozenset({"deadline", "due date"}) | {
@@ -50,7 +55,8 @@ _DATES = frozenset({"deadline", "due date"}) | {
     for date in ("", " date", " night")
 }
 _BLOCKED = re.compile(
-    r"\b(?:if|(?-i:may)|might|could|would|should|maybe|perhaps|not(?!\s(?:the\s|on\s)*\d)|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
+    r"\b(?:if|(?-i:may)|might|could|would|should|maybe|perhaps|not(?!\s(?:the\s|on\s)*\d)|unless"
+    r"|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
     re.I,
 )
 
@@ -62,7 +68,8 @@ _KEY = r"(?:\s+(?:deadline|date|launch|release|opening|handover|go-live))?"
 _A_DAY = re.compile(rf"(?:\w+\s+)?\d|(?:next\s+)?(?:{'|'.join(WEEKDAYS)})", re.IGNORECASE)
 _NEW_DATES = (
     re.compile(
-        rf"(?:^|[,;]\s|\band\s){_OWNER}(?:'s)?{_KEY}(?:\s+(?:has|have|had|was|is|got|been|just|now))*"
+        rf"(?:^|[,;]\s|\band\s){_OWNER}(?:'s)?{_KEY}(?:\s+(?:has|have|had|was|is|got|been|just"
+        rf"|now))*"
         rf"\s+{_HOW}{_SIDE}(?:,?\s+(?:now|to|till|until|by)){{1,2}}\s+{_WHEN}"
     ),
     re.compile(rf"\b{_HOW}{_SIDE}\s+{_OWNER}(?:'s)?{_KEY}{_SIDE}\s+(?:to|till|until)\s+{_WHEN}"),
@@ -100,7 +107,8 @@ _RENT_CHANGES = frozenset(
     {"up", "down", "to", "goes", "went", "gone", "raised", "increased", "now"}
 )
 _RENT = re.compile(
-    r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+gone|\s+put|\s+going|\s+now|\s+up|"
+    r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+gone"
+    r"|\s+put|\s+going|\s+now|\s+up|"
     r"\s+down|\s+rise|\s+raised|\s+increased|\s+to|,?\s+it's|\s+from\s+[\w ]{3,12}|\s+was)*\s+"
     rf"(?P<value>(?:{_MONEY})(?:\s?(?:a|per)\s(?:month|week)|\s?pcm)?)(?P<when>[^;!?]*)"
 )
@@ -161,8 +169,10 @@ def _valued(
 _WHO = r"(?:[^\W\d_a-z][\w-]*(?:\s[^\W\d_a-z][\w-]*)?|me)"
 _HANDED = (
     re.compile(
-        r"(?:^|[.;]\s)(?:[Tt]he\s)?(?P<what>[A-Za-z][\w &'-]{2,40}?)\s(?:(?:has|have|had|was|is|been|being|now)\s)*"
-        rf"(?:handed|passed|transferred|reassigned|given)(?:\sover)?(?:\sfrom\s{_WHO})?\sto\s(?P<who>{_WHO})\s*(?:$|[,.;(])"
+        r"(?:^|[.;]\s)(?:[Tt]he\s)?(?P<what>[A-Za-z][\w &'-]{2,40}?)\s(?:(?:has|have|had|was|is"
+        r"|been|being|now)\s)*"
+        rf"(?:handed|passed|transferred|reassigned"
+        rf"|given)(?:\sover)?(?:\sfrom\s{_WHO})?\sto\s(?P<who>{_WHO})\s*(?:$|[,.;(])"
     ),
     re.compile(
         rf"(?P<who>{_WHO})\s(?:(?:has|now)\s)*(?:takes|took|taken)\sover\s(?:the\s)?"

@@ -163,7 +163,7 @@ class PeopleReader:
         post = _WHOLE_POST.fullmatch(match["role"]) and not match["sep"].isspace()
         both = " " in role and match["sep"] == ":"  # "field lead"
         barred = _NO_POST - {"lead", "head", "chair", "writer"} if both else _NO_POST
-        fits = is_post(role) or is_occupation(role.split()[-1]) and not barred & set(role.split())
+        fits = is_post(role) or (is_occupation(role.split()[-1]) and not barred & set(role.split()))
         if not (post or fits) or role in KIN:
             return None
         if not self._may_be(who) or parts[-1] in ORG_SUFFIXES or parts[-1] in KIN:

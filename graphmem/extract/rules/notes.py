@@ -35,7 +35,8 @@ _HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<title>.+?)\s*#*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
 _ASSIGNEE = re.compile(
-    r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]|\s+to)\s+(?P<what>.+)$"
+    r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]"
+    r"|\s+to)\s+(?P<what>.+)$"
 )
 _AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
 _BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
@@ -44,7 +45,8 @@ _KEY_LINE = re.compile(
     r"\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
 )
 _KEY_IS = re.compile(
-    r"\s*(?:[-*+•]\s+)?(?:(?:[Tt]he|[Oo]ur|[Ii]ts) )?(?P<key>[A-Za-z][A-Za-z -]{1,20}?) (?:is|are)(?: now)? "
+    r"\s*(?:[-*+•]\s+)?(?:(?:[Tt]he|[Oo]ur|[Ii]ts) )?(?P<key>[A-Za-z][A-Za-z -]{1,20}?) (?:is"
+    r"|are)(?: now)? "
     r"(?P<value>(?:[^\W_a-z]|[£€$])[^.!?]{0,60})\.?\s*$"
 )
 """In "contractor is Brandt & Sons", the same as behind a colon."""

@@ -77,7 +77,8 @@ def stated_nicknames(
 
 
 _QUOTED = re.compile(
-    r"(?P<given>[^\W\d_a-z][\w-]+) [\"“](?P<nick>[^\W\d_a-z][\w-]+)[\"”] (?P<family>[^\W\d_a-z][\w'-]+)"
+    r"(?P<given>[^\W\d_a-z][\w-]+) [\"“](?P<nick>[^\W\d_a-z][\w-]+)[\"”] (?P<family>[^\W\d_a-z]"
+    r"[\w'-]+)"
 )
 
 

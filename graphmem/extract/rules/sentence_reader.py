@@ -99,11 +99,9 @@ class SentenceReader:
         known = {(f.subject, f.type, f.object) for f in read}
         inner, found = replace(self, again=True), list[CandidateFact]()
         for plain in list(reworded(parse, self.context)):
+            stated = (fact for fact in inner.read(Sentence(plain)) if fact.type is not None)
             found += [
-                fact
-                for fact in inner.read(Sentence(plain))
-                if fact.type is not None
-                and (fact.subject, str(fact.type), fact.object) not in known
+                fact for fact in stated if (fact.subject, str(fact.type), fact.object) not in known
             ]
         return found
 

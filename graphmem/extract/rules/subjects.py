@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from graphmem.extract.rules.names import NameRegistry, NameSpan
+from graphmem.extract.rules.names import NameSpan
+from graphmem.extract.rules.people import People, kin_called
 from graphmem.extract.rules.phrases import Parse, name_list, named_thing
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
@@ -15,8 +16,6 @@ from graphmem.extract.rules.word_lists import (
     MALE_KIN,
     word_set,
 )
-from graphmem.model import Turn
-from graphmem.model.stored import MACHINE_ROLES
 
 _OUR_TWO = re.compile(r"(?:[Mm]e|[Uu]s|[Mm]yself)\s+(?:and|&|n)\s+(?=[^\W\d_a-z])")
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
@@ -42,14 +41,8 @@ _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _PERSON_VERBS = word_set("person_verbs")
 _CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of|live|down)\b")
 _ONE_OF_THEM = word_set("kin_without_name")
-_KIN_NAME = {"mother": "mum", "mom": "mum", "father": "dad", "daddy": "dad", "mummy": "mum"}
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 _SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
-
-
-def kin_called(owner: str, word: str) -> str:
-    """What somebody's relative is called who has no name here."""
-    return f"{owner}'s {_KIN_NAME.get(word, word)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +61,6 @@ class Subject:
     """A lone capitalised word that opens the sentence."""
     thing: bool = False
     """No person, as far as is known: a company, a project."""
-
-
-@dataclass
-class People:
-    """Who is who in one episode: speakers, kin that were named, and their gender."""
-
-    names: NameRegistry
-    speakers: frozenset[str] = frozenset()
-    kin: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    gender: dict[str, str] = field(default_factory=dict)
-    owners: dict[str, set[str]] = field(default_factory=dict)
-    """A pet's name -> whose pet it was said to be."""
-
-    def name_kin(self, owner: str, word: str, name: str) -> None:
-        """Remember that ``owner``'s ``word`` is ``name``."""
-        self.kin.setdefault((owner, word), set()).add(name)
-        if word in FEMALE_KIN:
-            self.gender[name] = "she"
-        elif word in MALE_KIN:
-            self.gender[name] = "he"
-
-    def the_kin(self, owner: str, word: str) -> str | None:
-        """The one name that ``owner``'s ``word`` has, if it has exactly one."""
-        found = self.kin.get((owner, word), set())
-        return next(iter(found)) if len(found) == 1 else None
 
 
 @dataclass
@@ -427,9 +395,3 @@ class TurnContext:
             self.recent = frozenset(persons)
         elif self._somebody(parse, end):
             self.recent = frozenset()
-
-
-def is_machine(turn: Turn) -> bool:
-    """An assistant, a tool and the like, that is not given a name of its own."""
-    label = (turn.speaker or "").strip().lower()
-    return label in MACHINE_ROLES or (not label and turn.role in MACHINE_ROLES)

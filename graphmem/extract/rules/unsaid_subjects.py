@@ -32,7 +32,8 @@ _KIN_OF = re.compile(
 _OWNER = re.compile(r"(?P<one>[^\W\d_a-z][\w-]*)(?: (?:and|&) (?P<other>[^\W\d_a-z][\w-]*))?")
 _ROLE = re.compile(
     r"(?P<article>(?:an?|the)\s)?(?P<role>(?:[A-Za-z][a-z'-]+\s){0,3}?(?P<head>[A-Za-z][A-Za-z-]+))"
-    r"(?P<rest>,?\s+(?:at|for|in|with)\s+(?:the\s+)?(?P<where>[^\W\d_]\w+)|\s*(?:$|[,;.(]|\s[-–—]\s))"
+    r"(?P<rest>,?\s+(?:at|for|in|with)\s+(?:the\s+)?(?P<where>[^\W\d_]\w+)|\s*(?:$|[,;.(]"
+    r"|\s[-–—]\s))"
 )
 _TIMES = frozenset(
     {*WEEKDAYS, *MONTHS, "mon", "tue", "wed", "thu", "fri", "sat", "sun", "morning", "afternoon"}
@@ -40,10 +41,12 @@ _TIMES = frozenset(
 )
 _THIRD = word_set("third_person_openings")
 _PLACED = re.compile(
-    r"(?:[Ss]till (?:in|at|with)|[Bb]ased in|[Oo]riginally from|[Ff]rom(?= [A-Z][\w-]+(?: [A-Z][\w-]+)?(?: originally)?\s*(?:$|[,;.(]))) "
+    r"(?:[Ss]till (?:in|at|with)|[Bb]ased in|[Oo]riginally from"
+    r"|[Ff]rom(?= [A-Z][\w-]+(?: [A-Z][\w-]+)?(?: originally)?\s*(?:$|[,;.(]))) "
 )
 _GOES_ON = re.compile(
-    r",\s+(?:and\s+)?(?=(?:(?P<bare>(?:work|live|study|teach|play|sing|train|volunteer)\s+(?:at|in|for|with))|"
+    r",\s+(?:and\s+)?(?=(?:(?P<bare>(?:work|live|study|teach|play|sing|train|volunteer)\s+(?:at"
+    r"|in|for|with))|"
     r"(?:now|currently|still|also)\s+(?:living|working|based|studying|sharing|teaching|training|"
     r"doing|at|in|with))\s)"
 )
@@ -51,21 +54,26 @@ _LATER_THIRD = re.compile(
     r"[A-Za-z]+(?: [a-z]+)?, (?:and |now )?(?:lives|works|teaches|runs|studies)\s"
 )
 _THERE = re.compile(
-    r"\b(?P<verb>lives?|living|moved|works?|working|teach(?:es|ing)?|stud(?:y|ies|ying)|started|volunteers?) there\b"
+    r"\b(?P<verb>lives?|living|moved|works?|working|teach(?:es|ing)?|stud(?:y|ies|ying)|started"
+    r"|volunteers?) there\b"
 )
 _SOMEWHERE = re.compile(
-    r"\b(?:in|to|for|at|from|left|joined) (?:the )?(?P<name>[^\W\d_a-z][\w'&-]*(?: [^\W\d_a-z][\w'&-]*){0,3})"
+    r"\b(?:in|to|for|at|from|left"
+    r"|joined) (?:the )?(?P<name>[^\W\d_a-z][\w'&-]*(?: [^\W\d_a-z][\w'&-]*){0,3})"
 )
 _IN = ("liv", "mov")
 _LAST_DAY = re.compile(r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ll]eaves? (?:us )?(?:on )?\d")
 _GONE = re.compile(
-    r"(?:and |but |so )?(?:[Ss]he|[Hh]e|[Ii]t)(?='?s? (?:died|passed|was put)\b| has (?:died|passed)\b)"
+    r"(?:and |but |so )?(?:[Ss]he|[Hh]e|[Ii]t)(?='?s? (?:died|passed|was put)\b| has (?:died"
+    r"|passed)\b)"
 )
 _FINISH = re.compile(r"[Ff]inish(?:es|ing)? (?:up )?(?:on|at) (?=the\s|\d|[A-Z])")
 _WENT = re.compile(r"[Ww]ent (?:off |over |back )?to (?=work\s)")
 
 
-def with_subject(sentence: Sentence, context: TurnContext) -> Sentence:
+def with_subject(  # noqa: PLR0911 - one return for each kind of sentence
+    sentence: Sentence, context: TurnContext
+) -> Sentence:
     """A sentence with whom it is about, where that can be told; else as it is."""
     if context.speaker is None or context.topic is not None:
         return sentence
@@ -102,10 +110,8 @@ def with_subject(sentence: Sentence, context: TurnContext) -> Sentence:
 def _there(sentence: Sentence, context: TurnContext) -> Sentence:
     """ "Lives there now", with the place that was named last."""
     match = _THERE.search(sentence.text)
-    near = None
-    for near in _SOMEWHERE.finditer(sentence.text, 0, match.start() if match else 0):
-        pass
-    where = near["name"] if near else context.there
+    before = [*_SOMEWHERE.finditer(sentence.text, 0, match.start() if match else 0)]
+    where = before[-1]["name"] if before else context.there
     if match and where is not None and sentence.lows.isdisjoint(NEGATIONS):
         verb = match["verb"]
         word = "to" if verb == "moved" else "in" if verb.startswith(_IN) else "at"
@@ -152,7 +158,9 @@ def _opening_role(sentence: Sentence, introduced: bool) -> bool:
     return named and where.lower() not in _TIMES
 
 
-def _of_oneself(sentence: Sentence, context: TurnContext) -> Sentence:
+def _of_oneself(  # noqa: PLR0911 - one return for each reason
+    sentence: Sentence, context: TurnContext
+) -> Sentence:
     """What follows the speaker's own name: "Ines, from Porto", "I'm Carys, mum of Nia"."""
     before = _BEFORE_OWN.match(sentence.text)
     if before is None or not sentence.lows.isdisjoint(SENTENCE_BLOCKERS):

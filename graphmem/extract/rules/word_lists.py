@@ -82,7 +82,8 @@ HEDGES = word_set("hedges")
 
 _POST = re.compile(
     r"(?!line )(?:[a-z]+ )+(?:manager|lead|leader|supervisor|coordinator)|"
-    r"(?:ward|charge|theatre|night) sister|(?:wardrobe|station|quarter|web|grand)[ -]?(?:mistress|master)"
+    r"(?:ward|charge|theatre|night) sister|(?:wardrobe|station|quarter|web|grand)[ -]?(?:mistress"
+    r"|master)"
 )
 
 
