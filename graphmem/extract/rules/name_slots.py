@@ -29,6 +29,7 @@ from graphmem.extract.rules.word_lists import (
     word_set,
 )
 
+_GOODS = word_set("goods")
 _HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s]", re.IGNORECASE)
 _DWELLING = re.compile(
     r"\s+(?:an?|my|our|the)\s+(?:[\w-]+\s+){0,3}?(?:flat|apartment|house|room|studio|place|villa|"
@@ -138,6 +139,8 @@ class NamedSlots:
             return []
         if kind in {"person", "animal"} or (low in LANGUAGES and low not in PLACES):
             return []
+        if rule.type == "comes_from" and subject.name.lower() in _GOODS:
+            return []  # what a firm sends, no native of it
         if rule.type == "comes_from" and (
             kind == "organization" or (phrase.name.isupper() and low not in PLACES)
         ):

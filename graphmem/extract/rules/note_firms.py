@@ -15,7 +15,7 @@ _CONTRACTORS = frozenset(
     {"builder", "builders", "plumber", "plumbers", "electrician", "electricians", "scaffolders"}
 )
 _LISTS = {
-    **dict.fromkeys(("clients", "customers", "accounts"), "client_of"),
+    **dict.fromkeys(("clients", "customers"), "client_of"),
     **dict.fromkeys(("suppliers", "vendors", "providers", "contractors"), "supplier_of"),
 }
 _WORD = r"[^\W\d_a-z][\w.'-]*"

@@ -213,7 +213,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
         "pet": kind == "animal",
         "vehicle": not _VEHICLES.isdisjoint(low.split()),
-        "goods": (low.endswith("s") or low in _GOODS) and low not in FIRST_NAMES | NOT_NAMES,
+        "goods": low in _GOODS,
         "noun": last not in PETS and last not in KIN,
     }
     return fits.get({"other": "who", "sport": "game"}.get(slot, slot), True)

@@ -4,9 +4,10 @@ Subsea 7" of whoever was just spoken of, "Gareth, bass. live in Bangor"."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
-from graphmem.extract.rules.names import name_spans
+from graphmem.extract.rules.names import FIRST_NAMES, name_spans
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, after
 from graphmem.extract.rules.word_lists import (
@@ -110,16 +111,26 @@ def with_subject(  # noqa: PLR0911 - one return for each kind of sentence
 def _there(sentence: Sentence, context: TurnContext) -> Sentence:
     """ "Lives there now", with the place that was named last."""
     match = _THERE.search(sentence.text)
-    before = [*_SOMEWHERE.finditer(sentence.text, 0, match.start() if match else 0)]
-    where = before[-1]["name"] if before else context.there
+    before = [*_places(sentence.text[: match.start() if match else 0], context)]
+    where = before[-1] if before else context.there
     if match and where is not None and sentence.lows.isdisjoint(NEGATIONS):
         verb = match["verb"]
         word = "to" if verb == "moved" else "in" if verb.startswith(_IN) else "at"
         text = f"{sentence.text[: match.end('verb')]} {word} {where}{sentence.text[match.end() :]}"
         sentence = replace(sentence, text=text, quotes=())
-    for near in _SOMEWHERE.finditer(sentence.text):
-        context.there = near["name"].removesuffix("'s")
+    for near in _places(sentence.text, context):
+        context.there = near
     return sentence
+
+
+def _places(text: str, context: TurnContext) -> Iterator[str]:
+    """What is named behind "in", "at", "to", but people and times."""
+    names = context.people.names
+    for match in _SOMEWHERE.finditer(text):
+        name = match["name"].removesuffix("'s")
+        first = name.lower().split()[0]
+        if names.kind(name) not in {"person", "animal"} and first not in _TIMES | FIRST_NAMES:
+            yield name
 
 
 def _whole(sentence: Sentence, context: TurnContext, other: str | None) -> Sentence:
