@@ -218,7 +218,7 @@ _BOUGHT_WHAT = re.compile(
 )
 """In "bought a car! A wee Micra", which."""
 _ASKED = re.compile(
-    r"(?P<asked>[^\W\d_a-z]\w+ asked [^\W\d_a-z]\w+) and (?P<yes>s?he said yes)(?=[.!]+\s+(?:The "
+    r"(?P<asked>\b[^\W\d_a-z]\w{1,20} asked [^\W\d_a-z]\w{1,20}) and (?P<yes>s?he said yes)(?=[.!]+\s+(?:The "
     r")?[Ww]edding)"
 )
 _NOW_DEAL = re.compile(

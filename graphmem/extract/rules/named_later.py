@@ -59,7 +59,6 @@ def later_names(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     """ "We got a dog. Her name is Polka", "she had the baby, a girl called Mabel"."""
     if parse.sentence.question or parse.sentence.lows & _DOUBTFUL:
         return
-    context.unnamed_since += 1
     yield from _births(parse, context)
     yield from _named_later(parse, context, 0)
     at = _look_out(parse, context)

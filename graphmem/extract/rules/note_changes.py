@@ -90,8 +90,7 @@ def changed_values(
         about = match["owner"] or match["label"] or match["late"] or match["of"]
         about = names.canonical_of(about) if about else topic
         what = match["what"].lower()
-        later = any(d.lead == "from" and d.future for d in find_dates(line, stated_at))
-        if not later if about is None else not names.is_person(about):
+        if _owned_by_none(match, line, stated_at) if about is None else not names.is_person(about):
             yield from _valued(about, what, match["value"], stated_at)
         return
     for pattern in _NEW_DATES:
@@ -101,6 +100,22 @@ def changed_values(
             what = "date" if about.lower().split()[-1] in _DAYS else "deadline"
             yield from _valued(about, what, match["value"], stated_at)
             return
+
+
+_HAS_CHANGED = re.compile(
+    r"\b(?:now|moved|slipped|pushed|extended|changed|raised|cut|increased|reduced|renewed|brought|"
+    r"up|down|put)\b|→|->|=>"
+)
+_SOMEBODYS = re.compile(
+    r"\b(?:my|our|his|her|your|their|monthly|weekly)\s+(?:\w+\s+)?$", re.IGNORECASE
+)
+
+
+def _owned_by_none(match: re.Match[str], line: str, stated_at: datetime) -> bool:
+    """Whether a value has changed of what is not said here, and has changed already."""
+    if not _HAS_CHANGED.search(match.group()) or _SOMEBODYS.search(line[: match.start("what")]):
+        return False
+    return not any(d.lead == "from" and d.future for d in find_dates(line, stated_at))
 
 
 _RENT_CHANGES = frozenset(

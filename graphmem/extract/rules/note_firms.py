@@ -16,7 +16,7 @@ _CONTRACTORS = frozenset(
 )
 _LISTS = {
     **dict.fromkeys(("clients", "customers"), "client_of"),
-    **dict.fromkeys(("suppliers", "vendors", "providers", "contractors"), "supplier_of"),
+    **dict.fromkeys(("suppliers", "providers", "contractors"), "supplier_of"),
 }
 _WORD = r"[^\W\d_a-z][\w.'-]*"
 _FIRM = re.compile(

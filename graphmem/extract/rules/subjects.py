@@ -386,6 +386,7 @@ class TurnContext:
         self.relative = None
         opens = parse.sentence.tokens[0].low
         self._note_subject(parse)
+        self.unnamed_since += 1
         own = opens in _FIRST_PERSON or not (persons or parse.sentence.lows & _PRONOUNS)
         if not own:
             self.about = self.referent or self.about
