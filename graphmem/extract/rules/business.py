@@ -32,7 +32,7 @@ _HIRED_AS = re.compile(
     + r")\s+(?:as|for)\s+(?:(?:an?|the|our)\s+)?(?P<role>(?:[A-Z]{2,4}|[a-z]+)(?:\s+[a-z]+){0,2}?)"
     r"(?=\s*(?:$|[.,;:!)]|and\b|who\b))"
 )
-_TAKEN_ON = re.compile(
+_HIRED = re.compile(
     r"(?:\b(?:[Ii]|[Ww]e)(?:'ve|\s+have)?\s+(?:just\s+|finally\s+)?(?:hired|recruited|taken\s+on|appointed)|"
     r"^(?:[Hh]ired|[Rr]ecruited|[Tt]aken\s+on|[Ww]elcome(?:\s+to)?|[Nn]ew\s+starter:?)|"
     r"\b[Rr]eplacing\s+(?:him|her|them|[^\W\d_a-z]\w+)\s+with)\s+"
@@ -89,7 +89,7 @@ def business(parse: Parse, context: TurnContext, at: Date) -> Iterator[Candidate
     yield from _closed(parse, context, at)
     yield from _owned(parse, context)
     yield from _posts(parse, context)
-    yield from _taken_on(parse, context)
+    yield from _hired(parse, context)
     yield from _based(parse, context)
 
 
@@ -177,10 +177,10 @@ def _posts(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
             )
 
 
-def _taken_on(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+def _hired(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     """ "We've hired Kit as a designer, she starts on 3 March": a plan to work for the speaker."""
     text, names = parse.sentence.text, context.people.names
-    if (match := _TAKEN_ON.search(text)) and names.may_be_person(match["who"]):
+    if (match := _HIRED.search(text)) and names.may_be_person(match["who"]):
         context.hired = names.register(names.canonical_of(match["who"]), "person")
     begins = _BEGINS.search(text) if context.hired is not None else None
     when = parse.date_at(begins.end()) if begins is not None else None

@@ -218,7 +218,8 @@ _BOUGHT_WHAT = re.compile(
 )
 """In "bought a car! A wee Micra", which."""
 _ASKED = re.compile(
-    r"(?P<asked>\b[^\W\d_a-z]\w{1,20} asked [^\W\d_a-z]\w{1,20}) and (?P<yes>s?he said yes)(?=[.!]+\s+(?:The "
+    r"(?P<asked>\b[^\W\d_a-z]\w{1,20} asked [^\W\d_a-z]\w{1,20}) and (?P<yes>s?he said yes)(?="
+    r"[.!]+\s+(?:The "
     r")?[Ww]edding)"
 )
 _NOW_DEAL = re.compile(

@@ -41,7 +41,9 @@ def is_firm(names: NameRegistry, name: str) -> bool:
     return names.kind(name) == "organization"
 
 
-def listed(names: NameRegistry, kind: str, name: str, owner: str | None) -> list[CandidateFact]:
+def listed_firm(
+    names: NameRegistry, kind: str, name: str, owner: str | None
+) -> list[CandidateFact]:
     """Somebody's client or supplier, who has a heading or a row of their own."""
     person = names.kind(name) in {"person", "animal", "place"}
     if owner is None or person or name == owner or name.split(maxsplit=1)[0].lower() in FIRST_NAMES:
@@ -72,7 +74,7 @@ def of_trade(
     if not is_firm(names, name) or (names.is_person(owner) and name.startswith(owner)):
         return None
     kind = "contractor_of" if trade in _CONTRACTORS else "supplier_of"
-    return [*listed(names, kind, name, owner), *behind(names, name, value, match.end())]
+    return [*listed_firm(names, kind, name, owner), *behind(names, name, value, match.end())]
 
 
 def _works_there(
@@ -122,6 +124,6 @@ def of_table(
     firm = next((row[key] for key in _NAMED_BY if row.get(key)), "")
     if not _FIRM.fullmatch(firm):
         return []
-    facts = listed(names, kind, firm, owner)
+    facts = listed_firm(names, kind, firm, owner)
     where = next((row[key] for key in _WHERE if row.get(key)), "")
     return [*facts, *(_based(names, firm, where) if facts and where else ())]

@@ -16,7 +16,7 @@ from graphmem.extract.rules.attributes import attribute_line
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.note_changes import handed_over
-from graphmem.extract.rules.note_firms import behind, listed, listed_as, of_table, of_trade
+from graphmem.extract.rules.note_firms import behind, listed_as, listed_firm, of_table, of_trade
 from graphmem.extract.rules.note_groups import holders, of_topic, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
@@ -106,7 +106,7 @@ class NoteReader:
     """Whom a line has just named."""
     lists: dict[int, str] = field(default_factory=dict)
     """Headings that list clients or suppliers, by their level."""
-    told: set[str] = field(default_factory=set)
+    read_topics: set[str] = field(default_factory=set)
     """Those of them that have been read."""
     work: tuple[int, str] | None = None
     """A heading that names nothing by its look, and its level: "Loft conversion" is a piece of work
@@ -153,10 +153,10 @@ class NoteReader:
         """What a line says: facts, and sentences for the other rules to read."""
         facts, texts = self._line(line, stated_at)
         kind, topic = next(iter(self.lists.values()), None), self.topic
-        if kind is None or topic is None or topic in self.told:
+        if kind is None or topic is None or topic in self.read_topics:
             return facts, texts
-        self.told.add(topic)
-        return [*listed(self.names, kind, topic, self.speaker), *facts], texts
+        self.read_topics.add(topic)
+        return [*listed_firm(self.names, kind, topic, self.speaker), *facts], texts
 
     def _line(  # noqa: PLR0911 - one return for each kind of line
         self, line: str, stated_at: datetime

@@ -98,7 +98,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
     for row in _ROWS.of(sentence.lows):
         match = row.regex.search(sentence.text)
         slots = None if match is None else _filled(match, parse, context)
-        if match is None or slots is None or (doubtful and _in_doubt(doubtful, match)):
+        if match is None or slots is None or (doubtful and _is_denied(doubtful, match)):
             continue
         before, after = sentence.text[: match.start()], sentence.text[match.end() :]
         for plain in row.sentences:
@@ -122,7 +122,7 @@ _NO_LONGER = re.compile(r"[Nn]o\s+(?:longer|more)\b")
 _CLAUSE_ENDS = re.compile(r"[,;:(]|\s[-–—]\s|\s(?:but|because)\s")
 
 
-def _in_doubt(doubtful: list[int], match: re.Match[str]) -> bool:
+def _is_denied(doubtful: list[int], match: re.Match[str]) -> bool:
     """Whether a "not" or a "might" stands before the end of the clause that a row has matched."""
     end = _CLAUSE_ENDS.search(match.string, match.end())
     return doubtful[0] < (end.start() if end else len(match.string))

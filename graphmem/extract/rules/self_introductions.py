@@ -77,7 +77,8 @@ def stated_nicknames(
 
 
 _QUOTED = re.compile(
-    r"\b(?P<given>[^\W\d_a-z][\w-]{1,30}) [\"“](?P<nick>[^\W\d_a-z][\w-]{1,30})[\"”] (?P<family>[^\W\d_a-z]"
+    r"\b(?P<given>[^\W\d_a-z][\w-]{1,30}) [\"“](?P<nick>[^\W\d_a-z][\w-]{1,30})[\"”] (?P<family>"
+    r"[^\W\d_a-z]"
     r"[\w'-]+)"
 )
 

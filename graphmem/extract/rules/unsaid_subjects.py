@@ -198,7 +198,7 @@ def _of_oneself(  # noqa: PLR0911 - one return for each reason
     works = role is not None and is_occupation(role["head"].lower())
     if not rest or not (works or _OF_ONESELF.match(rest) or rest[0].islower()):
         return sentence
-    told = Sentence(rest, sentence.question, sentence.whole)
+    of_them = Sentence(rest, sentence.question, sentence.whole)
     if not (works or _OF_ONESELF.match(rest)):
-        return told
-    return replace(told, text=f"I'm {_article(told)}{rest}", respelt=sentence.small)
+        return of_them
+    return replace(of_them, text=f"I'm {_article(of_them)}{rest}", respelt=sentence.small)
