@@ -27,6 +27,7 @@ from graphmem.belief.plan import (
 )
 from graphmem.belief.snapshot import GroupKey, Snapshot, components
 from graphmem.belief.successions import SUCCESSION_TYPES, with_successions
+from graphmem.belief.unsaid_owners import with_owners, without_owner
 from graphmem.clock import Clock
 from graphmem.model import Edit, Fact, Statement
 from graphmem.off_loop import off_loop, stop_if_given_up
@@ -55,6 +56,8 @@ class BeliefPipeline:
         what was loaded and planned before, which the ledger does not know of yet."""
         before = snapshot or Snapshot(self.reader.types)
         ledger, tenant = self.reader.ledger, self.reader.tenant
+        if any(without_owner(one) for one in statements):
+            statements = await with_owners(statements, ledger, tenant)
         if any(one.type in SUCCESSION_TYPES for one in statements):
             statements = await with_successions(statements, before, ledger, tenant, self.clock)
         before = await self.reader.load_for(statements, before)

@@ -79,6 +79,8 @@ class _Candidate:
     def _related(self) -> bool:
         """Whether it is a relation or an attribute, or takes back all of a kind."""
         given = self._given
+        if given.subject is None and given.object is None and given.value is not None:
+            return True  # of whom, is for what is known to say
         if self._subject is None or self._subject is self._object:
             return False
         if self._object is not None:

@@ -50,6 +50,8 @@ _PLACES = (
 )
 """What one firm or tool may be to somebody, and another instead of it."""
 
+_SUPPLIES = frozenset({"supplier_of", "contractor_of", "customer_of"})
+
 _Believed = Callable[..., Awaitable[list[Fact]]]
 """Reads the facts of one relation that are believed."""
 
@@ -95,11 +97,15 @@ async def with_successions(
                 if (not jobs or one.object_id in jobs) and _of_job(fact, one, jobs):
                     found.append(_ended(one, fact, clock))
         elif (swap := _swap(one, statements)) is not None:
-            for type in _PLACES:
-                for fact in await believed(None, type, swap[1]):
-                    found += _in_its_place(one, fact, swap, clock)
-                for fact in await believed(swap[1], type, None):
-                    found += _in_its_place(one, fact, swap, clock)
+            facts = [
+                fact
+                for type in _PLACES
+                for side in ((None, type, swap[1]), (swap[1], type, None))
+                for fact in await believed(*side)
+            ]
+            found += [made for fact in facts for made in _in_its_place(one, fact, swap, clock)]
+            if one.type == "uses" and facts and all(fact.type in _SUPPLIES for fact in facts):
+                found.remove(one)  # a supplier takes the place of a supplier: no more is said
     return found
 
 

@@ -79,7 +79,7 @@ GOING_WITH = {
     "broke_up_with": ("dating", "partner_of", "engaged_to", "married_to"),
     "owns": ("drives", "has_pet", "runs"),
     "works_at": ("member_of", "studies_at", "plays_for", "volunteers_at"),
-    "supplier_of": ("uses",),
+    "supplier_of": ("uses", "contractor_of"),
 }
 """What else, between the same two, is over when this is."""
 

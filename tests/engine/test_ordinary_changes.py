@@ -13,6 +13,16 @@ from graphmem import Memory, Settings
 _USERS = count()
 # What is believed then; after "!", what is not.
 CHANGES = [
+    (
+        "I live in Bath.",
+        "Moved! 3 Malt House Lane, Buckfast.",
+        "lives_in Buckfast ; !lives_in Bath",
+    ),
+    ("I'm dating Jude.", "Me and Jude have called it a day.", "!dating Jude"),
+    ("I'm dating Jude.", "Dumped Jude on Sunday.", "!dating Jude"),
+    ("My landlord is Clive.", "New landlord is Esk Estates.", "Esk Estates ; !Clive landlord_of"),
+    ("Malt comes from Tuckers.", "Malt comes from Crisp now.", "Crisp"),
+    ("I own a Micra.", "The Micra failed its MOT. Scrapped it.", "!owns Micra"),
     ("I'm a nurse.", "I gave up nursing.", "!works_as nurse"),
     ("I'm vegetarian.", "I went from vegetarian to vegan.", "vegan ; !is vegetarian"),
     ("I have a dog called Rex.", "Gave Rex to my sister.", "!has_pet Rex"),
@@ -141,6 +151,17 @@ CHANGES = [
     ("My favourite band is Pulp.", "My favourite band is Blur now.", "Blur ; !Pulp"),
 ]
 STAYS = [
+    ("I live in Bath.", "Back in Leeds for the weekend.", "lives_in Bath"),
+    ("I live in Bath.", "Two weeks in Cumbria, still wet.", "lives_in Bath"),
+    ("I live in Bath.", "Moving! If only. Leeds, here I don't come.", "lives_in Bath"),
+    ("I live in Bath.", "Zoe left for Leeds. She lives there now.", "lives_in Bath"),
+    ("I'm dating Jude.", "Zoe dumped Jamie.", "dating Jude"),
+    ("I'm dating Jude.", "Conor and Jamie have called it a day.", "dating Jude"),
+    ("Malt comes from Tuckers.", "Does the malt come from Crisp now?", "Tuckers supplier_of"),
+    ("I own a Micra.", "Zoe's Golf failed its MOT. She scrapped it.", "owns Micra"),
+    ("I work at Acme.", "Zoe gave notice. Her last day is Friday.", "works_at Acme"),
+    ("I work at Acme.", "My brother Ben quit. Went to work for Halfords.", "works_at Acme"),
+    ("I have a dog called Rex.", "Zoe's cat died. She passed last week.", "has_pet Rex"),
     ("I work at Acme.", "My last day of holiday was Friday.", "works_at Acme"),
     ("I work at Acme.", "Today was my last day of leave.", "works_at Acme"),
     ("I work at Acme.", "Zoe is unemployed now.", "works_at Acme"),

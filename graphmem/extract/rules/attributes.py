@@ -148,6 +148,7 @@ def value_forms(text: str) -> tuple[str, str] | None:
 def attribute_line(owner: str, key: str, value: str) -> CandidateFact | None:
     """ "wifi password = marigold77" in a note of somebody's; None when it is no known attribute."""
     called = " ".join(key.lower().split())
+    value = re.sub(r"\s*\([^()]*\)", "", value)
     row = next((row for row in _ROWS if re.fullmatch(row.called, called)), None)
     if row is None or not re.fullmatch(_FORMS.get(row.value, row.value), value.strip()):
         return None

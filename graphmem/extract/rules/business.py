@@ -10,14 +10,14 @@ from graphmem.clock import Date
 from graphmem.extract.rules.phrases import Parse, named_thing
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import FAVOURITE, is_occupation
-from graphmem.model import valid_until
+from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
 _THING = r"(?:[^\W\d_a-z][\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
 _FIRM = rf"{_THING}(?:\s+(?:&|and|of)\s+{_THING})?"
 _WEIGHT = 0.7
 BUSINESS_CUES = re.compile(
-    r"client|customer|supplier|vendor|provider|distributor|owner|hired|recruited|appointed|based|"
+    r"client|welcome|starter|taken\s+on|replacing|starts?\b|begins?\b|joins?\b|client|customer|supplier|vendor|provider|distributor|owner|hired|recruited|appointed|based|"
     r"headquartered|,\s(?:over|out|down|up)\s|bust|\bunder\b|business|administration|bankrupt|trading|"
     r"folded|(?:closed|shut)\s+down|\b(?:the|our|my|his|her|their)\s",
     re.IGNORECASE,
@@ -31,6 +31,20 @@ _HIRED_AS = re.compile(
     + _THING
     + r")\s+(?:as|for)\s+(?:(?:an?|the|our)\s+)?(?P<role>(?:[A-Z]{2,4}|[a-z]+)(?:\s+[a-z]+){0,2}?)"
     r"(?=\s*(?:$|[.,;:!)]|and\b|who\b))"
+)
+_HIRED = re.compile(
+    r"(?:\b(?:[Ii]|[Ww]e)(?:'ve|\s+have)?\s+(?:just\s+|finally\s+)?(?:hired|recruited|taken\s+on|appointed)|"
+    r"^(?:[Hh]ired|[Rr]ecruited|[Tt]aken\s+on|[Ww]elcome(?:\s+to)?|[Nn]ew\s+starter:?)|"
+    r"\b[Rr]eplacing\s+(?:him|her|them|[^\W\d_a-z]\w+)\s+with)\s+"
+    r"(?:an?\s+(?:[a-z]+\s+){1,2}(?:called|named)\s+)?(?P<who>"
+    + _THING
+    + r")(?=,|\s+(?:as|to|for|who)\b|\s*$)"
+)
+_BEGINS = re.compile(
+    r"(?:^|(?:,|\band)\s+(?:(?:she|he|who|they)(?:'s|\s+is)?\s+)?|^(?:[Ss]he|[Hh]e|"
+    + _THING
+    + r")(?:'s|\s+is)?\s+)"
+    r"(?:[Ss]tart|[Bb]egin|[Jj]oin)(?:s|ing|ning)?(?:\s+(?:us|work|here))?(?:\s+(?:on|from))?\s+(?=\S)"
 )
 _ROLE = r"(?P<role>(?:[a-z]+[\s-]){0,2}?[a-z]+)"
 _THE_ROLE = re.compile(
@@ -75,6 +89,7 @@ def business(parse: Parse, context: TurnContext, at: Date) -> Iterator[Candidate
     yield from _closed(parse, context, at)
     yield from _owned(parse, context)
     yield from _posts(parse, context)
+    yield from _hired(parse, context)
     yield from _based(parse, context)
 
 
@@ -160,6 +175,23 @@ def _posts(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
             yield CandidateFact(
                 f"{who} works at {org}", who, "works_at", org, (who, org), importance=0.8
             )
+
+
+def _hired(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
+    """ "We've hired Kit as a designer, she starts on 3 March": a plan to work for the speaker."""
+    text, names = parse.sentence.text, context.people.names
+    if (match := _HIRED.search(text)) and names.may_be_person(match["who"]):
+        context.hired = names.register(names.canonical_of(match["who"]), "person")
+    begins = _BEGINS.search(text) if context.hired is not None else None
+    when = parse.date_at(begins.end()) if begins is not None else None
+    me, who = context.speaker, context.hired
+    if when is None or not when.future or me is None or who in {None, me}:
+        return
+    context.hired = None
+    yield CandidateFact(
+        f"{who} starts working for {me} {when.text}", who, "works_at", me, (str(who), me),
+        **valid_from(when.date), importance=0.8, modality="planned",
+    )  # fmt: skip
 
 
 def _based(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:

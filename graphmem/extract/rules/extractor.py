@@ -20,6 +20,7 @@ from graphmem.extract.rules.framing import Framing, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
 from graphmem.extract.rules.notes import NoteReader, is_structured
+from graphmem.extract.rules.people import People, is_machine
 from graphmem.extract.rules.self_introductions import (
     INTRODUCTION,
     apart_names,
@@ -27,9 +28,10 @@ from graphmem.extract.rules.self_introductions import (
     introduced_name,
     shares_name_part,
     stated_nicknames,
+    without_nicknames,
 )
 from graphmem.extract.rules.sentence_reader import SentenceReader
-from graphmem.extract.rules.subjects import People, TurnContext, is_machine
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.wiki_links import linked_names, without_links
 from graphmem.extract.rules.word_lists import GREETINGS, PETS, word_set
@@ -107,6 +109,8 @@ class _Episode:
             if alias is not None:
                 self.names.add_alias(alias, name)
         self.known = {entity.name for entity in known}
+        if '"' in episode.content or "“" in episode.content:
+            episode = self.episode = without_nicknames(episode, self.names)
         self.turns = [(turn, list(split_sentences(spelt(turn.text)))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
         self.facts = EpisodeFacts()
@@ -119,6 +123,9 @@ class _Episode:
         """Who "she" or "he" would be in the next turn."""
         self.unnamed: dict[str | None, tuple[str, str]] = {}  # by speaker, as in TurnContext
         self.it: str | None = None
+        self.leaver: str | None = None
+        self.there: str | None = None
+        self.animal: str | None = None
         self.asked: AwaitedAnswer | None = None
         """What the turn before asked."""
         self.notes: NoteReader | None = None
@@ -165,6 +172,7 @@ class _Episode:
         writer = next(iter(self.speakers.values()), None)
         self.notes = NoteReader(self.names, writer) if self.episode.kind == "text" else None
         self.referent = self.it = self.asked = None
+        self.leaver = self.there = self.animal = None
         self.unnamed = {}
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
@@ -279,7 +287,15 @@ class _Episode:
         if is_machine(turn):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
-        context = TurnContext(people, speaker, self.referent, it=self.it)
+        context = TurnContext(
+            people,
+            speaker,
+            self.referent,
+            it=self.it,
+            leaver=self.leaver,
+            there=self.there,
+            animal=self.animal,
+        )
         context.unnamed = self.unnamed.pop(speaker, None)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
@@ -301,6 +317,7 @@ class _Episode:
         self.referent = context.referent
         if context.unnamed is not None:
             self.unnamed[speaker] = context.unnamed
+        self.leaver, self.there, self.animal = context.leaver, context.there, context.animal
         self.it = context.it or (self.notes.topic if self.notes else None)
 
     def _answered(self, answer: str, reader: SentenceReader) -> Iterator[CandidateFact]:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, WordToken, after, without_opening
-from graphmem.extract.rules.word_lists import KIN, PETS, word_set, word_table
+from graphmem.extract.rules.unsaid_subjects import with_subject
+from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS, word_set, word_table
 
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
 _AFTER_GERUND_SUBJECT = word_set("after_gerund_subject")
@@ -31,6 +32,8 @@ _OPENINGS_WITHOUT_I = frozenset(
         ("cannot", "stand"),
         ("don't", "like"),
         ("called", "off"),
+        ("live", "in"),
+        ("live", "near"),
     }
     | {("don't", "work"), ("don't", "play"), ("don't", "live"), ("don't", "use")}
 )
@@ -58,6 +61,9 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
         verb = "was " if second == "by" and first not in _LASTING else "is "
         verb = verb if first in _WITHOUT_IS else ""
         return after(f"{context.topic} {verb}", sentence)
+    sentence = with_subject(sentence, context)
+    first = sentence.tokens[0].low
+    second = sentence.tokens[1].low if len(sentence.tokens) > 1 else ""
     if now := _NOW_ING.search(sentence.text):
         head = sentence.tokens[0]
         who = "I'm" if head.low in {"i", "i've", "i'm", "we"} or first in _WITHOUT_I else None
@@ -108,6 +114,14 @@ def spelt(text: str) -> str:
         text = _NOT_ANY_MORE.sub(_no_longer, text)
     if "got into" in text or "got a place" in text or "accepted" in text:
         text = _STARTS_NEXT.sub(r"\g<place> ", text)
+    if "ought" in text:
+        text = _BOUGHT_WHAT.sub(lambda one: f"{one['thing']}, {one['article'].lower()} ", text)
+    if "asked" in text:
+        text = _ASKED.sub(r"\g<asked> to marry them and \g<yes>", text)
+    if "deal with" in text or "speak to" in text:
+        text = _NOW_DEAL.sub(_new_contact, text)
+    if "oved" in text or "oving" in text:
+        text = _MOVED_WHERE.sub(_moved_to, text)
     if "ur " in text:
         text = _OUR_NAME.sub(_named_ours, text)
     if "rent" in text:
@@ -137,7 +151,8 @@ def _is_or_has(match: re.Match[str]) -> str:
 
 _KIN_IS = re.compile(
     r"\b(?P<who>" + "|".join(sorted(KIN)) + r")['’]s "
-    r"(?=(?:(?:com|go|mov|liv|work|stay|visit|gett|hav|start|leav|retir|study|train)ing|in|at|here|home|not|now|still|back|off|over|from|away|an?|the|been|moved|gone|left)\b)",
+    r"(?=(?:(?:com|go|mov|liv|work|stay|visit|gett|hav|start|leav|retir|study|train)ing|in|at"
+    r"|here|home|not|now|still|back|off|over|from|away|an?|the|been|moved|gone|left)\b)",
     re.IGNORECASE,
 )
 """In "mum's coming over", what is nobody's: whatever follows is no thing."""
@@ -157,7 +172,8 @@ _GOT_THE_POST = re.compile(
     rf"(?P<role>[A-Z][a-z]+(?:'s)?(?:\s[a-z]+(?:'s)?){{0,3}}?),?\s(?:[A-Z]\w+,\s)?{_FROM_ON}"
 )
 _GOT_THE_JOB_AT = re.compile(
-    r"\b(?i:got|landed) (?i:the) (?P<org>[A-Z][\w&-]+(?:\s[A-Z][\w&-]+){0,3}?) (?i:job)[!.\s]{1,5}"
+    r"\b(?i:got|landed) (?:(?i:the) (?P<org>[A-Z][\w&-]+(?:\s[A-Z][\w&-]+){0,3}?) (?i:job)"
+    r"|(?P<firm>[A-Z][\w&-]+) instead)[!.\s]{1,5}"
     rf"(?:I\s)?(?i:{_FROM_ON})"
 )
 """In "I got it! Assistant librarian, from 6 May", what is said of the post."""
@@ -169,7 +185,8 @@ def _as_a_post(match: re.Match[str]) -> str:
 
 
 def _as_a_start(match: re.Match[str]) -> str:
-    org = match["org"].title() if match["org"].isupper() else match["org"]
+    org = match["org"] or match["firm"]
+    org = org.title() if org.isupper() else org
     return f"I start at {org} on "
 
 
@@ -194,6 +211,49 @@ _STARTS_NEXT = re.compile(
     r"(?P<place>\b(?:got into|got a place at|accepted (?:by|at|into))[ ][^.!?\n]{3,60}?)[!.]{1,4}\s"
     r"(?:(?:I|i|he|she|He|She)\s)?[Ss]tart(?:s|ing)?\s(?=(?:in|on|next)\s)"
 )
+_BOUGHT_WHAT = re.compile(
+    r"(?P<thing>\b[Bb]ought (?:myself )?(?:an?|the) (?:new |second-hand |used )?"
+    r"(?:bike|car|van|motorbike|scooter|boat|campervan|caravan)(?: at last| finally| after all)?)"
+    r"[.!]{1,3}\s(?P<article>[Aa]n?)\s(?=(?:[a-z-]+\s){0,3}[^\W\d_a-z])"
+)
+"""In "bought a car! A wee Micra", which."""
+_ASKED = re.compile(
+    r"(?P<asked>\b[^\W\d_a-z]\w{1,20} asked [^\W\d_a-z]\w{1,20}) and (?P<yes>s?he said yes)(?="
+    r"[.!]+\s+(?:The "
+    r")?[Ww]edding)"
+)
+_NOW_DEAL = re.compile(
+    r"(?P<left>(?:no longer (?:at|with)"
+    r"|left) (?:the )?(?P<org>[^\W\d_a-z][\w&'-]*(?: (?:& )?[^\W\d_a-z][\w&'-]*){0,3}))"
+    r"[.!;,]\s+(?:[Ww]e|I)(?:'re|'m| now)? (?:now )?(?:deal|dealing|speak|liaise"
+    r"|work)(?: now)? (?:with|to) "
+    r"(?P<who>[^\W\d_a-z]\w+(?: [^\W\d_a-z]\w+)?)(?: now| instead)?(?=[.!,\n]|$)"
+)
+
+
+def _new_contact(match: re.Match[str]) -> str:
+    return f"{match['left']}. Our contact at {match['org']} is now {match['who']}"
+
+
+_MOVED_WHERE = re.compile(
+    r"(?P<before>(?:^|[.!?\n,] )(?:(?:I|i|[Ww]e)(?:'ve|'m|'re| have| am"
+    r"| are)?(?: [a-z]+)? )?(?:[a-z]+ )?)"
+    r"(?P<how>[Mm]ov(?:ed|ing))(?P<with>(?: in with [^.!?\n]{2,40}?| house| in| out)?(?: tho"
+    r"| though| btw)?)[.!]{1,3}\s+"
+    r"(?:(?:[Nn]umber "
+    r"|[Nn]o\.? ?)?\d+\w?,? [^.!?\n,]{3,30}, )?(?P<place>[^\W\d_a-z][\w-]+(?: [^\W\d_a-z][\w-]+)?)"
+    r"(?:, (?:on )?(?P<when>\d{1,2}(?:st|nd|rd|th)? [A-Za-z]{3,9}))?(?=[.!,\n]|$)"
+)
+"""In "Moved! 3 Malt House Lane, Buckfast", where to."""
+
+
+def _moved_to(match: re.Match[str]) -> str:
+    ahead = match["how"].endswith("ing")
+    where = f"I {'am moving' if ahead else 'moved'} to {match['place']}"
+    when = f" on {match['when']}" if match["when"] else ""
+    return f"{match['before']}{match['how']}{match['with']}. {where}{when}"
+
+
 _OUR_NAME = re.compile(r"\b[Oo]ur (?P<name>[^\W\d_a-z][\w-]*)(?=[\s',.])")
 
 
@@ -260,7 +320,7 @@ def _in_full(match: re.Match[str]) -> str:
 
 
 _AFTER_THESE = word_set("before_common_nouns")
-_ALSO_WORDS = word_set("also_words")
+_ALSO_WORDS, _PERSON_VERBS = word_set("also_words"), word_set("person_verbs")
 _LONGEST_NAME = 4
 
 
@@ -306,10 +366,28 @@ def _named(tokens: list[WordToken], index: int, names: NameRegistry) -> tuple[in
             found = (size, _with_capitals(key))
         if word.owns:
             break
+    if found[0] == 1 and (surname := _surname(tokens, index)) is not None:
+        return 2, f"{found[1]} {surname}"
     after = tokens[index + 1].low if index + 1 < len(tokens) else ""
     if not found[0] and after in KIN and token.low[-1:] == "s" and _known(token.low[:-1], names):
         return 1, f"{_with_capitals(token.low[:-1])}'s"  # "jordans wife"
     return found
+
+
+def _surname(tokens: list[WordToken], index: int) -> str | None:
+    """The Sayle of "tom sayle popped in"."""
+    if index + 2 >= len(tokens) or tokens[index].owns:
+        return None
+    name, verb = tokens[index + 1], tokens[index + 2]
+    plain = name.text.islower() and name.text.isalpha() and name.gap == verb.gap == " "
+    word = name.low in NOT_NAMES | _ALSO_WORDS | _PERSON_VERBS | _ADVERBS or name.low in KIN
+    if not plain or word or name.low.endswith(("ly", "ed", "ing", "s")) or len(name.low) < 4:
+        return None
+    return (
+        name.text.capitalize()
+        if verb.low in _PERSON_VERBS - {"is", "was", "will", "has", "had"}
+        else None
+    )
 
 
 def _known(key: str, names: NameRegistry) -> bool:

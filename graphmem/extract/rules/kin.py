@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
-from graphmem.extract.rules.names import NameSpan
+from graphmem.extract.rules.names import NameRegistry, NameSpan
 from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, WordToken
@@ -26,7 +26,7 @@ KIN_WORDS = PETS.union(PETS_PLURAL, KIN, KIN_PLURAL)
 """Without one of these a sentence names no relative and no pet."""
 _IS_NAMED = re.compile(
     r"(?:'s\s+name\s+is|'s\s+names\s+are|s'\s+names\s+are|\s+is\s+(?:called|named)|\s+are\s+(?:called|named)|"
-    r"\s*,?\s+named|\s*,?\s+called|\s+is|\s+are|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
+    r"\s*,?\s+named|\s*,?\s+called|\s+is\b|\s+are\b|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
     re.IGNORECASE,
 )
 _HAVE = word_set("having")
@@ -80,7 +80,8 @@ def _kin(
     over = over or (word in _FOR_A_WHILE and _left(parse.sentence.text, index, parse))
     for found_name in found:
         type_, weight = KIN[word]
-        name = names.register(names.canonical_of(found_name), "person")
+        firm = names.kind(found_name) == "organization"
+        name = names.register(names.canonical_of(found_name), None if firm else "person")
         context.people.name_kin(owner, word, name)
         label = _label(parse, index, word)
         sentence_text = f"{name} is {'no longer ' if over else ''}{owner}'s {label}"
@@ -203,13 +204,18 @@ def _persons(
     found = [
         p.name
         for p in _after(parse, token, plural=plural, speakers=context.people.speakers)
-        if names.may_be_person(p.name)
+        if names.may_be_person(p.name) or _of_firm(names, token, p.name)
     ]
     if not found and not plural:
         span = _before(parse, context, index)
         if span is not None and names.may_be_person(span.name):
             found = [span.name]
     return [name for name in found if names.canonical_of(name) != owner]
+
+
+def _of_firm(names: NameRegistry, token: WordToken, name: str) -> bool:
+    """A landlord may be a firm."""
+    return token.low == "landlord" and names.kind(name) == "organization"
 
 
 def _after(

@@ -38,8 +38,10 @@ def day_without_month(day: str, stated_at: datetime, ahead: int) -> tuple[Date, 
         return this
     if this is not None and ahead and this[0].at > stated_at:
         return this
-    month = stated_at.year * 12 + stated_at.month - 1 + (1 if ahead else -1)
-    return day_of(month // 12, month % 12 + 1, day)
+    month, step = stated_at.year * 12 + stated_at.month - 1, 1 if ahead else -1
+    months = (month + step, month + 2 * step)  # of two months in a row one has 31 days
+    found = (day_of(one // 12, one % 12 + 1, day) for one in months)
+    return next((one for one in found if one is not None), None)
 
 
 def end_of_month(year: int, month: int) -> tuple[Date, str]:

@@ -29,6 +29,7 @@ from graphmem.extract.rules.word_lists import (
     word_set,
 )
 
+_GOODS = word_set("goods")
 _HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s]", re.IGNORECASE)
 _DWELLING = re.compile(
     r"\s+(?:an?|my|our|the)\s+(?:[\w-]+\s+){0,3}?(?:flat|apartment|house|room|studio|place|villa|"
@@ -36,6 +37,7 @@ _DWELLING = re.compile(
     re.IGNORECASE,
 )
 _SOMEBODY_CALLED = re.compile(r"\s+(?:an?|this|some)\s+(?:[\w-]+\s+){1,4}?(?:called|named)(?=\s)")
+_WORKPLACES = word_set("workplaces")
 _CLUB = re.compile(
     r"\s+(?:the|a|our)\s+(?P<name>(?:(?:local\s+)?[a-z]+\s+(?:group|club|choir|band|society|orchestra|circle|"
     r"committee|league|class)|choir|orchestra|committee))(?=\W|$)"
@@ -43,9 +45,14 @@ _CLUB = re.compile(
 _TEAM = re.compile(
     r"\s+(?:the|our|a)\s+(?P<name>(?:[\w-]+\s+){1,2}?(?:team|department|group|squad|division))(?=\W|$)"
 )
-_WORKPLACES = word_set("workplaces")
 _OF_WORKPLACES = frozenset({"works_at", "volunteers_at"})
 _OF_STUDENTS = frozenset({"studies_at", "studied_at", "graduated_from"})
+_ITS_WORKPLACE = re.compile(
+    r"\s+(?P<club>(?:(?:dental|vet|general|primary|secondary|high|junior|infant|grammar|care|ambulance|fire|police|"
+    r"railway|filling)\s+)?(?:"
+    + "|".join(sorted(_WORKPLACES - {"paper"}))
+    + r"|station|home|canteen))\b"
+)
 _ITS_CLUB = re.compile(
     r"\s+(?P<club>(?:[a-z]+\s+)?(?:choir|club|band|team|orchestra|society|league|office|"
     r"branch|party|union|guild))\b"
@@ -132,6 +139,8 @@ class NamedSlots:
             return []
         if kind in {"person", "animal"} or (low in LANGUAGES and low not in PLACES):
             return []
+        if rule.type == "comes_from" and subject.name.lower() in _GOODS:
+            return []  # what a firm sends, no native of it
         if rule.type == "comes_from" and (
             kind == "organization" or (phrase.name.isupper() and low not in PLACES)
         ):
@@ -169,6 +178,13 @@ class NamedSlots:
             unknown = kind == "thing" and phrase.name.split()[0].lower() not in FIRST_NAMES
             left = rule.pattern.endswith("~left")
             sure = kind == "organization" or career or not left or unknown
+            if (
+                rule.type in _OF_WORKPLACES
+                and kind != "person"
+                and (work := _ITS_WORKPLACE.match(parse.sentence.text, phrase.end))
+            ):
+                name = f"{phrase.name} {work['club'].lower()}"
+                return [Filler(f"the {name}", name, "organization", work.end())]
             of_club = kind == "place" or rule.type == "member_of"
             if of_club and (club := _ITS_CLUB.match(parse.sentence.text, phrase.end)):
                 name = f"{phrase.name} {club['club'].lower()}"
@@ -178,13 +194,8 @@ class NamedSlots:
             if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(parse, phrase, "organization")]
-        if rule.type in _OF_WORKPLACES and (work := _WORKPLACE.match(parse.sentence.text, at)):
-            name = " ".join(work["name"].lower().split())
-            before, _, last = name.rpartition(" ")
-            if (last in _WORKPLACES or (before and last in _WITH_KIND)) and closes(
-                parse, work.end()
-            ):
-                return [Filler(f"the {name}", name, "organization", work.end())]
+        if rule.type in _OF_WORKPLACES and (place := _workplace(parse, at)) is not None:
+            return [place]
         if rule.type == "member_of" and (club := _CLUB.match(parse.sentence.text, at)):
             name = club["name"].lower()
             return [Filler(f"the {name}", name, "organization", club.end())]
@@ -267,6 +278,19 @@ class NamedSlots:
             return []
         name = self.names.canonical_of(phrase.name)
         return [Filler(name, name, self.names.kind(name), phrase.end)]
+
+
+def _workplace(parse: Parse, at: int) -> Filler | None:
+    """ "The council", "the print shop"."""
+    match = _WORKPLACE.match(parse.sentence.text, at)
+    words = match["name"].split() if match else []
+    for size in range(len(words), 0, -1):
+        name, last = " ".join(words[:size]).lower(), words[size - 1].lower()
+        known = last in _WORKPLACES or (size > 1 and last in _WITH_KIND)
+        end = match.start("name") + len(name) if match and len(name.split()) == size else at
+        if known and closes(parse, end):
+            return Filler(f"the {name}", name, "organization", end)
+    return None
 
 
 def _goes_on(parse: Parse, index: int) -> bool:

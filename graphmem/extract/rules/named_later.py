@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from graphmem.extract.rules.people import kin_called
 from graphmem.extract.rules.phrases import Parse, does_something, name_list
-from graphmem.extract.rules.subjects import TurnContext, kin_called
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import WordToken
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
@@ -16,6 +17,7 @@ from graphmem.extract.rules.word_lists import (
     MALE_KIN,
     NEGATIONS,
     PETS,
+    PETS_PLURAL,
     SENTENCE_BLOCKERS,
     word_set,
 )
@@ -25,7 +27,7 @@ _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 _ONE_OF_THEM = word_set("kin_without_name")
 _FIRST = frozenset({"i", "we", "i've", "we've", "i'm"})
 NAMED_LATER_CUES = re.compile(r"\b(?:had|gave|name|called|say|meet)", re.IGNORECASE)
-UNNAMED_WORDS = PETS.union(KIN, ("someone",))
+UNNAMED_WORDS = PETS.union(PETS_PLURAL, KIN, ("someone",))
 """Without one of either nobody is named later, and nobody without a name is spoken of."""
 _LATER = re.compile(
     r"(?:\b(?:[Hh]er|[Hh]is|[Ii]ts|[Tt]heir)\s+name(?:'s|\s+is)|\b(?:[Ss]he|[Hh]e|[Ii]t)(?:'s|\s+is)\s+(?:called|named)|"
@@ -37,6 +39,16 @@ _BIRTH = re.compile(
     r"(?:baby|twins|triplets|boy|girl|little\s+(?:boy|girl)|son|daughter)(?=\W|$)"
     r"(?!\s+in\s+(?:his|her|my|the|a)\b|\s+(?:face|shower|sister|brother|bump|boom|talk)\b)"
 )
+_NAMES = (
+    r"(?P<names>[^\W\d_a-z][\w-]*(?:\s+[^\W\d_a-z][\w-]*)?(?:\s+(?:and|&)\s+[^\W\d_a-z][\w-]*)?)"
+)
+_JUST_NAMES = re.compile(
+    rf"(?:[Aa]n?\s+(?:[a-z]+\s+){{1,2}}(?:called|named)\s+)?{_NAMES}\s*(?:$|,\s|\(|from\s)"
+)
+_LISTED = re.compile(rf"(?:\s+[a-z]{{1,8}})?[,:]\s+{_NAMES}\s*(?:$|[,.])")
+_SOON = 2
+"""Sentences after which a name alone is no longer theirs who were spoken of."""
+_COUNTS = frozenset({"2", "3", "two", "three", "both"})
 _NAME_BEHIND = re.compile(r",(?=\s+[^\W\d_a-z])")
 _BABY_CALLED = re.compile(
     r"(?:\b(?:called|named|(?:his|her|their)\s+names?(?:'s|\s+is|\s+are))|:)(?=\s+[^\W\d_a-z])"
@@ -55,23 +67,37 @@ def later_names(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
 
 
 def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[CandidateFact]:
-    text, names = parse.sentence.text, context.people.names
-    match = _LATER.search(text, at)
-    if match is None or context.unnamed is None:
+    if context.unnamed is None:
         return
-    owner, word = context.unnamed
-    if word == "seeing":
-        word = (
-            "boyfriend"
-            if match.group().lower().startswith("h") and "er" not in match.group()[:3]
-            else "girlfriend"
-        )
-    found = name_list(parse, match.end() - 1)
-    name = names.canonical_of(found[0].name) if len(found) == 1 else owner
-    fits = _of_gender(match.group(), word) and (word in PETS or names.may_be_person(name))
-    if name == owner or not fits or name in context.people.speakers:
+    text, names = parse.sentence.text, context.people.names
+    (owner, word), pronoun = context.unnamed, ""
+    if match := _LATER.search(text, at):
+        pronoun, found = match.group(), name_list(parse, match.end() - 1)
+    elif context.unnamed_since <= _SOON and (
+        match := (_JUST_NAMES if not at else _LISTED).match(text, at)
+    ):
+        found = name_list(parse, match.start("names"))
+    else:
+        return
+    several = len(found) > 1 and context.unnamed_several
+    if not found or (len(found) > 1 and not several) or (at and not pronoun and not several):
+        return
+    given = [names.canonical_of(one.name) for one in found]
+    if any(one == owner or one in context.people.speakers for one in given):
+        return
+    if not _of_gender(pronoun, word) or (
+        word not in PETS and not all(names.may_be_person(one) for one in given)
+    ):
         return
     context.unnamed = None
+    for name in given:
+        yield from _as_named(context, owner, word, name, pronoun)
+
+
+def _as_named(
+    context: TurnContext, owner: str, word: str, name: str, pronoun: str
+) -> Iterator[CandidateFact]:
+    names = context.people.names
     if word in PETS:
         names.register(name, "animal")
         context.people.owners.setdefault(name, set()).add(owner)
@@ -79,19 +105,23 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
         yield CandidateFact(text, owner, "has_pet", name, (owner, name), importance=0.7)
         return
     names.register(name, "person")
-    context.referent = name
-    if word in KIN:
+    context.referent = context.about = name
+    type, weight = KIN.get(word, ("", 0.0))
+    if word == "seeing":
+        type, weight = KIN["girlfriend"]
+        word = {"s": "girlfriend", "h": "boyfriend"}.get(pronoun[:1].lower(), "partner")
+        word = "girlfriend" if pronoun.lower().startswith("her") else word
+    if type:
         context.people.name_kin(owner, word, name)
         if word in _ONE_OF_THEM:
             names.add_alias(kin_called(owner, word), name)
-        type, weight = KIN[word]
         text = f"{name} is {owner}'s {word}"
         yield CandidateFact(text, name, type, owner, (name, owner), importance=weight)
 
 
 def _of_gender(pronoun: str, word: str) -> bool:
     """Whether "her name is" may be said of a sister, and "it's called" of a cat."""
-    first = pronoun.lower().split()[0].split("'")[0]
+    first = pronoun.lower().split()[0].split("'")[0] if pronoun else ""
     if first in {"it", "its"}:
         return word in PETS
     if first in {"she", "her"}:
@@ -103,30 +133,37 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
     """Note who or what is spoken of here without a name; where that stands, if anywhere."""
     tokens = parse.sentence.tokens
     for index, token in enumerate(tokens):
-        if token.low not in PETS and token.low not in KIN and token.low != "someone":
+        word = PETS_PLURAL.get(token.low, token.low)
+        if word not in PETS and word not in KIN and word != "someone":
             continue
         if parse.name_at(index + 1) is not None or token.owns or context.speaker is None:
             continue
-        before = {t.low for t in tokens[max(0, index - 5) : index]}
-        about = index + 1 < len(tokens) and tokens[index + 1].low in {"about", "for", "to", "off"}
-        some = (
-            token.low == "someone"
-            and not about
-            and not before.isdisjoint({"met", "seeing", "dating"})
-        )
-        own = _one_of_ones_own(tokens, index)
-        if own:
-            context.unnamed = (context.speaker, token.low)
+        spoken = _spoken_of(parse, context, index, word)
+        if spoken is not None:
+            context.unnamed, context.unnamed_since = spoken, 0
+            context.unnamed_several = word != token.low
             return token.end
-        if _has(parse, context, index) is not None and not before.isdisjoint({"a", "an"}):
-            context.unnamed = (str(_has(parse, context, index)), token.low)
-            return token.end
-        if before.isdisjoint(_FIRST) or not (some or not before.isdisjoint({"a", "an"})):
-            continue
-        seeing = some and not before.isdisjoint({"seeing", "dating"})
-        context.unnamed = (context.speaker, "seeing" if seeing else token.low)
-        return token.end
     return None
+
+
+def _spoken_of(parse: Parse, context: TurnContext, index: int, word: str) -> tuple[str, str] | None:
+    """Whose pet, relative or friend a word speaks of, and what they are."""
+    tokens, me = parse.sentence.tokens, str(context.speaker)
+    before = {t.low for t in tokens[max(0, index - 5) : index]}
+    if word != tokens[index].low:
+        counted = not before.isdisjoint(_COUNTS)
+        mine = index == 1 or not before.isdisjoint(_FIRST)
+        return (me, word) if word in PETS and counted and mine else None
+    if _one_of_ones_own(tokens, index):
+        return me, word
+    owner, article = _has(parse, context, index), not before.isdisjoint({"a", "an"})
+    about = index + 1 < len(tokens) and tokens[index + 1].low in {"about", "for", "to", "off"}
+    met = word == "someone" and not about and not before.isdisjoint({"met", "seeing", "dating"})
+    if owner is not None and (article or met):
+        return owner, "seeing" if met else word
+    if before.isdisjoint(_FIRST) or not (met or article):
+        return None
+    return me, "seeing" if met and "met" not in before else word
 
 
 def _one_of_ones_own(tokens: Sequence[WordToken], index: int) -> bool:
@@ -144,7 +181,7 @@ def _has(parse: Parse, context: TurnContext, index: int) -> str | None:
     tokens, names = parse.sentence.tokens, context.people.names
     at = next((n for n in range(index - 1, max(0, index - 5), -1) if tokens[n].low == "has"), 0)
     span = next((s for s in parse.names if s.last == at - 1), None) if at else None
-    return names.canonical_of(span.name) if span and names.is_somebody(span.name) else None
+    return names.canonical_of(span.name) if span and names.may_be_person(span.name) else None
 
 
 def _births(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
@@ -155,7 +192,7 @@ def _births(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     parent = context.born_to(parse, match.start())
     if parent is None:
         return
-    context.unnamed = (parent, "child")
+    context.unnamed, context.unnamed_since = (parent, "child"), 0
     named = _NAME_BEHIND.match(text, match.end())
     called = named or _BABY_CALLED.search(text, match.end())
     found = name_list(parse, called.end()) if called is not None else []

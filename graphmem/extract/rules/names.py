@@ -160,7 +160,7 @@ def guess_kind(name: str) -> str:
         if (
             parts[0] == "port"
             or parts[-1] in ORG_SUFFIXES
-            or parts[0] in {"university", "bank", "museum", "institute"}
+            or parts[0] in {"university", "bank", "museum", "institute", "studio", "atelier"}
             or parts[-1] in {"sons", "daughters", "brothers", "bros"}
             or " & " in name
         ):

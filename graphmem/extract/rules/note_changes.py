@@ -11,10 +11,12 @@ from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.word_lists import NOT_NAMES, WEEKDAYS, word_set
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
+from graphmem.text import name_key
 
 CHANGE_CUES = re.compile(
     r"deadline|\bdue\b|launch|go-live|release|finish|opening|completion|handover|budget|cost|price|"
-    r"slipped|delayed|pushed|moved|put\s+(?:back|forward|off)|postponed|rescheduled|brought|extended",
+    r"slipped|delayed|pushed|moved|put\s+(?:back|forward|off)|postponed|rescheduled|brought"
+    r"|extended",
     re.IGNORECASE,
 )
 """Without one of these a sentence says nothing of this kind."""
@@ -27,29 +29,34 @@ _OWNER = rf"(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?(?P<about>{_NO_NAME}(?:{_NAME}(?:\s{_
 _WEIGHT = 0.7
 _MONEY = (
     r"[$€£¥]\s?\d[\d.,']*\s?(?:k|m|bn|million)?|"
-    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|francs|EUR|GBP|USD|CHF|NOK|SEK|DKK)|\d[\d.,']*k\b"
+    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|francs|EUR|GBP|USD|CHF|NOK|SEK|DKK)"
+    r"|\d[\d.,']*k\b"
 )
 _LATE = (
     rf"(?P<late>{_NAME}(?:\s+v?\d[\d.]*)?)\s+(?:(?:has|is|was)\s+)?(?:slipped|late|delayed)[:,;]?"
     r"\s+(?:(?:the|new)\s+)?"
 )
 _CHANGED = re.compile(
-    rf"(?:(?:[Tt]he\s+)?(?P<owner>{_NO_NAME}{_NAME})(?:'s)?\s+|^(?P<label>[A-Za-z]+(?:\s[a-z]+)?):\s+(?:the\s+)?|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
+    rf"(?:(?:[Tt]he\s+)?(?P<owner>{_NO_NAME}{_NAME})(?:'s)?\s+"
+    rf"|^(?P<label>[A-Za-z]+(?:\s[a-z]+)?):\s+(?:the\s+)?|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
-    r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date)?|"
+    r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date| night)?|"
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
     rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
-    r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out|extended|changed|raised|"
-    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is|now))*)"
+    r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
+    r"|extended|changed|raised|"
+    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is"
+    r"|now))*)"
     r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;](?:[^,;.]|[,.](?=\d)){0,60})"
 )
 _DATES = frozenset({"deadline", "due date"}) | {
     what + date
     for what in ("launch", "go-live", "release", "finish", "opening", "completion", "handover")
-    for date in ("", " date")
+    for date in ("", " date", " night")
 }
 _BLOCKED = re.compile(
-    r"\b(?:if|(?-i:may)|might|could|would|should|maybe|perhaps|not(?!\s(?:the\s|on\s)*\d)|unless|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
+    r"\b(?:if|(?-i:may)|might|could|would|should|maybe|perhaps|not(?!\s(?:the\s|on\s)*\d)|unless"
+    r"|until|wish|hope|propose[ds]?|suggest\w*)\b|\?",
     re.I,
 )
 
@@ -61,7 +68,8 @@ _KEY = r"(?:\s+(?:deadline|date|launch|release|opening|handover|go-live))?"
 _A_DAY = re.compile(rf"(?:\w+\s+)?\d|(?:next\s+)?(?:{'|'.join(WEEKDAYS)})", re.IGNORECASE)
 _NEW_DATES = (
     re.compile(
-        rf"(?:^|[,;]\s|\band\s){_OWNER}(?:'s)?{_KEY}(?:\s+(?:has|have|had|was|is|got|been|just|now))*"
+        rf"(?:^|[,;]\s|\band\s){_OWNER}(?:'s)?{_KEY}(?:\s+(?:has|have|had|was|is|got|been|just"
+        rf"|now))*"
         rf"\s+{_HOW}{_SIDE}(?:,?\s+(?:now|to|till|until|by)){{1,2}}\s+{_WHEN}"
     ),
     re.compile(rf"\b{_HOW}{_SIDE}\s+{_OWNER}(?:'s)?{_KEY}{_SIDE}\s+(?:to|till|until)\s+{_WHEN}"),
@@ -82,7 +90,7 @@ def changed_values(
         about = match["owner"] or match["label"] or match["late"] or match["of"]
         about = names.canonical_of(about) if about else topic
         what = match["what"].lower()
-        if about is not None and not names.is_person(about):
+        if _owned_by_none(match, line, stated_at) if about is None else not names.is_person(about):
             yield from _valued(about, what, match["value"], stated_at)
         return
     for pattern in _NEW_DATES:
@@ -94,11 +102,28 @@ def changed_values(
             return
 
 
+_HAS_CHANGED = re.compile(
+    r"\b(?:now|moved|slipped|pushed|extended|changed|raised|cut|increased|reduced|renewed|brought|"
+    r"up|down|put)\b|→|->|=>"
+)
+_SOMEBODYS = re.compile(
+    r"\b(?:my|our|his|her|your|their|monthly|weekly)\s+(?:\w+\s+)?$", re.IGNORECASE
+)
+
+
+def _owned_by_none(match: re.Match[str], line: str, stated_at: datetime) -> bool:
+    """Whether a value has changed of what is not said here, and has changed already."""
+    if not _HAS_CHANGED.search(match.group()) or _SOMEBODYS.search(line[: match.start("what")]):
+        return False
+    return not any(d.lead == "from" and d.future for d in find_dates(line, stated_at))
+
+
 _RENT_CHANGES = frozenset(
     {"up", "down", "to", "goes", "went", "gone", "raised", "increased", "now"}
 )
 _RENT = re.compile(
-    r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+gone|\s+put|\s+going|\s+now|\s+up|"
+    r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+gone"
+    r"|\s+put|\s+going|\s+now|\s+up|"
     r"\s+down|\s+rise|\s+raised|\s+increased|\s+to|,?\s+it's|\s+from\s+[\w ]{3,12}|\s+was)*\s+"
     rf"(?P<value>(?:{_MONEY})(?:\s?(?:a|per)\s(?:month|week)|\s?pcm)?)(?P<when>[^;!?]*)"
 )
@@ -130,11 +155,15 @@ def _about(given: str | None, topic: str | None, names: NameRegistry) -> str | N
     first, *more = given.lower().split()
     if not more and first not in _WORKS | _DAYS and not names.is_sure(given):
         return None
-    nobody = not names.is_person(given) and first not in FIRST_NAMES and first not in NOT_NAMES
+    work = given.lower().split()[-1] in _WORKS | _DAYS
+    nobody = not names.is_person(given) and first not in FIRST_NAMES
+    nobody = nobody and (work or first not in NOT_NAMES)
     return names.canonical_of(given) if nobody else None
 
 
-def _valued(about: str, what: str, given: str, stated_at: datetime) -> Iterator[CandidateFact]:
+def _valued(
+    about: str | None, what: str, given: str, stated_at: datetime
+) -> Iterator[CandidateFact]:
     if what in _DATES or what == "date":
         when = next((d for d in find_dates(f"due {given}", stated_at) if d.start < 12), None)
         if when is None or when.at is None:
@@ -146,6 +175,53 @@ def _valued(about: str, what: str, given: str, stated_at: datetime) -> Iterator[
         if money is None:
             return
         type, value = "budget", money.group().strip()
+    whose, of = (f"{about}'s", (about,)) if about is not None else ("The", ())
     yield CandidateFact(
-        f"{about}'s {what} is {value}", about, type, None, (about,), value=value, importance=_WEIGHT
+        f"{whose} {what} is {value}", about, type, None, of, value=value, importance=_WEIGHT
     )
+
+
+_WHO = r"(?:[^\W\d_a-z][\w-]*(?:\s[^\W\d_a-z][\w-]*)?|me)"
+_HANDED = (
+    re.compile(
+        r"(?:^|[.;]\s)(?:[Tt]he\s)?(?P<what>[A-Za-z][\w &'-]{2,40}?)\s(?:(?:has|have|had|was|is"
+        r"|been|being|now)\s)*"
+        rf"(?:handed|passed|transferred|reassigned"
+        rf"|given)(?:\sover)?(?:\sfrom\s{_WHO})?\sto\s(?P<who>{_WHO})\s*(?:$|[,.;(])"
+    ),
+    re.compile(
+        rf"(?P<who>{_WHO})\s(?:(?:has|now)\s)*(?:takes|took|taken)\sover\s(?:the\s)?"
+        r"(?P<what>[A-Za-z][\w &'-]{2,40}?)(?:\sfrom\s\S+)?\s*(?:$|[,.;(])"
+    ),
+    re.compile(
+        rf"(?P<who>{_WHO})\s(?:now\sowns\sit|owns\sit\snow|owns\sthis\snow|is\sthe\sowner\snow)\b"
+    ),
+    re.compile(rf"\b[Nn]ew\sowner(?::|\sis)\s(?P<who>{_WHO})\s*(?:$|[,.;(])"),
+)
+HANDED_CUES = re.compile(
+    r"\bover\b|\bown(?:s|er)\b|handed|passed|transferred|reassigned|given\sto", re.I
+)
+
+
+def handed_over(
+    line: str, topic: str | None, speaker: str | None, names: NameRegistry
+) -> Iterator[CandidateFact]:
+    """ "Canning line handed from Piotr to me", "Seun owns it now": who has it from now on. What is
+    handed over is known, or what the note is about."""
+    if not HANDED_CUES.search(line) or _BLOCKED.search(line):
+        return
+    for pattern in _HANDED:
+        match = pattern.search(line)
+        if match is None:
+            continue
+        given = match.groupdict().get("what")
+        what = names.canonical.get(name_key(given)) if given else topic
+        who = speaker if match["who"] == "me" else names.canonical_of(match["who"])
+        if what is None or who is None or names.kind(what) in {"person", "animal", "place"}:
+            continue
+        if who == what or not names.may_be_person(who):
+            continue
+        names.register(who, "person")
+        says = f"{who} is the owner of {what} now"
+        yield CandidateFact(says, what, "has_owner", who, (what, who), importance=_WEIGHT)
+        return

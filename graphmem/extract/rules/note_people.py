@@ -18,6 +18,7 @@ from graphmem.extract.rules.word_lists import (
     ORG_SUFFIXES,
     PETS,
     is_occupation,
+    is_post,
     word_set,
     word_table,
 )
@@ -49,7 +50,7 @@ _AND = re.compile(r"^(?:and|or|&|my|our|the)\s+", re.IGNORECASE)
 _NO_ROLE = frozenset({"is", "was", "are", "were", "as", "in", "at", "on", "by", "from", "with"})
 _PARTS = re.compile(r"\s*(?:[,;()→]|->|\s[-–—/]\s|(?<=[a-z0-9])\.(?=\s|$))\s*")
 _ROLE_AT = re.compile(
-    rf"(?P<role>(?:[A-Za-z&/-]+\s+){{0,4}}?[A-Za-z-]+(?:\s+of\s+[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?)?)(?:\s+(?:at|of|@|for)\s+(?:the\s+)?(?P<org>{NAME}))?$"
+    rf"(?P<role>(?:[A-Za-z&/'-]+\s+){{0,4}}?[A-Za-z-]+(?:\s+of\s+[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?)?)(?:\s+(?:at|of|@|for)\s+(?:the\s+)?(?P<org>{NAME}))?$"
 )
 _POSTS = re.compile(
     r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder)$",
@@ -58,7 +59,7 @@ _POSTS = re.compile(
 _WHOLE_POST = re.compile(r"C[ETFOIMP]O|CISO|(?:[Hh]ead|[Dd]irector|VP|[Cc]hief) of [A-Za-z]+")
 _EX = re.compile(
     r"(?i:ex|formerly|previously|before that|used to be at|was at)[- ](?:(?:at|of|with)\s+)?"
-    rf"(?P<org>{NAME})$"
+    rf"(?:the\s+)?(?P<org>{NAME})$"
 )
 _KIN_PART = re.compile(
     rf"(?:(?:his|her|their|the)\s+)?(?P<kin>[A-Za-z-]+)(?::|\s+is|\s+called|\s+named|,)?\s+(?P<name>{NAME})$"
@@ -160,7 +161,9 @@ class PeopleReader:
         role, who = match["role"].lower(), match["who"]
         parts = who.lower().split()
         post = _WHOLE_POST.fullmatch(match["role"]) and not match["sep"].isspace()
-        fits = is_occupation(role.split()[-1]) and not _NO_POST & set(role.split())
+        both = " " in role and match["sep"] == ":"  # "field lead"
+        barred = _NO_POST - {"lead", "head", "chair", "writer"} if both else _NO_POST
+        fits = is_post(role) or (is_occupation(role.split()[-1]) and not barred & set(role.split()))
         if not (post or fits) or role in KIN:
             return None
         if not self._may_be(who) or parts[-1] in ORG_SUFFIXES or parts[-1] in KIN:
@@ -189,10 +192,16 @@ class PeopleReader:
         """What the pieces of a line say of the one whom it names."""
         facts: list[CandidateFact] = []
         sentences: list[str] = []
+        firm: str | None = None
         for piece in _PARTS.split(rest):
             part = piece.strip(" .:*_–—-")
             if not part:
                 continue
+            if firm is not None and self.names.kind(part) == "place":
+                says = f"{firm} is based in {part}"
+                facts.append(CandidateFact(says, firm, "based_in", part, (firm, part)))
+                continue
+            firm = part if self.names.kind(part) == "organization" else None
             found = list(self._part(name, part))
             if found:
                 facts += found
@@ -230,6 +239,8 @@ class PeopleReader:
         elif (keyed := _KEYED.match(part)) and keyed["key"].lower() in _BORN:
             if any(char.isdigit() for char in keyed["value"]) and len(keyed["value"]) < _A_DATE:
                 yield _valued(name, "birthday", keyed["value"])
+        elif self.names.kind(part) == "place" and PLAIN_NAME.fullmatch(part):
+            yield _fact(f"{name} lives in {part}", name, "lives_in", part)
         elif role := _ROLE_AT.match(_IN_PLACE.sub("", part)):
             yield from self.roles(name, role["role"].strip(), role["org"])
             if role["org"] is None and self.names.kind(part) == "organization":
@@ -253,7 +264,8 @@ class PeopleReader:
         if words and words[0].lower() in _NO_ROLE:
             return
         head = words[-1] if words else ""
-        if not (is_occupation(head.lower()) or _POSTS.match(head)) or _is_kin(role):
+        post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)
+        if not post or _is_kin(role):
             return
         role = role if any(c.isupper() for c in role[1:]) else role.lower()
         where = f" at {org}" if org else ""
@@ -284,7 +296,9 @@ _STARTS = re.compile(
 _IS_NEW = re.compile(r"\W*(?:the\s+|our\s+)?new\s", re.IGNORECASE)
 _OF_SOMEBODY = re.compile(rf"(?:{_WORD}'s|our)\s+[a-z-]+$")
 _DIED = re.compile(rf"{_WORD}\s+(?:has\s+)?(?:died|passed\s+away)\b")
-_NOW_AT = re.compile(rf"(?i:now\s+(?:at|with)|now\s+works\s+(?:at|for))\s+(?P<org>{NAME})$")
+_NOW_AT = re.compile(
+    rf"(?i:(?:now|also)\s+(?:at|with)|now\s+works\s+(?:at|for))\s+(?P<org>{NAME})$"
+)
 _PET = re.compile(
     rf"(?:(?:a|his|her|their|the)\s+)?(?P<pet>[A-Za-z]+)(?:\s+(?:called|named))?\s+(?P<name>{_WORD})$"
 )

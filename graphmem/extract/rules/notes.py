@@ -15,44 +15,28 @@ from datetime import datetime
 from graphmem.extract.rules.attributes import attribute_line
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
-from graphmem.extract.rules.note_groups import (
-    GROUPS,
-    holders,
-    is_name,
-    of_topic,
-    post_holder,
-)
-from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, HEADING_LABELS, KeyRow
+from graphmem.extract.rules.note_changes import handed_over
+from graphmem.extract.rules.note_firms import behind, listed_as, listed_firm, of_table, of_trade
+from graphmem.extract.rules.note_groups import holders, of_topic, post_holder
+from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS
+from graphmem.extract.rules.note_topics import topic_of
+from graphmem.extract.rules.word_lists import NOT_NAMES, PETS
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above
 
 _WEIGHT = 0.7
-_LONGEST_TOPIC = 4
-_WITH_KIND = 2
 _LONGEST_LINE = 500
 _OF_ITEMS = 10
 """From here on topics are those of items, which have others below them."""
 
 _HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<title>.+?)\s*#*$")
-_HOUSE = re.compile(
-    r"\d{1,4}[a-z]?\s+(?:[^\W\d_a-z][\w'-]*\s+){1,3}(?:Row|Street|St|Road|Rd|Lane|Avenue|Ave|Close|Way|"
-    r"Drive|Hill|Terrace|Place|Square|Court|Crescent|Gardens|Grove|Mews|Park|Walk|Yard)"
-)
-_VERSION = re.compile(r"[^\W\d_a-z][\w'-]*(?:\s+[A-Za-z][\w'-]*){0,2}\s+v?\d+(?:\.\d+)*")
-"""A heading with a number that names something: "14 Mill Lane", "Sensor v2"."""
-_LABELLED = re.compile(r"(?P<label>[A-Za-z1][A-Za-z1: -]{1,24}?)\s*[:–—]\s+(?P<title>\S.*)")
-"""A heading that says what it names: "Client: Ferris Marine"."""
-_LABELS = {label: kind for kind, labels in HEADING_LABELS.items() for label in labels.split()} | {
-    **dict.fromkeys(KIN, "person"),
-    **dict.fromkeys(PETS, "animal"),
-}
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
 _ASSIGNEE = re.compile(
-    r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]|\s+to)\s+(?P<what>.+)$"
+    r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]"
+    r"|\s+to)\s+(?P<what>.+)$"
 )
 _AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
 _BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
@@ -60,6 +44,12 @@ _KEY_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<key>[A-Za-z][A-Za-z /-]{0,30}?)[*_]{0,2}"
     r"\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
 )
+_KEY_IS = re.compile(
+    r"\s*(?:[-*+•]\s+)?(?:(?:[Tt]he|[Oo]ur|[Ii]ts) )?(?P<key>[A-Za-z][A-Za-z -]{1,20}?) (?:is"
+    r"|are)(?: now)? "
+    r"(?P<value>(?:[^\W_a-z]|[£€$])[^.!?]{0,60})\.?\s*$"
+)
+"""In "contractor is Brandt & Sons", the same as behind a colon."""
 _ROW = re.compile(r"\s*\|(?P<columns>.*)\|\s*$")
 _RULE = re.compile(r"[\s|:-]+$")
 _TECH = re.compile(r"[A-Za-z][\w.+#-]{1,30}")
@@ -79,8 +69,10 @@ _PERSON_COLUMNS = frozenset({"name", "person", "who", "member", "contact", "empl
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
 _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
-_OF_WRITER = frozenset({"customer_of"})
+_OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
+_FIRMS = frozenset({"supplier_of", "client_of"})
+_PET = re.compile(r"(?P<name>[^\W\d_a-z][\w-]*)\s*(?:\((?P<whose>[^\W\d_a-z][\w-]*)'s\)|$|[,.(;])")
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
@@ -112,6 +104,10 @@ class NoteReader:
     sample: bool = False
     person: str | None = None
     """Whom a line has just named."""
+    lists: dict[int, str] = field(default_factory=dict)
+    """Headings that list clients or suppliers, by their level."""
+    read_topics: set[str] = field(default_factory=set)
+    """Those of them that have been read."""
     work: tuple[int, str] | None = None
     """A heading that names nothing by its look, and its level: "Loft conversion" is a piece of work
     once an owner or a budget of it is given."""
@@ -153,10 +149,18 @@ class NoteReader:
                 unread.append(line)
         return [*unread, *lines[count:]]
 
-    def line(  # noqa: PLR0911 - one return for each kind of line
+    def line(self, line: str, stated_at: datetime) -> tuple[list[CandidateFact], list[str]]:
+        """What a line says: facts, and sentences for the other rules to read."""
+        facts, texts = self._line(line, stated_at)
+        kind, topic = next(iter(self.lists.values()), None), self.topic
+        if kind is None or topic is None or topic in self.read_topics:
+            return facts, texts
+        self.read_topics.add(topic)
+        return [*listed_firm(self.names, kind, topic, self.speaker), *facts], texts
+
+    def _line(  # noqa: PLR0911 - one return for each kind of line
         self, line: str, stated_at: datetime
     ) -> tuple[list[CandidateFact], list[str]]:
-        """What a line says: facts, and sentences for the other rules to read."""
         if _FENCE.match(line):
             self.fenced = not self.fenced
             return [], []
@@ -179,6 +183,9 @@ class NoteReader:
             return list(self._row(match["columns"])), []
         self.header = []
         line = _STRUCK.sub("", line)
+        handed = list(handed_over(_BULLET.sub("", line), self.topic, self.speaker, self.names))
+        if handed:
+            return handed, [line]
         if (found := self._of_topic(line)) is not None:
             return found, [line] if post_holder(line) else []
         if (found_person := self.people.line(line)) is not None:
@@ -190,12 +197,19 @@ class NoteReader:
         """What a line says of the topic, by a key or of a post; None when it is no such line."""
         if holder := post_holder(line):
             return list(holders(self.names, self.topic, *holder)) or None
-        match = _KEY_LINE.match(line)
-        return None if match is None else self._keyed(self.topic, match["key"], match["value"])
+        if match := _KEY_LINE.match(line):
+            return self._keyed(self.topic, match["key"], match["value"])
+        match = _KEY_IS.match(line)
+        if match is None or self.topic is None or match["key"].lower() not in BY_KEY:
+            return None
+        return self._keyed(self.topic, match["key"], match["value"]) or None
 
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
-        self.topics[level] = self._topic_of(title)
+        self.topics[level] = topic_of(self.names, title)
+        self.lists = {at: kind for at, kind in self.lists.items() if at < level}
+        if kind := listed_as(title):
+            self.lists[level] = kind
         self.work = (level, title) if self.topics[level] is None and _may_be_work(title) else None
         self.header = []
         self.person = None
@@ -205,43 +219,12 @@ class NoteReader:
         not about what the heading names, unless it is no more than a label."""
         label = text.rstrip(" *_:")
         named = label == text or " " in label or self.names.is_sure(label)
-        topic = self._topic_of(label) if named else None
+        topic = topic_of(self.names, label) if named else None
         opening = PLAIN_NAME.match(text)
         if topic is None and opening and self.names.is_person(opening.group()):
             topic = self.names.canonical_of(opening.group())
         if topic is not None or label == text:
             self.topics[level] = topic
-
-    def _topic_of(self, title: str) -> str | None:  # noqa: PLR0911 - one return for each reason
-        title = _BRACKETS.sub("", title.strip(" *_#[]")).strip()
-        title = title.partition("|")[2] or title if "|" in title else title
-        if (labelled := _LABELLED.fullmatch(title)) and labelled["label"].lower() in _LABELS:
-            kind = _LABELS[labelled["label"].lower()]
-            fits = is_name(labelled["title"].split()) and (
-                kind != "person" or self.names.may_be_person(labelled["title"])
-            )
-            return self.names.register(labelled["title"], kind) if fits else None
-        words = title.split()
-        low = [word.lower().strip(".,:'") for word in words]
-        if not 1 <= len(words) <= _LONGEST_TOPIC or GENERIC_TITLES.intersection(low):
-            return None
-        numbered = _HOUSE.fullmatch(title) or _VERSION.fullmatch(title)
-        if numbered:
-            return self.names.register(title)
-        if any(char.isdigit() for char in title) and not self.names.is_sure(title):
-            return None
-        if "," in title or ":" in title or "/" in title or not self._names(words):
-            return None
-        if low[-1] in GROUPS and len(words) > 1:
-            return self.names.register(title, "organization")
-        if len(words) == 1 and low[0] in NOT_NAMES:
-            return None
-        return self.names.register(title)
-
-    def _names(self, words: Sequence[str]) -> bool:
-        """Whether a heading names something; "Tallow rebrand" does where Tallow is one."""
-        known = len(words) == _WITH_KIND and self.names.is_sure(words[0]) and words[0][0].isupper()
-        return is_name(words) or (known and words[1].isalpha())
 
     def _keyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
         """The facts of "key: value" about a topic; None when the key is not known."""
@@ -250,6 +233,10 @@ class NoteReader:
         if rows is None:
             held = list(holders(self.names, topic, key, value))
             owner = topic or self.speaker
+            if not held and (firm := of_trade(self.names, owner, key, value)):
+                return firm
+            if not held and owner and (pet := self._pet(owner, key, value)):
+                return pet
             own = attribute_line(owner, key, value) if owner and not held else None
             return held or ([own] if own is not None else None)
         if value.strip(" -–—?").lower() in _NO_VALUE:
@@ -298,8 +285,22 @@ class NoteReader:
             registered = self.names.register(name, kind)
             ends = (registered, topic) if row.turned else (topic, registered)
             yield CandidateFact(says, ends[0], row.type, ends[1], ends, importance=_WEIGHT)
+            if row.type in _FIRMS:
+                yield from behind(self.names, registered, value)
             if role is not None:
-                yield from self.people.roles(registered, role, None)
+                more, _ = self.people.parts(registered, registered, role)
+                yield from more
+
+    def _pet(self, owner: str, key: str, value: str) -> list[CandidateFact]:
+        """ "Cat: Mabel", "cat: Nimbus (Odile's)"."""
+        pet, match = key.lower().split()[-1], _PET.match(value)
+        if pet not in PETS or match is None or self.names.kind(owner) not in {"person", "thing"}:
+            return []
+        whose = self.names.canonical_of(match["whose"]) if match["whose"] else owner
+        animal = self.names.register(match["name"], "animal")
+        self.names.register(whose, "person")
+        says = f"{whose} has a {pet} named {animal}"
+        return [CandidateFact(says, whose, "has_pet", animal, (whose, animal), importance=_WEIGHT)]
 
     def _is_persons(self, value: str) -> bool:
         """Whether an address below somebody's name is theirs: it begins with it, or is a number."""
@@ -329,6 +330,8 @@ class NoteReader:
                 continue
             name = self.names.canonical_of(part) if kind == "person" else part
             role = bracketed[1] if bracketed and kind == "person" and len(parts) == 1 else None
+            if kind == "person" and role is None and given is parts[0] and "," in plain:
+                role = plain.partition(",")[2]
             self.person = name if kind == "person" and len(parts) == 1 else None
             yield name, kind, role
 
@@ -366,6 +369,9 @@ class NoteReader:
             yield from self._row_of(values)
 
     def _row_of(self, values: Sequence[str]) -> Iterator[CandidateFact]:
+        for listing in self.lists.values():
+            if found := of_table(self.names, listing, self.header, values, self.speaker):
+                yield from found
         work = self.header[0] in _WORK_COLUMNS and _may_be_work(values[0])
         if not work and not PLAIN_NAME.fullmatch(values[0]):
             return

@@ -29,6 +29,7 @@ from graphmem.extract.rules.word_lists import (
     SPORTS,
     VAGUE_FIRST,
     is_occupation,
+    is_post,
     word_set,
     word_table,
 )
@@ -125,9 +126,12 @@ class Slots(NamedSlots):
         phrase = _without_participle(found[0])
         head = phrase.name.lower().split()[-1]
         plainly = rule.pattern.endswith("as") or " as" in rule.pattern
-        if not is_occupation(head) and not (plainly and phrase.determiner in {"a", "an"}):
+        if not (is_occupation(head) or is_post(phrase.name.lower())) and not (
+            plainly and phrase.determiner in {"a", "an"}
+        ):
             return []
-        if phrase.determiner == "the" or phrase.mine or phrase.proper:
+        short = phrase.name.isupper()  # a GP
+        if phrase.determiner == "the" or phrase.mine or (phrase.proper and not short):
             return []
         return [Filler(phrase.text, phrase.name, "thing", phrase.end)]
 

@@ -18,16 +18,20 @@ from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import (
     FAVOURITE,
+    FEMALE_KIN,
     HEDGES,
     INSTRUMENTS,
     KIN,
+    MALE_KIN,
     NEGATIONS,
     NOT_NAMES,
     ORG_SUFFIXES,
     PETS,
+    PLACES,
     SOFTWARE,
     SPORTS,
     is_occupation,
+    is_post,
     word_set,
     word_table,
 )
@@ -52,12 +56,10 @@ _TITLED = re.compile(rf"^{_TITLE}\s+")
 _VEHICLES = word_set("vehicles") - {"seat"}
 _DOUBTFUL = NEGATIONS | HEDGES
 _NO_POST = word_set("posts_of_the_moment")
-_POST = re.compile(
-    r"(?!line )(?:[a-z]+ )+(?:manager|lead|leader|supervisor|coordinator)|"
-    r"(?:ward|charge|theatre|night) sister"
-)
-"""Of two words it is a post: "the manager" may be one for an evening, "the bar manager" is not."""
 _DEMONYMS = word_table("demonyms")
+_ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
+_GOODS = word_set("goods")
+_FAMILY = FEMALE_KIN | MALE_KIN
 _WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
 
 
@@ -86,16 +88,23 @@ REWORDING_CUES = _ROWS.cues
 def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
     """The plain sentences that a sentence amounts to beside what it says literally."""
     sentence = parse.sentence
-    if sentence.question or not sentence.lows.isdisjoint(_DOUBTFUL):
+    if sentence.question:
         return
+    doubtful = [
+        token.start
+        for token in sentence.tokens
+        if token.low in _DOUBTFUL and not _NO_LONGER.match(sentence.text, token.start)
+    ]
     for row in _ROWS.of(sentence.lows):
         match = row.regex.search(sentence.text)
         slots = None if match is None else _filled(match, parse, context)
-        if match is None or slots is None:
+        if match is None or slots is None or (doubtful and _is_denied(doubtful, match)):
             continue
         before, after = sentence.text[: match.start()], sentence.text[match.end() :]
         for plain in row.sentences:
             if any(f"{{{name}}}" in plain and not value for name, value in slots.items()):
+                continue
+            if "{it}" in plain and not context.thing_before:
                 continue
             yield plain.format(
                 before=before,
@@ -103,9 +112,20 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
                 a=_article(slots.get("role", "")),
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
+                it=context.thing_before or "",
                 subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
                 **slots,
             )
+
+
+_NO_LONGER = re.compile(r"[Nn]o\s+(?:longer|more)\b")
+_CLAUSE_ENDS = re.compile(r"[,;:(]|\s[-–—]\s|\s(?:but|because)\s")
+
+
+def _is_denied(doubtful: list[int], match: re.Match[str]) -> bool:
+    """Whether a "not" or a "might" stands before the end of the clause that a row has matched."""
+    end = _CLAUSE_ENDS.search(match.string, match.end())
+    return doubtful[0] < (end.start() if end else len(match.string))
 
 
 def _article(noun: str) -> str:
@@ -130,10 +150,26 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
         if slot in {"who", "other", "owner", "friend", "pet"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
         slots[slot] = value.title() if slot == "vehicle" and value.islower() else value
+    if slots.get("owner") and not (_is_known(slots["owner"], names) or _of_family(slots)):
+        return None
     for slot, kind in (("who", "person"), ("other", "person"), ("org", "organization")):
         if slots.get(slot):
             names.register(slots[slot], kind)
     return slots
+
+
+def _is_of_somebody(word: str) -> bool:
+    """A relative, or a boss; a dentist is somebody's, and is one, too."""
+    return word in KIN and KIN[word][0] not in {"doctor_of", "therapist_of"}
+
+
+def _is_known(name: str, names: NameRegistry) -> bool:
+    return names.is_person(name) or name.lower().partition(" ")[0] in FIRST_NAMES
+
+
+def _of_family(slots: dict[str, str]) -> bool:
+    """Of whom somebody is the mother, whoever is called so, and not of whom they are the boss."""
+    return slots.get("kin", "").lower() in _FAMILY
 
 
 def _worker(craft: str) -> str:
@@ -157,17 +193,17 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
     named = low not in NOT_NAMES
     fits = {
         "who": named and names.may_be_person(value) and last not in ORG_SUFFIXES,
-        "owner": kind == "person" or low.partition(" ")[0] in FIRST_NAMES,
+        "owner": named and names.may_be_person(value),
         "friend": low.partition(" ")[0] in FIRST_NAMES,  # "works with Python" makes a person of it
         "org": named
         and kind not in {"person", "animal", "place"}
         and (low not in FIRST_NAMES or value.isupper()),
         "town": kind == "place",
-        "place": named and kind not in {"person", "animal"},
+        "place": (named or low in PLACES | _ALSO_TOWNS) and kind not in {"person", "animal"},
         "role": not low.startswith(FAVOURITE)
         and (
-            _POST.fullmatch(low) is not None
-            or (is_occupation(last) and last not in KIN and last not in _NO_POST)
+            is_post(low)
+            or (is_occupation(last) and last not in _NO_POST and not _is_of_somebody(last))
         ),
         "game": last in SPORTS | INSTRUMENTS,
         "software": low in SOFTWARE,
@@ -177,6 +213,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
         "pet": kind == "animal",
         "vehicle": not _VEHICLES.isdisjoint(low.split()),
+        "goods": low in _GOODS,
         "noun": last not in PETS and last not in KIN,
     }
     return fits.get({"other": "who", "sport": "game"}.get(slot, slot), True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from graphmem.extract.rules.names import NameRegistry, NameSpan
@@ -20,6 +21,7 @@ from graphmem.extract.rules.word_lists import (
     SENTENCE_BLOCKERS,
     word_set,
 )
+from graphmem.model import Episode
 from graphmem.text import name_key
 
 INTRODUCTION = re.compile(
@@ -72,6 +74,25 @@ def stated_nicknames(
         people = names.may_be_person(span.name) and names.may_be_person(other.name)
         if people and _CALLED.fullmatch(sentence.text[span.end : other.start]):
             yield other.name, span.name
+
+
+_QUOTED = re.compile(
+    r"\b(?P<given>[^\W\d_a-z][\w-]{1,30}) [\"“](?P<nick>[^\W\d_a-z][\w-]{1,30})[\"”] (?P<family>"
+    r"[^\W\d_a-z]"
+    r"[\w'-]+)"
+)
+
+
+def without_nicknames(episode: Episode, names: NameRegistry) -> Episode:
+    """An episode in which Oluwaseun "Seun" Adebayo is Oluwaseun Adebayo, and known as Seun."""
+    for match in _QUOTED.finditer(episode.content):
+        whole = names.register(f"{match['given']} {match['family']}", "person")
+        names.add_alias(match["nick"], whole)
+    turns = tuple(
+        replace(turn, text=_QUOTED.sub(r"\g<given> \g<family>", turn.text))
+        for turn in episode.turns
+    )
+    return replace(episode, turns=turns)
 
 
 def _plainly(name: str, sentence: Sentence, match: re.Match[str]) -> bool:

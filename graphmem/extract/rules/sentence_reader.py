@@ -99,11 +99,9 @@ class SentenceReader:
         known = {(f.subject, f.type, f.object) for f in read}
         inner, found = replace(self, again=True), list[CandidateFact]()
         for plain in list(reworded(parse, self.context)):
+            stated = (fact for fact in inner.read(Sentence(plain)) if fact.type is not None)
             found += [
-                fact
-                for fact in inner.read(Sentence(plain))
-                if fact.type is not None
-                and (fact.subject, str(fact.type), fact.object) not in known
+                fact for fact in stated if (fact.subject, str(fact.type), fact.object) not in known
             ]
         return found
 
@@ -117,14 +115,15 @@ class SentenceReader:
         if JOB_CUES.search(text):
             yield from self._job_relations(parse)
         yield from self._clauses(parse)
-        if NAMED_LATER_CUES.search(text) or not lows.isdisjoint(UNNAMED_WORDS):
+        named = context.unnamed is not None or NAMED_LATER_CUES.search(text)
+        if named or not lows.isdisjoint(UNNAMED_WORDS):
             yield from later_names(parse, context)
         if SWITCH_CUES.search(text):
             yield from switches(parse, context, self.stated_at)
         if CHANGE_CUES.search(text):
             topic = context.topic or spoken_of
             for fact in changed_values(text, topic, context.people.names, self.stated_at):
-                context.it = fact.subject
+                context.it = fact.subject or context.it
                 yield fact
         if "rent" in lows:
             yield from rents(text, context.speaker, self.stated_at)

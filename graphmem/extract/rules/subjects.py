@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from graphmem.extract.rules.names import NameRegistry, NameSpan
+from graphmem.extract.rules.names import NameSpan
+from graphmem.extract.rules.people import People, kin_called
 from graphmem.extract.rules.phrases import Parse, name_list, named_thing
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
@@ -15,8 +16,6 @@ from graphmem.extract.rules.word_lists import (
     MALE_KIN,
     word_set,
 )
-from graphmem.model import Turn
-from graphmem.model.stored import MACHINE_ROLES
 
 _OUR_TWO = re.compile(r"(?:[Mm]e|[Uu]s|[Mm]yself)\s+(?:and|&|n)\s+(?=[^\W\d_a-z])")
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
@@ -37,18 +36,13 @@ _CALLED = frozenset({"called", "named"})
 _WITH_NAMES = word_set("things_with_names").union(word_set("workplaces"))
 """What is called something, and is nobody."""
 _PRONOUNS = frozenset({"he", "she", "he's", "she's", "who", "who's"})
+_FIRST_PERSON = word_set("first_person")
 _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _PERSON_VERBS = word_set("person_verbs")
 _CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of|live|down)\b")
 _ONE_OF_THEM = word_set("kin_without_name")
-_KIN_NAME = {"mother": "mum", "mom": "mum", "father": "dad", "daddy": "dad", "mummy": "mum"}
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 _SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
-
-
-def kin_called(owner: str, word: str) -> str:
-    """What somebody's relative is called who has no name here."""
-    return f"{owner}'s {_KIN_NAME.get(word, word)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +64,6 @@ class Subject:
 
 
 @dataclass
-class People:
-    """Who is who in one episode: speakers, kin that were named, and their gender."""
-
-    names: NameRegistry
-    speakers: frozenset[str] = frozenset()
-    kin: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    gender: dict[str, str] = field(default_factory=dict)
-    owners: dict[str, set[str]] = field(default_factory=dict)
-    """A pet's name -> whose pet it was said to be."""
-
-    def name_kin(self, owner: str, word: str, name: str) -> None:
-        """Remember that ``owner``'s ``word`` is ``name``."""
-        self.kin.setdefault((owner, word), set()).add(name)
-        if word in FEMALE_KIN:
-            self.gender[name] = "she"
-        elif word in MALE_KIN:
-            self.gender[name] = "he"
-
-    def the_kin(self, owner: str, word: str) -> str | None:
-        """The one name that ``owner``'s ``word`` has, if it has exactly one."""
-        found = self.kin.get((owner, word), set())
-        return next(iter(found)) if len(found) == 1 else None
-
-
-@dataclass
 class TurnContext:
     """One turn's speaker, and who "he" or "she" is as it goes on."""
 
@@ -109,10 +78,25 @@ class TurnContext:
     """The thing that was spoken of last."""
     unnamed: tuple[str, str] | None = None
     """Whose relative or pet was just spoken of without a name, and what it is: "I have a cat"."""
+    unnamed_since: int = 9
+    """Sentences since then."""
+    unnamed_several: bool = False
     relative: str | None = None
     """The speaker's relative who was just spoken of, and has no name."""
     leaver: str | None = None
     """Who was just said to leave a job."""
+    thing_before: str | None = None
+    """What the sentence before was about, which is nobody."""
+    animal: str | None = None
+    """The pet that was spoken of last, if nobody has been since."""
+    hired: str | None = None
+    """Whom the speaker has just taken on."""
+    about: str | None = None
+    """Whom the last sentence told of, the speaker too."""
+    there: str | None = None
+    """The last name that stood behind "in", "at", "to"."""
+    introduced: bool = False
+    """The speaker has said in this turn who they are."""
     topic: str | None = None
     """Who or what a note is about, by the heading above."""
 
@@ -150,7 +134,8 @@ class TurnContext:
     def thing(self, parse: Parse, position: int) -> Subject | None:
         """The company, team or project that stands at a position, or None."""
         if match := _IT.match(parse.sentence.text, position):
-            if match.group().lower() == "they" and self.it != self.topic:
+            firm = self.it and self.people.names.kind(self.it) == "organization"
+            if match.group().lower() == "they" and self.it != self.topic and not firm:
                 return None
             return Subject(self.it, match.end(), thing=True) if self.it else None
         opened = _THE.match(parse.sentence.text, position)
@@ -374,6 +359,17 @@ class TurnContext:
             return False
         return any(t.low in _SOMEBODY for t in parse.sentence.tokens if t.start < before)
 
+    def _note_subject(self, parse: Parse) -> None:
+        """What, or which animal, a sentence opens with."""
+        at = 1 if parse.sentence.tokens[0].low in {"the", "our", "my"} else 0
+        span, names = parse.name_at(at), self.people.names
+        kind = names.kind(span.name) if span is not None and not span.owns else None
+        self.thing_before = span.name if span is not None and kind == "thing" and at else None
+        if span is not None and kind == "animal":
+            self.animal = names.canonical_of(span.name)
+        elif span is not None and kind == "person":
+            self.animal = None
+
     def update_referent(self, parse: Parse) -> None:
         """After a sentence: who a following "he" or "she" would be."""
         end = len(parse.sentence.text)
@@ -388,13 +384,15 @@ class TurnContext:
             if self.relative is not None and not persons:
                 self.referent = self.relative
         self.relative = None
+        opens = parse.sentence.tokens[0].low
+        self._note_subject(parse)
+        self.unnamed_since += 1
+        own = opens in _FIRST_PERSON or not (persons or parse.sentence.lows & _PRONOUNS)
+        if not own:
+            self.about = self.referent or self.about
+        elif parse.sentence.lows & _FIRST_PERSON:
+            self.about = self.speaker
         if persons:
             self.recent = frozenset(persons)
         elif self._somebody(parse, end):
             self.recent = frozenset()
-
-
-def is_machine(turn: Turn) -> bool:
-    """An assistant, a tool and the like, that is not given a name of its own."""
-    label = (turn.speaker or "").strip().lower()
-    return label in MACHINE_ROLES or (not label and turn.role in MACHINE_ROLES)

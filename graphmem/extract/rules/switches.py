@@ -17,7 +17,7 @@ from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 
 SWITCH_CUES = re.compile(
-    r"notice|quitting|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
+    r"notice|redundan|quitting|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
     r"broke|split|separated|divorced|together|stepped|quit|lost|left|ditched|divorce|widow|married|knot|eloped|wedding|alone|on\s+my\s+own|by\s+myself|swapped|dumped|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
     + BUSINESS_CUES.pattern,
     re.IGNORECASE,
@@ -69,6 +69,7 @@ _GIVES_NOTICE = re.compile(
     r"\s+(?:handed|gave|given|put|giving|handing)\s+(?:in\s+)?(?:my|his|her|their)\s+(?:notice|resignation)\b|"
     r"(?:'s|'m|\s+is|\s+am)\s+(?:leaving|resigning|retiring|quitting)\b|\s+(?:has\s+|have\s+)?resigned\b"
 )
+_ONE_OF_THOSE = re.compile(r"\bredundan\w+\b.*\bI(?:'m|\s+am)\s+one\b|\bmaking\s+me\s+redundant\b")
 _MADE = re.compile(
     r"(?:\b(?:made|appointed|named)\s+me\s+(?:the\s+)?|\bpromoted\s+(?:me\s+)?to\s+(?:an?\s+|the\s+)?)(?P<role>[a-z]+(?:\s+[a-z]+){0,2}?)"
     r"(?=\s*(?:$|[.,;:!)]|[^\w\s]|last\b|today|yesterday|this\b|now\b|and\b|at\b|of\b))"
@@ -87,7 +88,10 @@ def switches(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterato
     text = parse.sentence.text
     if (notice := _GIVES_NOTICE.search(text)) is not None:
         leaver = _subject(parse, context, notice.start())
-        context.leaver = leaver.name if leaver is not None and not leaver.thing else None
+        if leaver is not None:
+            context.leaver = None if leaver.thing else leaver.name
+    elif _ONE_OF_THOSE.search(text):
+        context.leaver = context.speaker
     yield from _last_day(parse, context, stated_at)
     if parse.sentence.question or _UNSURE.search(text):
         return
@@ -323,7 +327,7 @@ def _last_day(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         who = names.canonical_of(whose[:-2])
     elif whose is not None:
         word = {"his": "he", "her": "she"}.get(whose.lower())
-        who = (context.pronoun(parse, match.start(), word) if word else None) or context.leaver
+        who = context.leaver or (context.pronoun(parse, match.start(), word) if word else None)
     elif who is None and context.speaker is not None and _NOTICE.search(parse.sentence.text):
         who = context.speaker
     if who is None or when.date is None:

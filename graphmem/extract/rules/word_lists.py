@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from graphmem.extract.rules.data import read_rule_data
 
 _FILES = ("clauses", "names", "people", "phrases", "things", "casual")
@@ -76,6 +78,19 @@ PAST_ONLY = word_set("past_only")
 SENTENCE_BLOCKERS = word_set("sentence_blockers")
 NEGATIONS = word_set("negations")
 HEDGES = word_set("hedges")
+
+
+_POST = re.compile(
+    r"(?!line )(?:[a-z]+ )+(?:manager|lead|leader|supervisor|coordinator)|"
+    r"(?:ward|charge|theatre|night) sister|(?:wardrobe|station|quarter|web|grand)[ -]?(?:mistress"
+    r"|master)"
+)
+
+
+def is_post(words: str) -> bool:
+    """Of two words it is a post: "the manager" may be one for an evening, "the bar manager" is
+    not."""
+    return _POST.fullmatch(words) is not None
 
 
 def is_occupation(word: str) -> bool:

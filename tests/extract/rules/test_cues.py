@@ -20,8 +20,9 @@ from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
 from graphmem.extract.rules.names import NameRegistry, name_spans
+from graphmem.extract.rules.people import People
 from graphmem.extract.rules.phrases import Parse
-from graphmem.extract.rules.subjects import People, TurnContext
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.switches import SWITCH_CUES, switches
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences
 from graphmem.model import Date

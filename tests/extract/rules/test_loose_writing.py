@@ -8,9 +8,10 @@ import pytest
 from graphmem.clock import ManualClock
 from graphmem.extract.rules.extractor import extract
 from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.people import People
 from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.rewording import REWORDING_CUES, reworded
-from graphmem.extract.rules.subjects import People, TurnContext
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import split_sentences
 from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Scope

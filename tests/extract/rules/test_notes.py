@@ -177,6 +177,7 @@ def test_items_are_about_the_item_that_they_stand_below() -> None:
     assert found == {
         "Studio Nordlicht based_in Graz",
         "Sunniva Dahl works_at Kesselwerk",
+        "Sunniva Dahl lives_in Innsbruck",
         "Orchard has_owner Felix Rauten",
     }
 

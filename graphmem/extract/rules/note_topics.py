@@ -1,0 +1,61 @@
+"""What a heading of a note names, if it names anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.note_groups import GROUPS, is_name
+from graphmem.extract.rules.note_keys import GENERIC_TITLES, HEADING_LABELS
+from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS
+
+_LONGEST_TOPIC = 4
+_WITH_KIND = 2
+_HOUSE = re.compile(
+    r"\d{1,4}[a-z]?\s+(?:[^\W\d_a-z][\w'-]*\s+){1,3}(?:Row|Street|St|Road|Rd|Lane|Avenue|Ave|Close|Way|"
+    r"Drive|Hill|Terrace|Place|Square|Court|Crescent|Gardens|Grove|Mews|Park|Walk|Yard)"
+)
+_VERSION = re.compile(r"[^\W\d_a-z][\w'-]*(?:\s+[A-Za-z][\w'-]*){0,2}\s+v?\d+(?:\.\d+)*")
+"""A heading with a number that names something: "14 Mill Lane", "Sensor v2"."""
+_LABELLED = re.compile(r"(?P<label>[A-Za-z1][A-Za-z1: -]{1,24}?)\s*[:–—]\s+(?P<title>\S.*)")
+"""A heading that says what it names: "Client: Ferris Marine"."""
+_LABELS = {label: kind for kind, labels in HEADING_LABELS.items() for label in labels.split()} | {
+    **dict.fromkeys(KIN, "person"),
+    **dict.fromkeys(PETS, "animal"),
+}
+_BRACKETS = re.compile(r"\s*\([^()]*\)")
+
+
+def topic_of(names: NameRegistry, title: str) -> str | None:  # noqa: PLR0911 - one for each reason
+    """What a heading names; None where it only says what kind of thing stands below."""
+    title = _BRACKETS.sub("", title.strip(" *_#[]")).strip()
+    title = title.partition("|")[2] or title if "|" in title else title
+    if (labelled := _LABELLED.fullmatch(title)) and labelled["label"].lower() in _LABELS:
+        kind = _LABELS[labelled["label"].lower()]
+        fits = is_name(labelled["title"].split()) and (
+            kind != "person" or names.may_be_person(labelled["title"])
+        )
+        return names.register(labelled["title"], kind) if fits else None
+    words = title.split()
+    low = [word.lower().strip(".,:'") for word in words]
+    if not 1 <= len(words) <= _LONGEST_TOPIC or GENERIC_TITLES.intersection(low):
+        return None
+    numbered = _HOUSE.fullmatch(title) or _VERSION.fullmatch(title)
+    if numbered:
+        return names.register(title)
+    if any(char.isdigit() for char in title) and not names.is_sure(title):
+        return None
+    if "," in title or ":" in title or "/" in title or not _names(names, words):
+        return None
+    if low[-1] in GROUPS and len(words) > 1:
+        return names.register(title, "organization")
+    if len(words) == 1 and low[0] in NOT_NAMES:
+        return None
+    return names.register(title)
+
+
+def _names(names: NameRegistry, words: Sequence[str]) -> bool:
+    """Whether a heading names something; "Tallow rebrand" does where Tallow is one."""
+    known = len(words) == _WITH_KIND and names.is_sure(words[0]) and words[0][0].isupper()
+    return is_name(words) or (known and words[1].isalpha())
