@@ -20,7 +20,7 @@ from graphmem.extract.rules.note_firms import behind, listed_as, listed_firm, of
 from graphmem.extract.rules.note_groups import holders, of_topic, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.note_topics import topic_of
+from graphmem.extract.rules.note_topics import persons_titled, topic_of
 from graphmem.extract.rules.word_lists import NOT_NAMES, PETS
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
@@ -125,9 +125,15 @@ class NoteReader:
                 return self.topics[level]
         return None
 
-    def title(self, title: str) -> None:
-        """What stands above the whole document."""
-        self._head(1, title)
+    def titles(self, document: str | None, heading: str | None, text: str) -> None:
+        """What the whole document is called, and what stands above its ``text``."""
+        titles = [title for title in (document, heading) if title is not None]
+        for title in persons_titled(titles, text):
+            if PLAIN_NAME.fullmatch(title) and self.names.may_be_person(title):
+                self.names.register(title, "person")
+        for level, above in enumerate((document, heading)):
+            if above is not None:
+                self._head(level, above)
 
     def turn(self, text: str) -> list[str]:
         """The lines of a turn that are to be read: those above an item only for the first time,
