@@ -11,6 +11,7 @@ from graphmem.extract.rules.note_groups import GROUPS, is_name
 from graphmem.extract.rules.note_keys import GENERIC_TITLES, HEADING_LABELS, KEYS_OF_PERSONS
 from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS
 from graphmem.model import Episode
+from graphmem.text import name_key
 
 _LONGEST_TOPIC = 4
 _WITH_KIND = 2
@@ -39,6 +40,12 @@ def document_title(episode: Episode) -> str | None:
         return None
     title = metadata.get("title") or PurePath(str(metadata.get("source", ""))).stem
     return title if isinstance(title, str) and _TITLE.fullmatch(title) else None
+
+
+def known_work(names: NameRegistry, title: str) -> str | None:
+    """A heading that names nothing by its look, but something that was told of before."""
+    known = names.canonical.get(name_key(title))
+    return known if known in names.fixed and names.kind(str(known)) == "project" else None
 
 
 def persons_titled(titles: Sequence[str], text: str) -> list[str]:

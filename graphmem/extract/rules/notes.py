@@ -16,11 +16,18 @@ from graphmem.extract.rules.attributes import attribute_line
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.note_changes import handed_over
-from graphmem.extract.rules.note_firms import behind, listed_as, listed_firm, of_table, of_trade
+from graphmem.extract.rules.note_firms import (
+    behind,
+    in_list,
+    listed_as,
+    listed_firm,
+    of_table,
+    of_trade,
+)
 from graphmem.extract.rules.note_groups import holders, of_topic, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.note_topics import persons_titled, topic_of
+from graphmem.extract.rules.note_topics import known_work, persons_titled, topic_of
 from graphmem.extract.rules.word_lists import NOT_NAMES, PETS
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
@@ -192,12 +199,22 @@ class NoteReader:
         handed = list(handed_over(_BULLET.sub("", line), self.topic, self.speaker, self.names))
         if handed:
             return handed, [line]
+        if found_firms := self._in_list(line, stated_at):
+            return found_firms, []
         if (found := self._of_topic(line)) is not None:
             return found, [line] if post_holder(line) else []
         if (found_person := self.people.line(line)) is not None:
             self.person, facts, texts = found_person
             return facts, texts
         return [], [of_topic(self.names, self.topic, _BULLET.sub("", line, count=1))]
+
+    def _in_list(self, line: str, stated_at: datetime) -> list[CandidateFact]:
+        """A line below a heading that lists clients or suppliers, by what each is for."""
+        match = _KEY_LINE.match(line) if self.lists and self.topic is None else None
+        if match is None or match["key"].lower() in BY_KEY:
+            return []
+        kind = next(iter(self.lists.values()))
+        return in_list(self.names, kind, match["value"], self.speaker, stated_at)
 
     def _of_topic(self, line: str) -> list[CandidateFact] | None:
         """What a line says of the topic, by a key or of a post; None when it is no such line."""
@@ -212,7 +229,7 @@ class NoteReader:
 
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
-        self.topics[level] = topic_of(self.names, title)
+        self.topics[level] = topic_of(self.names, title) or known_work(self.names, title)
         self.lists = {at: kind for at, kind in self.lists.items() if at < level}
         if kind := listed_as(title):
             self.lists[level] = kind
@@ -392,4 +409,4 @@ def _may_be_work(title: str) -> bool:
     if _WORK.fullmatch(title) is None or not title[0].isupper():
         return False
     words = title.lower().split()
-    return words[0] not in NOT_NAMES and GENERIC_TITLES.isdisjoint(words)
+    return (words[0] not in NOT_NAMES or words[0] == "new") and GENERIC_TITLES.isdisjoint(words)
