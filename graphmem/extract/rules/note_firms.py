@@ -55,6 +55,7 @@ def listed_firm(
     return [CandidateFact(says, name, kind, owner, (name, owner), importance=_WEIGHT)]
 
 
+_IS_BASED = re.compile(r"[\s,(]+based in ")
 _INSTEAD = re.compile(
     rf"\b(?:no longer|instead of|in place of|not|replaces|replacing|was|used to be)\s+"
     rf"(?P<old>{_FIRM.pattern})"
@@ -108,7 +109,8 @@ def of_trade(
     if match is None or owner is None or not (trade in _TRADES or is_occupation(trade)):
         return None
     name = match.group()
-    if not is_firm(names, name) or (names.is_person(owner) and name.startswith(owner)):
+    firm = is_firm(names, name) or _IS_BASED.match(value, match.end())
+    if not firm or (names.is_person(owner) and name.startswith(owner)):
         return None
     kind = "contractor_of" if trade in _CONTRACTORS else "supplier_of"
     return [*listed_firm(names, kind, name, owner), *behind(names, name, value, match.end())]

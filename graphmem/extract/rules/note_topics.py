@@ -85,6 +85,9 @@ def topic_of(names: NameRegistry, title: str) -> str | None:  # noqa: PLR0911 - 
         return names.register(title)
     if any(char.isdigit() for char in title) and not names.is_sure(title):
         return None
+    first, comma, _ = title.partition(",")
+    if comma and names.is_sure(first):
+        return names.canonical_of(first)
     if "," in title or ":" in title or "/" in title or not _names(names, words):
         return None
     if low[-1] in GROUPS and len(words) > 1:

@@ -81,6 +81,12 @@ _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 _FIRMS = frozenset({"supplier_of", "client_of"})
 _PET = re.compile(r"(?P<name>[^\W\d_a-z][\w-]*)\s*(?:\((?P<whose>[^\W\d_a-z][\w-]*)'s\)|$|[,.(;])")
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
+_FICTION = re.compile(
+    r"\s*(?:[-*+•]\s+)?(?:the\s+)?(?:story|plot|script|novel|film|movie|game|sketch|character|panto|"
+    r"play|dream|joke|quote|book)\b[^:\n]{0,20}:",
+    re.I,
+)
+"""What is told behind it is of no world."""
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
 )
@@ -182,7 +188,7 @@ class NoteReader:
         if not line.strip():
             self.header, self.sample = [], False
             return [], []
-        if line.lstrip().startswith(">") or self.sample:
+        if line.lstrip().startswith(">") or self.sample or _FICTION.match(line):
             return [], []
         if match := _HEADING.match(line):
             self._head(len(match["level"]), match["title"])

@@ -296,3 +296,31 @@ def test_whose_heading_has_a_key_of_persons_below_is_a_person_whichever_comes_fi
     assert ("Port Atlas", "works_at", "Fjord Labs") not in _of_note(
         "# Port Atlas\n- Company: Fjord Labs\n- Budget: €3,000"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "unsaid"),
+    [
+        ("# Suppliers\n\nFlour: Coldmoor Mill, on Tuesdays", {"Coldmoor Mill supplier_of ada"}, ""),
+        ("# Suppliers\n\nCoffee: tbc. Yallop??", set(), "Yallop"),
+        (
+            "# Suppliers\n\n- Flour: Gilder's Mill now, no longer Coldmoor Mill",
+            {"Gilder's Mill supplier_of ada", "Coldmoor Mill supplier_of ada"},
+            "",
+        ),
+        ("# New oven\n\nowner: Ida Roe\nbudget: £900", {"New oven has_owner Ida Roe"}, ""),
+        ("# Fort Hall, roof\n\n- Budget is now £900", set(), "None budget"),
+        (
+            "# Team\n\n- Jo Otieno: head baker as of today (was pastry chef)",
+            {"Jo Otieno works_as head baker", "Jo Otieno works_as pastry chef"},
+            "",
+        ),
+        ("# Team\n\n- Jan Mulder - developer, lives in Delft", {"Jan Mulder lives_in Delft"}, ""),
+        ("# Shop\n\n- Printer: Drukkerij Visser, based in Delft", set(), "lives_in"),
+        ("# Play\n\n- Story: Captain Nemo works as a tram driver", set(), "works_as"),
+    ],
+)
+def test_lines_of_notes_as_people_keep_them(text: str, said: set[str], unsaid: str) -> None:
+    found = _said(text)
+    assert said <= found
+    assert not unsaid or not any(unsaid in one for one in found)
