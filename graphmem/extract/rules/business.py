@@ -17,7 +17,7 @@ _THING = r"(?:[^\W\d_a-z][\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
 _FIRM = rf"{_THING}(?:\s+(?:&|and|of)\s+{_THING})?"
 _WEIGHT = 0.7
 BUSINESS_CUES = re.compile(
-    r"client|welcome|starter|taken\s+on|replacing|starts?\b|begins?\b|joins?\b|client|customer|supplier|vendor|provider|distributor|owner|hired|recruited|appointed|based|"
+    r"contract|welcome|starter|taken\s+on|replacing|starts?\b|begins?\b|joins?\b|client|customer|supplier|vendor|provider|distributor|owner|hired|recruited|appointed|based|"
     r"headquartered|,\s(?:over|out|down|up)\s|bust|\bunder\b|business|administration|bankrupt|trading|"
     r"folded|(?:closed|shut)\s+down|\b(?:the|our|my|his|her|their)\s",
     re.IGNORECASE,
@@ -80,6 +80,14 @@ _CLOSED = re.compile(
     r"(?:\s+has|\s+have)?(?:\s+just|\s+now|\s+sadly)?\s+(?:(?:went|gone)\s+(?:bust|under|out\s+of\s+business|into\s+administration)|"
     r"ceased\s+trading|folded|closed\s+down|shut\s+down|went\s+bankrupt)(?=\s*(?:$|[.,;!)]|\s-|and\b|last\b|in\b|so\b))"
 )
+_CONTRACT_ENDS = re.compile(
+    r"(?:'s?)?\s+contract(?:\s+with\s+us)?\s+(?:ends|ended|expires|expired|ran\s+out|runs\s+out|is\s+up|is\s+over"
+    r"|finishes|finished|terminates)\b"
+)
+_NO_MORE = re.compile(
+    r"\bno\s+(?:longer\s+(?:an?\s+|our\s+)?)?(?P<role>client|customer|supplier|vendor|provider)s?"
+    r"(?:\s+of\s+ours)?\s*(?:any\s?more|any\s+longer)"
+)
 _SUPPLIES = {"client": "client_of", "customer": "client_of"}
 
 
@@ -87,6 +95,7 @@ def business(parse: Parse, context: TurnContext, at: Date) -> Iterator[Candidate
     """What a sentence says of firms; ``at`` is when something in it changed, if anything did."""
     yield from _supplied(parse, context, at)
     yield from _closed(parse, context, at)
+    yield from _contract_over(parse, context, at)
     yield from _owned(parse, context)
     yield from _posts(parse, context)
     yield from _hired(parse, context)
@@ -106,6 +115,25 @@ def _closed(parse: Parse, context: TurnContext, at: Date) -> Iterator[CandidateF
                 f"{name} has closed: no {type.replace('_of', '')} any more", name, type, None,
                 (name,), **valid_until(at), importance=_WEIGHT, retracts=True,
             )  # fmt: skip
+
+
+def _contract_over(parse: Parse, context: TurnContext, at: Date) -> Iterator[CandidateFact]:
+    """ "Averys' contract ends 30 June", "Havenbrood is no client any more"."""
+    text, names = parse.sentence.text, context.people.names
+    for span in parse.names:
+        contract = _CONTRACT_ENDS.match(text, span.end)
+        none = _NO_MORE.search(text, span.end) if span.first == 0 else None
+        if names.kind(span.name) not in {"thing", "organization"} or not (contract or none):
+            continue
+        name = names.register(span.name, "organization")
+        role = none["role"] if none else None
+        types = (_SUPPLIES.get(role, "supplier_of"),) if role else ("supplier_of", "client_of")
+        for type in types:
+            yield CandidateFact(
+                f"{name} is no {type.removesuffix('_of')} any more", name, type, None,
+                (name,), **valid_until(at), importance=_WEIGHT, retracts=True,
+            )  # fmt: skip
+        return
 
 
 def _supplied(parse: Parse, context: TurnContext, at: Date) -> Iterator[CandidateFact]:

@@ -19,6 +19,7 @@ from graphmem.extract.rules.fragments import capitalised, spelt
 from graphmem.extract.rules.framing import Framing, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
+from graphmem.extract.rules.note_topics import document_title
 from graphmem.extract.rules.notes import NoteReader, is_structured
 from graphmem.extract.rules.people import People, is_machine
 from graphmem.extract.rules.self_introductions import (
@@ -118,6 +119,7 @@ class _Episode:
         self.singles: dict[str, None] = {}
         """Names of one word."""
         self.title: str | None = None
+        self.document = document_title(episode)
         self.framing = Framing()
         self.referent: str | None = None
         """Who "she" or "he" would be in the next turn."""
@@ -176,8 +178,8 @@ class _Episode:
         self.unnamed = {}
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
-        if self.notes is not None and self.title is not None:
-            self.notes.title(self.title)
+        if self.notes is not None:
+            self.notes.titles(self.document, self.title, self.episode.content)
         for turn, parts in self.turns:
             stop_if_given_up()
             self._read(turn, parts, people, departures)

@@ -23,6 +23,11 @@ _CONNECTORS = word_set("name_connectors")
 _NEVER = word_set("never_in_names")
 _TITLES = word_set("titles_before_names")
 _KIN_TITLES = frozenset({"aunt", "auntie", "uncle", "cousin"})
+_PERSON_VERBS = word_set("person_verbs") - word_set("month_verbs")
+_MONTHS_TOO = frozenset({"jan", "april", "may", "june", "august"})
+"""Given names that are months, too."""
+_BEFORE_MONTHS = word_set("before_months")
+_OF_DAYS = frozenset({"day", "fools", "bank", "half", "term", "holiday", "holidays", "sales"})
 _LONGEST = 6
 FIRST_NAMES = word_set("first_names") - word_set("also_words")
 """Names that are nothing else."""
@@ -50,7 +55,7 @@ def name_spans(sentence: Sentence) -> list[NameSpan]:
     tokens = sentence.tokens
     index = 0
     while index < len(tokens):
-        if not _may_begin(tokens[index]):
+        if not _may_begin(tokens, index):
             index += 1
             continue
         last = _run(tokens, index)
@@ -61,8 +66,26 @@ def name_spans(sentence: Sentence) -> list[NameSpan]:
     return found
 
 
-def _may_begin(token: WordToken) -> bool:
-    return token.capital and token.low not in _NEVER
+def _may_begin(tokens: list[WordToken], at: int) -> bool:
+    token = tokens[at]
+    return token.capital and (token.low not in _NEVER or _called_as_a_month(tokens, at))
+
+
+def _called_as_a_month(tokens: list[WordToken], at: int) -> bool:
+    """Jan or April, where it does what persons do or has a surname, and says no time."""
+    token = tokens[at]
+    if token.low not in _MONTHS_TOO or not token.capital or at + 1 >= len(tokens):
+        return False
+    after = tokens[at + 1]
+    if after.gap != " " or (at > 0 and tokens[at - 1].low in _BEFORE_MONTHS):
+        return False
+    if token.owns or after.low in _PERSON_VERBS:
+        return after.low not in _OF_DAYS
+    return after.capital and after.low not in _NEVER | _OF_DAYS and after.text.isalpha()
+
+
+def _no_name(tokens: list[WordToken], at: int) -> bool:
+    return tokens[at].low in NOT_NAMES and not _called_as_a_month(tokens, at)
 
 
 def _run(tokens: list[WordToken], index: int) -> int:
@@ -82,7 +105,7 @@ def _run(tokens: list[WordToken], index: int) -> int:
         # "Ada for Christmas" is not one name; "Bank of America" is
         if after - last == 2 and tokens[last + 1].low in {"for", "the", "y"}:
             break
-        if not _may_begin(tokens[after]):
+        if not _may_begin(tokens, after):
             break
         last = after
     return last
@@ -106,12 +129,12 @@ def _trimmed(sentence: Sentence, first: int, last: int) -> NameSpan | None:
     if first < last and tokens[first].low in _KIN_TITLES and tokens[first + 1].gap == " ":
         first += 1  # "Aunt Bev" is Bev
     if at_start:
-        while first < last and tokens[first].low in NOT_NAMES | GREETINGS:
+        while first < last and (_no_name(tokens, first) or tokens[first].low in GREETINGS):
             first += 1
             while first < last and not tokens[first].capital:
                 first += 1
     run = tokens[first : last + 1]
-    if all(token.low in NOT_NAMES or token.low in _CONNECTORS for token in run):
+    if all(_no_name(tokens, at) or tokens[at].low in _CONNECTORS for at in range(first, last + 1)):
         return None
     if len(run) == 1 and (len(run[0].text) < 2 or run[0].low in NATIONALITIES):
         return None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.word_lists import is_occupation, word_set
+from graphmem.model import Date, valid_until
 from graphmem.ports.llm import CandidateFact
 
 _WEIGHT = 0.7
@@ -53,6 +55,42 @@ def listed_firm(
     return [CandidateFact(says, name, kind, owner, (name, owner), importance=_WEIGHT)]
 
 
+_IS_BASED = re.compile(r"[\s,(]+based in ")
+_INSTEAD = re.compile(
+    rf"\b(?:no longer|instead of|in place of|not|replaces|replacing|was|used to be)\s+"
+    rf"(?P<old>{_FIRM.pattern})"
+)
+
+
+def in_list(
+    names: NameRegistry, kind: str, value: str, owner: str | None, stated_at: datetime
+) -> list[CandidateFact]:
+    """What "Flour: Gilder's Mill now, no longer Coldharbour" says below a heading that lists
+    suppliers (or clients): who is one, and who no more."""
+    match = _FIRM.match(value)
+    if match is None or "?" in value:
+        return []
+    name = match.group()
+    facts = listed_firm(names, kind, name, owner)
+    old = _INSTEAD.search(value, match.end())
+    if facts and old is not None and old["old"] != name:
+        gone = names.register(names.canonical_of(old["old"]), "organization")
+        says = f"{gone} is no {kind.removesuffix('_of')} of {owner} any more"
+        facts.append(
+            CandidateFact(
+                says,
+                gone,
+                kind,
+                owner,
+                (gone, str(owner)),
+                importance=_WEIGHT,
+                retracts=True,
+                **valid_until(Date(stated_at, "instant")),
+            )
+        )
+    return [*facts, *(behind(names, name, value, match.end()) if facts else ())]
+
+
 def of_trade(
     names: NameRegistry, owner: str | None, key: str, value: str
 ) -> list[CandidateFact] | None:
@@ -71,7 +109,8 @@ def of_trade(
     if match is None or owner is None or not (trade in _TRADES or is_occupation(trade)):
         return None
     name = match.group()
-    if not is_firm(names, name) or (names.is_person(owner) and name.startswith(owner)):
+    firm = is_firm(names, name) or _IS_BASED.match(value, match.end())
+    if not firm or (names.is_person(owner) and name.startswith(owner)):
         return None
     kind = "contractor_of" if trade in _CONTRACTORS else "supplier_of"
     return [*listed_firm(names, kind, name, owner), *behind(names, name, value, match.end())]

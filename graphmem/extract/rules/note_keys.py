@@ -28,5 +28,8 @@ for _row in _ROWS:
     for _key in _row.keys.split(", "):
         BY_KEY.setdefault(_key, []).append(_row)
 GENERIC_TITLES = frozenset(read_rule_data("notes")["generic_titles"].split())
+KEYS_OF_PERSONS = frozenset(
+    key.strip() for key in read_rule_data("notes")["of_persons"].replace("\n", " ").split(",")
+)
 HEADING_LABELS: dict[str, str] = read_rule_data("notes")["labels"]
 """Labels of headings, in one text, by the kind of what stands after them."""

@@ -170,6 +170,8 @@ class PeopleReader:
             return None
         if is_occupation(parts[-1].removesuffix("s")) or _GOES_ON.search(match["rest"] or ""):
             return None
+        if _BASED.search(line):
+            return None  # a firm
         if match["sep"].isspace() and (" " not in who or match["role"] != role):
             return None
         name = self.names.register(self.names.canonical_of(who), "person")
@@ -231,6 +233,9 @@ class PeopleReader:
             yield _fact(
                 f"{name} has a {pet['pet'].lower()} named {animal}", name, "has_pet", animal
             )
+        elif (was := _WAS.match(part)) and (is_post(was["role"]) or is_occupation(was["head"])):
+            says = f"{name} is no {was['role']} any more"
+            yield replace(_fact(says, name, "works_as", was["role"]), retracts=True)
         elif ex := _EX.match(part):
             self.names.register(ex["org"], "organization")
             yield _past_job(name, ex["org"])
@@ -302,7 +307,14 @@ _NOW_AT = re.compile(
 _PET = re.compile(
     rf"(?:(?:a|his|her|their|the)\s+)?(?P<pet>[A-Za-z]+)(?:\s+(?:called|named))?\s+(?P<name>{_WORD})$"
 )
-_IN_PLACE = re.compile(rf"\s+(?:in\s+{NAME}|since\s.*)$")
+_IN_PLACE = re.compile(
+    rf"\s+(?:in\s+{NAME}|since\s.*|(?:as of|from)\s+(?:today|now|\d.*|{NAME}.*)|now)$"
+)
+_WAS = re.compile(
+    r"(?:was|formerly|previously|until now)\s+(?:the\s+)?(?P<role>(?:[a-z]+ )*(?P<head>[a-z]+))$"
+)
+"""What somebody was, who is something else now."""
+_BASED = re.compile(r"\bbased (?:in|at)\b|\b(?:Ltd|Inc|GmbH|BV|B\.V|AG|LLP|plc)\b")
 _BORN = frozenset({"birthday", "bday", "b-day", "born", "dob", "b."})
 _A_DATE = 20
 _WEIGHT = 0.7

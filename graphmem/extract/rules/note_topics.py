@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.note_groups import GROUPS, is_name
-from graphmem.extract.rules.note_keys import GENERIC_TITLES, HEADING_LABELS
+from graphmem.extract.rules.note_keys import GENERIC_TITLES, HEADING_LABELS, KEYS_OF_PERSONS
 from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS
+from graphmem.model import Episode
+from graphmem.text import name_key
 
 _LONGEST_TOPIC = 4
 _WITH_KIND = 2
@@ -25,6 +28,38 @@ _LABELS = {label: kind for kind, labels in HEADING_LABELS.items() for label in l
     **dict.fromkeys(PETS, "animal"),
 }
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
+_HEADING = re.compile(r"#{1,6}\s+(.+?)\s*#*$")
+_KEY = re.compile(r"\s*(?:[-*+•]\s+)?[*_]{0,2}([A-Za-z][A-Za-z -]{2,20}?)[*_]{0,2}\s*:")
+_TITLE = re.compile(r"[^\W\d_a-z][\w'.&-]*(?: [\w'.&-]+){0,3}")
+
+
+def document_title(episode: Episode) -> str | None:
+    """What a note is called by its front matter, or else by its file: "Lars Holm.md"."""
+    metadata = episode.metadata
+    if episode.kind != "text" or metadata.get("format") != "markdown":
+        return None
+    title = metadata.get("title") or PurePath(str(metadata.get("source", ""))).stem
+    return title if isinstance(title, str) and _TITLE.fullmatch(title) else None
+
+
+def known_work(names: NameRegistry, title: str) -> str | None:
+    """A heading that names nothing by its look, but something that was told of before."""
+    known = names.canonical.get(name_key(title))
+    return known if known in names.fixed and names.kind(str(known)) == "project" else None
+
+
+def persons_titled(titles: Sequence[str], text: str) -> list[str]:
+    """Of the headings of a note those that have a line below them that only a person has; before
+    the first stand ``titles``."""
+    found: list[str] = []
+    last = titles[-1:]
+    for line in text.splitlines():
+        if match := _HEADING.match(line):
+            last = [match[1]]
+        elif last and (key := _KEY.match(line)) and key[1].lower() in KEYS_OF_PERSONS:
+            found += last
+            last = []
+    return found
 
 
 def topic_of(names: NameRegistry, title: str) -> str | None:  # noqa: PLR0911 - one for each reason
@@ -41,11 +76,18 @@ def topic_of(names: NameRegistry, title: str) -> str | None:  # noqa: PLR0911 - 
     low = [word.lower().strip(".,:'") for word in words]
     if not 1 <= len(words) <= _LONGEST_TOPIC or GENERIC_TITLES.intersection(low):
         return None
+    if low[0] == "project" and len(words) == _WITH_KIND and words[1][0].isupper():
+        name = names.register(words[1], "project")
+        names.add_alias(title, name)
+        return name
     numbered = _HOUSE.fullmatch(title) or _VERSION.fullmatch(title)
     if numbered:
         return names.register(title)
     if any(char.isdigit() for char in title) and not names.is_sure(title):
         return None
+    first, comma, _ = title.partition(",")
+    if comma and names.is_sure(first):
+        return names.canonical_of(first)
     if "," in title or ":" in title or "/" in title or not _names(names, words):
         return None
     if low[-1] in GROUPS and len(words) > 1:

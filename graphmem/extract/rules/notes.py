@@ -16,11 +16,18 @@ from graphmem.extract.rules.attributes import attribute_line
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.note_changes import handed_over
-from graphmem.extract.rules.note_firms import behind, listed_as, listed_firm, of_table, of_trade
+from graphmem.extract.rules.note_firms import (
+    behind,
+    in_list,
+    listed_as,
+    listed_firm,
+    of_table,
+    of_trade,
+)
 from graphmem.extract.rules.note_groups import holders, of_topic, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.note_topics import topic_of
+from graphmem.extract.rules.note_topics import known_work, persons_titled, topic_of
 from graphmem.extract.rules.word_lists import NOT_NAMES, PETS
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
@@ -74,6 +81,12 @@ _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 _FIRMS = frozenset({"supplier_of", "client_of"})
 _PET = re.compile(r"(?P<name>[^\W\d_a-z][\w-]*)\s*(?:\((?P<whose>[^\W\d_a-z][\w-]*)'s\)|$|[,.(;])")
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
+_FICTION = re.compile(
+    r"\s*(?:[-*+•]\s+)?(?:the\s+)?(?:story|plot|script|novel|film|movie|game|sketch|character|panto|"
+    r"play|dream|joke|quote|book)\b[^:\n]{0,20}:",
+    re.I,
+)
+"""What is told behind it is of no world."""
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
 )
@@ -125,9 +138,15 @@ class NoteReader:
                 return self.topics[level]
         return None
 
-    def title(self, title: str) -> None:
-        """What stands above the whole document."""
-        self._head(1, title)
+    def titles(self, document: str | None, heading: str | None, text: str) -> None:
+        """What the whole document is called, and what stands above its ``text``."""
+        titles = [title for title in (document, heading) if title is not None]
+        for title in persons_titled(titles, text):
+            if PLAIN_NAME.fullmatch(title) and self.names.may_be_person(title):
+                self.names.register(title, "person")
+        for level, above in enumerate((document, heading)):
+            if above is not None:
+                self._head(level, above)
 
     def turn(self, text: str) -> list[str]:
         """The lines of a turn that are to be read: those above an item only for the first time,
@@ -169,7 +188,7 @@ class NoteReader:
         if not line.strip():
             self.header, self.sample = [], False
             return [], []
-        if line.lstrip().startswith(">") or self.sample:
+        if line.lstrip().startswith(">") or self.sample or _FICTION.match(line):
             return [], []
         if match := _HEADING.match(line):
             self._head(len(match["level"]), match["title"])
@@ -186,12 +205,22 @@ class NoteReader:
         handed = list(handed_over(_BULLET.sub("", line), self.topic, self.speaker, self.names))
         if handed:
             return handed, [line]
+        if found_firms := self._in_list(line, stated_at):
+            return found_firms, []
         if (found := self._of_topic(line)) is not None:
             return found, [line] if post_holder(line) else []
         if (found_person := self.people.line(line)) is not None:
             self.person, facts, texts = found_person
             return facts, texts
         return [], [of_topic(self.names, self.topic, _BULLET.sub("", line, count=1))]
+
+    def _in_list(self, line: str, stated_at: datetime) -> list[CandidateFact]:
+        """A line below a heading that lists clients or suppliers, by what each is for."""
+        match = _KEY_LINE.match(line) if self.lists and self.topic is None else None
+        if match is None or match["key"].lower() in BY_KEY:
+            return []
+        kind = next(iter(self.lists.values()))
+        return in_list(self.names, kind, match["value"], self.speaker, stated_at)
 
     def _of_topic(self, line: str) -> list[CandidateFact] | None:
         """What a line says of the topic, by a key or of a post; None when it is no such line."""
@@ -206,7 +235,7 @@ class NoteReader:
 
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
-        self.topics[level] = topic_of(self.names, title)
+        self.topics[level] = topic_of(self.names, title) or known_work(self.names, title)
         self.lists = {at: kind for at, kind in self.lists.items() if at < level}
         if kind := listed_as(title):
             self.lists[level] = kind
@@ -386,4 +415,4 @@ def _may_be_work(title: str) -> bool:
     if _WORK.fullmatch(title) is None or not title[0].isupper():
         return False
     words = title.lower().split()
-    return words[0] not in NOT_NAMES and GENERIC_TITLES.isdisjoint(words)
+    return (words[0] not in NOT_NAMES or words[0] == "new") and GENERIC_TITLES.isdisjoint(words)

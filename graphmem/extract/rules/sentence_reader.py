@@ -122,6 +122,8 @@ class SentenceReader:
             yield from switches(parse, context, self.stated_at)
         if CHANGE_CUES.search(text):
             topic = context.topic or spoken_of
+            if topic is not None and context.people.names.is_person(topic):
+                topic = None  # a deadline or a budget is nobody's
             for fact in changed_values(text, topic, context.people.names, self.stated_at):
                 context.it = fact.subject or context.it
                 yield fact

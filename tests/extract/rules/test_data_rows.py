@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.extract.rules import attributes, data, relation_patterns, word_lists
+from graphmem.extract.rules import attributes, data, relation_patterns, rewording, word_lists
+from graphmem.extract.rules.data import read_rows
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.relation_patterns import PAIR_RULES, RELATION_RULES, RelationRule
 
@@ -85,3 +86,8 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
     with pytest.raises(ValueError, match=r"broken\.toml is not TOML"):
         data.read_rule_data("broken")
+
+
+def test_every_rewording_can_be_looked_for() -> None:
+    """They are compiled when they are first met: here all of them."""
+    assert all(row.regex.pattern for row in read_rows("rewordings", "rewording", rewording._Row))

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from graphmem.clock import ManualClock
 from graphmem.extract.rules.extractor import extract
+from graphmem.ingest.make_episode import build_episode
+from graphmem.model import Scope
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import paragraphs
 from tests.extract.rules.helpers import episode
@@ -255,3 +258,69 @@ def test_what_stands_below_a_name_is_of_whom_it_names() -> None:
     assert _said(firm) == {"Oakwell Timber founded_by Ida Holm", "Anna lives_in Rome"}
     vegan = {"Mina follows_diet vegan", "Mina lives_in Hull"}
     assert _said("# Mina\n\n- vegan\n\n  lives in Hull\n") == vegan
+
+
+def _of_note(text: str, **metadata: str) -> set[tuple[str | None, str | None, str | None]]:
+    options = {"metadata": {"format": "markdown", **metadata}}
+    scope = Scope("default", "kim", None, None)
+    note = build_episode(text, options, scope, ManualClock("2025-05-06"), max_bytes=1 << 20)
+    found = extract(note, ())
+    return {(fact.subject, fact.type, fact.object or fact.value) for fact in found.facts}
+
+
+@pytest.mark.parametrize(
+    ("heading", "metadata"),
+    [
+        ("", {"title": "Project Heron"}),
+        ("# Kick-off\n\n", {"title": "Project Heron"}),
+        ("# Status, week 12\n\n", {"source": "work/Heron.md"}),
+        ("# Heron\n\n", {"source": "work/Osprey.md"}),
+    ],
+)
+def test_a_note_is_about_what_its_heading_its_front_matter_or_its_file_names(
+    heading: str, metadata: dict[str, str]
+) -> None:
+    found = _of_note(f"{heading}Owner: Ben Osei\nBudget: €55,000", **metadata)
+    assert {("Heron", "has_owner", "Ben Osei"), ("Heron", "budget", "€55,000")} <= found
+
+
+@pytest.mark.parametrize("source", ["2025-04-01 Shopping.md", "notes.md", "README.md", "TODO.md"])
+def test_the_name_of_a_file_that_names_nothing_is_no_topic(source: str) -> None:
+    assert _of_note("Budget: 40 euros\nDeadline: 30 June", source=source) == set()
+
+
+def test_whose_heading_has_a_key_of_persons_below_is_a_person_whichever_comes_first() -> None:
+    found = _of_note("- Company: Fjord Labs\n- Lives in: Bergen", source="people/Lars Holm.md")
+    wanted = {("Lars Holm", "works_at", "Fjord Labs"), ("Lars Holm", "lives_in", "Bergen")}
+    assert wanted <= found
+    assert ("Port Atlas", "works_at", "Fjord Labs") not in _of_note(
+        "# Port Atlas\n- Company: Fjord Labs\n- Budget: €3,000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "unsaid"),
+    [
+        ("# Suppliers\n\nFlour: Coldmoor Mill, on Tuesdays", {"Coldmoor Mill supplier_of ada"}, ""),
+        ("# Suppliers\n\nCoffee: tbc. Yallop??", set(), "Yallop"),
+        (
+            "# Suppliers\n\n- Flour: Gilder's Mill now, no longer Coldmoor Mill",
+            {"Gilder's Mill supplier_of ada", "Coldmoor Mill supplier_of ada"},
+            "",
+        ),
+        ("# New oven\n\nowner: Ida Roe\nbudget: £900", {"New oven has_owner Ida Roe"}, ""),
+        ("# Fort Hall, roof\n\n- Budget is now £900", set(), "None budget"),
+        (
+            "# Team\n\n- Jo Otieno: head baker as of today (was pastry chef)",
+            {"Jo Otieno works_as head baker", "Jo Otieno works_as pastry chef"},
+            "",
+        ),
+        ("# Team\n\n- Jan Mulder - developer, lives in Delft", {"Jan Mulder lives_in Delft"}, ""),
+        ("# Shop\n\n- Printer: Drukkerij Visser, based in Delft", set(), "lives_in"),
+        ("# Play\n\n- Story: Captain Nemo works as a tram driver", set(), "works_as"),
+    ],
+)
+def test_lines_of_notes_as_people_keep_them(text: str, said: set[str], unsaid: str) -> None:
+    found = _said(text)
+    assert said <= found
+    assert not unsaid or not any(unsaid in one for one in found)

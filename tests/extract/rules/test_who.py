@@ -202,3 +202,26 @@ def test_what_somebody_is_called_is_an_alias(text: str) -> None:
 def test_who_calls_somebody_is_another() -> None:
     found = ask("I met Alexandra. Then Alexandra called Lexi today.")
     assert {"Alexandra", "Lexi"} <= {entity.name for entity in found.entities}
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "where"),
+    [
+        ("Jan Mulder lives in Delft.", "Jan Mulder", "Delft"),
+        ("April Stone has moved to Leeds.", "April Stone", "Leeds"),
+        ("May Chen lives in Leeds.", "May Chen", "Leeds"),
+        ("June lives in Hull now.", "June", "Hull"),
+    ],
+)
+def test_somebody_may_be_called_as_a_month_is(text: str, who: str, where: str) -> None:
+    (fact,) = [fact for fact in extract(episode((None, text)), ()).facts if fact.type]
+    assert (fact.subject, fact.type, fact.object) == (who, "lives_in", where)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["April was cold.", "In May Leeds was wet.", "May Day is here.", "June is lovely in Hull."],
+)
+def test_a_month_is_nobody(text: str) -> None:
+    found = extract(episode((None, text)), ())
+    assert not {e.name for e in found.entities} & {"April", "May", "June", "May Day", "May Leeds"}
