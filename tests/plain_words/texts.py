@@ -22,6 +22,7 @@ HALVES = (
     "third",
     "fourth",
     "fifth",
+    "sixth",
 )
 
 

@@ -149,7 +149,12 @@ class ParsedQuestion:
     @property
     def asks_of_past(self) -> bool:
         """Whether what has ended may answer."""
-        return self.asks_about == "before" or bool(self.periods) or self.past_tense
+        return self.of_another_time or self.past_tense
+
+    @property
+    def of_another_time(self) -> bool:
+        """Whether it says which time it asks about: before something, a year or a month."""
+        return self.asks_about == "before" or bool(self.periods)
 
     def held_then(self, begins: datetime | None, ends: datetime | None) -> bool:
         """Whether something that held from ``begins`` to ``ends`` (None: unbounded) held at the

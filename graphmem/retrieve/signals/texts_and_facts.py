@@ -176,15 +176,16 @@ def measure_facts(inputs: SignalInputs, _: Columns) -> Columns:
     as far as its meaning is near the rest of the question, and that sharply: much else is, too.
     """
     relations = inputs.relations.scores(inputs.facts.values()) if inputs.relations else {}
-    of_past = inputs.question.asks_of_past
-    fits = time_fit(inputs) if of_past else {}
+    question = inputs.question
+    fits = time_fit(inputs) if question.of_another_time else {}
+    may_be_over = question.past_tense and not question.of_another_time
     by_signal = {
         "graph": _graph(inputs),
         "about": _about(inputs),
-        "present": {} if of_past else _present(inputs),
+        "present": {} if question.asks_of_past else _present(inputs),
         "relation": {id: score * fits.get(id, 1.0) for id, score in relations.items()},
         "importance": {id: 2 * fact.importance - 1 for id, fact in inputs.facts.items()},
-        "outdated": _outdated(inputs.ended, fits),
+        "outdated": {} if may_be_over else _outdated(inputs.ended, fits),
     }
     columns = {
         name: np.array([scores.get(id, 0.0) for id in inputs.ids], dtype=np.float32)
