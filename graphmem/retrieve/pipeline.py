@@ -124,7 +124,7 @@ class Retriever:
 
         question = parse_question(query.beginning, query.view.moment)
         seeds = await find_seeds(ledger, query, question)
-        relations = RelationMatcher(question.words, seeds, query.scope.user_name, self._wording)
+        relations = RelationMatcher(question, seeds, query.scope.user_name, self._wording)
 
         # The graph first: it looks on by itself while the vectors are asked, and only then. While
         # Python runs, each of its steps waits long for the interpreter.
@@ -136,8 +136,12 @@ class Retriever:
         stating = filter(None, [stating_turn(fact, query.scope) for fact in facts.values()])
         wanted = [*found.ids["turn"], *stating]
         await texts.read(query.scope.tenant, wanted, asked=question.sequence)
-        ended, replacing = await find_superseded(ledger, query, found.ended)
+        asked = relations.asked_of_seeds() if question.asks_of_past else []
+        ended, replacing = await find_superseded(ledger, query, found.ended, asked)
         facts |= {fact.id: fact for fact, _ in replacing}
+        if question.asks_of_past and "fact" in query.kinds:
+            held = {f.id: f for f, _ in ended if question.held_then(f.valid_at, f.invalid_at)}
+            facts |= held
         around = await self._read_neighbourhood(query, found, facts, seeds)
         facts = {**around.facts, **facts}
 

@@ -205,19 +205,33 @@ async def load_facts(
 
 
 async def find_superseded(
-    ledger: LedgerView, query: SearchQuery, scores: Mapping[str, float]
+    ledger: LedgerView,
+    query: SearchQuery,
+    scores: Mapping[str, float],
+    asked: Sequence[tuple[str | None, str, str | None]] = (),
 ) -> tuple[list[tuple[Fact, float]], list[tuple[Fact, float]]]:
     """What would have been found but has ended, and what holds in its stead; with the score
-    (0 to 1) that the ended one would have had."""
+    (0 to 1) that the ended one would have had. Of the ``asked`` relations (subject, type, object),
+    all that have ended are among the best."""
     now, scope = query.view.moment, query.scope
-    if now is None or not scores:
+    if now is None or not (scores or asked):
         return [], []
-    found = await ledger.facts(View().query(scope, ids=tuple(scores), stated_only=True))
+    past = View()
+    queries = [
+        past.query(scope, relation=ends, stated_only=True, newest_first=True, limit=_GRAPH)
+        for ends in asked
+    ]
+    if scores:
+        queries.append(past.query(scope, ids=tuple(scores), stated_only=True))
+    answers = await asyncio.gather(*map(ledger.facts, queries))
+    of_asked = {fact.id: 1.0 for facts in answers[: len(asked)] for fact in facts}
+    score_of = {**scores, **of_asked}
+    found = {fact.id: fact for facts in answers for fact in facts}
     ended = [
-        (fact, scores[fact.id])
-        for fact in sorted(found, key=lambda fact: -scores[fact.id])
+        (fact, score_of[fact.id])
+        for fact in sorted(found.values(), key=lambda fact: -score_of[fact.id])
         if fact.invalid_at is not None and fact.invalid_at <= now
-    ][:_ENDED]
+    ][: _GRAPH if asked else _ENDED]
     best: dict[tuple[str | None, str], float] = {}
     for fact, score in ended:
         if fact.type:

@@ -18,7 +18,7 @@ from graphmem.retrieve.question.parse import STOP_WORDS, ParsedQuestion
 from graphmem.retrieve.view import SearchQuery
 from graphmem.text import core_words, name_hints, name_key, name_keys, name_keys_in, stem, words
 
-_FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
+_FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself", "we", "our", "ours", "us"})
 _MAX_SEEDS = 6
 _LONGEST_NAME = 8  # words; titles are long
 _CAPITAL = re.compile(r"(?<!\w)[^\W\d_a-z][\w-]+")
@@ -45,7 +45,7 @@ async def entities_partly_named(ledger: LedgerView, scope: Scope, name: str) -> 
 async def find_seeds(
     ledger: LedgerView, query: SearchQuery, question: ParsedQuestion
 ) -> list[Entity]:
-    """Entities that the question names; the owner when it says "I"."""
+    """Entities that the question names; the owner when it says "I" or "we"."""
     keys = name_keys_in(query.beginning, longest=_LONGEST_NAME)
     if query.scope.user_name and not _FIRST_PERSON.isdisjoint(question.words):
         keys.append(name_key(query.scope.user_name))
@@ -159,7 +159,6 @@ def did_you_mean(asked: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(name for name, _, _ in best)}?" if best else ""
 
 
-_OWN = frozenset({"i", "me", "my", "mine", "myself", "we", "our", "us"})
 _BRIDGE = 0.4  # of what leads to the answer, and of what holds the other way round
 _OTHERWISE = 0.3  # of a fact of the same relation without the noun that others of it have
 _NOWHERE = -1
@@ -173,18 +172,20 @@ class RelationMatcher:
 
     def __init__(
         self,
-        parts: Sequence[str],
+        question: ParsedQuestion,
         seeds: Sequence[Entity],
         owner: str | None,
         wording: TypeWording,
     ) -> None:
-        """``parts`` are the words of the question; ``owner`` says "I" in it."""
+        """``owner`` says "I" in the question."""
+        parts = question.words
         self._wording = wording
         self._seeds = {seed.id: _position(seed, parts, owner) for seed in seeds}
         names = set[str]().union(*map(_name_words, seeds))
         rest = [(at, word) for at, word in enumerate(parts) if word not in names]
         self._positions = {stem(word): at for at, word in rest}
-        self._content = {stem(word) for _, word in rest if word not in STOP_WORDS}
+        of_time = question.time_words
+        self._content = {stem(w) for _, w in rest if w not in STOP_WORDS and w not in of_time}
         self._known: dict[str, Mapping[str, frozenset[Wording]]] = {}
 
     def asks(self, type: str | None) -> bool:
@@ -195,6 +196,13 @@ class RelationMatcher:
     def types(self) -> list[str]:
         """The types known beforehand that the question names."""
         return sorted({type for word in self._positions for type in self._wording.types(word)})
+
+    def asked_of_seeds(self) -> list[tuple[str | None, str, str | None]]:
+        """Each relation that is asked for, of each entity that the question names, both ways."""
+        return [
+            ends for id in self._seeds for type in self.types
+            for ends in ((id, type, None), (None, type, id))
+        ]  # fmt: skip
 
     def scores(self, facts: Collection[Fact]) -> dict[str, float]:
         """How well facts answer, from 0 to 1, by fact id; those that do not are left out."""
@@ -276,7 +284,7 @@ def _position(seed: Entity, parts: Sequence[str], owner: str | None) -> int:
     """Where the question names an entity; the owner also by "I" and "my"."""
     own = _name_words(seed)
     if owner is not None and name_key(owner) in map(name_key, (seed.name, *seed.aliases)):
-        own |= _OWN
+        own |= _FIRST_PERSON
     return next((at for at, word in enumerate(parts) if word in own), _NOWHERE)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from typing import Literal
 
+from graphmem.clock import Precision, period_end
 from graphmem.text import words
 
 STOP_WORDS = frozenset({
@@ -93,7 +94,12 @@ _RELATIVE = re.compile(
     r"\b(last|this|next) (week|month|year|" + "|".join((*_SEASONS, *_MONTHS)) + r")\b"
 )
 _AGO = re.compile(r"\b(a|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}) years? ago\b")
+_EARLIER = frozenset({"before", "previously", "previous", "formerly", "former", "originally"})
 _COUNTS = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_OF_TIME = frozenset({
+    *_MONTHS, *_SEASONS, *_COUNTS, "last", "this", "week", "month", "year", "years", "ago",
+    "yesterday",
+})  # fmt: skip
 _DAYS = {"today": 0, "yesterday": 1}
 _SIDES = {"before": -1, "after": 1, "since": 1}
 _OTHER_YEAR = 0.3
@@ -127,6 +133,36 @@ class ParsedQuestion:
     """-1 when that was ``before`` the event, 1 when it was ``after`` it or ``since``."""
     asks_about: AsksAbout | None = None
     """Whether it asks how something is, or how it was before it changed."""
+    periods: tuple[tuple[datetime, datetime], ...] = ()
+    """The past years, or months, that it asks about: from (inclusive) to (exclusive)."""
+
+    past_tense: bool = False
+    """Whether its verb is of the past."""
+
+    @property
+    def time_words(self) -> frozenset[str]:
+        """Those of its words that say of which time it asks."""
+        if self.asks_about == "before":
+            return self.event | _EARLIER
+        return _OF_TIME.union(map(str, self.years)) if self.periods else frozenset()
+
+    @property
+    def asks_of_past(self) -> bool:
+        """Whether what has ended may answer."""
+        return self.of_another_time or self.past_tense
+
+    @property
+    def of_another_time(self) -> bool:
+        """Whether it says which time it asks about: before something, a year or a month."""
+        return self.asks_about == "before" or bool(self.periods)
+
+    def held_then(self, begins: datetime | None, ends: datetime | None) -> bool:
+        """Whether something that held from ``begins`` to ``ends`` (None: unbounded) held at the
+        time that it asks about; true of everything where it names none."""
+        return not self.periods or any(
+            (begins is None or begins < until) and (ends is None or ends > since)
+            for since, until in self.periods
+        )
 
     def day_of(self, at: datetime | None) -> float:
         """1 on a day that the question names; never in another year than that which it names."""
@@ -168,6 +204,8 @@ def parse_question(text: str, now: datetime | None = None) -> ParsedQuestion:
                 then = now - timedelta(days=ago)
                 days.add((then.month, then.day))
     event, side = _event(parts)
+    about = asks_about(text)
+    periods = () if now is None or side or about == "before" else _periods(years, months, now)
     return ParsedQuestion(
         text=text,
         content=tuple(dict.fromkeys(sequence)),
@@ -182,8 +220,24 @@ def parse_question(text: str, now: datetime | None = None) -> ParsedQuestion:
         days=frozenset(days),
         event=event,
         side=side,
-        asks_about=asks_about(text),
+        asks_about=about,
+        periods=periods,
+        past_tense=(verb := _VERB.search(text)) is not None and verb.group().lower() in _THEN,
     )
+
+
+def _periods(
+    years: Collection[int], months: Collection[int], now: datetime
+) -> tuple[tuple[datetime, datetime], ...]:
+    """The years, or the months of them, that began before now. A month without a year is the last
+    one that has begun."""
+    if months and not years:
+        of = [(now.year - (month > now.month), month) for month in months]
+    else:
+        of = [(year, month) for year in years for month in months or (1,)]
+    precision: Precision = "month" if months else "year"
+    begun = [datetime(*ym, 1, tzinfo=now.tzinfo) for ym in sorted(of) if MINYEAR < ym[0] < MAXYEAR]
+    return tuple((since, period_end(since, precision)) for since in begun if since <= now)
 
 
 def _event(parts: Sequence[str]) -> tuple[frozenset[str], int]:

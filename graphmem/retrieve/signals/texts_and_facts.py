@@ -16,6 +16,7 @@ import numpy as np
 from graphmem.model import Fact
 from graphmem.model.printing import printed_date
 from graphmem.retrieve.signals.inputs import BESIDE, Column, Columns, SignalInputs, scaled
+from graphmem.retrieve.signals.time_asked import time_fit
 from graphmem.text import words
 
 _BEST_OF_SESSION = 4
@@ -174,15 +175,17 @@ def measure_facts(inputs: SignalInputs, _: Columns) -> Columns:
     given none) and ``outdated``. That a fact matters, or is about whom the question names, counts
     as far as its meaning is near the rest of the question, and that sharply: much else is, too.
     """
-    relations, outdated = inputs.relations, _outdated(inputs.ended)
-    before = inputs.question.asks_about == "before"
+    relations = inputs.relations.scores(inputs.facts.values()) if inputs.relations else {}
+    question = inputs.question
+    fits = time_fit(inputs) if question.of_another_time else {}
+    may_be_over = question.past_tense and not question.of_another_time
     by_signal = {
         "graph": _graph(inputs),
         "about": _about(inputs),
-        "present": {} if before else _present(inputs),
-        "relation": relations.scores(inputs.facts.values()) if relations else {},
+        "present": {} if question.asks_of_past else _present(inputs),
+        "relation": {id: score * fits.get(id, 1.0) for id, score in relations.items()},
         "importance": {id: 2 * fact.importance - 1 for id, fact in inputs.facts.items()},
-        "outdated": {id: -score if before else score for id, score in outdated.items()},
+        "outdated": {} if may_be_over else _outdated(inputs.ended, fits),
     }
     columns = {
         name: np.array([scores.get(id, 0.0) for id in inputs.ids], dtype=np.float32)
@@ -236,11 +239,13 @@ def _present(inputs: SignalInputs) -> dict[str, float]:
     return present
 
 
-def _outdated(ended: Sequence[tuple[Fact, float]]) -> dict[str, float]:
-    """For turns how good a fact that they state would be, had it not ended."""
+def _outdated(ended: Sequence[tuple[Fact, float]], fits: Mapping[str, float]) -> dict[str, float]:
+    """For turns how good a fact that they state would be, had it not ended; below zero as far as it
+    is what the question asks about (``fits``, by fact)."""
     outdated: dict[str, float] = {}
-    for fact, score in ended:
+    for fact, score in sorted(ended, key=lambda one: one[1]):
+        fit = fits.get(fact.id, 0.0)
         for source in fact.sources:
             if source.turn_id:
-                outdated[source.turn_id] = max(score, outdated.get(source.turn_id, 0.0))
+                outdated[source.turn_id] = -score * fit if fit else score
     return outdated
