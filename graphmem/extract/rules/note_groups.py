@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from graphmem.extract.rules.names import NameRegistry
-from graphmem.extract.rules.word_lists import KIN, word_set
+from graphmem.extract.rules.word_lists import KIN, PETS, word_set
 from graphmem.ports.llm import CandidateFact
 
 GROUPS = word_set("clubs") | {"club", "committee", "charity", "company", "trust"}
@@ -114,3 +114,18 @@ def of_topic(names: NameRegistry, topic: str | None, line: str) -> str:
         return f"{topic} is {of['whose']}'s {low}"
     stated = _GOES_ON.sub(" and ", f"{first.lower()} {rest}".rstrip())
     return f"{topic} {'is ' if low in BARE | _OF_PERSONS else ''}{stated}"
+
+
+_PET = re.compile(r"(?P<name>[^\W\d_a-z][\w-]*)\s*(?:\((?P<whose>[^\W\d_a-z][\w-]*)'s\)|$|[,.(;])")
+
+
+def pet_of(names: NameRegistry, owner: str, key: str, value: str) -> list[CandidateFact]:
+    """ "Cat: Mabel", "cat: Nimbus (Odile's)"."""
+    pet, match = key.lower().split()[-1], _PET.match(value)
+    if pet not in PETS or match is None or names.kind(owner) not in {"person", "thing"}:
+        return []
+    whose = names.canonical_of(match["whose"]) if match["whose"] else owner
+    animal = names.register(match["name"], "animal")
+    names.register(whose, "person")
+    says = f"{whose} has a {pet} named {animal}"
+    return [CandidateFact(says, whose, "has_pet", animal, (whose, animal), importance=0.7)]

@@ -24,11 +24,11 @@ from graphmem.extract.rules.note_firms import (
     of_table,
     of_trade,
 )
-from graphmem.extract.rules.note_groups import holders, of_topic, post_holder
+from graphmem.extract.rules.note_groups import holders, of_topic, pet_of, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
 from graphmem.extract.rules.note_topics import known_work, persons_titled, topic_of
-from graphmem.extract.rules.word_lists import NOT_NAMES, PETS
+from graphmem.extract.rules.word_lists import NOT_NAMES
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above
@@ -79,7 +79,6 @@ _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"
 _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
 _FIRMS = frozenset({"supplier_of", "client_of"})
-_PET = re.compile(r"(?P<name>[^\W\d_a-z][\w-]*)\s*(?:\((?P<whose>[^\W\d_a-z][\w-]*)'s\)|$|[,.(;])")
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
 _FICTION = re.compile(
     r"\s*(?:[-*+•]\s+)?(?:the\s+)?(?:story|plot|script|novel|film|movie|game|sketch|character|panto|"
@@ -264,7 +263,7 @@ class NoteReader:
             owner = topic or self.speaker
             if not held and (firm := of_trade(self.names, owner, key, value)):
                 return firm
-            if not held and owner and (pet := self._pet(owner, key, value)):
+            if not held and owner and (pet := pet_of(self.names, owner, key, value)):
                 return pet
             own = attribute_line(owner, key, value) if owner and not held else None
             return held or ([own] if own is not None else None)
@@ -319,17 +318,6 @@ class NoteReader:
             if role is not None:
                 more, _ = self.people.parts(registered, registered, role)
                 yield from more
-
-    def _pet(self, owner: str, key: str, value: str) -> list[CandidateFact]:
-        """ "Cat: Mabel", "cat: Nimbus (Odile's)"."""
-        pet, match = key.lower().split()[-1], _PET.match(value)
-        if pet not in PETS or match is None or self.names.kind(owner) not in {"person", "thing"}:
-            return []
-        whose = self.names.canonical_of(match["whose"]) if match["whose"] else owner
-        animal = self.names.register(match["name"], "animal")
-        self.names.register(whose, "person")
-        says = f"{whose} has a {pet} named {animal}"
-        return [CandidateFact(says, whose, "has_pet", animal, (whose, animal), importance=_WEIGHT)]
 
     def _is_persons(self, value: str) -> bool:
         """Whether an address below somebody's name is theirs: it begins with it, or is a number."""
