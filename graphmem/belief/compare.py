@@ -120,9 +120,13 @@ def _ids(
 
 def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[int, str]:
     """Which fact each belief is, by its place: the one about the same that has the id of its first
-    statement, lest one that was split for a time comes back under another id; else the one that it
-    shares most statements with; of equals the one that began at the same time, then the older."""
+    statement, lest one that was split for a time comes back under another id (of several with that
+    first statement, the earliest); else the one that it shares most statements with; of equals the
+    one that began at the same time, then the older."""
     resting = _places_by_statement(beliefs) if have else {}
+    owner: dict[str, int] = {}  # the earliest belief by its first statement
+    for place in sorted(range(len(beliefs)), key=lambda n: beliefs[n].since or LONG_AGO):
+        owner.setdefault(min(beliefs[place].statement_ids), place)
     pairs = []
     for id, fact in have.items():
         own = set(fact.belief.statement_ids)
@@ -131,7 +135,7 @@ def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[
             same_object = _relation(fact.belief) == _relation(belief)
             same_kind = fact.belief.modality == belief.modality
             same_start = fact.belief.since == belief.since
-            not_first = id != min(belief.statement_ids)
+            not_first = owner.get(id) != place
             pairs.append(
                 (not same_object, not same_kind, not_first, -shared, not same_start, id, place)
             )

@@ -198,3 +198,19 @@ def test_hearsay_that_is_confirmed_stays_the_same_fact() -> None:
     (step,) = store.become([rumour, plain], SINGLE_VALUED)
     assert (step.action, step.fact_id) == ("UPDATE", "s1")
     assert step.reason.startswith("said again; hearsay before, now stated")
+
+
+def test_what_one_statement_says_of_two_times_keeps_its_ids_when_others_come_and_go() -> None:
+    """It holds, is interrupted and goes on: two facts of one statement."""
+    tell, store = Teller(), Store()
+    earlier = [tell("x", "2020-01-01") for _ in range(5)]
+    mine = [
+        tell("y", "2020-01-06", until="2020-01-02"),
+        tell("x", "2020-01-06", since="2020-01-01T00:00:00Z"),
+    ]
+    store.become(mine, SINGLE_VALUED)
+    before = dict(store.facts)
+    assert len(before) == 3
+    store.become([*earlier, *mine], SINGLE_VALUED)
+    store.become(mine, SINGLE_VALUED)
+    assert store.facts == before
