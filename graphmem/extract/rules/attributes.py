@@ -39,7 +39,7 @@ _PLACE = r"work|home|personal|private|business|office|school|university|second"
 _VALUE = r"(?P<value>[^\s;,](?:[^\n;,]|,(?=\d)){0,119}?)"
 _END = (
     r"(?=\s*(?:$|[.!](?:\s|$)|[;,](?:\s|$)|\s(?:and|but|so|because|since|which|if|when|until|now|"
-    r"these\s+days|at\s+the\s+moment)\b))"
+    r"these\s+days|at\s+the\s+moment)\b|\s&\s))"
 )
 _STATED = re.compile(
     rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
@@ -94,7 +94,8 @@ _HEDGED = frozenset(
 _NEW_NUMBER = re.compile(
     r"(?P<whose>(?:\b[Mm]y\s|\b[Hh]is\s|\b[Hh]er\s|'s\s|(?:^|[.!;,\n]\s?|[\U0001f300-\U0001faff\ufe0f]\s?)(?=[Nn]ew\s|[Nn]umber)))"
     r"(?:(?:new\s(?:phone\s|mobile\s|shop\s|work\s|office\s)?number|New\snumber)"
-    r"(?:\sfor\sme)?(?:,\s[a-z ]{3,15})?(?:'s|\sis|\sis\snow)?"
+    r"(?:\sfor\sme|\severyone|\severybody|\sall|\sguys|\sfolks)?"
+    r"(?:,\s[a-z ]{3,15})?(?:'s|\sis|\sis\snow)?"
     r"|(?:phone\s)?[Nn]umber(?:\shas|'s)?\schanged(?:\sto)?)[:,]?(?:\sit's|\sits)?\s(?=[+\d(])"
 )
 _CHANGED_NUMBER = re.compile(

@@ -118,7 +118,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
             )
 
 
-_NO_LONGER = re.compile(r"[Nn]o\s+(?:longer|more)\b")
+_NO_LONGER = re.compile(r"[Nn]o\s+(?:longer|more)\b|[Nn]ot\b(?=[^.;:!?]{1,40}\bany\s?more\b)")
 _CLAUSE_ENDS = re.compile(r"[,;:(]|\s[-–—]\s|\s(?:but|because)\s")
 
 

@@ -148,6 +148,15 @@ WAYS = [
     ("I work part-time at a bookshop called Rusty Nail.", "Ada works_at Rusty Nail"),
     ("I freelance as an illustrator.", "Ada works_as illustrator"),
     ("Zoe goes to St Mary's Primary.", "Zoe studies_at St Mary's Primary"),
+    ("I have lived in Duluth 48 years and it still surprises me.", "Ada lives_in Duluth"),
+    ("I teach 4th grade at Dilworth Elementary.", "Ada works_at Dilworth Elementary"),
+    (
+        "I'm not a welder any more, I'm a laminator.",
+        "-Ada works_as welder",
+        "Ada works_as laminator",
+    ),
+    ("Roger told us he is engaged to Tammy.", "Roger engaged_to Tammy"),
+    ("My parents live in Hull.", "Ada's mum lives_in Hull", "Ada's dad lives_in Hull"),
 ]
 NOTHING = [
     "I gave Zoe to understand that it was late.",
@@ -197,6 +206,10 @@ NOTHING = [
     "Mum's called the plumber.",
     "Zoe has a nut allergy sticker.",
     "my dog was called back",
+    "Roger told us she might be engaged to Tammy.",
+    "My parents want to live in Hull.",
+    "I'm not a welder.",
+    "Nobody told us he is married.",
 ]
 
 
