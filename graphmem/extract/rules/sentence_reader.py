@@ -122,7 +122,7 @@ class SentenceReader:
             yield from switches(parse, context, self.stated_at)
         if CHANGE_CUES.search(text):
             topic = context.topic or spoken_of
-            topic = None if topic and context.people.names.is_person(topic) else topic
+            topic = None if topic and context.people.names.is_somebody(topic) else topic
             for fact in changed_values(text, topic, context.people.names, self.stated_at):
                 context.it = fact.subject or context.it
                 yield fact
