@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graphmem.embedding import CachedEmbedder, fact_text, turn_text
 from graphmem.model import Entity, Fact, SearchResult
@@ -139,9 +140,9 @@ class Retriever:
         asked = relations.asked_of_seeds() if question.asks_of_past else []
         ended, replacing = await find_superseded(ledger, query, found.ended, asked)
         facts |= {fact.id: fact for fact, _ in replacing}
-        if question.asks_of_past and "fact" in query.kinds:
-            held = {f.id: f for f, _ in ended if question.held_then(f.valid_at, f.invalid_at)}
-            facts |= held
+        if question.asks_of_past and "fact" in query.kinds and query.view.at is None:
+            then = [f for f, _ in ended if question.held_then(f.valid_at, f.invalid_at)]
+            facts |= await self._shown_though_ended(query, then)
         around = await self._read_neighbourhood(query, found, facts, seeds)
         facts = {**around.facts, **facts}
 
@@ -175,6 +176,24 @@ class Retriever:
             newer = rises(inputs, ranking, kinds, query.view.at)
             ranking = ranking.raised("replaces", newer, weights["replaces"])
         return RankedCandidates(query, inputs, ranking, kinds, found.reason)
+
+    async def _shown_though_ended(
+        self, query: SearchQuery, ended: Sequence[Fact]
+    ) -> dict[str, Fact]:
+        """Those that nothing but their end keeps out of a search: not expired or archived, and
+        passing its filter."""
+        now, view = query.view.current, query.view
+        ids = tuple(
+            fact.id
+            for fact in ended
+            if (view.archived or fact.archived_at is None)
+            and (fact.expires_at is None or now is None or fact.expires_at > now)
+        )
+        if not ids:
+            return {}
+        seen = replace(view, current=None)
+        found = await self._ledger.facts(seen.query(query.scope, ids=ids, limit=len(ids)))
+        return {fact.id: fact for fact in found}
 
     async def _find_by_graph(
         self, query: SearchQuery, seeds: Sequence[Entity], relations: RelationMatcher

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,3 +79,35 @@ def test_what_held_at_the_time_that_is_asked_of_answers(
 def test_periods_are_those_that_have_begun(question: str, periods: list[tuple[str, str]]) -> None:
     parsed = parse_question(question, parse_when("2025-06-01"))
     assert list(parsed.periods) == [(parse_when(a), parse_when(b)) for a, b in periods]
+
+
+def _facts(memory: Memory, question: str, **options: Any) -> list[str]:
+    return [hit.text for hit in memory.search(question, kinds=["fact"], **options)]
+
+
+def test_only_its_end_is_forgiven(tmp_path: Path) -> None:
+    """What has expired, is archived, fails a filter or is another agent's stays out."""
+    clock = ManualClock("2020-01-01")
+    with Memory(tmp_path / "s", user_id="nora", clock=clock, settings=Settings.load({})) as memory:
+        memory.add("I live in Cork.", metadata={"town": "Cork"})
+        clock.advance(days=30)
+        memory.add("I live in Sligo.", expires_at="2021-01-01")
+        clock.advance(days=30)
+        memory.add("I live in Derry.", agent_id="other")
+        clock.advance(days=30)
+        memory.add("I live in Porto.", occurred_at="2024-05-01")
+        clock.advance(days=2000)
+        question = "Where did I live in 2020?"
+        found = " ".join(_facts(memory, question))
+        assert "Cork" in found
+        assert "Sligo" not in found
+        assert "Derry" not in " ".join(_facts(memory, question, agent_id="mine"))
+        assert not any(
+            "Cork" in text for text in _facts(memory, question, where={"metadata.town": "Porto"})
+        )
+        assert not any("Cork" in text for text in _facts(memory, question, user_id="tom"))
+        (cork,) = [hit.id for hit in memory.search(question, kinds=["fact"]) if "Cork" in hit.text]
+        memory.archive(cork)
+        assert not any("Cork" in text for text in _facts(memory, question))
+        at = memory.as_of(valid_at="2024-06-01").search(question, kinds=["fact"])
+        assert not any("Cork" in hit.text for hit in at)
