@@ -87,7 +87,8 @@ def test_where_one_lived_before(memory: Memory) -> None:
     now, before = "Where do I live?", "Where did I live before Berlin?"
     turns = first_turns(memory, now)
     assert turns.index("I moved to Berlin last month!") < turns.index("I live in Paris.")
-    assert memory.search(before)[0].text == "I live in Paris."
+    assert memory.search(before)[0].text == "ada lives in Paris"
+    assert first_turns(memory, before)[0] == "I live in Paris."
 
 
 def test_what_replaces_another_needs_no_word_of_change(memory: Memory) -> None:

@@ -43,7 +43,8 @@ _ENDS = re.compile(
     r"separat\w*|lost|lose|gone|new|switch\w*|swap\w*|instead|replac\w*|finish\w*|done|used\s+to|"
     r"until|step\w*\s+down|hand\w*\s+(?:over|in)|took\s+over|takes?\s+over|tak\w+\s+over|dropp?\w*|"
     r"scrapp?\w*|chang\w*|traded|return\w*|back|funeral|buried|goodbye|bye|stole(?:n)?|nicked|crashed|"
-    r"wrecked|written\s+off|terminat\w*|expir\w*|evict\w*|closed|shut|for\s+good|single|widow\w*)\b"
+    r"wrecked|written\s+off|terminat\w*|expir\w*|evict\w*|closed|shut|for\s+good|single|widow\w*|"
+    r"out\s+of\s+(?:work|a\s+job)|unemployed|jobless|between\s+jobs)\b"
 )
 """Words that go with an end."""
 _FIRST_PERSON = re.compile(r"\b(?:i|i'm|im|i've|ive|me|my|we|we're|we've|us|our)\b")

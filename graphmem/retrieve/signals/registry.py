@@ -136,7 +136,7 @@ _ALL = (
         "outdated",
         measure_facts,
         (),
-        "This turn says what has ended: against it, or for it where that is asked about.",
+        "This turn says what has ended.",
         fitted=False,
     ),
     Signal(

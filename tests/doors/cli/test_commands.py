@@ -119,7 +119,7 @@ def test_why_a_hit_ranks_there_is_told_in_three_lines() -> None:
     )
     hit = Hit("turn", "1", "I live in Paris.", 0.15, 1, signals)
     against, dense, reranker = _reasons(hit)
-    assert against == "- This turn says what has ended, which speaks against it."
+    assert against == "- This turn says what has ended."
     assert dense == "+ Its vector is near that of the question."
     assert reranker.startswith("+ The reranker")
     assert _reasons(replace(hit, path="Ada → Paris")) == [against, dense, "path: Ada → Paris"]
