@@ -137,6 +137,7 @@ _SLOW = (
     "projection/test_set_aside",
     "retrieve/test_fit",
     "retrieve/test_likelihood.py::test_the_command_line",
+    "extract/llm/test_grounding.py::test_of_five_hundred",
     "retrieve/test_replaced.py::test_what_changed_stands",
     "retrieve/test_rerank",
     "scale/",
