@@ -147,7 +147,8 @@ def _supplied(parse: Parse, context: TurnContext, at: Date) -> Iterator[Candidat
         over = match["no"] is not None
         if of is None and not over:
             continue
-        name = names.register(span.name, "organization")
+        kind = "person" if names.is_somebody(span.name) else "organization"
+        name = names.register(span.name, kind)
         type = _SUPPLIES.get(match["role"].rstrip("s"), "supplier_of")
         role = "client" if type == "client_of" else "supplier"
         whose = f" of {of}" if of else ""

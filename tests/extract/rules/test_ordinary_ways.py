@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.extract.rules.helpers import facts
+from tests.extract.rules.helpers import ask, facts
 
 WAYS = [
     (
@@ -222,3 +222,15 @@ def test_it_is_understood(way: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("text", NOTHING)
 def test_no_relation_is_made_of_it(text: str) -> None:
     assert {fact for fact in facts(text) if " has a " not in fact} == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["Marta is married to Duarte, a pianist.", "Jo's with Ben, a nurse."]
+)
+def test_what_stands_behind_a_name_is_said_of_that(text: str) -> None:
+    assert not any(one.startswith(("Marta works_as", "Jo works_as")) for one in facts(text))
+
+
+def test_a_customer_with_a_name_of_people_is_a_person() -> None:
+    kinds = {e.name: e.kind for e in ask("Harriet is our first customer.").entities}
+    assert kinds["Harriet"] == "person"
