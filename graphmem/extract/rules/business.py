@@ -82,7 +82,7 @@ _CLOSED = re.compile(
 )
 _CONTRACT_ENDS = re.compile(
     r"(?:'s?)?\s+contract(?:\s+with\s+us)?\s+(?:ends|ended|expires|expired|ran\s+out|runs\s+out|is\s+up|is\s+over"
-    r"|finishes|finished|terminates)\b"
+    r"|finishes|finished|terminates)\b(?=\s*(?:$|[.,;!)\d]|(?:on|in|at|this|next|last|after|soon|the\s+\d)\b|[A-Z]))"
 )
 _NO_MORE = re.compile(
     r"\bno\s+(?:longer\s+(?:an?\s+|our\s+)?)?(?P<role>client|customer|supplier|vendor|provider)s?"

@@ -210,6 +210,8 @@ NOTHING = [
     "My parents want to live in Hull.",
     "I'm not a welder.",
     "Nobody told us he is married.",
+    "I'm no longer a fan, I'm a hater.",
+    "Averys contract ends the debate.",
 ]
 
 
@@ -225,7 +227,14 @@ def test_no_relation_is_made_of_it(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Marta is married to Duarte, a pianist.", "Jo's with Ben, a nurse."]
+    "text",
+    [
+        "Marta is married to Duarte, a pianist.",
+        "Marta is at lunch with Duarte, a lawyer.",
+        "Marta works with Carl, a plumber.",
+        "Jo's with Ben, a nurse.",
+        "Jo is off to see Ben, a nurse.",
+    ],
 )
 def test_what_stands_behind_a_name_is_said_of_that(text: str) -> None:
     assert not any(one.startswith(("Marta works_as", "Jo works_as")) for one in facts(text))
