@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from graphmem.engine.calls import current_actor
@@ -72,6 +73,12 @@ _PARTS: Mapping[type, tuple[str, ...]] = {
     Table: ("rows",),
 }
 """Where in what calls return a user may be."""
+
+
+@lru_cache(maxsize=1024)
+def _as_named(scope: Scope, user_id: str) -> Scope:
+    """A receipt of a long text has its scope in every fact."""
+    return replace(scope, user_id=user_id)
 
 
 class Scopes:
@@ -282,7 +289,7 @@ class Scopes:
             return {key: self._revealed(item) for key, item in value.items()}
         if kind is Scope:
             name = self._names.get(value.user_id)
-            return value if name is None else replace(value, user_id=name)
+            return value if name is None else _as_named(value, name)
         if kind is Context:
             return Context.of(str(value), self._revealed(value.citations), value.tokens)
         changes = {}

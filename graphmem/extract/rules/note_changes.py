@@ -16,10 +16,9 @@ from graphmem.text import name_key
 CHANGE_CUES = re.compile(
     r"deadline|\bdue\b|launch|go-live|release|finish|opening|completion|handover|budget|cost|price|"
     r"slipped|delayed|pushed|moved|put\s+(?:back|forward|off)|postponed|rescheduled|brought"
-    r"|extended",
-    re.IGNORECASE,
+    r"|extended"
 )
-"""Without one of these a sentence says nothing of this kind."""
+"""Without one of these a sentence, in small letters, says nothing of this kind."""
 _WORD = r"[^\W\d_a-z][\w.'&+#-]*"
 _NAME = rf"{_WORD}(?:\s+(?:(?:of|the|and|de|van|von|der|den|&)\s+){{0,2}}{_WORD}){{0,4}}"
 _WORKS, _DAYS = word_set("pieces_of_work"), word_set("appointed_days")

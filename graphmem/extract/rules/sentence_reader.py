@@ -109,7 +109,7 @@ class SentenceReader:
         """What a sentence says that is neither asked nor supposed: each module of rules is asked
         only where one of its cues stands."""
         context, text, lows = self.context, parse.sentence.text, parse.sentence.lows
-        spoken_of = context.it
+        spoken_of, low = context.it, text.lower()
         if "avo" in text:
             yield from favourites(parse, context)
         if JOB_CUES.search(text):
@@ -118,9 +118,9 @@ class SentenceReader:
         named = context.unnamed is not None or NAMED_LATER_CUES.search(text)
         if named or not lows.isdisjoint(UNNAMED_WORDS):
             yield from later_names(parse, context)
-        if SWITCH_CUES.search(text):
+        if SWITCH_CUES.search(low):
             yield from switches(parse, context, self.stated_at)
-        if CHANGE_CUES.search(text):
+        if CHANGE_CUES.search(low):
             topic = context.topic or spoken_of
             topic = None if topic and context.people.names.is_somebody(topic) else topic
             for fact in changed_values(text, topic, context.people.names, self.stated_at):

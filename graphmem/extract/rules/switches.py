@@ -19,10 +19,10 @@ from graphmem.ports.llm import CandidateFact
 SWITCH_CUES = re.compile(
     r"notice|redundan|quitting|resign|leaving|retir|last\s+day|\bfrom\b|\blet\b|\blaid\b|fired|sacked|"
     r"broke|split|separated|divorced|together|stepped|quit|lost|left|ditched|divorce|widow|married|knot|eloped|wedding|alone|on\s+my\s+own|by\s+myself|swapped|dumped|made|appointed|named|promoted|moved\s+out|week|month|shift|day\s|"
-    + BUSINESS_CUES.pattern,
-    re.IGNORECASE,
+    + BUSINESS_CUES.pattern
 )
-"""Without one of these a sentence says of nothing that it ended or was replaced."""
+"""Without one of these a sentence, in small letters, says of nothing that it ended or was
+replaced. (A pattern that heeds no case is four times as slow.)"""
 _THING = r"(?:(?:[^\W\d_a-z]|[a-z]+[A-Z])[\w.&'+#-]*)(?:\s+[^\W\d_a-z][\w.&'+#-]*){0,3}"
 _ADVERB = r"(?:(?:just|also|finally|recently|now|then|have|has|had|'ve|'s)\s+){0,2}"
 _SWITCHED = re.compile(

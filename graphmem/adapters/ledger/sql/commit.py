@@ -27,7 +27,7 @@ from graphmem.adapters.ledger.sql.users import meet
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
-from graphmem.ports.ledger import RESUBMITTED, Commit
+from graphmem.ports.ledger import RESUBMITTED, Commit, Row
 from graphmem.ports.llm import Extraction
 
 
@@ -95,32 +95,54 @@ def write_plain(
 ) -> Steps[None]:
     """Write plain commits as :func:`_write` would, with one statement for each table. ``keys`` are
     the sentence keys of statements, by id, as far as they are known."""
-    facts, supports, sources, statements = [], [], [], []
+    new, statements = _NewFacts(), []
     for one, by in commits:
         if one.episode is None:
             continue
         texts = {s.text: keys[s.id] for s in one.statements if s.id in keys and s.key is None}
         for decision in one.decisions:
-            if decision.after is None:
-                continue
-            fact = decision.after
-            if fact.recorded_at != by.at or fact.retired_at is not None:
-                fact = replace(fact, recorded_at=by.at, retired_at=None)
-            row = rows.fact_row(fact, key=texts.get(fact.text))
-            facts.append(row)
-            present[fact.id] = _Now(fact.version, row["body"])
-            supports += believing.support_rows(fact)
-            sources += rows.source_rows(fact)
-            _log_fact(log, fact, decision, by, row["body"])
+            if decision.after is not None:
+                new.add(log, decision, by, present, key=texts.get(decision.after.text))
         tenant = one.episode.scope.tenant
         statements += [rows.statement_row(s, tenant, key=keys.get(s.id)) for s in one.statements]
-    yield from execute("add_fact", *facts)
-    yield from execute("add_support", *supports)
-    yield from execute("add_source", *sources)
+    yield from new.write()
     yield from execute("add_statement", *statements)
     for one, _ in commits:
         if one.episode and one.extraction and one.extraction.raw is None:
             yield from keep_extraction(one.episode.id, one.extraction)
+
+
+class _NewFacts:
+    """Facts that take no other's place, written with one statement for each table."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Row]] = {}
+
+    def add(
+        self,
+        log: EventLog,
+        decision: Decision,
+        by: WriteContext,
+        present: dict[str, _Now],
+        *,
+        key: str | None = None,
+    ) -> None:
+        """Take one, in the version that is recorded now; ``key`` is that of its text, if known."""
+        fact = decision.after
+        if fact is None:
+            return
+        if fact.recorded_at != by.at or fact.retired_at is not None:
+            fact = replace(fact, recorded_at=by.at, retired_at=None)
+        row = rows.fact_row(fact, key=key)
+        present[fact.id] = _Now(fact.version, row["body"])
+        for table, found in {"add_fact": [row], **_index_rows(fact)}.items():
+            self._rows.setdefault(table, []).extend(found)
+        _log_fact(log, fact, decision, by, row["body"])
+
+    def write(self) -> Steps[None]:
+        for table, found in self._rows.items():
+            yield from execute(table, *found)
+        self._rows.clear()
 
 
 def _write(log: EventLog, one: Commit, by: WriteContext, present: dict[str, _Now]) -> Steps[None]:
@@ -134,8 +156,14 @@ def _write(log: EventLog, one: Commit, by: WriteContext, present: dict[str, _Now
     yield from _put_entities(log, one, by)
     if episode and one.mentions:
         yield from _put_mentions(log, one, by, episode)
+    new = _NewFacts()
     for decision in one.decisions:
-        yield from _put_fact(log, decision, present, by)
+        if decision.before is None:
+            new.add(log, decision, by, present)
+        else:
+            yield from new.write()
+            yield from _change_fact(log, decision, decision.before, present, by)
+    yield from new.write()
     yield from believing.put_statements(one)
     if tenant is not None:
         yield from _put_edits_and_undo(log, one, tenant, by)
@@ -239,41 +267,38 @@ def _put_mentions(log: EventLog, commit: Commit, by: WriteContext, episode: Epis
     log.append(of, "mention", episode.id, action, episode.scope.tenant, after=after)
 
 
-def _put_fact(
-    log: EventLog, decision: Decision, present: dict[str, _Now], by: WriteContext
+def _change_fact(
+    log: EventLog, decision: Decision, before: Fact, present: dict[str, _Now], by: WriteContext
 ) -> Steps[None]:
-    """Write a decision. NONE notes a new source, and writes nothing when there is none."""
-    before, after = decision.before, decision.after
+    """Write what became of a fact. NONE notes a new source, and writes nothing when there is
+    none."""
+    after = decision.after
     if decision.action == "NONE" and after == before:
         return
-    if before is not None and (
-        before.id not in present or present[before.id].version != before.version
-    ):
+    now = present.get(before.id)
+    if now is None or now.version != before.version:
         raise Conflict(f"fact {before.id} changed meanwhile; decide again")
-    body: str | None = None
-    if decision.action == "NONE" and after is not None:
-        body = rows.as_body(after)
-        yield from execute("replace_fact", {"id": after.id, "version": after.version, "body": body})
-        present[after.id] = _Now(after.version, body)
-        yield from _index(after, fresh=False)
-    elif decision.action == "DELETE" and before is not None:
+    if after is None:
         yield from _retire(before, present.pop(before.id), by)
         yield from _clear_index(before.id)
-    elif after is not None:
-        if before is not None:
-            yield from _retire(before, present[before.id], by)
-            after = replace(after, version=before.version + 1)
-        after = replace(after, recorded_at=by.at, retired_at=None)
+        _log_fact(log, before, decision, by, None)
+        return
+    if decision.action == "NONE":
+        body = rows.as_body(after)
+        yield from execute("replace_fact", {"id": after.id, "version": after.version, "body": body})
+    else:
+        yield from _retire(before, now, by)
+        after = replace(after, version=before.version + 1, recorded_at=by.at, retired_at=None)
         row = rows.fact_row(after)
         body = row["body"]
         yield from execute("add_fact", row)
-        present[after.id] = _Now(after.version, row["body"])
-        yield from _index(after, fresh=before is None)
-        if before is not None and before.archived_at is not None and after.archived_at is None:
-            yield from _follow_again(log, after, by)
-    fact = after or before
-    if fact is not None:
-        _log_fact(log, fact, decision, by, body)
+    present[after.id] = _Now(after.version, body)
+    yield from _clear_index(after.id)
+    for table, found in _index_rows(after).items():
+        yield from execute(table, *found)
+    if decision.action != "NONE" and before.archived_at is not None and after.archived_at is None:
+        yield from _follow_again(log, after, by)
+    _log_fact(log, after, decision, by, body)
 
 
 def _follow_again(log: EventLog, fact: Fact, by: WriteContext) -> Steps[None]:
@@ -302,14 +327,14 @@ def _retire(fact: Fact, now: _Now, by: WriteContext) -> Steps[None]:
     yield from execute("note_past_sources", {"id": fact.id})
 
 
-def _index(fact: Fact, *, fresh: bool) -> Steps[None]:
-    """Bring the lookups by entity and by source in line with the present version."""
-    if not fresh:
-        yield from _clear_index(fact.id)
+def _index_rows(fact: Fact) -> dict[str, list[Row]]:
+    """What the lookups by entity, statement and source keep of a fact, by statement to run."""
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
-    yield from execute("add_fact_entity", *about)
-    yield from execute("add_support", *believing.support_rows(fact))
-    yield from execute("add_source", *rows.source_rows(fact))
+    return {
+        "add_fact_entity": about,
+        "add_support": believing.support_rows(fact),
+        "add_source": rows.source_rows(fact),
+    }
 
 
 def _clear_index(fact_id: str) -> Steps[None]:
