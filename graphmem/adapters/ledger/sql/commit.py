@@ -135,13 +135,13 @@ class _NewFacts:
             fact = replace(fact, recorded_at=by.at, retired_at=None)
         row = rows.fact_row(fact, key=key)
         present[fact.id] = _Now(fact.version, row["body"])
-        for table, found in {"add_fact": [row], **_index_rows(fact)}.items():
-            self._rows.setdefault(table, []).extend(found)
+        for statement, found in (("add_fact", [row]), *_index_rows(fact).items()):
+            self._rows.setdefault(statement, []).extend(found)
         _log_fact(log, fact, decision, by, row["body"])
 
     def write(self) -> Steps[None]:
-        for table, found in self._rows.items():
-            yield from execute(table, *found)
+        for statement, found in self._rows.items():
+            yield from execute(statement, *found)
         self._rows.clear()
 
 
@@ -294,8 +294,8 @@ def _change_fact(
         yield from execute("add_fact", row)
     present[after.id] = _Now(after.version, body)
     yield from _clear_index(after.id)
-    for table, found in _index_rows(after).items():
-        yield from execute(table, *found)
+    for statement, found in _index_rows(after).items():
+        yield from execute(statement, *found)
     if decision.action != "NONE" and before.archived_at is not None and after.archived_at is None:
         yield from _follow_again(log, after, by)
     _log_fact(log, after, decision, by, body)
@@ -327,7 +327,7 @@ def _retire(fact: Fact, now: _Now, by: WriteContext) -> Steps[None]:
     yield from execute("note_past_sources", {"id": fact.id})
 
 
-def _index_rows(fact: Fact) -> dict[str, list[Row]]:
+def _index_rows(fact: Fact) -> dict[str, Sequence[Row]]:
     """What the lookups by entity, statement and source keep of a fact, by statement to run."""
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
     return {

@@ -53,7 +53,7 @@ class StepRunner:
 
     def execute(self, name: str, rows: Sequence[SqlValues]) -> None:
         if rows:
-            lists = any(type(value) is list for value in rows[0].values())
+            lists = list in map(type, rows[0].values())
             bound = list(map(_bound, rows)) if lists else rows
             statement = SQLITE_QUERIES[name, False]
             done = insert_many(self._connection, statement, bound)
@@ -62,7 +62,7 @@ class StepRunner:
 
 def _bound(values: SqlValues) -> SqlValues:
     """Lists as JSON text, which the statements take apart."""
-    if any(type(value) is list for value in values.values()):
+    if list in map(type, values.values()):
         return {
             name: json.dumps(value) if type(value) is list else value
             for name, value in values.items()
