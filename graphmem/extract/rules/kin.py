@@ -151,7 +151,7 @@ def _owner(  # noqa: PLR0911 - one return for each way of saying whose
     several = token.low in _HAVE and tokens[at + 1].low in {"two", "three", "four"}
     if several and _CALLED.match(parse.sentence.text, tokens[index].end):
         return _haver(parse, context, at)
-    if token.low in {"a", "an", "two", "three", "four", "another"} and at:
+    if token.low in {"a", "an", "one", "two", "three", "four", "another"} and at:
         named = _CALLED.match(parse.sentence.text, tokens[index].end)
         having = at - 1 if tokens[at - 1].low in _HAVE else _had_before(tokens, at - 1)
         if (

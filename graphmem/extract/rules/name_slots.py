@@ -40,10 +40,24 @@ _SOMEBODY_CALLED = re.compile(r"\s+(?:an?|this|some)\s+(?:[\w-]+\s+){1,4}?(?:cal
 _WORKPLACES = word_set("workplaces")
 _CLUB = re.compile(
     r"\s+(?:the|a|our)\s+(?P<name>(?:(?:local\s+)?[a-z]+\s+(?:group|club|choir|band|society|orchestra|circle|"
-    r"committee|league|class)|choir|orchestra|committee))(?=\W|$)"
+    r"committee|league|class|team|squad|crew|department)|choir|orchestra|committee))(?=\W|$)"
 )
 _TEAM = re.compile(
-    r"\s+(?:the|our|a)\s+(?P<name>(?:[\w-]+\s+){1,2}?(?:team|department|group|squad|division))(?=\W|$)"
+    r"\s+(?:the|our|a)\s+(?P<name>(?:[\w-]+\s+){1,2}?(?:team|department|group|squad|division|unit|crew)"
+    r"|(?:[a-z-]+\s+)?(?:"
+    + "|".join(sorted(_WORKPLACES))
+    + r"|office|kitchen|bar|ward|lab|shop|branch))(?=\W|$)"
+)
+_PROJECT = re.compile(
+    r"\s+(?:the\s+)?(?:(?P<before>Project\s+[A-Z]\w+)"
+    r"|(?P<after>[A-Z][\w-]+(?:\s+[A-Z][\w-]+){0,2}|[a-z]+)\s+(?:project|programme|campaign|initiative))(?=\W|$)"
+)
+_NOTHING_OF_ITS_OWN = word_set("nothing_of_its_own")
+_COMMON_WORD = (
+    rf"(?!(?:{'|'.join(map(re.escape, sorted(NOT_NAMES | NP_STOP)))})(?![\w'-]))[a-z][a-z-]+"
+)
+_COMMON = re.compile(
+    rf"\s*(?P<whose>[Tt]he|[Oo]ur|[Mm]y)\s+(?P<name>{_COMMON_WORD}(?:\s+{_COMMON_WORD}){{0,2}})(?=\W|$)"
 )
 _OF_WORKPLACES = frozenset({"works_at", "volunteers_at"})
 _OF_STUDENTS = frozenset({"studies_at", "studied_at", "graduated_from"})
@@ -238,6 +252,28 @@ class NamedSlots:
         rest = [p for p in more if p.start > found[0].end and not self.names.is_person(p.name)]
         return found + [self._named(parse, p, self.names.kind(p.name)) for p in rest]
 
+    def _work(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        """What has a name, or one thing that everybody there knows: "the newsletter"."""
+        if found := self._names(rule, parse, at, subject):
+            return found
+        match = common_name(parse.sentence.text, at, own=subject.speaker)
+        if match is None or not closes(parse, match.end()):
+            return []
+        return [Filler(f"the {match['name']}", match["name"], "thing", match.end())]
+
+    def _project(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        """ "Project Falcon", "the Falcon project"."""
+        match = _PROJECT.match(parse.sentence.text, at)
+        if match is None:
+            return []
+        name = match["before"] or match["after"]
+        kind = self.names.kind(name)
+        return (
+            []
+            if kind == "person"
+            else [Filler(match.group().strip(), name, "project", match.end())]
+        )
+
     def _led(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """People, or a team or project that has a name."""
         phrase = named_thing(parse, at)
@@ -278,6 +314,17 @@ class NamedSlots:
             return []
         name = self.names.canonical_of(phrase.name)
         return [Filler(name, name, self.names.kind(name), phrase.end)]
+
+
+def common_name(text: str, at: int, *, own: bool = False) -> re.Match[str] | None:
+    """ "The billing export", "the newsletter": what has no name but this, by ``name``. ``own``:
+    "my audit report", too."""
+    match = _COMMON.match(text, at)
+    if match is None or (match["whose"].lower() == "my" and not own):
+        return None
+    if text.startswith(" of ", match.end()):
+        return None  # "the head of …" says more than "the head"
+    return match if _NOTHING_OF_ITS_OWN.isdisjoint(match["name"].split()) else None
 
 
 def _workplace(parse: Parse, at: int) -> Filler | None:

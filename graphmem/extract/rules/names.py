@@ -85,6 +85,8 @@ def _called_as_a_month(tokens: list[WordToken], at: int) -> bool:
 
 
 def _no_name(tokens: list[WordToken], at: int) -> bool:
+    if at > 0 and tokens[at - 1].low in {"called", "named"} and tokens[at].capital:
+        return False  # "a cat called Snowy"
     return tokens[at].low in NOT_NAMES and not _called_as_a_month(tokens, at)
 
 

@@ -23,6 +23,10 @@ _WORD = r"[^\W\d_a-z][\w.'&+#-]*"
 _NAME = rf"{_WORD}(?:\s+(?:(?:of|the|and|de|van|von|der|den|&)\s+){{0,2}}{_WORD}){{0,4}}"
 _WORKS, _DAYS = word_set("pieces_of_work"), word_set("appointed_days")
 _WORK = rf"(?:[a-z-]+\s+)?(?:{'|'.join(sorted(_WORKS | _DAYS))})"
+_NOUN = (
+    r"(?!(?:project|work|app|release|is|was|has|had|been|now|moved|slipped|pushed|set|goes|put|to|by|up)\b)"
+    r"[a-z][a-z-]{2,}"
+)
 _NO_NAME = r"(?!(?:The|Our|My|It|New|Budget|Deadline|Launch|Cost|Price|Now|Due)\b)"
 _OWNER = rf"(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?(?P<about>{_NO_NAME}(?:{_NAME}(?:\s{_WORK})?|{_WORK}))"
 _WEIGHT = 0.7
@@ -41,7 +45,8 @@ _CHANGED = re.compile(
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
     r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date| night)?|"
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
-    rf"(?:\s+(?:for|of)\s+(?:the\s+)?(?P<of>{_NAME})(?:\s+(?:project|work|app|release))?)?"
+    rf"(?:\s+(?:for|of)\s+(?:the\s+|our\s+)?(?P<of>{_NAME}(?:\s{_NOUN})?|{_WORK})"
+    r"(?:\s+(?:project|work|app|release))?)?"
     r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
     r"|extended|changed|raised|"
     r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is"

@@ -75,6 +75,8 @@ _WORK_COLUMNS = frozenset(
 _PERSON_COLUMNS = frozenset({"name", "person", "who", "member", "contact", "employee"})
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
+_KEY_OF = re.compile(r"(?P<key>[A-Za-z ]+?)\s+(?:of|for)\s+(?:the\s+|our\s+)?(?P<what>\S.*)")
+"""In "Owner of the billing export: Stefan", what the key is of."""
 _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
 _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
@@ -97,6 +99,12 @@ _STRUCTURED = re.compile(
     r"[^\n→]{1,60}→)",
     re.M,
 )
+
+
+def _is_of_work(key: str) -> bool:
+    """Whether a key is one that pieces of work have."""
+    rows = BY_KEY.get(key.lower(), ())
+    return any(row.type in _OF_PROJECTS | {"managed_by"} for row in rows)
 
 
 def is_structured(text: str) -> bool:
@@ -226,6 +234,10 @@ class NoteReader:
         if holder := post_holder(line):
             return list(holders(self.names, self.topic, *holder)) or None
         if match := _KEY_LINE.match(line):
+            of = _KEY_OF.fullmatch(match["key"])
+            if of is not None and _is_of_work(of["key"]) and not self.names.is_person(of["what"]):
+                what = self.names.canonical_of(of["what"])
+                return self._keyed(what, of["key"], match["value"])
             return self._keyed(self.topic, match["key"], match["value"])
         match = _KEY_IS.match(line)
         if match is None or self.topic is None or match["key"].lower() not in BY_KEY:

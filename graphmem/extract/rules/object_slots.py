@@ -259,6 +259,10 @@ class Slots(NamedSlots):
         diet = _DIETS[match.group(1).lower()]
         return [Filler(diet, diet, "thing", match.end())]
 
+    def _smoking(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        """The verb has said what it is."""
+        return [Filler("", "smoking", "thing", at)]
+
     def _all(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """Nothing: an end of all of that type."""
         return [Filler("", None, "thing", at)]

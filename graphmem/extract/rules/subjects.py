@@ -44,6 +44,14 @@ _ONE_OF_THEM = word_set("kin_without_name")
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 _SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
 
+_COMMON = re.compile(
+    r"The\s+(?P<name>[a-z][a-z-]+(?:\s+[a-z][a-z-]+){0,2}?)(?=\s+(?:(?:now|still|also|no\s+longer|currently)\s+)?"
+    r"(?:uses|depends|relies|runs\s+on|is\s+(?:now\s+)?(?:built|hosted|managed|maintained|led|run|owned|dependent)"
+    r"|has\s+(?:switched|moved|migrated)|switched|migrated)\b)"
+)
+"""What has no name but this, before what is said of firms, teams and projects."""
+_NOTHING_OF_ITS_OWN = word_set("nothing_of_its_own")
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -142,6 +150,8 @@ class TurnContext:
         at = opened.end() if opened else position
         found = named_thing(parse, at)
         names = self.people.names
+        if found is None and position == 0:
+            return _common(parse.sentence.text)
         if found is None or names.kind(found.name) in {"person", "animal"}:
             return None
         span = parse.name_at(parse.sentence.token_at(at))
@@ -396,3 +406,10 @@ class TurnContext:
             self.recent = frozenset(persons)
         elif self._somebody(parse, end):
             self.recent = frozenset()
+
+
+def _common(text: str) -> Subject | None:
+    match = _COMMON.match(text)
+    if match is None or not _NOTHING_OF_ITS_OWN.isdisjoint(match["name"].split()):
+        return None
+    return Subject(f"the {match['name']}", match.end(), thing=True)

@@ -125,6 +125,7 @@ def strip_markup(text: str) -> str:
     if "`" in text:
         text = _INLINE.sub(_SKIP, _FENCE.sub(_SKIP, text))
     text = _IN_LAW.sub(r"\1-in-law", _URL.sub(_SKIP, text))
+    text = text.replace("uinea pig", "uinea-pig")
     if "@" in text:
         text = _EMAIL.sub(_SKIP, text)
     if "!" in text:
