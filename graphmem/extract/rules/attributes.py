@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from graphmem.extract.rules.data import joined_text, read_rows, read_rule_data
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import straight
-from graphmem.extract.rules.word_lists import NEGATIONS, SENTENCE_BLOCKERS
+from graphmem.extract.rules.word_lists import NEGATIONS, NOT_NAMES, SENTENCE_BLOCKERS, WEEKDAYS
 from graphmem.ports.llm import CandidateFact
 from graphmem.text import words
 
@@ -103,6 +103,7 @@ _CHANGED_NUMBER = re.compile(
     r"[:,.!]?\s(?:it's|its|it\sis|to|new\sone\sis|now)\s(?:now\s)?(?=[+\d(])"
 )
 """The "Ben's new number 0770 …" and "new number is 0770 …" of who tells it."""
+_NO_OWNERS = NOT_NAMES | frozenset(WEEKDAYS) | {"today", "tomorrow", "yesterday", "tonight"}
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
 _WEIGHT = 0.7
 
@@ -164,7 +165,7 @@ def _of_whom(match: re.Match[str]) -> str:
 
 def _stated(sentence: str, context: TurnContext) -> Iterator[CandidateFact]:
     for match in _STATED.finditer(sentence):
-        owner = _whose(match["whose"].removesuffix("'s"), context)
+        owner = _whose(match["whose"], context)
         if _hedged(sentence[: match.start()]):
             continue
         called, value = " ".join(match["what"].lower().split()), match["value"].strip()
@@ -209,6 +210,8 @@ def _whose(owner_words: str, context: TurnContext) -> str | None:
     if owner_words.lower() in {"his", "her"}:
         who, word = context.referent, {"his": "he", "her": "she"}[owner_words.lower()]
         return who if who and context.people.gender.get(who, word) == word else None
-    if not names.is_sure(owner_words):
+    name = owner_words.removesuffix("'s")
+    said = name != owner_words and not _NO_OWNERS & set(name.lower().split())
+    if not names.is_sure(name) and not (said and names.may_be_person(name)):
         return None
-    return names.canonical_of(owner_words)
+    return names.canonical_of(name)

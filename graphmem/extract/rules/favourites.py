@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from graphmem.extract.rules.name_slots import closes, common_name
 from graphmem.extract.rules.phrases import Parse, noun_phrases
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import VAGUE_HEADS
 from graphmem.ports.llm import CandidateFact
 
 _FAVOURITE = re.compile(
-    r"\b(?P<whose>my|our|[^\W\d_][\w-]*'s)\s+(?:all[- ]time\s+|absolute\s+)?favou?rite\s+"
+    r"\b(?P<whose>my|our|(?:(?-i:[^\W\d_a-z])[\w-]*\s){0,2}[^\W\d_][\w-]*'s)\s+"
+    r"(?:all[- ]time\s+|absolute\s+)?favou?rite\s+"
     r"(?P<what>[^\W\d_]+(?:\s+(?!is\b|are\b|was\b|has\b|of\b)[^\W\d_]+)?)\s+"
     r"(?:of all time\s+)?(?:is|are|has to be|has always been|would be)"
     r"(?:\s+(?:probably|definitely|still|now|always|called|currently|actually|also))*(?=\s)",
@@ -34,6 +36,9 @@ def favourites(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
             continue
         owner = _whose(parse, context, match)
         found = noun_phrases(parse, match.end(), gerund=True, listed=match["what"].endswith("s"))
+        one = None if found else common_name(text, match.end())
+        if owner is not None and one is not None and closes(parse, one.end()):
+            yield _favourite(context, owner, match["what"], f"the {one['name']}", one["name"])
         if owner is not None:
             yield from (
                 _favourite(context, owner, match["what"], p.text, p.name)

@@ -44,9 +44,14 @@ _CLUB = re.compile(
 )
 _TEAM = re.compile(
     r"\s+(?:the|our|a)\s+(?P<name>(?:[\w-]+\s+){1,2}?(?:team|department|group|squad|division|unit|crew)"
-    r"|(?:[a-z-]+\s+)?(?:"
+    r"|(?:[\w-]+\s+)?(?:"
     + "|".join(sorted(_WORKPLACES))
-    + r"|office|kitchen|bar|ward|lab|shop|branch))(?=\W|$)"
+    + r"|office|kitchen|bar|ward|lab|shop|branch|project|programme|campaign))(?=\W|$)"
+)
+_ONES_TEAM = re.compile(
+    r"\s+(?:(?P<before>Team\s+[A-Z]\w+)|(?:the|our)\s+(?P<after>(?!(?:wrong|right|other|same|best|whole|winning|losing|first|last|only)\s)"
+    r"(?:[A-Za-z][\w-]*\s+){1,2}?"
+    r"(?:team|squad|crew|committee|board|unit|department|council|jury)))(?=\W|$)"
 )
 _PROJECT = re.compile(
     r"\s+(?:the\s+)?(?:(?P<before>Project\s+[A-Z]\w+)"
@@ -57,7 +62,7 @@ _COMMON_WORD = (
     rf"(?!(?:{'|'.join(map(re.escape, sorted(NOT_NAMES | NP_STOP)))})(?![\w'-]))[a-z][a-z-]+"
 )
 _COMMON = re.compile(
-    rf"\s*(?P<whose>[Tt]he|[Oo]ur|[Mm]y)\s+(?P<name>{_COMMON_WORD}(?:\s+{_COMMON_WORD}){{0,2}})(?=\W|$)"
+    rf"\s*(?P<whose>[Tt]he|[Oo]ur|[Mm]y)\s+(?P<name>(?:[A-Z][a-z]+\s+)?{_COMMON_WORD}(?:\s+{_COMMON_WORD}){{0,2}})(?=\W|$)"
 )
 _OF_WORKPLACES = frozenset({"works_at", "volunteers_at"})
 _OF_STUDENTS = frozenset({"studies_at", "studied_at", "graduated_from"})
@@ -261,6 +266,15 @@ class NamedSlots:
             return []
         return [Filler(f"the {match['name']}", match["name"], "thing", match.end())]
 
+    def _team(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        """ "The Payments team", "Team Birch", "the organising committee"."""
+        match = _ONES_TEAM.match(parse.sentence.text, at)
+        if match is None or not closes(parse, match.end()):
+            return []
+        name = match["before"] or match["after"]
+        the = "" if match["before"] else "the "
+        return [Filler(f"{the}{name}", name, "organization", match.end())]
+
     def _project(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """ "Project Falcon", "the Falcon project"."""
         match = _PROJECT.match(parse.sentence.text, at)
@@ -277,8 +291,10 @@ class NamedSlots:
     def _led(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """People, or a team or project that has a name."""
         phrase = named_thing(parse, at)
-        if phrase is None and (team := _TEAM.match(parse.sentence.text, at)):
-            return [Filler(f"the {team['name']}", team["name"].lower(), "organization", team.end())]
+        whole = phrase is None or parse.sentence.text[phrase.end : phrase.end + 2].strip().islower()
+        if whole and (team := _TEAM.match(parse.sentence.text, at)):
+            name = team["name"] if phrase else team["name"].lower()
+            return [Filler(f"the {name}", name, "organization", team.end())]
         if phrase is None:
             return self._person(rule, parse, at, subject)
         after = parse.sentence.token_at(phrase.end)

@@ -24,7 +24,7 @@ _NEVER = word_set("never_in_names")
 _TITLES = word_set("titles_before_names")
 _KIN_TITLES = frozenset({"aunt", "auntie", "uncle", "cousin"})
 _PERSON_VERBS = word_set("person_verbs") - word_set("month_verbs")
-_MONTHS_TOO = frozenset({"jan", "april", "may", "june", "august"})
+_MONTHS_TOO = frozenset({"jan", "april", "may", "jun", "june", "august"})
 """Given names that are months, too."""
 _BEFORE_MONTHS = word_set("before_months")
 _OF_DAYS = frozenset({"day", "fools", "bank", "half", "term", "holiday", "holidays", "sales"})

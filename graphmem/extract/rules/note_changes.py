@@ -24,7 +24,7 @@ _NAME = rf"{_WORD}(?:\s+(?:(?:of|the|and|de|van|von|der|den|&)\s+){{0,2}}{_WORD}
 _WORKS, _DAYS = word_set("pieces_of_work"), word_set("appointed_days")
 _WORK = rf"(?:[a-z-]+\s+)?(?:{'|'.join(sorted(_WORKS | _DAYS))})"
 _NOUN = (
-    r"(?!(?:project|work|app|release|is|was|has|had|been|now|moved|slipped|pushed|set|goes|put|to|by|up)\b)"
+    r"(?!(?:this|that|these|those|it|all|each|every|project|work|app|release|is|was|has|had|been|now|moved|slipped|pushed|set|goes|put|to|by|up)\b)"
     r"[a-z][a-z-]{2,}"
 )
 _NO_NAME = r"(?!(?:The|Our|My|It|New|Budget|Deadline|Launch|Cost|Price|Now|Due)\b)"
@@ -32,7 +32,8 @@ _OWNER = rf"(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?(?P<about>{_NO_NAME}(?:{_NAME}(?:\s{_
 _WEIGHT = 0.7
 _MONEY = (
     r"[$€£¥]\s?\d[\d.,']*\s?(?:k|m|bn|million)?|"
-    r"\d[\d.,']*\s?(?:k|m)?\s?(?:euros?|pounds?|dollars?|francs|EUR|GBP|USD|CHF|NOK|SEK|DKK)"
+    r"\d[\d.,']*\s?(?:k|m|million|thousand)?\s?(?:euros?|pounds?|dollars?|francs|quid|bucks|kroner|kronor|kr"
+    r"|r(?:o)?ubles|rupees|yen|naira|lira|zloty|EUR|GBP|USD|CHF|NOK|SEK|DKK)\b"
     r"|\d[\d.,']*k\b"
 )
 _LATE = (
@@ -45,7 +46,7 @@ _CHANGED = re.compile(
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
     r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date| night)?|"
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
-    rf"(?:\s+(?:for|of)\s+(?:the\s+|our\s+)?(?P<of>{_NAME}(?:\s{_NOUN})?|{_WORK})"
+    rf"(?:\s+(?:for|of)\s+(?:the\s+|our\s+|my\s+)?(?P<of>{_NAME}(?:\s{_NOUN})?|{_NOUN}(?:\s{_NOUN}){{0,2}}?)"
     r"(?:\s+(?:project|work|app|release))?)?"
     r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
     r"|extended|changed|raised|"
@@ -165,6 +166,11 @@ def _about(given: str | None, topic: str | None, names: NameRegistry) -> str | N
     return names.canonical_of(given) if nobody else None
 
 
+def _of(about: str) -> str:
+    """Whose: "Heron's", "the applications'"."""
+    return f"{'the ' * about.islower()}{about}'{'' if about.endswith('s') else 's'}"
+
+
 def _valued(
     about: str | None, what: str, given: str, stated_at: datetime
 ) -> Iterator[CandidateFact]:
@@ -179,7 +185,7 @@ def _valued(
         if money is None:
             return
         type, value = "budget", money.group().strip()
-    whose, of = (f"{about}'s", (about,)) if about is not None else ("The", ())
+    whose, of = (_of(about), (about,)) if about is not None else ("The", ())
     yield CandidateFact(
         f"{whose} {what} is {value}", about, type, None, of, value=value, importance=_WEIGHT
     )

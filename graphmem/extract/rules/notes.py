@@ -104,7 +104,7 @@ _STRUCTURED = re.compile(
 def _is_of_work(key: str) -> bool:
     """Whether a key is one that pieces of work have."""
     rows = BY_KEY.get(key.lower(), ())
-    return any(row.type in _OF_PROJECTS | {"managed_by"} for row in rows)
+    return any(row.type in _OF_PROJECTS | {"managed_by", "status"} for row in rows)
 
 
 def is_structured(text: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from graphmem.extract.rules.name_slots import Filler, NamedSlots, closes
+from graphmem.extract.rules.name_slots import Filler, NamedSlots, closes, common_name
 from graphmem.extract.rules.names import FIRST_NAMES, has_inner_capital
 from graphmem.extract.rules.phrases import (
     Parse,
@@ -46,8 +46,16 @@ _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
 _PARTICIPLES = frozenset({"living", "working", "based", "studying", "starting"})
 _DOUBLE = word_set("doubling_verbs")
 _HEAD_OF = re.compile(
-    r"\s*(?P<post>(?:deputy\s+)?(?:head|director|captain)\s+of\s+(?!state\b|the\b)[a-z]+(?:\s+and\s+[a-z]+)?)"
+    r"\s*(?:the\s+)?(?P<post>(?:deputy\s+)?(?:head|director|captain)\s+of\s+(?:the\s+|our\s+)?"
+    r"(?!state\b|the\b|our\b|table\b|line\b|queue\b)[a-z]+(?:\s+and\s+[a-z]+|\s+council)?)"
     r"(?=\s*(?:$|[.,;:!?()]|(?:at|from|now|as|since)\b))"
+)
+_MEDICINES, _ENDINGS_OF_MEDICINES = word_set("medicines"), word_set("endings_of_medicines")
+_DRUG = re.compile(
+    r"\s+(?:(?:my|his|her|some|daily|\d+\s?mg(?:\s+of)?)\s+)*"
+    rf"(?P<name>[A-Za-z]{{2,}}(?:{'|'.join(sorted(_ENDINGS_OF_MEDICINES))})"
+    rf"|{'|'.join(sorted(_MEDICINES))})(?=\W|$)",
+    re.IGNORECASE,
 )
 _LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
@@ -188,6 +196,9 @@ class Slots(NamedSlots):
 
     def _owned(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         found = noun_phrases(parse, at, listed=False)
+        known = common_name(parse.sentence.text, at) if rule.type == "owns" and not found else None
+        if known is not None and closes(parse, known.end()):
+            return [Filler(f"the {known['name']}", known["name"], "thing", known.end())]
         if not found or found[0].mine or not (found[0].determiner or found[0].proper):
             return []
         phrase = found[0]
@@ -258,6 +269,13 @@ class Slots(NamedSlots):
             return []
         diet = _DIETS[match.group(1).lower()]
         return [Filler(diet, diet, "thing", match.end())]
+
+    def _drug(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
+        """A medicine by its name: "metformin", "penicillin"."""
+        match = _DRUG.match(parse.sentence.text, at)
+        if match is None or not closes(parse, match.end()):
+            return []
+        return [Filler(match["name"], match["name"], "thing", match.end())]
 
     def _smoking(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """The verb has said what it is."""

@@ -17,7 +17,8 @@ from graphmem.ports.llm import CandidateFact
 Slot = Literal[
     "place", "org", "person", "thing", "activity", "role", "pet", "owned", "language", "game",
     "title", "proper", "event", "diet", "done", "going", "date", "led", "company", "name",
-    "names", "work", "project", "smoking", "parted", "employer", "all", "software", "lessons",
+    "names", "work", "project", "team", "smoking", "drug", "parted", "employer", "all", "software",
+    "lessons",
 ]  # fmt: skip
 SubjectKind = Literal["person", "sure_person", "any", "organization", "thing"]
 TimeClass = Literal["state", "change", "event", "past", "end", "taste"]

@@ -152,7 +152,12 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
         slots[slot] = value.title() if slot == "vehicle" and value.islower() else value
     if slots.get("owner") and not (_is_known(slots["owner"], names) or _of_family(slots)):
         return None
-    for slot, kind in (("who", "person"), ("other", "person"), ("org", "organization")):
+    for slot, kind in (
+        ("who", "person"),
+        ("other", "person"),
+        ("org", "organization"),
+        ("buyer", "organization"),
+    ):
         if slots.get(slot):
             names.register(slots[slot], kind)
     return slots
@@ -198,6 +203,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "org": named
         and kind not in {"person", "animal", "place"}
         and (low not in FIRST_NAMES or value.isupper()),
+        "buyer": named and kind not in {"person", "animal", "place"},
         "town": kind == "place",
         "place": (named or low in PLACES | _ALSO_TOWNS) and kind not in {"person", "animal"},
         "role": not low.startswith(FAVOURITE)

@@ -45,7 +45,7 @@ _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 _SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
 
 _COMMON = re.compile(
-    r"The\s+(?P<name>[a-z][a-z-]+(?:\s+[a-z][a-z-]+){0,2}?)(?=\s+(?:(?:now|still|also|no\s+longer|currently)\s+)?"
+    r"(?:The|Our)\s+(?P<name>[a-z][a-z-]+(?:\s+[a-z][a-z-]+){0,2}?)(?=\s+(?:(?:now|still|also|no\s+longer|currently)\s+)?"
     r"(?:uses|depends|relies|runs\s+on|is\s+(?:now\s+)?(?:built|hosted|managed|maintained|led|run|owned|dependent)"
     r"|has\s+(?:switched|moved|migrated)|switched|migrated)\b)"
 )

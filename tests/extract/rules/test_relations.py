@@ -337,3 +337,62 @@ def test_finds_nothing(text: str) -> None:
 )  # fmt: skip
 def test_finds_exactly(text: str, all_of_it: set[str]) -> None:
     assert facts(text) == all_of_it
+
+
+PLAIN_THINGS = [
+    ("Monica is responsible for the newsletter.", "Monica responsible_for newsletter"),
+    ("I am responsible for the audit report.", "Ada responsible_for audit report"),
+    ("Monica is no longer responsible for the newsletter.", "-Monica responsible_for newsletter"),
+    ("The checkout service depends on Redis.", "the checkout service depends_on Redis"),
+    ("Our site depends on Postgres.", "the site depends_on Postgres"),
+    ("Our team uses Trello.", "Ada uses Trello"),
+    ("I work on Project Falcon.", "Ada works_on Project Falcon"),
+    ("I'm no longer working on the Falcon project.", "-Ada works_on Falcon"),
+    ("Lena Voss subscribes to The Economist.", "Lena Voss subscribes_to The Economist"),
+    ("I have a Netflix subscription.", "Ada subscribes_to Netflix"),
+    ("Gabi Roth is in the QA team.", "Gabi Roth member_of QA team"),
+    ("Paul Drexler manages the Oakham branch.", "Paul Drexler manages Oakham branch"),
+    ("Dana Wirth owns the login bug.", "Dana Wirth owns login bug"),
+    ("Norvik Steel supplies Brunel Yard.", "Norvik Steel supplier_of Brunel Yard"),
+    ("Larch & Lamb buys its bread from Bakehouse Nine.", "Bakehouse Nine supplier_of Larch & Lamb"),
+    ("Gerda Lund is a friend of Irma Falk.", "Gerda Lund friend_of Irma Falk"),
+    ("I've fallen out with Ben.", "-Ada friend_of Ben"),
+    ("I have a rabbit called Snowy.", "Ada has_pet Snowy"),
+    ("Rob Yeo has a guinea pig called Patch.", "Rob Yeo has_pet Patch"),
+    ("Anna attends Hillcrest School.", "Anna studies_at Hillcrest School"),
+    ("I live alone in Riga.", "Ada lives_in Riga"),
+    ("I have an iPhone 11.", "Ada owns Ada's iPhone 11"),
+    ("I take metformin twice a day.", "Ada takes_medication metformin"),
+    ("I've stopped taking metformin.", "-Ada takes_medication metformin"),
+    ("Anna does pilates on Mondays.", "Anna practises pilates"),
+    ("I smoke ten cigarettes a day.", "Ada has_habit smoking"),
+    ("I quit smoking in May.", "-Ada has_habit smoking"),
+    ("My favourite flower is the rose.", "Ada favourite_flower rose"),
+    ("I collect stamps.", "Ada collects stamps"),
+]
+
+
+@pytest.mark.parametrize(("text", "fact"), PLAIN_THINGS)
+def test_what_has_no_name_of_its_own_is_a_thing_all_the_same(text: str, fact: str) -> None:
+    assert fact in facts(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am responsible for the mess.",
+        "Ben Toll is responsible for the deaths of two men.",
+        "The whole thing depends on Ben.",
+        "I'm in the wrong team.",
+        "I work on Saturdays.",
+        "I'm working on Christmas.",
+        "Friday's number is 0722 410 900.",
+        "I have a Monday meeting.",
+        "I collect the kids at three.",
+        "I take after my mother.",
+        "Is Ben on insulin?",
+        "The smoked salmon was good.",
+    ],
+)
+def test_what_only_looks_like_such_a_thing_is_none(text: str) -> None:
+    assert not facts(text)
