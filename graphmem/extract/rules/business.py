@@ -88,6 +88,7 @@ _NO_MORE = re.compile(
     r"\bno\s+(?:longer\s+(?:an?\s+|our\s+)?)?(?P<role>client|customer|supplier|vendor|provider)s?"
     r"(?:\s+of\s+ours)?\s*(?:any\s?more|any\s+longer)"
 )
+_NOT_NOW = ("former ", "old ", "ex", "previous ", "late ", "last ", "first ", "next ", "future ")
 _SUPPLIES = {"client": "client_of", "customer": "client_of"}
 
 
@@ -186,7 +187,7 @@ def _posts(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     for match in (_HIRED_AS.search(text), _THE_ROLE.search(text)):
         if match is None or not is_occupation(match["role"].split()[-1]):
             continue
-        if match["role"].startswith(FAVOURITE):
+        if match["role"].startswith((*FAVOURITE, *_NOT_NOW)):
             continue
         who, role = match["who"], match["role"]
         if not names.may_be_person(who) or names.canonical_of(who) in context.people.speakers:

@@ -55,7 +55,7 @@ _ONES_TEAM = re.compile(
 )
 _PROJECT = re.compile(
     r"\s+(?:the\s+)?(?:(?P<before>Project\s+[A-Z]\w+)"
-    r"|(?P<after>[A-Z][\w-]+(?:\s+[A-Z][\w-]+){0,2}|[a-z]+)\s+(?:project|programme|campaign|initiative))(?=\W|$)"
+    r"|(?P<after>[A-Z][\w-]+(?:\s+[A-Z][\w-]+){0,2}|(?!(?:an?|this|that|my|our|his|her|their|new|big|same|other|next|group|side)\s)[a-z]+)\s+(?:project|programme|campaign|initiative))(?=\W|$)"
 )
 _NOTHING_OF_ITS_OWN = word_set("nothing_of_its_own")
 _COMMON_WORD = (

@@ -28,6 +28,7 @@ from graphmem.extract.rules.word_lists import (
     SOFTWARE,
     SPORTS,
     VAGUE_FIRST,
+    VAGUE_HEADS,
     is_occupation,
     is_post,
     word_set,
@@ -57,6 +58,7 @@ _DRUG = re.compile(
     rf"|{'|'.join(sorted(_MEDICINES))})(?=\W|$)",
     re.IGNORECASE,
 )
+_DOING = re.compile(r"\w\s(?:an?|the|my|our)\s")
 _LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
@@ -79,7 +81,7 @@ class Slots(NamedSlots):
         self, rule: RelationRule, parse: Parse, at: int, subject: Subject
     ) -> list[Filler]:
         found = [_gerund(phrase) for phrase in noun_phrases(parse, at, gerund=True)]
-        if any(phrase.name.split()[0] in VAGUE_FIRST for phrase in found):
+        if any(_says_little(phrase.name.split()) for phrase in found):
             return []
         return self._things(parse, found, subject)
 
@@ -132,6 +134,8 @@ class Slots(NamedSlots):
         if not found:
             return []
         phrase = _without_participle(found[0])
+        if _DOING.search(phrase.name):
+            return []  # "using a drip coffee maker"
         head = phrase.name.lower().split()[-1]
         plainly = rule.pattern.endswith("as") or " as" in rule.pattern
         if not (is_occupation(head) or is_post(phrase.name.lower())) and not (
@@ -315,6 +319,11 @@ def _without_lessons(phrase: Phrase) -> Phrase:
     if not name or last.lower() not in _LESSONS:
         return phrase
     return replace(phrase, name=name, text=name, whole=False)
+
+
+def _says_little(words: list[str]) -> bool:
+    """ "The idea of asking Jen", "the sound of option 1": neither Jen nor the option is liked."""
+    return words[0] in VAGUE_FIRST or (words[0] in VAGUE_HEADS and words[1:2] == ["of"])
 
 
 def _theirs(text: str) -> str:
