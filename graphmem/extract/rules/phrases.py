@@ -23,6 +23,23 @@ from graphmem.extract.rules.word_lists import (
 
 _LONGEST = 6
 _DESCRIBING = word_set("describing_words")
+_COLOURS = frozenset(
+    (
+        "dark",
+        "light",
+        "black",
+        "white",
+        "red",
+        "green",
+        "blue",
+        "yellow",
+        "pink",
+        "purple",
+        "brown",
+        "grey",
+        "gray",
+    )
+)
 _DESCRIBING_ENDS = (
     "ical", "onic", "etic", "astic", "ian", "ish", "ese", "ous", "ful", "less", "ive", "able",
     "ible",
@@ -181,7 +198,7 @@ def noun_phrases(
 ) -> list[Phrase]:
     """The thing at a position, or the things when they are a plain list."""
     first = _phrase(parse, position, gerund=gerund)
-    if first is None or _restricted(parse.sentence, first):
+    if first is None or _restricted(parse.sentence, first) or _stops_short(parse.sentence, first):
         return []
     found, pending = [first], list[Phrase]()
     at = first.end
@@ -219,6 +236,14 @@ def _describes(phrase: Phrase) -> bool:
     if phrase.determiner or " " in word:
         return False
     return word in LANGUAGES | _DESCRIBING or (len(word) > 5 and word.endswith(_DESCRIBING_ENDS))
+
+
+def _stops_short(sentence: Sentence, phrase: Phrase) -> bool:
+    """In "fast, light tools" it is not something fast that is liked."""
+    index = sentence.token_at(phrase.end)
+    if index >= len(sentence.tokens) or sentence.tokens[index].gap.strip() != ",":
+        return False
+    return phrase.name.lower().split()[-1] in _DESCRIBING - _COLOURS
 
 
 def _restricted(sentence: Sentence, phrase: Phrase) -> bool:
