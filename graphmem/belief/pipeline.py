@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 from graphmem.belief.beliefs import Account, Belief, FoldedGroup
 from graphmem.belief.compare import compare_with_facts
@@ -25,6 +26,7 @@ from graphmem.belief.plan import (
     edits_over,
     plan,
 )
+from graphmem.belief.short_names import with_whole_names
 from graphmem.belief.snapshot import GroupKey, Snapshot, components
 from graphmem.belief.successions import SUCCESSION_TYPES, with_successions
 from graphmem.belief.unsaid_owners import with_owners, without_owner
@@ -49,17 +51,20 @@ class BeliefPipeline:
         self,
         statements: Sequence[Statement],
         *,
-        new_entities: Collection[str] = (),
+        new_entities: Mapping[str, str] = MappingProxyType({}),
         snapshot: Snapshot | None = None,
     ) -> BeliefPlan:
-        """Believe new statements. Nothing was ever stated of ``new_entities``; ``snapshot`` is
-        what was loaded and planned before, which the ledger does not know of yet."""
+        """Believe new statements. Nothing was ever stated of ``new_entities`` (their names by
+        id); ``snapshot`` is what was loaded and planned before, which the ledger does not know of
+        yet."""
         before = snapshot or Snapshot(self.reader.types)
         ledger, tenant = self.reader.ledger, self.reader.tenant
         if any(without_owner(one) for one in statements):
             statements = await with_owners(statements, ledger, tenant)
         if any(one.type in SUCCESSION_TYPES for one in statements):
             statements = await with_successions(statements, before, ledger, tenant, self.clock)
+        if new_entities:
+            statements = await with_whole_names(statements, new_entities, ledger, tenant)
         before = await self.reader.load_for(statements, before)
         before, keyed = await self.reader.load_repeated(statements, before, new_entities)
         after = before.with_statements(keyed)

@@ -12,7 +12,7 @@ from graphmem.clock import Clock, Date
 from graphmem.model import Fact, Statement, valid_from, valid_until
 from graphmem.ports.ledger import DecisionReads, FactQuery
 
-POST = "works_as"
+POST, HANDED = "works_as", "handed_to"
 _OF_ONE = (
     r"(?:C[ETFOIMP]O|CISO|head of [a-z]+|head(?:teacher|master|mistress)?|"
     r"chair(?:man|woman|person)?|treasurer|secretary|president|captain|conductor|mayor|vicar|principal|"
@@ -37,7 +37,7 @@ _BEFORE_A_WEDDING = ("engaged_to", "dating", "partner_of")
 """What two may be to each other who marry."""
 _NEW_ROLE = re.compile(r" is .{1,60}'s? new (?P<role>[a-z]+)$")
 _ROLES = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches"})
-SUCCESSION_TYPES = frozenset({POST, "works_at", "uses", "replaces", None}) | _ROLES
+SUCCESSION_TYPES = frozenset({POST, HANDED, "works_at", "uses", "replaces", None}) | _ROLES
 """Of which types a statement is that may end what is believed of others."""
 _PLACES = (
     "uses",
@@ -65,7 +65,8 @@ async def with_successions(
 ) -> list[Statement]:
     """New statements, and what each ends of others: for each post that somebody takes over the end
     of whoever is believed to hold it in the same organisation, if that is one; what is replaced in
-    all its places; whose pet has died. Where very many hold a post, the newest are read."""
+    all its places; whose pet has died. What is handed over is had, or led, by another from then on;
+    of what nobody has, nothing is believed. Where very many hold a post, the newest are read."""
 
     async def believed(*relation: str | None) -> list[Fact]:
         one, type, other = relation
@@ -91,6 +92,11 @@ async def with_successions(
                 found.append(_end(one, holders.pop(), clock))
         elif one.entity_ids and (one.type is None or one.type in _ROLES):
             found += await _among_people(one, believed, clock)
+        elif one.type == HANDED:
+            found.remove(one)
+            for type in ("has_owner", "managed_by"):
+                if await believed(one.subject_id, type, None):
+                    found.append(replace(one, type=type))
         elif _leaves(one):
             jobs = {fact.object_id for fact in await believed(one.subject_id, "works_at", None)}
             for fact in await believed(one.subject_id, POST, None):

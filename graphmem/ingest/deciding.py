@@ -200,7 +200,7 @@ class Deciding:
             snapshot, undone = await belief.reader.load_undone(query, snapshot)
             ids = {_place(one): one.id for one in undone}
             statements = [replace(one, id=ids.get(_place(one), one.id)) for one in statements]
-        new_entities = {entity.id for entity in resolution.new}
+        new_entities = {entity.id: entity.name for entity in resolution.new}
         plan = await belief.add_statements(statements, new_entities=new_entities, snapshot=snapshot)
         turns = {turn.ordinal: turn.id for turn in episode.turns}
         mentions = {

@@ -3,10 +3,15 @@ and each kind of text."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from graphmem import Memory
+from graphmem.clock import ManualClock
 from graphmem.testing.llm_server import LocalModelServer
 from tests.engine.model_script import settings
 from tests.plain_words.as_model import StatesAll
@@ -67,3 +72,30 @@ def test_the_measure_sees_what_is_wrong() -> None:
     found = measure(text)
     assert found.share("traps") < 0.9
     assert found.counts["stored right"] < found.counts["stored"]
+
+
+_TOLD = datetime(2025, 2, 3, 12, tzinfo=UTC)
+_CHANGES = [
+    tuple(part.strip() for part in line.split(" | "))
+    for line in (Path(__file__).parent / "plain_changes.txt").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+]
+
+
+@pytest.mark.parametrize(("told", "then", "expected"), _CHANGES)
+def test_a_change_told_plainly_is_believed_and_nothing_else_changes(
+    told: str, then: str, expected: str
+) -> None:
+    clock = ManualClock(_TOLD)
+    with Memory("memory://", user_id="u1", user_name="Mira Olsen", clock=clock) as memory:
+        memory.add(told)
+        before = {str(fact) for fact in memory.get_all(limit=100).items}
+        assert before
+        clock.advance(days=133)
+        memory.add(then)
+        now = {str(fact) for fact in memory.get_all(limit=100).items}
+    if expected == "=":
+        assert before <= now
+    for sign, part in re.findall(r"([-+])([^-+]+)", expected):
+        held = [fact for fact in now if part.strip().lower() in fact.lower()]
+        assert bool(held) == (sign == "+"), now

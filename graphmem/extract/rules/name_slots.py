@@ -57,6 +57,7 @@ _PROJECT = re.compile(
     r"\s+(?:the\s+)?(?:(?P<before>Project\s+[A-Z]\w+)"
     r"|(?P<after>[A-Z][\w-]+(?:\s+[A-Z][\w-]+){0,2}|(?!(?:an?|this|that|my|our|his|her|their|new|big|same|other|next|group|side)\s)[a-z]+)\s+(?:project|programme|campaign|initiative))(?=\W|$)"
 )
+_MORE = re.compile(r"\s+(?:an?|my|some|his|her|their|with|to)\b")
 _NOTHING_OF_ITS_OWN = word_set("nothing_of_its_own")
 _COMMON_WORD = (
     rf"(?!(?:{'|'.join(map(re.escape, sorted(NOT_NAMES | NP_STOP)))})(?![\w'-]))[a-z][a-z-]+"
@@ -205,7 +206,10 @@ class NamedSlots:
                 name = f"{phrase.name} {work['club'].lower()}"
                 return [Filler(f"the {name}", name, "organization", work.end())]
             of_club = kind == "place" or rule.type == "member_of"
-            if of_club and (club := _ITS_CLUB.match(parse.sentence.text, phrase.end)):
+            club = _ITS_CLUB.match(parse.sentence.text, phrase.end) if of_club else None
+            if club and rule.time == "end" and _leaves_more(parse, club.end()):
+                return []
+            if club:
                 name = f"{phrase.name} {club['club'].lower()}"
                 return [Filler(f"the {name}", name, "organization", club.end())]
             if kind == "place" and rule.type in _OF_STUDENTS:
@@ -215,7 +219,8 @@ class NamedSlots:
             return [self._named(parse, phrase, "organization")]
         if rule.type in _OF_WORKPLACES and (place := _workplace(parse, at)) is not None:
             return [place]
-        if rule.type == "member_of" and (club := _CLUB.match(parse.sentence.text, at)):
+        club = _CLUB.match(parse.sentence.text, at) if rule.type == "member_of" else None
+        if club is not None and not (rule.time == "end" and _leaves_more(parse, club.end())):
             name = club["name"].lower()
             return [Filler(f"the {name}", name, "organization", club.end())]
         found = noun_phrases(parse, at, listed=False)
@@ -270,6 +275,8 @@ class NamedSlots:
         """ "The Payments team", "Team Birch", "the organising committee"."""
         match = _ONES_TEAM.match(parse.sentence.text, at)
         if match is None or not closes(parse, match.end()):
+            return []
+        if rule.time == "end" and _leaves_more(parse, match.end()):
             return []
         name = match["before"] or match["after"]
         the = "" if match["before"] else "the "
@@ -330,6 +337,11 @@ class NamedSlots:
             return []
         name = self.names.canonical_of(phrase.name)
         return [Filler(name, name, self.names.kind(name), phrase.end)]
+
+
+def _leaves_more(parse: Parse, end: int) -> bool:
+    """ "Left the choir a note", "left the choir practice early": nobody left the choir."""
+    return not closes(parse, end) or _MORE.match(parse.sentence.text, end) is not None
 
 
 def common_name(text: str, at: int, *, own: bool = False) -> re.Match[str] | None:

@@ -213,6 +213,46 @@ HANDED_CUES = re.compile(
 )
 
 
+_HAND = r"(?:'s|'ve|\shas|\shave|\sis|\swill)?(?:\s(?:now|just|finally|also))?"
+_NO_WORK = frozenset({"from", "as", "for", "by", "with", "at", "on", "in", "it", "this", "that"})
+_HANDED_WHAT = r"(?P<what>[A-Za-z][\w &'-]{2,40}?)"
+_HANDED_ON = (
+    re.compile(
+        rf"\b{_WHO}{_HAND}\s(?:handed|passed|transferred)\s(?:over\s)?(?:(?:the|my|our)\s)?"
+        rf"{_HANDED_WHAT}\s(?:(?:over|on)\s)?to\s(?P<who>{_WHO})\s*(?:$|[,.;(])"
+    ),
+    re.compile(
+        rf"(?P<who>{_WHO}|\bI){_HAND}\s(?:takes?|took|taken|taking)\sover\s(?:the\s|my\s|our\s)?"
+        rf"{_HANDED_WHAT}(?:\sfrom\s{_WHO})?\s*(?:$|[,.;(])"
+    ),
+    _HANDED[0],
+)
+
+
+def handed_on(line: str, speaker: str | None, names: NameRegistry) -> Iterator[CandidateFact]:
+    """ "Monica handed the newsletter over to Deepak": whether it is anything that somebody has or
+    leads is known only where it is decided what is believed."""
+    if _BLOCKED.search(line):
+        return
+    for pattern in _HANDED_ON:
+        match = pattern.search(line)
+        if match is None:
+            continue
+        who = speaker if match["who"] in {"me", "I"} else names.canonical_of(match["who"])
+        what = names.canonical_of(match["what"])
+        if not _NO_WORK.isdisjoint(what.lower().split()) or len(what.split()) > 4:
+            return
+        if who is None or names.kind(what) in {"person", "animal", "place"}:
+            continue
+        if who == speaker or names.may_be_person(who):
+            name = names.register(who, "person")
+            yield CandidateFact(
+                f"{what} was handed over to {name}", what, "handed_to", name, (what, name),
+                importance=_WEIGHT,
+            )  # fmt: skip
+        return
+
+
 def handed_over(
     line: str, topic: str | None, speaker: str | None, names: NameRegistry
 ) -> Iterator[CandidateFact]:

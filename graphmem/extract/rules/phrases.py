@@ -198,7 +198,7 @@ def noun_phrases(
 ) -> list[Phrase]:
     """The thing at a position, or the things when they are a plain list."""
     first = _phrase(parse, position, gerund=gerund)
-    if first is None or _restricted(parse.sentence, first) or _stops_short(parse.sentence, first):
+    if first is None or _restricted(parse.sentence, first):
         return []
     found, pending = [first], list[Phrase]()
     at = first.end
@@ -217,7 +217,7 @@ def noun_phrases(
         if joined:
             found += pending
             pending = []
-    return found
+    return [] if len(found) == 1 and _stops_short(parse.sentence, first) else found
 
 
 def as_one_thing(parse: Parse, found: list[Phrase]) -> list[Phrase]:

@@ -23,7 +23,13 @@ from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
-from graphmem.extract.rules.note_changes import CHANGE_CUES, changed_values, rents
+from graphmem.extract.rules.note_changes import (
+    CHANGE_CUES,
+    HANDED_CUES,
+    changed_values,
+    handed_on,
+    rents,
+)
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.phrases import Parse, ends_here
 from graphmem.extract.rules.relation_patterns import (
@@ -126,6 +132,8 @@ class SentenceReader:
             for fact in changed_values(text, topic, context.people.names, self.stated_at):
                 context.it = fact.subject or context.it
                 yield fact
+        if HANDED_CUES.search(low):
+            yield from handed_on(text, context.speaker, context.people.names)
         if "rent" in lows:
             yield from rents(text, context.speaker, self.stated_at)
         if not lows.isdisjoint(BIRTH_WORDS):
