@@ -1,5 +1,6 @@
-"""What an end means that gives only a part of a name: "I've sold the Fiesta" is of the one Ford
-Fiesta that somebody owns, "I left the choir" of the one Riverside Choir that they are in."""
+"""What an end means that gives a part of a name, or only what it is: "I've sold the Fiesta" and "I
+sold my car" are of the one Ford Fiesta that somebody owns, "I left the choir" of the one Riverside
+Choir that they are in."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from graphmem.belief.stated_ends import is_end
-from graphmem.model import Fact, Statement
+from graphmem.model import Entity, Fact, Statement
 from graphmem.ports.ledger import DecisionReads, EntityQuery, FactQuery
 from graphmem.relation_types.types import RelationTypes
 from graphmem.text import name_key
@@ -39,29 +40,28 @@ def _is_new(one: Statement, new_names: Mapping[str, str]) -> bool:
     return is_end(one) and one.type is not None and one.object_id in new_names
 
 
-async def _held(
-    subject_id: str, ledger: DecisionReads, tenant: str
-) -> list[tuple[Fact, list[str]]]:
-    """What holds of a subject, each with the words of its object's name."""
+async def _held(subject_id: str, ledger: DecisionReads, tenant: str) -> list[tuple[Fact, Entity]]:
+    """What holds of a subject, each with its object."""
     of = (subject_id, None, None)
     facts = await ledger.facts(FactQuery(tenant, relation=of, newest_first=True, limit=_MOST))
     there = {f.object_id: f for f in facts if f.object_id and f.invalid_at is None}
     if not there:
         return []
     named = await ledger.entities(EntityQuery(tenant, ids=tuple(sorted(filter(None, there)))))
-    words = {entity.id: name_key(entity.name).split() for entity in named}
-    return [(f, words.get(str(f.object_id), [])) for f in facts if f.object_id in there]
+    objects = {entity.id: entity for entity in named}
+    return [(f, objects[str(f.object_id)]) for f in facts if f.object_id in objects]
 
 
 def _with_whole_name(
-    one: Statement, held: Sequence[tuple[Fact, list[str]]], new_names: Mapping[str, str]
+    one: Statement, held: Sequence[tuple[Fact, Entity]], new_names: Mapping[str, str]
 ) -> Statement:
-    part = name_key(new_names[str(one.object_id)]).split()
+    name = new_names[str(one.object_id)]
     types = {one.type, *RelationTypes.go_with(str(one.type))}
     whole = {
         str(fact.object_id)
-        for fact, words in held
-        if fact.type in types and 0 < len(part) < len(words) and _is_part(part, words)
+        for fact, object in held
+        if fact.type in types
+        and (name.endswith(f"'s {object.kind}") or _is_part(name, object.name))
     }
     if len(whole) != 1:
         return one
@@ -69,5 +69,8 @@ def _with_whole_name(
     return replace(one, object_id=next(iter(whole)), entity_ids=(*rest, *whole))
 
 
-def _is_part(part: list[str], words: list[str]) -> bool:
-    return part in (words[: len(part)], words[-len(part) :])
+def _is_part(name: str, whole: str) -> bool:
+    """Whether some, and not all, of the words of a name are its first or its last."""
+    part, words = name_key(name).split(), name_key(whole).split()
+    size = len(part)
+    return 0 < size < len(words) and part in (words[:size], words[-size:])

@@ -59,6 +59,7 @@ _DRUG = re.compile(
     re.IGNORECASE,
 )
 _DOING = re.compile(r"\w\s(?:an?|the|my|our)\s")
+_CARS = word_set("vehicles") - word_set("no_cars")
 _LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
@@ -210,7 +211,9 @@ class Slots(NamedSlots):
             return []
         if phrase.proper:
             whole = named_thing(parse, at) or phrase
-            return [Filler(phrase.text, whole.name, self.names.kind(whole.name), phrase.end)]
+            kind = self.names.kind(whole.name)
+            kind = "car" if not _CARS.isdisjoint(whole.name.lower().split()) else kind
+            return [Filler(phrase.text, whole.name, kind, phrase.end)]
         name = f"{subject.name}'s {phrase.name}" if rule.type == "owns" else None
         return [Filler(phrase.text, name, "thing", phrase.end)]
 
