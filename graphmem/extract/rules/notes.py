@@ -25,9 +25,16 @@ from graphmem.extract.rules.note_firms import (
     of_trade,
 )
 from graphmem.extract.rules.note_groups import holders, of_topic, pet_of, post_holder
-from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
+from graphmem.extract.rules.note_keys import BY_KEY, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.note_topics import known_work, persons_titled, topic_of
+from graphmem.extract.rules.note_topics import (
+    MADE_UP,
+    is_fiction,
+    known_work,
+    may_be_work,
+    persons_titled,
+    topic_of,
+)
 from graphmem.extract.rules.word_lists import NOT_NAMES
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
@@ -68,7 +75,6 @@ _OF_WHAT = re.compile(r"^(?:(?:the|a|an)\s+|(?:[a-z]+\s+){1,3}(?:from|by|via|at)
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
 _NO_VALUE = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "?"})
-_WORK = re.compile(r"[^\W\d_]+(?:[ '&-]+[^\W\d_]+){1,5}")
 _WORK_COLUMNS = frozenset(
     {"item", "task", "action", "deliverable", "milestone", "workstream", "work", "activity", "what"}
 )
@@ -80,28 +86,9 @@ _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
 _FIRMS = frozenset({"supplier_of", "client_of"})
 _OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
-_FICTION = re.compile(
-    r"\s*(?:[-*+•]\s+)?(?:the\s+)?(?:story|plot|script|novel|film|movie|game|sketch|character|panto|"
-    r"play|dream|joke|quote|book)\b[^:\n]{0,20}:",
-    re.I,
-)
-"""What is told behind it is of no world."""
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
 )
-
-
-_STRUCTURED = re.compile(
-    r"^[^\S\n]*(?:#|>|[-*+•]\s|\||```|\d{1,2}[.)]\s|"
-    r"[*_]{0,2}[A-Za-z][A-Za-z /-]{0,30}[*_]{0,2}(?::|\s?=)|[*_]{2}[^*\n]{1,40}[*_]{2}\s|"
-    r"[^\n→]{1,60}→)",
-    re.M,
-)
-
-
-def is_structured(text: str) -> bool:
-    """Whether some of its lines are more than prose."""
-    return _STRUCTURED.search(text) is not None
 
 
 @dataclass
@@ -118,6 +105,8 @@ class NoteReader:
     """Whom a line has just named."""
     lists: dict[int, str] = field(default_factory=dict)
     """Headings that list clients or suppliers, by their level."""
+    made_up: set[int] = field(default_factory=set)
+    """The levels of headings below which all is made up."""
     read_topics: set[str] = field(default_factory=set)
     """Those of them that have been read."""
     work: tuple[int, str] | None = None
@@ -187,7 +176,8 @@ class NoteReader:
         if not line.strip():
             self.header, self.sample = [], False
             return [], []
-        if line.lstrip().startswith(">") or self.sample or _FICTION.match(line):
+        played = self.made_up and not (_HEADING.match(line) or _TASK.match(line))
+        if played or line.lstrip().startswith(">") or self.sample or MADE_UP.match(line):
             return [], []
         if match := _HEADING.match(line):
             self._head(len(match["level"]), match["title"])
@@ -236,9 +226,12 @@ class NoteReader:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
         self.topics[level] = topic_of(self.names, title) or known_work(self.names, title)
         self.lists = {at: kind for at, kind in self.lists.items() if at < level}
+        self.made_up = {at for at in self.made_up if at < level}
+        if is_fiction(title):
+            self.made_up.add(level)
         if kind := listed_as(title):
             self.lists[level] = kind
-        self.work = (level, title) if self.topics[level] is None and _may_be_work(title) else None
+        self.work = (level, title) if self.topics[level] is None and may_be_work(title) else None
         self.header = []
         self.person = None
 
@@ -389,18 +382,10 @@ class NoteReader:
         for listing in self.lists.values():
             if found := of_table(self.names, listing, self.header, values, self.speaker):
                 yield from found
-        work = self.header[0] in _WORK_COLUMNS and _may_be_work(values[0])
+        work = self.header[0] in _WORK_COLUMNS and may_be_work(values[0])
         if not work and not PLAIN_NAME.fullmatch(values[0]):
             return
         kind = "thing" if work else "person" if self.header[0] in _PERSON_COLUMNS else None
         about = self.names.register(values[0], kind)
         for key, value in zip(self.header[1:], values[1:], strict=False):
             yield from self._keyed(about, key, value) or ()
-
-
-def _may_be_work(title: str) -> bool:
-    """Some words that begin with a capital, and are no usual heading."""
-    if _WORK.fullmatch(title) is None or not title[0].isupper():
-        return False
-    words = title.lower().split()
-    return (words[0] not in NOT_NAMES or words[0] == "new") and GENERIC_TITLES.isdisjoint(words)
