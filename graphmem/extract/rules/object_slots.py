@@ -12,6 +12,7 @@ from graphmem.extract.rules.phrases import (
     Parse,
     Phrase,
     as_one_thing,
+    is_inside,
     name_list,
     name_slot,
     named_thing,
@@ -53,6 +54,20 @@ _LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
 
+_FOR_TODAY = re.compile(
+    r"\s+(?:early|late|just\s+now|(?:at|around|about|before)\s+(?:(?:[1-9]|1[0-2])(?:[:.]\d\d)?\s?(?:[ap]m)?(?!\w)|"
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|noon|lunch|dawn|midnight"
+    r"|breakfast|dinner|rush)\b)|(?:by|on)\s+(?:the\s+)?(?:train|bus|car|bike|foot|ferry|plane)\b)",
+    re.IGNORECASE,
+)
+
+
+def _ends_nothing(parse: Parse, end: int) -> bool:
+    """Whether somebody only went from there ("left Acme at six"), or the name is of something else
+    ("left the Rotary dinner")."""
+    return _FOR_TODAY.match(parse.sentence.text, end) is not None or is_inside(parse, end)
+
+
 @dataclass(frozen=True)
 class Slots(NamedSlots):
     """Readers of all slots, over what is known about names."""
@@ -62,7 +77,10 @@ class Slots(NamedSlots):
     ) -> list[Filler]:
         """The objects that stand at a position; empty when what stands there does not fit."""
         reader: Callable[..., list[Filler]] = getattr(self, f"_{rule.slot}")
-        return reader(rule, parse, position, subject)
+        found = reader(rule, parse, position, subject)
+        if rule.time == "end" and any(_ends_nothing(parse, thing.end) for thing in found):
+            return []
+        return found
 
     def _thing(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         return self._things(parse, noun_phrases(parse, at), subject)
