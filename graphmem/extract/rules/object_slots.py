@@ -60,12 +60,17 @@ _FOR_TODAY = re.compile(
     r"|breakfast|dinner|rush)\b)|(?:by|on)\s+(?:the\s+)?(?:train|bus|car|bike|foot|ferry|plane)\b)",
     re.IGNORECASE,
 )
+_THIS_DAY = re.compile(
+    r"[^,;.]{0,20}?\s(?:this\s+(?:morning|afternoon|evening)|tonight|yesterday)\b"
+)
 
 
-def _ends_nothing(parse: Parse, end: int) -> bool:
+def _ends_nothing(rule: RelationRule, parse: Parse, end: int) -> bool:
     """Whether somebody only went from there ("left Acme at six"), or the name is of something else
     ("left the Rotary dinner")."""
-    return _FOR_TODAY.match(parse.sentence.text, end) is not None or is_inside(parse, end)
+    text = parse.sentence.text
+    today = rule.type == "lives_in" and _THIS_DAY.match(text, end)
+    return bool(today or _FOR_TODAY.match(text, end)) or is_inside(parse, end)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Slots(NamedSlots):
         """The objects that stand at a position; empty when what stands there does not fit."""
         reader: Callable[..., list[Filler]] = getattr(self, f"_{rule.slot}")
         found = reader(rule, parse, position, subject)
-        if rule.time == "end" and any(_ends_nothing(parse, thing.end) for thing in found):
+        if rule.time == "end" and any(_ends_nothing(rule, parse, thing.end) for thing in found):
             return []
         return found
 

@@ -50,10 +50,10 @@ _PLACEHOLDERS = {
     "<be>": r"(?:'s|'m|\s+is|\s+am)(?:\s+(?:now|still|also|currently))?",
     "<has>": r"(?:'s|'ve|\s+has|\s+have|\s+had)?(?:\s+(?:just|finally|now|since|recently|also))?",
     "<day>": r"(?:\w+day|tomorrow|the\s+weekend|\d)",
-    "<stays>": r"(?!\s+(?:for\s+(?:[a-z]+\s+){0,2}(?:day|night|week|weekend|fortnight|month|summer|winter|season"
-    r"|holiday|term)s?|(?:every|each)\s+\w+)\b)",
-    "<no-trip>": r"(?!.*\b(?:back\s+(?:on|in|by|at)|holidays?|honeymoon|trip|flight|cruise|fortnight|weeks?\s+(?:of|in)"
-    r"|for\s+(?:a|the)\s+(?:week|weekend|month))\b)",
+    "<stays>": r"(?!\s+(?:for\s+(?:[a-z]+\s+){0,2}(?:day|night|week|weekend|fortnight|month|"
+    r"summer|winter|season|holiday|term)s?|(?:every|each)\s+\w+)\b)",
+    "<no-trip>": r"(?!.*\b(?:back\s+(?:on|in|by|at)|holidays?|honeymoon|trip|flight|cruise|"
+    r"fortnight|weeks?\s+(?:of|in)|for\s+(?:a|the)\s+(?:week|weekend|month))\b)",
     "<end>": r"(?=\s*(?:$|[.,;:!?)(]|[–—]|"
     r"(?:and|but|so|who|since|while|until|till|for|because|when|now|too|btw|lol|pls)\b))",
 }
@@ -64,8 +64,11 @@ _NO_POST = word_set("posts_of_the_moment")
 _DEMONYMS = word_table("demonyms")
 _ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
 _GOODS = word_set("goods")
-_COUNTED = frozenset({"chapter", "season", "series", "episode", "level", "page", "plan", "round", "day"})
-"""What a number or a letter behind makes no firm: "Season Two"."""
+_COUNTED = re.compile(
+    r"(?:chapter|season|series|episode|level|page|plan|round|day|stage|step)\s+"
+    r"(?:\d+|[a-z]|one|two|three|four|five|six|seven|eight|nine|ten)"
+)
+"""What is counted is no firm: "Season Two"."""
 _FAMILY = FEMALE_KIN | MALE_KIN
 _WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
 
@@ -204,7 +207,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "friend": low.partition(" ")[0] in FIRST_NAMES,  # "works with Python" makes a person of it
         "org": named
         and low not in KIN
-        and low.partition(" ")[0] not in _COUNTED
+        and not _COUNTED.fullmatch(low)
         and kind not in {"person", "animal", "place"}
         and (low not in FIRST_NAMES or value.isupper()),
         "town": kind == "place",
