@@ -181,8 +181,8 @@ class Framing:
         if subject is None:
             return False
         key = name_key(subject)
-        told = f"{key} {name_key(other or '')}" if type in _KIN else key
-        if type in _LIFE and not _FIGURES.isdisjoint(told.split()) and key not in self.known:
+        named = f"{key} {name_key(other or '')}" if type in _KIN else key
+        if type in _LIFE and not _FIGURES.isdisjoint(named.split()) and key not in self.known:
             return True
         return key in self.made_up or (
             other is not None and key not in self.known and name_key(other) in self.made_up

@@ -40,6 +40,7 @@ _STRUCTURED = re.compile(
     re.M,
 )
 _SOME_WORK = re.compile(r"[^\W\d_]+(?:[ '&-]+[^\W\d_]+){1,5}")
+_ERRANDS = word_set("headings_of_errands")
 _OF_FICTION, _WORKS = word_set("headings_of_fiction"), word_set("works_of_fiction")
 _ABOUT_FICTION = word_set("about_fiction")
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
@@ -88,6 +89,12 @@ def may_be_work(title: str) -> bool:
 def is_structured(text: str) -> bool:
     """Whether some of its lines are more than prose."""
     return _STRUCTURED.search(text) is not None
+
+
+def is_errands(title: str) -> bool:
+    """Whether a heading lists what is to do or to buy: of a "Mum: flowers" there nobody is called
+    so."""
+    return not _ERRANDS.isdisjoint(re.findall(r"[a-z-]+", title.lower()))
 
 
 def is_fiction(title: str) -> bool:

@@ -19,6 +19,8 @@ from graphmem.extract.rules.note_changes import handed_over
 from graphmem.extract.rules.note_firms import (
     behind,
     in_list,
+    is_doubtful,
+    is_none,
     listed_as,
     listed_firm,
     of_table,
@@ -29,6 +31,7 @@ from graphmem.extract.rules.note_keys import BY_KEY, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
 from graphmem.extract.rules.note_topics import (
     MADE_UP,
+    is_errands,
     is_fiction,
     known_work,
     may_be_work,
@@ -107,6 +110,8 @@ class NoteReader:
     """Headings that list clients or suppliers, by their level."""
     made_up: set[int] = field(default_factory=set)
     """The levels of headings below which all is made up."""
+    errands: set[int] = field(default_factory=set)
+    """The levels of headings that list what is to do or to buy: "Mum: flowers"."""
     read_topics: set[str] = field(default_factory=set)
     """Those of them that have been read."""
     work: tuple[int, str] | None = None
@@ -198,7 +203,7 @@ class NoteReader:
             return found_firms, []
         if (found := self._of_topic(line)) is not None:
             return found, [line] if post_holder(line) else []
-        if (found_person := self.people.line(line)) is not None:
+        if not self.errands and (found_person := self.people.line(line)) is not None:
             self.person, facts, texts = found_person
             return facts, texts
         return [], [of_topic(self.names, self.topic, _BULLET.sub("", line, count=1))]
@@ -206,7 +211,7 @@ class NoteReader:
     def _in_list(self, line: str, stated_at: datetime) -> list[CandidateFact]:
         """A line below a heading that lists clients or suppliers, by what each is for."""
         match = _KEY_LINE.match(line) if self.lists and self.topic is None else None
-        if match is None or match["key"].lower() in BY_KEY:
+        if match is None or match["key"].lower() in BY_KEY or is_none(match["key"]):
             return []
         kind = next(iter(self.lists.values()))
         return in_list(self.names, kind, match["value"], self.speaker, stated_at)
@@ -227,8 +232,11 @@ class NoteReader:
         self.topics[level] = topic_of(self.names, title) or known_work(self.names, title)
         self.lists = {at: kind for at, kind in self.lists.items() if at < level}
         self.made_up = {at for at in self.made_up if at < level}
+        self.errands = {at for at in self.errands if at < level}
         if is_fiction(title):
             self.made_up.add(level)
+        if is_errands(title):
+            self.errands.add(level)
         if kind := listed_as(title):
             self.lists[level] = kind
         self.work = (level, title) if self.topics[level] is None and may_be_work(title) else None
@@ -253,14 +261,14 @@ class NoteReader:
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
             held = list(holders(self.names, topic, key, value))
-            owner = topic or self.speaker
+            owner = None if self.errands else topic or self.speaker
             if not held and (firm := of_trade(self.names, owner, key, value)):
                 return firm
             if not held and owner and (pet := pet_of(self.names, owner, key, value)):
                 return pet
             own = attribute_line(owner, key, value) if owner and not held else None
             return held or ([own] if own is not None else None)
-        if value.strip(" -–—?").lower() in _NO_VALUE:
+        if value.strip(" -–—?").lower() in _NO_VALUE or is_doubtful(value):
             return []
         if topic is None and self.work and not _OF_WORK.isdisjoint(row.type for row in rows):
             level, title = self.work

@@ -123,6 +123,9 @@ class Slots(NamedSlots):
         phrase = found[0]
         if self.names.kind(phrase.name) in {"person", "place"}:
             return []
+        first = phrase.text.lower().split()[0]
+        if parse.sentence.text[:at].endswith(" saw") and first in FIRST_NAMES:
+            return []  # "I saw Bob"
         return [Filler(phrase.text, phrase.name, self.names.kind(phrase.name), phrase.end)]
 
     def _event(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:

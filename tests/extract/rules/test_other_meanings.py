@@ -11,11 +11,14 @@ from tests.extract.rules.helpers import facts
 @pytest.mark.parametrize(
     ("text", "unsaid"),
     [
-        ("I have a dog called Biscuit. We gave Biscuit to my aunt for a fortnight.", "-Ada has_pet"),
+        (
+            "I have a dog called Biscuit. We gave Biscuit to my aunt for a fortnight.",
+            "-Ada has_pet",
+        ),
         ("I have a dog called Biscuit. I gave Biscuit to the groomer to hold.", "-Ada has_pet"),
         ("We're renting a villa in Portugal for two weeks.", "lives_in"),
         ("I'm renting a van in Porto.", "lives_in"),
-        ("We moved on to Dessert.", "works_at"),
+        ("We moved on to Chapter Two.", "works_at"),
         ("She's taken up residence.", "likes"),
         ("New job at Corus: closing date Friday.", "works_at"),
         ("Our old client Corus Ltd rang.", "client_of"),
@@ -57,6 +60,8 @@ from tests.extract.rules.helpers import facts
         ("Our dog Rex ran away from a squirrel.", "-"),
         ("Our dog Rex was put down for a nap.", "-"),
         ("My neighbour's dog Rex died.", "-"),
+        ("I saw Zoe yesterday.", "watched"),
+        ("My favourite doctor is David Tennant.", "doctor_of"),
     ],
 )
 def test_says_no_more_than_it_means(text: str, unsaid: str) -> None:
