@@ -121,7 +121,7 @@ async def _ours(
     ]
     ids = tuple({str(one.subject_id), *(holder for _, holder in held)})
     kinds = {each.id: each.kind for each in await ledger.entities(EntityQuery(tenant, ids=ids))}
-    anybody = kinds.get(str(one.subject_id)) == "person"
+    anybody = kinds.get(str(one.subject_id), "person") == "person"
     return (
         fact
         for fact, holder in held

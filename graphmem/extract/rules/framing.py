@@ -39,9 +39,10 @@ _INSIDE = re.compile(
     r"\b(?:hallowe'?en\s+(?:window|display|costume|outfit)\w*|nativity)\b[^:]{0,20}:|"
     r"(?:^|\bin\s+)(?:the\s+)?(?:chapter|act|scene|episode|season|series)\s+(?:\d|one\b|two\b|three\b|"
     r"four\b|five\b|six\b)|"
-    rf"\b(?:best|worst|great|favou?rite)\s+{_WORK}\s+(?:ever|of\s+all)\b|"
-    rf"\b(?:my|the|this|that|a)\s+(?:[\w-]+\s+)?{_WORK}(?:\s+so\s+far)?\s*(?::|(?:is\s+|was\s+)?"
-    r"(?:about(?!\s+to\b)|set\s+in|where|in\s+which)\b)|\bschool\s+of\s+hard\s+knocks\b|\buniversity\s+of\s+life\b",
+    rf"\b(?:best|worst|greatest)\s+{_WORK}\s+ever\b|"
+    rf"^(?:my|the|our)\s+(?:[\w-]+\s+)?{_WORK}(?:\s+so\s+far)?\s*:|"
+    rf"\b(?:my|the|this|that|a)\s+(?:[\w-]+\s+)?{_WORK}\s+(?:is\s+|was\s+)?"
+    r"(?:about(?!\s+to\b)|set\s+in|where|in\s+which)\b|\bschool\s+of\s+hard\s+knocks\b|\buniversity\s+of\s+life\b",
     re.IGNORECASE,
 )
 """A sentence with one of these tells nothing of the world."""
