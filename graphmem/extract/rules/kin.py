@@ -238,9 +238,13 @@ def _after(
         return []
     if how == "," and not _set_off(parse, found[0], speakers):
         return []
-    if how in {"is", "are"} and any(p.name.lower().endswith(("ing", "ed")) for p in found):
+    owns = text[found[0].end - 2 : found[0].end] == "'s"
+    # "my sister is Bob's wife"
+    owned = how not in {"", ","} and owns and text[found[0].end :].strip(" .,;!?")
+    doing = how in {"is", "are"} and any(p.name.lower().endswith(("ing", "ed")) for p in found)
+    if owned or doing:
         return []
-    if how == "" and text[found[0].end - 2 : found[0].end] == "'s" and not plural:
+    if how == "" and owns and not plural:
         return found[:1]
     return found if plural else found[:1]
 
