@@ -16,7 +16,7 @@ from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.episode_facts import EpisodeFacts
 from graphmem.extract.rules.fragments import capitalised, spelt
-from graphmem.extract.rules.framing import Framing, without_quotes
+from graphmem.extract.rules.framing import Framing, is_joke, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
 from graphmem.extract.rules.note_topics import document_title, is_structured
@@ -286,7 +286,7 @@ class _Episode:
         before, self.asked = self.asked, None
         if not all(part.lows.isdisjoint(ASKING_WORDS) for part in parts):
             self.asked = asked(parts, speaker, self.referent, self.names)
-        if is_machine(turn):
+        if is_machine(turn) or is_joke(turn.text):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
         context = TurnContext(

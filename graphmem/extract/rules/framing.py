@@ -42,7 +42,8 @@ _INSIDE = re.compile(
     rf"\b(?:best|worst|greatest)\s+{_WORK}\s+ever\b|"
     rf"^(?:my|the|our)\s+(?:[\w-]+\s+)?{_WORK}(?:\s+so\s+far)?\s*:|"
     rf"\b(?:my|the|this|that|a)\s+(?:[\w-]+\s+)?{_WORK}\s+(?:is\s+|was\s+)?"
-    r"(?:about(?!\s+to\b)|set\s+in|where|in\s+which)\b|\bschool\s+of\s+hard\s+knocks\b|\buniversity\s+of\s+life\b",
+    r"(?:about(?!\s+to\b)|set\s+in|where|in\s+which)\b|\bschool\s+of\s+hard\s+knocks\b|\buniversity\s+of\s+life\b|"
+    r"\bfrom\s+another\s+mother\b",
     re.IGNORECASE,
 )
 """A sentence with one of these tells nothing of the world."""
@@ -97,7 +98,18 @@ _SINGLE = re.compile(
     re.MULTILINE,
 )
 _SPEECH = word_set("verb_like") | {"lives", "works", "owns", "said", "i", "we", "he", "she", "they"}
+_KIDDING = re.compile(
+    r"^april\s+fools?\b|\b(?:(?:just|only)\s+(?:kidding|joking)|jk|april\s+fools?)\W*$",
+    re.IGNORECASE,
+)
+_SHORT = 200
+"""Characters of a turn of which all is a joke where it says so."""
 _GONE = " \u2026 "
+
+
+def is_joke(text: str) -> bool:
+    """Whether a turn takes back what it says: "I got the job! Just kidding"."""
+    return len(text) <= _SHORT and _KIDDING.search(text) is not None
 
 
 def without_quotes(text: str) -> str:

@@ -327,8 +327,8 @@ def _ends_phrase(parse: Parse, index: int) -> bool:
 def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[CandidateFact]:
     owner = _owner(parse, context, index, _PET_MODIFIERS | PETS)
     names = context.people.names
-    token = parse.sentence.tokens[index]
-    if owner is None:
+    token, near = parse.sentence.tokens[index], parse.sentence.tokens[max(0, index - 3) : index]
+    if owner is None or any(before.low == "met" for before in near):
         return
     plural = token.low in PETS_PLURAL
     found = [p.name for p in _after(parse, token, plural=plural, speakers=context.people.speakers)]

@@ -42,6 +42,7 @@ _WHOSE = re.compile(r"\s+(?:my|our|his|her|their)\s+(?:old\s+)?(?=[^\W\d_a-z])")
 _DIETS = word_table("diets")
 _DIET = re.compile(rf"\s*({'|'.join(_DIETS)})\b", re.IGNORECASE)
 _GIVEN = re.compile(r"\s+(?:the|my|our|a|an|his|her|their|some|that|this)\s", re.IGNORECASE)
+_FOR_THEM = re.compile(r"\s+(?:an?|the|some|his|her|and\s+[A-Z]\w*|two|another)\b")
 _NOT_SOLD = frozenset({"person", "place"})
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
 _PARTICIPLES = frozenset({"living", "working", "based", "studying", "starting"})
@@ -190,9 +191,9 @@ class Slots(NamedSlots):
     def _one_pet(
         self, rule: RelationRule, parse: Parse, phrase: Phrase, subject: Subject
     ) -> Filler | None:
-        if phrase.determiner == "the" or phrase.mine:
-            return None
         parts = phrase.name.lower().split()
+        if phrase.determiner == "the" or phrase.mine or parts[0] == "hot":
+            return None  # "I have a hot dog"
         head = parts[-1]
         one = phrase.determiner in {"a", "an"}
         if not one and parts[0] not in _COUNTS:
@@ -221,6 +222,10 @@ class Slots(NamedSlots):
             return []
         if phrase.proper:
             whole = named_thing(parse, at) or phrase
+            if whole.name.lower() in FIRST_NAMES and (
+                _FOR_THEM.match(parse.sentence.text, whole.end) or is_inside(parse, whole.end)
+            ):
+                return []  # "I bought Tom a bike"
             return [Filler(phrase.text, whole.name, self.names.kind(whole.name), phrase.end)]
         name = f"{subject.name}'s {phrase.name}" if rule.type == "owns" else None
         return [Filler(phrase.text, name, "thing", phrase.end)]
