@@ -10,9 +10,10 @@ from dataclasses import replace
 from graphmem.belief.snapshot import Snapshot
 from graphmem.clock import Clock, Date
 from graphmem.model import Fact, Statement, valid_from, valid_until
-from graphmem.ports.ledger import DecisionReads, FactQuery
+from graphmem.ports.ledger import DecisionReads, EntityQuery, FactQuery
 
 POST, HANDED = "works_as", "handed_to"
+_HAVING = ("has_owner", "managed_by")
 _OF_ONE = (
     r"(?:C[ETFOIMP]O|CISO|head of [a-z]+|head(?:teacher|master|mistress)?|"
     r"chair(?:man|woman|person)?|treasurer|secretary|president|captain|conductor|mayor|vicar|principal|"
@@ -94,9 +95,8 @@ async def with_successions(
             found += await _among_people(one, believed, clock)
         elif one.type == HANDED:
             found.remove(one)
-            for type in ("has_owner", "managed_by"):
-                if await believed(one.subject_id, type, None):
-                    found.append(replace(one, type=type))
+            of_types = [(type, await believed(one.subject_id, type, None)) for type in _HAVING]
+            found += [replace(one, type=type) for type, facts in of_types if facts]
         elif _leaves(one):
             jobs = {fact.object_id for fact in await believed(one.subject_id, "works_at", None)}
             for fact in await believed(one.subject_id, POST, None):
@@ -109,10 +109,31 @@ async def with_successions(
                 for side in ((None, type, swap[1]), (swap[1], type, None))
                 for fact in await believed(*side)
             ]
+            if one.type == "uses":
+                facts = [*await _ours(one, facts, swap[1], ledger, tenant)]
             found += [made for fact in facts for made in _in_its_place(one, fact, swap, clock)]
             if one.type == "uses" and facts and all(fact.type in _SUPPLIES for fact in facts):
                 found.remove(one)  # a supplier takes the place of a supplier: no more is said
     return found
+
+
+async def _ours(
+    one: Statement, facts: Sequence[Fact], old: str, ledger: DecisionReads, tenant: str
+) -> Iterator[Fact]:
+    """Of what holds of the old one what ends where somebody switches from it: their own facts, and
+    of what somebody works on ("we migrated from A to B"), never those of another person or firm."""
+    held = [
+        (fact, str(fact.object_id if fact.subject_id == old else fact.subject_id)) for fact in facts
+    ]
+    ids = tuple({str(one.subject_id), *(holder for _, holder in held)})
+    kinds = {each.id: each.kind for each in await ledger.entities(EntityQuery(tenant, ids=ids))}
+    anybody = kinds.get(str(one.subject_id), "person") == "person"
+    return (
+        fact
+        for fact, holder in held
+        if holder == one.subject_id
+        or (anybody and kinds.get(holder) not in {"person", "organization"})
+    )
 
 
 async def _among_people(one: Statement, believed: _Believed, clock: Clock) -> list[Statement]:

@@ -195,6 +195,12 @@ STAYS = [
     ("I live in Hull.", "My parents' house is in Leeds.", "lives_in Hull"),
     ("I live in Hull.", "Been in Leeds all week.", "lives_in Hull"),
     ("I live in Hull.", "I'm leaving Hull for the weekend.", "lives_in Hull"),
+    ("I live in Hull.", "We left Hull for York this morning and came back.", "lives_in Hull"),
+    ("We use Slack.", "Acme switched from Slack to Teams.", "uses Slack"),
+    ("My supplier is Best.", "Acme switched from Best to Hales.", "Best supplier_of ann"),
+    ("My husband is Paul.", "Paul passed on my message.", "married_to"),
+    ("I have a dog called Rex.", "We gave Rex to my mum for the weekend.", "has_pet Rex"),
+    ("I have a cat called Tib.", "Tib sat on the laptop. It died.", "has_pet Tib"),
 ]
 
 

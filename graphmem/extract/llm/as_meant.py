@@ -117,7 +117,7 @@ class _Frames:
         something made up does."""
         if fact.modality != "stated":
             return fact
-        if self._framing.is_about_made_up(fact.subject, fact.object):
+        if self._framing.is_about_made_up(fact.subject, fact.type, fact.object):
             return replace(fact, modality="hypothetical")
         frames = [self._of[number] for number in fact.turns if number in self._of]
         own = _stems(fact.object or fact.value or fact.text) - _stems(fact.subject or "")

@@ -19,6 +19,7 @@ from graphmem.extract.rules.word_lists import (
     NOT_NAMES,
     SENTENCE_BLOCKERS,
     is_occupation,
+    word_set,
 )
 
 _NAME = r"[^\W\d_a-z][\w-]*(?: [^\W\d_a-z][\w-]*)?"
@@ -60,7 +61,10 @@ _OPENING = re.compile(
     r"^(?:(?:at|in|from|for|it's|its|i'm|im|still|just|he's|she's|the)\s+)+", re.IGNORECASE
 )
 _TURN_ENDS = re.compile(r"[.!\n]|[\U0001f000-\U0001faff]")
-_DOUBTFUL = HEDGES | NEGATIONS | SENTENCE_BLOCKERS
+_DOUBTFUL = (
+    HEDGES | NEGATIONS | SENTENCE_BLOCKERS | {"used", "formerly", "previously", "till", "until"}
+)
+_NO_ANSWER = word_set("no_answers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,10 @@ def _is_name(words: str) -> bool:
     """ "Port Isaac", and neither "Nowhere" nor "Anna is coming"."""
     parts = [part for part in words.split() if part not in _WITHIN]
     return (
-        bool(parts) and words.lower() not in NOT_NAMES and all(part[0].isupper() for part in parts)
+        bool(parts)
+        and words.lower() not in NOT_NAMES
+        and parts[0].lower() not in _NO_ANSWER
+        and all(part[0].isupper() for part in parts)
     )
 
 

@@ -35,15 +35,18 @@ DEPARTURE_CUES = re.compile(
 """Without one of these, and without kin, a sentence tells of nobody that they are gone."""
 _ADVERB = r"(?:(?:just|sadly|recently|suddenly|finally|peacefully|unexpectedly|unfortunately)\s+)?"
 _DIED = re.compile(
-    rf",?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>died|passed\s+away|passed\s+on|"
+    rf",?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>died|passed\s+away|"
+    r"passed\s+on(?=\s*(?:$|[.,;!)]|(?:in|last|on|at|this)\s+[\w]+\s*(?:$|[.,;!)])|yesterday))|"
     r"(?:was|were|had\s+to\s+be|got)\s+(?:put\s+down|put\s+to\s+sleep|euthanized|euthanised)|"
     r"(?:is|are)\s+(?:dead(?=\s*(?:$|[,.;)]|now\b|and\b|since\b))|no\s+longer\s+with\s+us)|crossed\s+the\s+rainbow\s+bridge)(?=\W|$)"
-    r"(?!\s+(?:laughing|inside|down|out|on\s+(?:stage|set|me|us|air|camera)|a\s+little|for\s+me|her|his|of\s+(?:laugh|shame|embarr|bore)))",
+    r"(?!\s+(?:laughing|inside|down|out|on\s+(?:stage|set|me|us|air|camera)|a\s+little|for\s+me|her|his|of\s+(?:laugh|shame|embarr|bore)|"
+    r"twice|(?:\d+|three|four|five)\s+times|for\s+a\b|in\s+(?:the\s+)?(?:[\w-]+\s+)?(?:level|game|battle|scene|act|"
+    r"dungeon|raid|match|round|final)\b))",
     re.IGNORECASE,
 )
 _RAN_AWAY = re.compile(
     rf",?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>ran\s+away|run\s+away|flew\s+away|went\s+missing|"
-    r"has\s+gone\s+missing)(?=\W|$)(?!\s+(?:with|when|whenever|every|to)\b)",
+    r"has\s+gone\s+missing)(?=\W|$)(?!\s+(?:with|when|whenever|every|to|from(?!\s+home))\b)",
     re.IGNORECASE,
 )
 _WHOSE = r"(?:(?:my|our|his|her)\s+(?:(?!and\b)[\w-]+\s+){0,3}?(?P<what>(?!and\b)[\w-]+),?\s+)?$"
@@ -61,6 +64,8 @@ _OF_SOMEBODY = re.compile(
     r"(?:(?:old|dear|poor|little|lovely|beloved|great|elderly|family|darling|sweet)\s+){0,2}"
     r"(?P<what>[a-z-]+)(?!'s|[\w-])"
 )
+_ANOTHERS = re.compile(r"\b(?:[Mm]y|[Oo]ur|[Tt]he|[Hh]is|[Hh]er)\s+[a-z-]+'s\s+(?:[a-z]+\s+){1,2}$")
+"""In "my neighbour's dog Rex": not the Rex of whoever speaks."""
 _BY_US = r"\b(?:I|we|he|she|they|[A-Z]\w+)(?:'ve|\s+have|\s+has)?\s+(?:(?:just|sadly|recently)\s+)?"
 _LOST_OURS = re.compile(rf"{_BY_US}lost\s+$", re.IGNORECASE)
 _GAVE_OURS = re.compile(
@@ -244,6 +249,8 @@ def _departures_in(parse: Parse, context: TurnContext, stated_at: datetime) -> I
     for span in parse.names:
         name = names.canonical_of(span.name)
         if names.kind(name) not in {"person", "animal", "thing"} or span.owns:
+            continue
+        if _ANOTHERS.search(sentence.text[: span.start]):
             continue
         found = _departure_of(parse, span)
         if found is None or name in context.people.speakers:

@@ -16,11 +16,11 @@ from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.episode_facts import EpisodeFacts
 from graphmem.extract.rules.fragments import capitalised, spelt
-from graphmem.extract.rules.framing import Framing, without_quotes
+from graphmem.extract.rules.framing import Framing, is_joke, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
-from graphmem.extract.rules.note_topics import document_title
-from graphmem.extract.rules.notes import NoteReader, is_structured
+from graphmem.extract.rules.note_topics import document_title, is_structured
+from graphmem.extract.rules.notes import NoteReader
 from graphmem.extract.rules.people import People, is_machine
 from graphmem.extract.rules.self_introductions import (
     INTRODUCTION,
@@ -286,7 +286,7 @@ class _Episode:
         before, self.asked = self.asked, None
         if not all(part.lows.isdisjoint(ASKING_WORDS) for part in parts):
             self.asked = asked(parts, speaker, self.referent, self.names)
-        if is_machine(turn):
+        if is_machine(turn) or is_joke(turn.text):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
         context = TurnContext(
@@ -348,7 +348,7 @@ class _Episode:
                 yield from split_sentences(spelt(text))
 
     def _add_fact(self, fact: CandidateFact, turn: Turn) -> None:
-        if self.framing.made_up and self.framing.is_about_made_up(fact.subject, fact.object):
+        if self.framing.is_about_made_up(fact.subject, fact.type, fact.object):
             return
         self.facts.add(fact, turn.ordinal, turn.occurred_at or self.episode.occurred_at)
 

@@ -6,26 +6,52 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from graphmem.extract.rules.names import name_spans
+from graphmem.extract.rules.names import FIRST_NAMES, name_spans
 from graphmem.extract.rules.tokenizer import Sentence
-from graphmem.extract.rules.word_lists import word_set
+from graphmem.extract.rules.word_lists import (
+    KIN,
+    MONTHS,
+    NOT_NAMES,
+    PLACE_SUFFIXES,
+    PLACES,
+    WEEKDAYS,
+    word_line,
+    word_set,
+)
 from graphmem.text import name_key
 
+_WORD = r"[^\W\d_a-z][\w'-]*"
 _WORK = (
     r"(?:novel|book|film|movie|story|tale|series|sitcom|soap|show|drama|episode|game|campaign|play|"
-    r"script|screenplay|comic|manga|anime|podcast|musical|opera|fanfic|fan\s+fiction)"
+    r"script|screenplay|comic|manga|anime|podcast|musical|opera|fanfic|fan\s+fiction|panto(?:mime)?|"
+    r"nativity|sketch|advert|trailer|cartoon|ballet|ad|fairy\s?tale)"
 )
+_TITLES = "|".join(re.escape(title) for title in word_line("played_and_shown").split("|"))
 _INSIDE = re.compile(
     r"\b(?:in|for\s+(?=\w+\s+(?:novel|book|story|script|screenplay|campaign)))\s*"
     rf"(?:my|the|this|that|his|her|our)\s+(?:[\w-]+\s+){{0,2}}?{_WORK}\b"
     r"(?!\s+(?:club|industry|business|festival|studio|company|crew|department|shop|store|room))|"
     r"\b(?:dreamt|dreamed|nightmare|(?:had|in)\s+(?:a|the|my|this)\s+(?:[\w-]+\s+)?dream|daydream\w*)\b|"
     r"\b(?:protagonist|main\s+character|my\s+character|the\s+(?:hero|heroine|villain|plot)|"
-    r"role-?play\w*|D&D|dungeons)\b|\bonce\s+upon\s+a\s+time\b",
+    r"role-?play\w*|D&D|dungeons)\b|\bonce\s+upon\s+a\s+time\b|"
+    rf"\b(?:in|on|of|from|with)\s+(?:{_TITLES})\b|\bmy\s+sims?\b|\bdream(?:\s+last\s+night)?\s*:|"
+    r"\b(?:improv|murder\s+mystery)\b|\b(?:fancy\s+dress|hallowe'?en)\b.{0,40}\bI(?:'m|\s+am|\s+was)\b|"
+    r"\b(?:hallowe'?en\s+(?:window|display|costume|outfit)\w*|nativity)\b[^:]{0,20}:|"
+    r"(?:^|\bin\s+)(?:the\s+)?(?:chapter|act|scene|episode|season|series)\s+(?:\d|one\b|two\b|three\b|"
+    r"four\b|five\b|six\b)|"
+    rf"\b(?:best|worst|greatest)\s+{_WORK}\s+ever\b|"
+    rf"^(?:my|the|our)\s+(?:[\w-]+\s+)?{_WORK}(?:\s+so\s+far)?\s*:|"
+    rf"\b(?:my|the|this|that|a)\s+(?:[\w-]+\s+)?{_WORK}\s+(?:is\s+|was\s+)?"
+    r"(?:about(?!\s+to\b)|set\s+in|where|in\s+which)\b|\bschool\s+of\s+hard\s+knocks\b|\buniversity\s+of\s+life\b|"
+    r"\bfrom\s+another\s+mother\b",
     re.IGNORECASE,
 )
 """A sentence with one of these tells nothing of the world."""
 _SHOWN = re.compile(
+    rf"\b(?:[Ww]rote|[Ww]riting|[Dd]rafting)\s+(?:a|my|another)\s+(?:[\w-]+\s+){{0,2}}{_WORK}\b|"
+    r"(?:^[Aa]t|\b(?:[Ww]ent|[Bb]een|[Nn]ight|[Ee]vening))\s+(?:at|to)?\s*the\s+(?:[\w-]+\s+)?"
+    r"(?:opera|theatre|theater|cinema|ballet|panto\w*|pictures|movies)\b|"
+    r"^(?:[Jj]ust\s+)?[Ff]inished(?:\s+[^\W\d_a-z][\w']*){1,5}\s*[.!]?$|"
     r"^(?:[Rr]ead|[Ff]inished)\s+The\s+[A-Z]\w+(?!'s)|"
     r"\b(?:[Ww]atched|[Ww]atching|[Rr]ewatched|[Bb]inged|[Bb]inging)\s+(?:the\s+)?[^\W\d_a-z]\w*(?!'s|\w|\s+and\s+I\b)|"
     r"(?:^(?:[Rr]e-?)?[Rr]eading|\b(?:re-?)?reading|\b[Rr]e-?read)\s+(?:the\s+)?[^\W\d_a-z]\w*(?!'s|\w)|"
@@ -33,6 +59,17 @@ _SHOWN = re.compile(
     rf'(?:"[^"]+"|(?:a|the|this|that|my|another)\s+(?:[\w-]+\s+){{0,3}}?(?:{_WORK}|one)\b)'
 )
 """What was seen or read: what follows may be what happens in it."""
+_MAYBE_SHOWN = re.compile(
+    rf"^(?:[A-Z]\w+:\s+)?(?:so\s+|and\s+)?[Ii]n\s+(?P<title>(?:The\s+)?{_WORD}(?:\s+{_WORD}){{0,2}}),?\s+"
+    rf"(?=(?:the|all|every\w*|he|she|they)(?:'re|'s)?\s|{_WORD}(?:\s+{_WORD})?(?:'s|\s+[a-z]))|"
+    rf"^{_WORD}(?:\s+{_WORD}){{0,3}}\s+is\s+(?:back\s+)?on(?:\s+(?:again|tonight|telly|TV|Netflix))?\s*[.!]?$|"
+    rf"^[Ll]oved\s+the\s+new\s+{_WORD}"
+)
+"""What may be the title of a series: "in Industry the bosses are mad". Whoever is told of behind it
+may be of the series; the speaker is not."""
+_PLAYED = re.compile(
+    rf"\b(?:play(?:s|ing|ed)?|understud\w+|cast\s+as)\s+(?P<who>{_WORD})\b(?!'s|\s+at\b)"
+)
 _COSTUME = re.compile(
     r"\b(?:dress(?:ed|ing)\s+(?:\w+\s+)?(?:up\s+)?as|went\s+as\s+an?|cosplay\w*|fancy\s+dress)\b",
     re.IGNORECASE,
@@ -50,13 +87,29 @@ _REAL = re.compile(
 )
 _LASTS = 3
 """Sentences after what was seen or read that may still tell of it."""
+_FIGURES = word_set("figures_of_fiction")
+_KIN = frozenset(type for type, _ in KIN.values())
+_LIFE = _KIN | {"lives_in", "works_at", "works_as", "born_in", "comes_from", "owns"}
+"""What is told of a figure; a project may be called Prospero, and a cat Gandalf."""
+_NO_TITLE = PLACES | NOT_NAMES | {*MONTHS, *WEEKDAYS}
 _DOUBLE = re.compile(r'"[^"\n]{12,1000}"')
 _SINGLE = re.compile(
     r"(?:(?<=^)|(?<=[\s(:]))'[A-Z][^'\n]{0,400}(?:'\w[^'\n]{0,400}){0,8}'(?=$|[\s.,;:!?)])",
     re.MULTILINE,
 )
 _SPEECH = word_set("verb_like") | {"lives", "works", "owns", "said", "i", "we", "he", "she", "they"}
+_KIDDING = re.compile(
+    r"^april\s+fools?\b|\b(?:(?:just|only)\s+(?:kidding|joking)|jk|april\s+fools?)\W*$",
+    re.IGNORECASE,
+)
+_SHORT = 200
+"""Characters of a turn of which all is a joke where it says so."""
 _GONE = " \u2026 "
+
+
+def is_joke(text: str) -> bool:
+    """Whether a turn takes back what it says: "I got the job! Just kidding"."""
+    return len(text) <= _SHORT and _KIDDING.search(text) is not None
 
 
 def without_quotes(text: str) -> str:
@@ -82,10 +135,11 @@ class Framing:
     made_up: set[str] = field(default_factory=set)
     """Keys of who was only ever named inside something made up."""
     left: int = 0
+    maybe_left: int = 0
     in_costume: bool = False
 
     def begin_turn(self) -> None:
-        self.left, self.in_costume = 0, False
+        self.left, self.maybe_left, self.in_costume = 0, 0, False
 
     def real(self, sentence: Sentence) -> tuple[bool, bool]:
         """Whether a sentence tells of the world; and whether only of who speaks."""
@@ -98,28 +152,51 @@ class Framing:
             self._note(sentence)
             self.left = _LASTS
             return True, True
+        played = _PLAYED.search(text)
+        if played is not None and played["who"].lower() in FIRST_NAMES:
+            self._made_up(played["who"])
+        if self._may_be_shown(text):
+            self.maybe_left = _LASTS
         if self.in_costume and _NOBODY.match(text):
             return False, False
         self.in_costume = _COSTUME.search(text) is not None
-        if self.left:
-            self.left -= 1
-            if _REAL.match(text):
-                self.left = 0
-                return True, False
+        return True, self._goes_on(sentence)
+
+    def _goes_on(self, sentence: Sentence) -> bool:
+        """Whether what was seen or read may still be told of: then only the speaker is real."""
+        real = _REAL.match(sentence.text) is not None
+        lasts = self.left > 0
+        if lasts and not real:
             self._note(sentence)
-            return True, True
-        return True, False
+        self.left = 0 if real else max(0, self.left - 1)
+        self.maybe_left = 0 if real else max(0, self.maybe_left - 1)
+        return not real and (lasts or self.maybe_left > 0)
+
+    def _may_be_shown(self, text: str) -> bool:
+        match = _MAYBE_SHOWN.search(text)
+        if match is None or match["title"] is None:
+            return match is not None
+        key = name_key(match["title"])
+        last = key.rpartition(" ")[2]
+        return key not in self.known | _NO_TITLE and last not in PLACE_SUFFIXES | _NO_TITLE
 
     def _note(self, sentence: Sentence) -> None:
-        named = (name_key(span.name) for span in name_spans(sentence))
-        self.made_up.update(name for name in named if name not in self.known)
+        for span in name_spans(sentence):
+            self._made_up(span.name)
 
-    def is_about_made_up(self, subject: str | None, other: str | None) -> bool:
+    def _made_up(self, name: str) -> None:
+        if (key := name_key(name)) not in self.known:
+            self.made_up.add(key)
+
+    def is_about_made_up(self, subject: str | None, type: str | None, other: str | None) -> bool:
         """Whether it is said of, or to somebody by, who is made up; what is known may have an
         object that is: "I watched Severance"."""
         if subject is None:
             return False
         key = name_key(subject)
+        named = f"{key} {name_key(other or '')}" if type in _KIN else key
+        if type in _LIFE and not _FIGURES.isdisjoint(named.split()) and key not in self.known:
+            return True
         return key in self.made_up or (
             other is not None and key not in self.known and name_key(other) in self.made_up
         )

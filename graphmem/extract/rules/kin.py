@@ -11,6 +11,7 @@ from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, WordToken
 from graphmem.extract.rules.word_lists import (
+    FAVOURITE,
     KIN,
     KIN_MODIFIERS,
     KIN_PLURAL,
@@ -48,6 +49,7 @@ _PERSON_VERBS = word_set("person_verbs")
 _ONE_AT_A_TIME = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches"})
 """Of which somebody has one of each kind: a new dentist takes the place of the old."""
 _WHOSE = frozenset({"my", "our", "his", "her", "your"})
+_SERVICES = frozenset({"doctor_of", "therapist_of", "teaches", "coaches", "manages"})
 _PET_MODIFIERS = word_set("pet_modifiers")
 
 
@@ -100,11 +102,13 @@ def _left(text: str, index: int, parse: Parse) -> bool:
 
 
 def _former(parse: Parse, index: int, word: str) -> bool:
-    """ "My old boss" is the one of before; an old friend is still one."""
+    """ "My old boss" is the one of before, an old friend is still one; a favourite doctor is liked,
+    and may treat nobody."""
     tokens = parse.sentence.tokens
     before = (tokens[at].low for at in range(index - 1, max(-1, index - 4), -1))
     words_before = set(takewhile(KIN_MODIFIERS.__contains__, before))
-    return "former" in words_before or ("old" in words_before and word in _FOR_A_WHILE)
+    liked = KIN[word][0] in _SERVICES and not words_before.isdisjoint(FAVOURITE)
+    return liked or "former" in words_before or ("old" in words_before and word in _FOR_A_WHILE)
 
 
 def _unnamed(parse: Parse, context: TurnContext, index: int, owner: str) -> Iterator[CandidateFact]:
@@ -234,9 +238,13 @@ def _after(
         return []
     if how == "," and not _set_off(parse, found[0], speakers):
         return []
-    if how in {"is", "are"} and any(p.name.lower().endswith(("ing", "ed")) for p in found):
+    owns = text[found[0].end - 2 : found[0].end] == "'s"
+    # "my sister is Bob's wife"
+    owned = how not in {"", ","} and owns and text[found[0].end :].strip(" .,;!?")
+    doing = how in {"is", "are"} and any(p.name.lower().endswith(("ing", "ed")) for p in found)
+    if owned or doing:
         return []
-    if how == "" and text[found[0].end - 2 : found[0].end] == "'s" and not plural:
+    if how == "" and owns and not plural:
         return found[:1]
     return found if plural else found[:1]
 
@@ -319,8 +327,8 @@ def _ends_phrase(parse: Parse, index: int) -> bool:
 def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[CandidateFact]:
     owner = _owner(parse, context, index, _PET_MODIFIERS | PETS)
     names = context.people.names
-    token = parse.sentence.tokens[index]
-    if owner is None:
+    token, near = parse.sentence.tokens[index], parse.sentence.tokens[max(0, index - 3) : index]
+    if owner is None or any(before.low == "met" for before in near):
         return
     plural = token.low in PETS_PLURAL
     found = [p.name for p in _after(parse, token, plural=plural, speakers=context.people.speakers)]

@@ -89,6 +89,8 @@ _OF_WORK = re.compile(
     re.IGNORECASE,
 )
 """What of a place, or of a company, somebody works in: it is no home."""
+_OWNS = re.compile(r"\s[A-Z][\w-]*'s\b")
+"""After the Leeds of "Leeds United's ground"."""
 _PLAIN_WORD = re.compile(r"\s+(?:the\s+)?([^\W\d_]+(?:\s+[^\W\d_]+)?)")
 _KIN = re.compile(
     r"\s+(?:(?:my|our|his|her)|[^\W\d_][\w-]*'s)\s+((?:[\w-]+\s+){0,2}?)([\w-]+),?(?=\s)",
@@ -174,8 +176,8 @@ class NamedSlots:
             return []
         both = match.group(1).lower()
         for words in (both, both.split()[0]):
-            if words in PLACES and words != "nice":
-                end = match.start(1) + len(words)
+            end = match.start(1) + len(words)
+            if words in PLACES and words != "nice" and not _OWNS.match(parse.sentence.text, end):
                 return [Filler(words.title(), words.title(), "place", end)]
         first = both.split()[0]
         bad = first in NOT_PLACES or first in NOT_NAMES or len(first) < 4

@@ -33,6 +33,24 @@ _NAMED_BY = ("who", "supplier", "company", "firm", "name", "client", "customer",
 _WHERE = ("where", "city", "town", "location", "based")
 
 
+_DOUBTFUL = re.compile(
+    r"\?|\b(?:maybe|perhaps|possibly|rejected|declined|avoid|tbc|to be confirmed|too (?:dear"
+    r"|expensive|busy|far|late|slow))\b",
+    re.IGNORECASE,
+)
+_NO_MORE = word_set("no_more_or_not_yet")
+
+
+def is_none(key: str) -> bool:
+    """Whether the key in a list of clients or suppliers says that it is none: "lost: Acme"."""
+    return not _NO_MORE.isdisjoint(key.lower().split())
+
+
+def is_doubtful(value: str) -> bool:
+    """Whether who is named has perhaps not been taken: "Falcon Ltd?", "Falcon Ltd (too dear)"."""
+    return _DOUBTFUL.search(value) is not None
+
+
 def listed_as(title: str) -> str | None:
     """What those are to the writer whom a heading lists: "Clients", "Our suppliers"."""
     words = re.findall(r"[a-z]+", title.lower())
@@ -68,7 +86,7 @@ def in_list(
     """What "Flour: Gilder's Mill now, no longer Coldharbour" says below a heading that lists
     suppliers (or clients): who is one, and who no more."""
     match = _FIRM.match(value)
-    if match is None or "?" in value:
+    if match is None or is_doubtful(value):
         return []
     name = match.group()
     facts = listed_firm(names, kind, name, owner)
@@ -106,7 +124,9 @@ def of_trade(
             )
         return found
     match = _FIRM.match(value.strip(" *_"))
-    if match is None or owner is None or not (trade in _TRADES or is_occupation(trade)):
+    if match is None or owner is None or is_doubtful(value):
+        return None
+    if not (trade in _TRADES or is_occupation(trade)):
         return None
     name = match.group()
     firm = is_firm(names, name) or _IS_BASED.match(value, match.end())

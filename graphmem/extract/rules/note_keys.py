@@ -33,3 +33,10 @@ KEYS_OF_PERSONS = frozenset(
 )
 HEADING_LABELS: dict[str, str] = read_rule_data("notes")["labels"]
 """Labels of headings, in one text, by the kind of what stands after them."""
+OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
+
+
+def is_of_work(key: str) -> bool:
+    """Whether a key is one that pieces of work have."""
+    rows = BY_KEY.get(key.lower(), ())
+    return any(row.type in OF_PROJECTS | {"managed_by", "status"} for row in rows)

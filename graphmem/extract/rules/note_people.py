@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.attributes import value_forms
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
+from graphmem.extract.rules.note_firms import is_doubtful
 from graphmem.extract.rules.note_groups import BARE, VERBS
 from graphmem.extract.rules.note_keys import GENERIC_TITLES
 from graphmem.extract.rules.word_lists import (
@@ -170,8 +171,8 @@ class PeopleReader:
             return None
         if is_occupation(parts[-1].removesuffix("s")) or _GOES_ON.search(match["rest"] or ""):
             return None
-        if _BASED.search(line):
-            return None  # a firm
+        if _BASED.search(line) or is_doubtful(match["rest"] or ""):
+            return None  # a firm, or perhaps nobody
         if match["sep"].isspace() and (" " not in who or match["role"] != role):
             return None
         name = self.names.register(self.names.canonical_of(who), "person")
@@ -266,7 +267,7 @@ class PeopleReader:
         """What somebody works as, and where."""
         role = _AND.sub("", role)
         words = re.split(r" (?:of|for) ", role)[0].split()
-        if words and words[0].lower() in _NO_ROLE:
+        if words and words[0].lower() in _NO_ROLE | VERBS:
             return
         head = words[-1] if words else ""
         post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)

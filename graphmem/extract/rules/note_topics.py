@@ -9,7 +9,7 @@ from pathlib import PurePath
 from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.note_groups import GROUPS, is_name
 from graphmem.extract.rules.note_keys import GENERIC_TITLES, HEADING_LABELS, KEYS_OF_PERSONS
-from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS
+from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS, word_set
 from graphmem.model import Episode
 from graphmem.text import name_key
 
@@ -27,6 +27,22 @@ _LABELS = {label: kind for kind, labels in HEADING_LABELS.items() for label in l
     **dict.fromkeys(KIN, "person"),
     **dict.fromkeys(PETS, "animal"),
 }
+MADE_UP = re.compile(
+    r"\s*(?:[-*+•]\s+)?(?:the\s+|my\s+)?(?:story|plot|script|novel|film|movie|game|sketch|character|panto|"
+    r"play|dream|joke|quote|book|sims?|role-?play|improv)\b[^:\n]{0,20}:",
+    re.I,
+)
+"""What is told behind it is of no world."""
+_STRUCTURED = re.compile(
+    r"^[^\S\n]*(?:#|>|[-*+•]\s|\||```|\d{1,2}[.)]\s|"
+    r"[*_]{0,2}[A-Za-z][A-Za-z /-]{0,30}[*_]{0,2}(?::|\s?=)|[*_]{2}[^*\n]{1,40}[*_]{2}\s|"
+    r"[^\n→]{1,60}→)",
+    re.M,
+)
+_SOME_WORK = re.compile(r"[^\W\d_]+(?:[ '&-]+[^\W\d_]+){1,5}")
+_ERRANDS = word_set("headings_of_errands")
+_OF_FICTION, _WORKS = word_set("headings_of_fiction"), word_set("works_of_fiction")
+_ABOUT_FICTION = word_set("about_fiction")
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
 _HEADING = re.compile(r"#{1,6}\s+(.+?)\s*#*$")
 _KEY = re.compile(r"\s*(?:[-*+•]\s+)?[*_]{0,2}([A-Za-z][A-Za-z -]{2,20}?)[*_]{0,2}\s*:")
@@ -60,6 +76,32 @@ def persons_titled(titles: Sequence[str], text: str) -> list[str]:
             found += last
             last = []
     return found
+
+
+def may_be_work(title: str) -> bool:
+    """Some words that begin with a capital, and are no usual heading."""
+    if _SOME_WORK.fullmatch(title) is None or not title[0].isupper():
+        return False
+    words = title.lower().split()
+    return (words[0] not in NOT_NAMES or words[0] == "new") and GENERIC_TITLES.isdisjoint(words)
+
+
+def is_structured(text: str) -> bool:
+    """Whether some of its lines are more than prose."""
+    return _STRUCTURED.search(text) is not None
+
+
+def is_errands(title: str) -> bool:
+    """Whether a heading lists what is to do or to buy: of a "Mum: flowers" there nobody is called
+    so."""
+    return not _ERRANDS.isdisjoint(re.findall(r"[a-z-]+", title.lower()))
+
+
+def is_fiction(title: str) -> bool:
+    """Whether what stands below a heading is made up: "School play cast", "Novel ideas"."""
+    words = set(re.findall(r"[a-z&-]+", title.lower()))
+    about_work = not (_WORKS.isdisjoint(words) or _ABOUT_FICTION.isdisjoint(words))
+    return about_work or not _OF_FICTION.isdisjoint(words)
 
 
 def topic_of(names: NameRegistry, title: str) -> str | None:  # noqa: PLR0911 - one for each reason

@@ -19,15 +19,25 @@ from graphmem.extract.rules.note_changes import handed_over
 from graphmem.extract.rules.note_firms import (
     behind,
     in_list,
+    is_doubtful,
+    is_none,
     listed_as,
     listed_firm,
     of_table,
     of_trade,
 )
 from graphmem.extract.rules.note_groups import holders, of_topic, pet_of, post_holder
-from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
+from graphmem.extract.rules.note_keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.note_topics import known_work, persons_titled, topic_of
+from graphmem.extract.rules.note_topics import (
+    MADE_UP,
+    is_errands,
+    is_fiction,
+    known_work,
+    may_be_work,
+    persons_titled,
+    topic_of,
+)
 from graphmem.extract.rules.word_lists import NOT_NAMES
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
@@ -68,7 +78,6 @@ _OF_WHAT = re.compile(r"^(?:(?:the|a|an)\s+|(?:[a-z]+\s+){1,3}(?:from|by|via|at)
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
 _NO_VALUE = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "?"})
-_WORK = re.compile(r"[^\W\d_]+(?:[ '&-]+[^\W\d_]+){1,5}")
 _WORK_COLUMNS = frozenset(
     {"item", "task", "action", "deliverable", "milestone", "workstream", "work", "activity", "what"}
 )
@@ -81,35 +90,9 @@ _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"
 _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
 _FIRMS = frozenset({"supplier_of", "client_of"})
-_OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses", "built_on"})
-_FICTION = re.compile(
-    r"\s*(?:[-*+•]\s+)?(?:the\s+)?(?:story|plot|script|novel|film|movie|game|sketch|character|panto|"
-    r"play|dream|joke|quote|book)\b[^:\n]{0,20}:",
-    re.I,
-)
-"""What is told behind it is of no world."""
 _SAMPLE = re.compile(
     r"\b(?:example|sample|template|e\.g\.|for instance|placeholder)\b[^:]{0,40}:\s*$", re.I
 )
-
-
-_STRUCTURED = re.compile(
-    r"^[^\S\n]*(?:#|>|[-*+•]\s|\||```|\d{1,2}[.)]\s|"
-    r"[*_]{0,2}[A-Za-z][A-Za-z /-]{0,30}[*_]{0,2}(?::|\s?=)|[*_]{2}[^*\n]{1,40}[*_]{2}\s|"
-    r"[^\n→]{1,60}→)",
-    re.M,
-)
-
-
-def _is_of_work(key: str) -> bool:
-    """Whether a key is one that pieces of work have."""
-    rows = BY_KEY.get(key.lower(), ())
-    return any(row.type in _OF_PROJECTS | {"managed_by", "status"} for row in rows)
-
-
-def is_structured(text: str) -> bool:
-    """Whether some of its lines are more than prose."""
-    return _STRUCTURED.search(text) is not None
 
 
 @dataclass
@@ -126,6 +109,10 @@ class NoteReader:
     """Whom a line has just named."""
     lists: dict[int, str] = field(default_factory=dict)
     """Headings that list clients or suppliers, by their level."""
+    made_up: set[int] = field(default_factory=set)
+    """The levels of headings below which all is made up."""
+    errands: set[int] = field(default_factory=set)
+    """The levels of headings that list what is to do or to buy: "Mum: flowers"."""
     read_topics: set[str] = field(default_factory=set)
     """Those of them that have been read."""
     work: tuple[int, str] | None = None
@@ -195,7 +182,8 @@ class NoteReader:
         if not line.strip():
             self.header, self.sample = [], False
             return [], []
-        if line.lstrip().startswith(">") or self.sample or _FICTION.match(line):
+        played = self.made_up and not (_HEADING.match(line) or _TASK.match(line))
+        if played or line.lstrip().startswith(">") or self.sample or MADE_UP.match(line):
             return [], []
         if match := _HEADING.match(line):
             self._head(len(match["level"]), match["title"])
@@ -216,7 +204,7 @@ class NoteReader:
             return found_firms, []
         if (found := self._of_topic(line)) is not None:
             return found, [line] if post_holder(line) else []
-        if (found_person := self.people.line(line)) is not None:
+        if not self.errands and (found_person := self.people.line(line)) is not None:
             self.person, facts, texts = found_person
             return facts, texts
         return [], [of_topic(self.names, self.topic, _BULLET.sub("", line, count=1))]
@@ -224,7 +212,7 @@ class NoteReader:
     def _in_list(self, line: str, stated_at: datetime) -> list[CandidateFact]:
         """A line below a heading that lists clients or suppliers, by what each is for."""
         match = _KEY_LINE.match(line) if self.lists and self.topic is None else None
-        if match is None or match["key"].lower() in BY_KEY:
+        if match is None or match["key"].lower() in BY_KEY or is_none(match["key"]):
             return []
         kind = next(iter(self.lists.values()))
         return in_list(self.names, kind, match["value"], self.speaker, stated_at)
@@ -235,7 +223,7 @@ class NoteReader:
             return list(holders(self.names, self.topic, *holder)) or None
         if match := _KEY_LINE.match(line):
             of = _KEY_OF.fullmatch(match["key"])
-            if of is not None and _is_of_work(of["key"]) and not self.names.is_person(of["what"]):
+            if of is not None and is_of_work(of["key"]) and not self.names.is_person(of["what"]):
                 what = self.names.canonical_of(of["what"])
                 return self._keyed(what, of["key"], match["value"])
             return self._keyed(self.topic, match["key"], match["value"])
@@ -248,9 +236,15 @@ class NoteReader:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
         self.topics[level] = topic_of(self.names, title) or known_work(self.names, title)
         self.lists = {at: kind for at, kind in self.lists.items() if at < level}
+        self.made_up = {at for at in self.made_up if at < level}
+        self.errands = {at for at in self.errands if at < level}
+        if is_fiction(title):
+            self.made_up.add(level)
+        if is_errands(title):
+            self.errands.add(level)
         if kind := listed_as(title):
             self.lists[level] = kind
-        self.work = (level, title) if self.topics[level] is None and _may_be_work(title) else None
+        self.work = (level, title) if self.topics[level] is None and may_be_work(title) else None
         self.header = []
         self.person = None
 
@@ -272,14 +266,14 @@ class NoteReader:
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
             held = list(holders(self.names, topic, key, value))
-            owner = topic or self.speaker
+            owner = None if self.errands else topic or self.speaker
             if not held and (firm := of_trade(self.names, owner, key, value)):
                 return firm
             if not held and owner and (pet := pet_of(self.names, owner, key, value)):
                 return pet
             own = attribute_line(owner, key, value) if owner and not held else None
             return held or ([own] if own is not None else None)
-        if value.strip(" -–—?").lower() in _NO_VALUE:
+        if value.strip(" -–—?").lower() in _NO_VALUE or is_doubtful(value):
             return []
         if topic is None and self.work and not _OF_WORK.isdisjoint(row.type for row in rows):
             level, title = self.work
@@ -301,7 +295,7 @@ class NoteReader:
     def _facts(self, row: KeyRow, key: str, topic: str, value: str) -> Iterator[CandidateFact]:
         if row.subject == "person":
             self.names.register(topic, "person")
-        elif row.type in _OF_PROJECTS:
+        elif row.type in OF_PROJECTS:
             self.names.register(topic, "project")
         if row.value == "text":
             value = value.rstrip(" .")
@@ -401,18 +395,10 @@ class NoteReader:
         for listing in self.lists.values():
             if found := of_table(self.names, listing, self.header, values, self.speaker):
                 yield from found
-        work = self.header[0] in _WORK_COLUMNS and _may_be_work(values[0])
+        work = self.header[0] in _WORK_COLUMNS and may_be_work(values[0])
         if not work and not PLAIN_NAME.fullmatch(values[0]):
             return
         kind = "thing" if work else "person" if self.header[0] in _PERSON_COLUMNS else None
         about = self.names.register(values[0], kind)
         for key, value in zip(self.header[1:], values[1:], strict=False):
             yield from self._keyed(about, key, value) or ()
-
-
-def _may_be_work(title: str) -> bool:
-    """Some words that begin with a capital, and are no usual heading."""
-    if _WORK.fullmatch(title) is None or not title[0].isupper():
-        return False
-    words = title.lower().split()
-    return (words[0] not in NOT_NAMES or words[0] == "new") and GENERIC_TITLES.isdisjoint(words)

@@ -12,6 +12,7 @@ from graphmem.extract.rules.phrases import (
     Parse,
     Phrase,
     as_one_thing,
+    is_inside,
     name_list,
     name_slot,
     named_thing,
@@ -42,6 +43,7 @@ _WHOSE = re.compile(r"\s+(?:my|our|his|her|their)\s+(?:old\s+)?(?=[^\W\d_a-z])")
 _DIETS = word_table("diets")
 _DIET = re.compile(rf"\s*({'|'.join(_DIETS)})\b", re.IGNORECASE)
 _GIVEN = re.compile(r"\s+(?:the|my|our|a|an|his|her|their|some|that|this)\s", re.IGNORECASE)
+_FOR_THEM = re.compile(r"\s+(?:an?|the|some|his|her|and\s+[A-Z]\w*|two|another)\b")
 _NOT_SOLD = frozenset({"person", "place"})
 _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
 _PARTICIPLES = frozenset({"living", "working", "based", "studying", "starting"})
@@ -64,6 +66,25 @@ _LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
 
+_FOR_TODAY = re.compile(
+    r"\s+(?:early|late|just\s+now|(?:at|around|about|before)\s+(?:(?:[1-9]|1[0-2])(?:[:.]\d\d)?\s?(?:[ap]m)?(?!\w)|"
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|noon|lunch|dawn|midnight"
+    r"|breakfast|dinner|rush)\b)|(?:by|on)\s+(?:the\s+)?(?:train|bus|car|bike|foot|ferry|plane)\b)",
+    re.IGNORECASE,
+)
+_THIS_DAY = re.compile(
+    r"[^,;.]{0,20}?\s(?:this\s+(?:morning|afternoon|evening)|tonight|yesterday)\b"
+)
+
+
+def _ends_nothing(rule: RelationRule, parse: Parse, end: int) -> bool:
+    """Whether somebody only went from there ("left Acme at six"), or the name is of something else
+    ("left the Rotary dinner")."""
+    text = parse.sentence.text
+    today = rule.type == "lives_in" and _THIS_DAY.match(text, end)
+    return bool(today or _FOR_TODAY.match(text, end)) or is_inside(parse, end)
+
+
 @dataclass(frozen=True)
 class Slots(NamedSlots):
     """Readers of all slots, over what is known about names."""
@@ -73,7 +94,10 @@ class Slots(NamedSlots):
     ) -> list[Filler]:
         """The objects that stand at a position; empty when what stands there does not fit."""
         reader: Callable[..., list[Filler]] = getattr(self, f"_{rule.slot}")
-        return reader(rule, parse, position, subject)
+        found = reader(rule, parse, position, subject)
+        if rule.time == "end" and any(_ends_nothing(rule, parse, thing.end) for thing in found):
+            return []
+        return found
 
     def _thing(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         return self._things(parse, noun_phrases(parse, at), subject)
@@ -111,6 +135,9 @@ class Slots(NamedSlots):
         phrase = found[0]
         if self.names.kind(phrase.name) in {"person", "place"}:
             return []
+        first = phrase.text.lower().split()[0]
+        if parse.sentence.text[:at].endswith(" saw") and first in FIRST_NAMES:
+            return []  # "I saw Bob"
         return [Filler(phrase.text, phrase.name, self.names.kind(phrase.name), phrase.end)]
 
     def _event(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
@@ -177,9 +204,9 @@ class Slots(NamedSlots):
     def _one_pet(
         self, rule: RelationRule, parse: Parse, phrase: Phrase, subject: Subject
     ) -> Filler | None:
-        if phrase.determiner == "the" or phrase.mine:
-            return None
         parts = phrase.name.lower().split()
+        if phrase.determiner == "the" or phrase.mine or parts[0] == "hot":
+            return None  # "I have a hot dog"
         head = parts[-1]
         one = phrase.determiner in {"a", "an"}
         if not one and parts[0] not in _COUNTS:
@@ -211,6 +238,10 @@ class Slots(NamedSlots):
             return []
         if phrase.proper:
             whole = named_thing(parse, at) or phrase
+            if whole.name.lower() in FIRST_NAMES and (
+                _FOR_THEM.match(parse.sentence.text, whole.end) or is_inside(parse, whole.end)
+            ):
+                return []  # "I bought Tom a bike"
             kind = self.names.kind(whole.name)
             kind = "car" if not _CARS.isdisjoint(whole.name.lower().split()) else kind
             return [Filler(phrase.text, whole.name, kind, phrase.end)]

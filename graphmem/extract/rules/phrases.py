@@ -395,3 +395,14 @@ def ends_here(parse: Parse, position: int) -> bool:
     """No name goes on from a position."""
     rest = parse.sentence.text[position:].lstrip()
     return not rest or not rest[0].isupper()
+
+
+def is_inside(parse: Parse, position: int) -> bool:
+    """Whether a name that ends there goes on with a noun: the Rotary of "the Rotary dinner"."""
+    index = _here(parse.sentence, position)
+    if index is None or parse.date_at(parse.sentence.tokens[index].start) is not None:
+        return False
+    token = parse.sentence.tokens[index]
+    plain = token.low.isalpha() and not token.capital and token.gap == " "
+    free = token.low in NP_STOP | _JOINERS or token.low.endswith(("ly", "ing"))
+    return plain and not free and parse.sentence.text[position - 1].isalpha()

@@ -49,6 +49,11 @@ _PLACEHOLDERS = {
     rf"{_WORD}(?:\s+{_WORD})?|[Mm]y\s+[a-z]+(?:\s+{_WORD})?))",
     "<be>": r"(?:'s|'m|\s+is|\s+am)(?:\s+(?:now|still|also|currently))?",
     "<has>": r"(?:'s|'ve|\s+has|\s+have|\s+had)?(?:\s+(?:just|finally|now|since|recently|also))?",
+    "<day>": r"(?:\w+day|tomorrow|the\s+weekend|\d)",
+    "<stays>": r"(?!\s+(?:for\s+(?:[a-z]+\s+){0,2}(?:day|night|week|weekend|fortnight|month|"
+    r"summer|winter|season|holiday|term)s?|(?:every|each)\s+\w+)\b)",
+    "<no-trip>": r"(?!.*\b(?:back\s+(?:on|in|by|at)|holidays?|honeymoon|trip|flight|cruise|"
+    r"fortnight|weeks?\s+(?:of|in)|for\s+(?:a|the)\s+(?:week|weekend|month))\b)",
     "<end>": r"(?=\s*(?:$|[.,;:!?)(]|[–—]|"
     r"(?:and|but|so|who|since|while|until|till|for|because|when|now|too|btw|lol|pls)\b))",
 }
@@ -59,6 +64,11 @@ _NO_POST = word_set("posts_of_the_moment")
 _DEMONYMS = word_table("demonyms")
 _ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
 _GOODS = word_set("goods")
+_COUNTED = re.compile(
+    r"(?:chapter|season|series|episode|level|page|plan|round|day|stage|step)\s+"
+    r"(?:\d+|[a-z]|one|two|three|four|five|six|seven|eight|nine|ten)"
+)
+"""What is counted is no firm: "Season Two"."""
 _FAMILY = FEMALE_KIN | MALE_KIN
 _WORK_KIN = frozenset({"manages", "colleague_of", "doctor_of", "teaches", "coaches", "mentors"})
 
@@ -201,6 +211,8 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "owner": named and names.may_be_person(value),
         "friend": low.partition(" ")[0] in FIRST_NAMES,  # "works with Python" makes a person of it
         "org": named
+        and low not in KIN
+        and not _COUNTED.fullmatch(low)
         and kind not in {"person", "animal", "place"}
         and (low not in FIRST_NAMES or value.isupper()),
         "buyer": named and kind not in {"person", "animal", "place"},
@@ -222,7 +234,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "goods": low in _GOODS,
         "noun": last not in PETS and last not in KIN,
     }
-    return fits.get({"other": "who", "sport": "game"}.get(slot, slot), True)
+    return fits.get({"other": "who", "sport": "game", "buyer": "org"}.get(slot, slot), True)
 
 
 def _subject(match: re.Match[str], parse: Parse, context: TurnContext) -> str | None:

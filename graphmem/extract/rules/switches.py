@@ -48,7 +48,7 @@ _FIRED_BY = re.compile(
 )
 _LAST_DAY = re.compile(
     r"(?:^|(?<=[\s,;(]))(?:(?P<whose>[Mm]y|[Hh]is|[Hh]er|[Tt]heir|(?:[^\W\d_a-z][\w-]*\s+)?[^\W\d_a-z][\w-]*'s)\s+)?[Ll]ast\s+(?:day|shift)\s+"
-    r"(?:there\s+|at\s+work\s+|at\s+the\s+[a-z]+\s+|(?:at|with)\s+(?P<org>"
+    r"(?!(?:this|before|of|until|till)\s)(?:there\s+|at\s+work\s+|at\s+the\s+[a-z]+\s+|(?:at|with)\s+(?P<org>"
     + _THING
     + r")\s+)?(?:(?:is|will\s+be|on|:)\s+){0,2}(?=\S)"
 )
@@ -177,12 +177,17 @@ _LEFT_FOR = re.compile(
 )
 
 
+_DAY_TRIP = re.compile(r"\bthis\s+(?:morning|afternoon|evening)\b|\bcame\s+back\b|\bback\s+by\b")
+
+
 def _left_for(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
     """ "Jordan left Delta for Southwest", "we left Leeds for York"."""
     text, names = parse.sentence.text, context.people.names
     match = _LEFT_FOR.search(text)
     subject = _subject(parse, context, match.start()) if match is not None else None
     if match is None or subject is None or subject.thing or subject.other is not None:
+        return
+    if _DAY_TRIP.search(text):
         return
     old, new = names.canonical_of(match["old"]), names.canonical_of(match["new"])
     kinds = {names.kind(old), names.kind(new)}
@@ -268,6 +273,7 @@ _PARTED = re.compile(
     r"(?:broke\s+up|broken\s+up|split\s+up|separated|(?:got|are|gotten)\s+(?:now\s+)?divorced|"
     r"(?:are|'re)\s+no\s+longer\s+together)"
     r"(?=\s*(?:$|[.,;!)]|last\b|this\b|today|yesterday|on\s+[A-Z]|in\s+(?:[A-Z]|\d)|after\s+\w+\s+(?:years|months)|a\s+\w+\s+ago|for\s+good|now\b))"
+    r"(?![^.;]*\bfor\s+(?:half|the\s+(?:summer|holidays)|Christmas|Easter)\b)"
 )
 _NOT_ANY_MORE = re.compile(
     r"\b(?:[Tt]he|[Oo]ur|[Mm]y)\s+divorce(?:\s+(?:has|is|was))?(?:\s+(?:just|finally))?\s+"

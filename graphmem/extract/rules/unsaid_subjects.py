@@ -36,6 +36,10 @@ _ROLE = re.compile(
     r"(?P<rest>,?\s+(?:at|for|in|with)\s+(?:the\s+)?(?P<where>[^\W\d_]\w+)|\s*(?:$|[,;.(]"
     r"|\s[-–—]\s))"
 )
+_ENDS_THERE = re.compile(
+    r"(?:['-]?\w*\s+(?:[^\W\d_a-z]\w*|of|the|and|&|in|at|on|as|since|for|now|by|full|part|these|until"
+    r"|mostly|but|so|\w+ing)\b)*[\w'-]*\s*(?:$|[^\w\s]|\d|(?:too|days?|year)\b)"
+)
 _TIMES = frozenset(
     {*WEEKDAYS, *MONTHS, "mon", "tue", "wed", "thu", "fri", "sat", "sun", "morning", "afternoon"}
     | {"evening", "a", "an", "my", "half", "here", "there", "today", "tomorrow", "now", "me", "us"}
@@ -43,7 +47,7 @@ _TIMES = frozenset(
 _THIRD = word_set("third_person_openings")
 _PLACED = re.compile(
     r"(?:[Ss]till (?:in|at|with)|[Bb]ased in|[Oo]riginally from"
-    r"|[Ff]rom(?= [A-Z][\w-]+(?: [A-Z][\w-]+)?(?: originally)?\s*(?:$|[,;.(]))) "
+    r"|[Ff]rom(?= (?P<home>[A-Z][\w-]+(?: [A-Z][\w-]+)?)(?: originally)?\s*(?:$|[,;.(]))) "
 )
 _GOES_ON = re.compile(
     r",\s+(?:and\s+)?(?=(?:(?P<bare>(?:work|live|study|teach|play|sing|train|volunteer)\s+(?:at"
@@ -65,7 +69,7 @@ _SOMEWHERE = re.compile(
 _IN = ("liv", "mov")
 _LAST_DAY = re.compile(r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ll]eaves? (?:us )?(?:on )?\d")
 _GONE = re.compile(
-    r"(?:and |but |so )?(?:[Ss]he|[Hh]e|[Ii]t)(?='?s? (?:died|passed|was put)\b| has (?:died"
+    r"(?:and |but |so )?(?:[Ss]he|[Hh]e)(?='?s? (?:died|passed|was put)\b| has (?:died"
     r"|passed)\b)"
 )
 _FINISH = re.compile(r"[Ff]inish(?:es|ing)? (?:up )?(?:on|at) (?=the\s|\d|[A-Z])")
@@ -100,12 +104,20 @@ def with_subject(  # noqa: PLR0911 - one return for each kind of sentence
     if context.leaver is not None and (last := _LAST_DAY.match(sentence.text)):
         own = "'s" if last.group()[-1] in "ytk" else ""
         return after(f"{context.leaver}{own} ", sentence)
-    opens = _opening_role(sentence, context.introduced) or _PLACED.match(sentence.text)
+    opens = _opening_role(sentence, context.introduced) or _placed(sentence, context)
     if opens and other is not None:
         sentence = after(f"{other} is {_article(sentence)}", sentence)
     elif opens and context.introduced:
         sentence = after(f"I'm {_article(sentence)}", sentence)
     return _whole(sentence, context, other)
+
+
+def _placed(sentence: Sentence, context: TurnContext) -> bool:
+    """Whether it begins with where somebody is or is from; flowers are "from Interflora"."""
+    match = _PLACED.match(sentence.text)
+    if match is None or match["home"] is None or context.introduced:
+        return match is not None
+    return context.people.names.kind(match["home"]) == "place"
 
 
 def _there(sentence: Sentence, context: TurnContext) -> Sentence:
@@ -165,6 +177,8 @@ def _opening_role(sentence: Sentence, introduced: bool) -> bool:
     where = match["where"]
     if where is None:
         return introduced
+    if not _ENDS_THERE.match(sentence.text, match.end()):
+        return False  # "Nurse at Hill Surgery was lovely" tells of her
     named = where[0].isupper() or " the " in match["rest"]
     return named and where.lower() not in _TIMES
 

@@ -6,7 +6,7 @@ import re
 
 from graphmem.extract.rules.data import read_rule_data
 
-_FILES = ("clauses", "names", "people", "phrases", "things", "casual")
+_FILES = ("clauses", "names", "people", "phrases", "things", "casual", "fiction")
 _DATA = {key: value for name in _FILES for key, value in read_rule_data(f"words/{name}").items()}
 _KIN_DATA = read_rule_data("kin")
 
@@ -14,6 +14,11 @@ _KIN_DATA = read_rule_data("kin")
 def word_set(name: str) -> frozenset[str]:
     """A list of ``data/words`` by its name there. Raises ``KeyError`` when there is none."""
     return frozenset(_DATA[name].split())
+
+
+def word_line(name: str) -> str:
+    """The same for a list of several words each, on one line."""
+    return " ".join(_DATA[name].split()).replace("| ", "|")
 
 
 def word_table(name: str) -> dict[str, str]:

@@ -101,6 +101,11 @@ def test_a_few_words_answer_a_question(
         "who knows",
         "Nowhere nice",
         "Anna is here",
+        "Happy birthday Anna",
+        "Merry Christmas",
+        "Formerly Leeds",
+        "Leeds, I used to",
+        "Ask Anna",
     ],
 )
 def test_what_is_no_answer_is_not_taken_for_one(answer: str) -> None:

@@ -165,6 +165,10 @@ def test_a_deadline_that_moves() -> None:
         "# Halyard\n\n- if the deadline moved to 28 March we could not do it",
         "# Shopping\n\n- Milk - two litres\n- Eggs, free range",
         "# Monday\n\nManager: Bob",
+        "# Todo\n\n- Dentist: Ring Zoe\n- Landlord: Chase\n- Mechanic - Fiesta",
+        "# Gifts\n\n- Mum - Lego\n- Sister: Chanel",
+        "# Wedding\n\n- photographer: Lena Holt?\n- driver: Sol Hale (to be confirmed)",
+        "# Songs\n\n- Roxanne (Police), lives in my head",
     ],
 )
 def test_says_nothing(text: str) -> None:

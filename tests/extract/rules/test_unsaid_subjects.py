@@ -166,5 +166,26 @@ def test_notes_of_firms_and_their_people(text: str, wanted: str) -> None:
     assert wanted in _note(text), _note(text)
 
 
+@pytest.mark.parametrize(
+    "line", ["Lost: Acme", "Dream: Acme", "prospect: Acme", "old: Acme Ltd", "Flour: Acme Ltd?"]
+)
+def test_who_is_no_client_or_supplier_is_listed_as_none(line: str) -> None:
+    assert not {said for said in _note(f"# Suppliers\n\n- {line}") if "supplier_of" in said}
+    assert not {said for said in _note(f"# Kitchen\n\n- plumber: {line}") if "Acme" in said}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Zoe was ill. Nurse at Hill Surgery was lovely.",
+        "Zoe is here. Driver at Wembley parked badly.",
+        "Zoe sent flowers. From Interflora.",
+    ],
+)
+def test_what_opens_with_a_role_or_a_name_may_be_about_another(text: str) -> None:
+    said = {(f.subject, f.type) for f in ask(text).facts}
+    assert said.isdisjoint({("Zoe", "works_as"), ("Zoe", "works_at"), ("Zoe", "comes_from")})
+
+
 def test_a_rumour_of_a_handover_is_none() -> None:
     assert "Halyard has_owner Seun" not in _note("# Halyard\n\n- if Seun owns it now, ask him")
