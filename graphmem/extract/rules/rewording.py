@@ -45,7 +45,7 @@ _PLACEHOLDERS = {
     "<Full>": rf"{_WORD}\s+{_WORD}",
     "<Firm>": rf"{_WORD}(?:\s+(?:(?:&|and|of|the|de|for)\s+){{0,2}}{_WORD}){{0,4}}"
     r"(?:'s(?=\s*(?:$|[.,;!)]|(?:from|for|in|now|and|since|today)\b)))?",
-    "<Sub>": r"(?P<sub>\b(?:[Ii](?=[\s'])|[Hh]e|[Ss]he|"
+    "<Sub>": r"(?P<sub>(?<!\bof\s)(?<!\blike\s)(?<!\bthan\s)\b(?:[Ii](?=[\s'])|[Hh]e|[Ss]he|"
     rf"{_WORD}(?:\s+{_WORD})?|[Mm]y\s+[a-z]+(?:\s+{_WORD})?))",
     "<be>": r"(?:'s|'m|\s+is|\s+am)(?:\s+(?:now|still|also|currently))?",
     "<has>": r"(?:'s|'ve|\s+has|\s+have|\s+had)?(?:\s+(?:just|finally|now|since|recently|also))?",

@@ -61,6 +61,9 @@ _WORK_RULE = next(rule for rule in rules_for(frozenset({"works"})) if rule.type 
 _HOME_RULE = next(rule for rule in rules_for(frozenset({"lives"})) if rule.type == "lives_in")
 
 
+_OF_THE_MOMENT = re.compile(r",?\s+(?:so much\s+)?(?:today|tonight|right now|rn|this morning)\b")
+
+
 @dataclass
 class SentenceReader:
     """Reads one turn's sentences in order; ``stated_at`` is when the turn was stated."""
@@ -372,6 +375,8 @@ class SentenceReader:
         if ahead and not plan and rule.time != "end":
             return None
         if (rule.dated or rule.plan) and not plan and not day_or_year(when, parse):
+            return None
+        if rule.time == "taste" and _OF_THE_MOMENT.match(parse.sentence.text, thing.end):
             return None
         text = rule.says.replace("{s}", subject.name).replace("{o}", thing.text)
         begins, ends, words = times_of(rule, parse, (when, until), self.stated_at)
