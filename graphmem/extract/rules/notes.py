@@ -27,7 +27,7 @@ from graphmem.extract.rules.note_firms import (
 from graphmem.extract.rules.note_groups import holders, of_topic, pet_of, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, GENERIC_TITLES, KeyRow
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.note_topics import known_work, persons_titled, topic_of
+from graphmem.extract.rules.note_topics import known_work, opening_person, persons_titled, topic_of
 from graphmem.extract.rules.word_lists import NOT_NAMES
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
@@ -153,6 +153,8 @@ class NoteReader:
         self.header, self.sample = [], False
         self.topics = {at: topic for at, topic in self.topics.items() if at < _OF_ITEMS}
         lines = text.split("\n")
+        if (person := opening_person(self.names, text)) is not None:
+            self.topics[_OF_ITEMS] = self.names.register(person.strip(), "person")
         count = 0 if self.fenced else lines_above(lines)
         unread: list[str] = []
         for at, line in enumerate(lines[:count]):
