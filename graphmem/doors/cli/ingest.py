@@ -42,8 +42,15 @@ class FileIngest:
     """
 
     def __init__(
-        self, paths: Sequence[Path], format: str | None, at: datetime | str | None
+        self,
+        paths: Sequence[Path],
+        format: str | None,
+        at: datetime | str | None,
+        *,
+        again: bool = False,
     ) -> None:
+        self.again = again
+        """Whether files are read that were read a moment ago: hints have been given then."""
         self.left_out: dict[Path, None] = {}
         self.failed: dict[Path, None] = {}
         """Of those left out, the ones with a bad line."""
@@ -212,12 +219,12 @@ class FileIngest:
         return "\n".join(lines)
 
     def _warn(self, new: int) -> None:
-        if self._undated and new:
+        if self._undated and new and not self.again:
             one = len(self._undated) == 1
             note(
                 f"{counted(len(self._undated), 'file')} {'has' if one else 'have'} no date: "
-                f"{'it is' if one else 'they are'} taken as said today; --at DATE or --at mtime "
-                f"dates {'it' if one else 'them'}"
+                f"{'it is' if one else 'they are'} taken as said today\n"
+                f"(--at DATE or --at mtime dates {'it' if one else 'them'})"
             )
 
     def _stopped(self, memory: Memory) -> None:
