@@ -170,9 +170,20 @@ def remove_missing(memory: Memory, folders: Iterable[Path]) -> int:
         there = {document_id(file) for file, _ in walk([folder])}
         stored = memory.documents(under=document_id(folder) + os.sep)
         # A file may have been named by itself whose like is not looked for in folders.
-        gone = {one.id for one in stored if one.id not in there and not Path(one.id).exists()}
+        gone = {one.id for one in stored if one.id not in there and _is_gone(Path(one.id))}
         undone += remove_documents(memory, stored, gone)
     return undone
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether a file is certainly not there: of what may not be looked at, nobody knows."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def changes_of(folders: Sequence[Path]) -> Iterator[list[Path]]:

@@ -333,7 +333,7 @@ class FileIngest:
         found = False
         for path in paths:
             try:
-                for file, named in walk([path]):
+                for file, named in walk([path], self._refused):
                     if reader := self._reader(file, named, format, at):
                         found = True
                         yield reader
@@ -343,6 +343,11 @@ class FileIngest:
                 self._leave_out(path, error)
         if not found:
             raise self._nothing()
+
+    def _refused(self, error: OSError) -> None:
+        """Of a folder in one of those named: it is left out like a file that may not be read."""
+        folder = Path(error.filename)
+        self._leave_out(folder, UsageError(f"{folder}: {error.strerror}"), started=True)
 
     def _reader(
         self, path: Path, named: bool, format: str | None, at: datetime | str | None
