@@ -263,12 +263,15 @@ def document_id(path: Path) -> str:
     return printable(os.fspath(whole).encode("utf-8", "backslashreplace").decode())
 
 
-def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+def walk(
+    paths: Iterable[Path], refused: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[Path, bool]]:
     """The files to read, and whether each was named itself (or found in a folder that was).
 
     Folders are searched for text, Markdown and JSON files, in order of name, hidden ones and stores
     left out and links to folders not followed. :class:`UsageError` for a path that does not exist,
-    :class:`Unreadable` for a folder in which nothing is found.
+    :class:`Unreadable` for a folder in which nothing is found, or that may not be read itself;
+    ``refused`` is told of each folder in it that may not.
     """
     from graphmem.settings import LEDGER_FILE
 
@@ -280,7 +283,8 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
             yield path, True
             continue
         found = False
-        for folder, inner, names in os.walk(path):
+        denied: list[OSError] = []
+        for folder, inner, names in os.walk(path, onerror=denied.append):
             if LEDGER_FILE in names:  # a memory, perhaps the very one that this goes into
                 inner[:] = []
                 continue
@@ -292,6 +296,11 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
                 if not name.startswith(".") and Path(name).suffix.lower() in _WALKED:
                     found = True
                     yield Path(folder, name), False
+        for error in denied:
+            if error.filename == str(path):
+                raise Unreadable(f"{path}: {error.strerror}")
+            if refused is not None:
+                refused(error)
         if not found:
             kinds = ", ".join(sorted(_WALKED))
             raise Unreadable(f"{path}: no file to ingest in this folder (looked for {kinds})")

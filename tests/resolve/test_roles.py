@@ -78,6 +78,11 @@ def test_a_brother_without_a_name_is_not_every_brother_named_later(memory: Memor
     assert _now(memory, "ann's brother", "lives_in") == ["Oban"]
 
 
+def test_another_cat_is_not_the_one_spoken_of_before(memory: Memory) -> None:
+    _add(memory, "I have a cat.", "We got another cat named Bailey.", "My kitten Tib is grey.")
+    assert sorted(_now(memory, "ann", "has_pet")) == ["Bailey", "Tib"]
+
+
 def test_a_new_boss_is_the_boss(memory: Memory) -> None:
     _add(memory, "My boss Raj lives in Leeds.", "Lena is my new boss.", "My boss lives in York.")
     assert _now(memory, "Lena", "lives_in") == ["York"]

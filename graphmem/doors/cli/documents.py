@@ -17,7 +17,7 @@ from graphmem.doors.cli.base import cli, exit_unless, given_only, next_command, 
 from graphmem.doors.cli.ingest import FileIngest, remove_documents
 from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json
 from graphmem.doors.cli.reading import memory_to_ask
-from graphmem.doors.cli.write import stats_of, understood_since
+from graphmem.doors.cli.write import before_ingest, understood_since
 from graphmem.errors import UsageError
 from graphmem.importers import document_id, walk
 
@@ -94,7 +94,7 @@ def ingest_command(
     work.check(shared)
     changes = changes_of(folders) if follow else ()
     with shared.memory(create=True, owned=False) as memory:
-        before = stats_of(memory)
+        before = before_ingest(memory)
         summary = work.run(memory, **given)
         if sync or follow:
             summary["undone"] += remove_missing(memory, folders)
@@ -115,7 +115,7 @@ def _read_again(
     """Read these files, and undo what is gone from the folders; a bad file is only named."""
     try:
         if files:
-            work = FileIngest(files, None, at)
+            work = FileIngest(files, None, at, again=True)
             show(work.report(work.run(memory, **given), None))
         if undone := remove_missing(memory, folders):
             show(f"{counted(undone, 'episode')} of files that are gone undone")
@@ -170,9 +170,20 @@ def remove_missing(memory: Memory, folders: Iterable[Path]) -> int:
         there = {document_id(file) for file, _ in walk([folder])}
         stored = memory.documents(under=document_id(folder) + os.sep)
         # A file may have been named by itself whose like is not looked for in folders.
-        gone = {one.id for one in stored if one.id not in there and not Path(one.id).exists()}
+        gone = {one.id for one in stored if one.id not in there and _is_gone(Path(one.id))}
         undone += remove_documents(memory, stored, gone)
     return undone
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether a file is certainly not there: of what may not be looked at, nobody knows."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def changes_of(folders: Sequence[Path]) -> Iterator[list[Path]]:

@@ -365,11 +365,11 @@ def _size(whole: Subgraph | nx.MultiDiGraph[str]) -> int:
 
 
 def picture_summary(summary: dict[str, Any]) -> str:
-    """One line about what was drawn."""
+    """What was drawn, and on a line of its own what was left out."""
     text = (
         f"{printable(summary['file'])}: {counted(summary['entities'], 'entity', 'entities')}, "
         f"{counted(summary['relations'], 'relation')}"
     )
     if summary["left_out"]:
-        text += f" ({summary['left_out']:,} without relations or beyond --limit left out)"
+        text += f"\n({summary['left_out']:,} without relations or beyond --limit left out)"
     return text

@@ -42,8 +42,15 @@ class FileIngest:
     """
 
     def __init__(
-        self, paths: Sequence[Path], format: str | None, at: datetime | str | None
+        self,
+        paths: Sequence[Path],
+        format: str | None,
+        at: datetime | str | None,
+        *,
+        again: bool = False,
     ) -> None:
+        self.again = again
+        """Whether files are read that were read a moment ago: hints have been given then."""
         self.left_out: dict[Path, None] = {}
         self.failed: dict[Path, None] = {}
         """Of those left out, the ones with a bad line."""
@@ -212,12 +219,12 @@ class FileIngest:
         return "\n".join(lines)
 
     def _warn(self, new: int) -> None:
-        if self._undated and new:
+        if self._undated and new and not self.again:
             one = len(self._undated) == 1
             note(
                 f"{counted(len(self._undated), 'file')} {'has' if one else 'have'} no date: "
-                f"{'it is' if one else 'they are'} taken as said today; --at DATE or --at mtime "
-                f"dates {'it' if one else 'them'}"
+                f"{'it is' if one else 'they are'} taken as said today\n"
+                f"(--at DATE or --at mtime dates {'it' if one else 'them'})"
             )
 
     def _stopped(self, memory: Memory) -> None:
@@ -326,7 +333,7 @@ class FileIngest:
         found = False
         for path in paths:
             try:
-                for file, named in walk([path]):
+                for file, named in walk([path], self._refused):
                     if reader := self._reader(file, named, format, at):
                         found = True
                         yield reader
@@ -336,6 +343,11 @@ class FileIngest:
                 self._leave_out(path, error)
         if not found:
             raise self._nothing()
+
+    def _refused(self, error: OSError) -> None:
+        """Of a folder in one of those named: it is left out like a file that may not be read."""
+        folder = Path(error.filename)
+        self._leave_out(folder, UsageError(f"{folder}: {error.strerror}"), started=True)
 
     def _reader(
         self, path: Path, named: bool, format: str | None, at: datetime | str | None

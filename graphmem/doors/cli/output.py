@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from graphmem.model import Removal, Stats
 
 _PLAIN_WIDTH = 120
-_WIDE_ENOUGH = 120
+WIDE_ENOUGH = 120
 """Columns from which on a table has room for ids."""
 _GAP = 3
 """Columns of a terminal between two columns of a table."""
@@ -136,7 +136,7 @@ def print_table(
     width = console().width
     if not _fit(made, width):
         made = [one for one in made if one.name != spare]
-    below = bool(ids) and width < _WIDE_ENOUGH
+    below = bool(ids) and width < WIDE_ENOUGH
     if ids and not below:
         made.append(_Column("id", FIXED, [table_text(id) for id in ids]))
     widths = _widths(made, width)
@@ -217,6 +217,8 @@ def _longest(texts: Iterable[str]) -> int:
     return max((cell_len(text.expandtabs()) for text in texts), default=1) or 1
 
 
+INSTEAD = "; superseded by "
+"""What stands in a reason before the id of the fact that came instead."""
 FIXED: dict[str, Any] = {"no_wrap": True}
 RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
 NUMBER: tuple[str, dict[str, Any]] = ("#", RIGHT)

@@ -11,8 +11,11 @@ import click
 from graphmem.doors.cli.base import cli, options
 from graphmem.doors.cli.output import (
     FIXED,
+    INSTEAD,
     NUMBER,
     RIGHT,
+    WIDE_ENOUGH,
+    console,
     emit,
     note,
     print_table,
@@ -119,7 +122,13 @@ def show_hits(
     if sources is None:
         sources = {hit.id: _own_label(hit) for hit in result}
     reasons = _numbers if numbers else _reasons
-    rows = [_hit_row(hit, reasons(hit) if explain else [], sources[hit.id]) for hit in result]
+    narrow = explain and console().width < WIDE_ENOUGH
+    rows = []
+    for hit in result:
+        why, source = reasons(hit) if explain else [], sources[hit.id]
+        if narrow and source:  # a column of it would leave the reasons a few words a line
+            why, source = [f"in {source}", *why], ""
+        rows.append(_hit_row(hit, why, source))
     print_table(_HIT_COLUMNS, rows, ids=[hit.id for hit in result] if ids else ())
 
 
@@ -256,7 +265,10 @@ def explain_command(id: str) -> None:
     when, word for word, and what has happened to it since.
     """
     with memory_to_ask() as memory:
-        found = reader(memory)[0].explain(id)
+        try:
+            found = reader(memory)[0].explain(id)
+        except NotFound as error:
+            raise NotFound(f"{error}; `graphmem search … --ids` shows ids") from error
     if show_json(found):
         return
     show(found.text, "bold")
@@ -298,13 +310,18 @@ def why_not_command(query: str, missing: str, **given: Any) -> None:
 def show_changes(changes: list[Change]) -> None:
     """A history as a table."""
     print_table(
-        [("recorded", FIXED), ("what", FIXED), "from → to", "why", "by"],
+        [("edit", RIGHT), ("recorded", FIXED), ("what", FIXED), "from → to", "why", "by"],
         [
-            (when(change.at), change.action, _change(change), change.reason, change.actor)
+            (
+                *(change.seq, when(change.at), change.action),
+                *(_change(change), change.reason.partition(INSTEAD)[0], change.actor),
+            )
             for change in changes
         ],
-        ids=[str(change.seq) for change in changes],
     )
+    for id in dict.fromkeys(change.reason.partition(INSTEAD)[2] for change in changes):
+        if id:  # a line of its own, so that it can be copied
+            click.echo(f"superseded by {printable(id)}")
 
 
 def _change(change: Change) -> str:

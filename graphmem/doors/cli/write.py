@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -16,7 +17,16 @@ from graphmem.doors.cli.base import (
     piped,
     time_option,
 )
-from graphmem.doors.cli.output import amounts, counted, note, show, show_json, table_text
+from graphmem.doors.cli.output import (
+    INSTEAD,
+    amounts,
+    console,
+    counted,
+    note,
+    show,
+    show_json,
+    table_text,
+)
 from graphmem.doors.cli.reading import memory_to_ask
 from graphmem.errors import UsageError
 from graphmem.model import MemoryType, Receipt
@@ -73,12 +83,17 @@ def show_receipt(receipt: Receipt) -> None:
     if receipt.redacted:
         left_out = ", ".join(counted(n, kind) for kind, n in sorted(receipt.redacted.items()))
         note(f"not stored, but taken out before: {left_out}")
+    width = console().width
     for decision in receipt.decisions:
         fact = decision.after or decision.before
         line = table_text(f"  {decision.action:<6} ", _STYLES.get(decision.action, ""))
         line.append_text(table_text(fact.text if fact else ""))
-        line.append_text(table_text(f"  ({decision.reason})", "dim"))
-        line.append_text(table_text(f"  {decision.fact_id}", "dim"))
+        # What came instead is told in a line of its own.
+        for part in (f"({decision.reason.partition(INSTEAD)[0]})", decision.fact_id):
+            if line.cell_len + 2 + len(part) > width:  # an id that is cut in two cannot be copied
+                show(line)
+                line = table_text(" " * 7)
+            line.append_text(table_text(f"  {part}", "dim"))
         show(line)
     if receipt.ungrounded:
         left_out = counted(receipt.ungrounded, "fact")
@@ -175,33 +190,50 @@ def understood(memory: Memory, receipt: Receipt) -> str:
     return _line(counted(len(episode.turns), "turn"), new, names, model=receipt.model_calls > 0)
 
 
-def stats_of(memory: Memory) -> Stats | None:
-    """The counts of the scope; None where each item names its own."""
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What there was before an ingest: the counts, and the names where they are not many."""
+
+    stats: Stats
+    entity_ids: frozenset[str]
+
+
+def before_ingest(memory: Memory) -> Before | None:
+    """None where each item names its own scope."""
+    stats = _stats(memory)
+    if stats is None:
+        return None
+    few = 0 < stats.entities <= _MOST_LOOKED_AT
+    entities = memory.entities(limit=_MOST_LOOKED_AT) if few else []
+    return Before(stats, frozenset(entity.id for entity in entities))
+
+
+def _stats(memory: Memory) -> Stats | None:
     scoped = options().user or options().agent
     return memory.stats() if scoped else None
 
 
-def understood_since(memory: Memory, before: Stats | None) -> str:
+def understood_since(memory: Memory, before: Before | None) -> str:
     """What came of an ingest, by what there is more of; empty where nothing can be compared."""
-    after = stats_of(memory)
-    if before is None or after is None or after.turns <= before.turns:
+    after = _stats(memory)
+    if before is None or after is None or after.turns <= before.stats.turns:
         return ""
     names: list[str] = []
     if max(after.entities, after.facts) <= _MOST_LOOKED_AT:
         facts = memory.get_all(limit=_MOST_LOOKED_AT, current=False).items
-        about = {id for fact in facts for id in fact.entity_ids}
+        about = before.entity_ids.union(id for fact in facts for id in fact.entity_ids)
         entities = memory.entities(limit=_MOST_LOOKED_AT)
         names = [entity.name for entity in entities if entity.id not in about]
-    asked = after.model_calls > before.model_calls
-    turns = counted(after.turns - before.turns, "turn")
-    return _line(turns, max(0, after.facts - before.facts), names, model=asked)
+    asked = after.model_calls > before.stats.model_calls
+    turns = counted(after.turns - before.stats.turns, "turn")
+    return _line(turns, max(0, after.facts - before.stats.facts), names, model=asked)
 
 
 def _line(turns: str, facts: int, names: Sequence[str], *, model: bool) -> str:
     own = {name_key(name) for name in (options().user, options().user_name) if name}
     others = [name for name in names if name_key(name) not in own]
-    line = f"{turns}, {counted(facts, 'new fact')}"
+    lines = [f"{turns}, {counted(facts, 'new fact')}"]
     if others:
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        line += f"; nothing was understood of {', '.join(others[:_NAMED])}{more}"
-    return line if model else f"{line}; {_MODEL}"
+        lines.append(f"nothing was understood of {', '.join(others[:_NAMED])}{more}")
+    return "\n".join(lines if model else [*lines, _MODEL])

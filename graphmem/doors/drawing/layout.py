@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 _SEED = 20230508
 _ASPECT = 1.5
 _GAP = 46.0
-_SPACING = 82.0
+_SPACING = 100.0
 
 Points = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from graphmem.extract.rules.fragments import capitalised, spelt
 from graphmem.extract.rules.framing import Framing, is_joke, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
-from graphmem.extract.rules.note_topics import document_title, is_structured
+from graphmem.extract.rules.note_topics import document_title, is_structured, opening_person
 from graphmem.extract.rules.notes import NoteReader
 from graphmem.extract.rules.people import People, is_machine
 from graphmem.extract.rules.self_introductions import (
@@ -335,6 +335,7 @@ class _Episode:
         """The sentences of a turn; of a note, line by line, with what the lines are about."""
         notes = self.notes
         one = self.structured and "\n" not in turn.text
+        one = one or opening_person(self.names, turn.text) is not None
         if notes is None or not (one or notes.topic or notes.fenced or is_structured(turn.text)):
             plain = without_quotes(turn.text)
             yield from parts if plain == turn.text else split_sentences(spelt(plain))

@@ -51,6 +51,15 @@ _ONE_AT_A_TIME = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches
 _WHOSE = frozenset({"my", "our", "his", "her", "your"})
 _SERVICES = frozenset({"doctor_of", "therapist_of", "teaches", "coaches", "manages"})
 _PET_MODIFIERS = word_set("pet_modifiers")
+_OF_ALL = re.compile(r"\s+(?:are\s+(?:our|the)\s+future|deserve|have\s+a\s+right)\b", re.IGNORECASE)
+"""What is said of everybody's children: "our kids are our future"."""
+_WED = re.compile(
+    r"\s+and\s+(?:I|me)\b.*\b(?:married|hitched|eloped|tied\s+the\s+knot"
+    r"|(?:had|held|celebrated)\s(?:(?!at\b|in\b|about\b|to\b)[\w-]+\s){1,6}wedding(?!\s+(?:anniversary|to\b)))",
+    re.IGNORECASE,
+)
+"""What a girlfriend is no more with it: "my girlfriend and I got married"."""
+_UNTIL_WED = frozenset(["girlfriend", "boyfriend", "fiancé", "fiance", "fiancée", "fiancee"])
 
 
 def relatives(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
@@ -121,6 +130,10 @@ def _unnamed(parse: Parse, context: TurnContext, index: int, owner: str) -> Iter
     if word not in _NOT_EVERYBODY_HAS or context.people.kin.get(
         (owner, KIN_PLURAL.get(word, word))
     ):
+        return
+    after = parse.sentence.text[token.end :]
+    ours = word in KIN_PLURAL and parse.sentence.tokens[index - 1].low == "our"
+    if (ours and _OF_ALL.match(after)) or (word in _UNTIL_WED and _WED.match(after)):
         return
     article = "" if word in KIN_PLURAL else "a "
     yield CandidateFact(f"{owner} has {article}{word}", entities=(owner,), importance=0.4)
@@ -334,12 +347,15 @@ def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[C
     found = [p.name for p in _after(parse, token, plural=plural, speakers=context.people.speakers)]
     if not found and not plural and (span := _before(parse, context, index)) is not None:
         found = [span.name]  # "Rex is my dog"
+    # another cat is not the one that was spoken of before
+    before = {t.low for t in parse.sentence.tokens[max(0, index - 3) : index]}
+    article = "another" if "another" in before else "a"
     for name in found:
         if names.canonical_of(name) in context.people.speakers or len(name.split()) > 2:
             return
         animal = names.register(names.canonical_of(name), "animal")
         context.people.owners.setdefault(animal, set()).add(owner)
-        says = f"{owner} has a {pet} named {animal}"
+        says = f"{owner} has {article} {pet} named {animal}"
         yield CandidateFact(says, owner, "has_pet", animal, (owner, animal), importance=0.7)
 
 

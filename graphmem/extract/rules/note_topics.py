@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.note_groups import GROUPS, is_name
 from graphmem.extract.rules.note_keys import GENERIC_TITLES, HEADING_LABELS, KEYS_OF_PERSONS
 from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS, word_set
@@ -62,6 +62,18 @@ def known_work(names: NameRegistry, title: str) -> str | None:
     """A heading that names nothing by its look, but something that was told of before."""
     known = names.canonical.get(name_key(title))
     return known if known in names.fixed and names.kind(str(known)) == "project" else None
+
+
+def opening_person(names: NameRegistry, text: str) -> str | None:
+    """Whom a paragraph is about that begins with a line of nothing but a name, like a heading:
+    "Jonas Weber", and below it "allergic to peanuts"."""
+    who, _, below = text.partition("\n")
+    if " " not in who.strip() or not below[:1].islower():
+        return None
+    if not all(word.isalpha() and word[0].isupper() for word in who.split()):
+        return None
+    known = who.lower().split()[0] in FIRST_NAMES and names.may_be_person(who)
+    return who if known or names.is_person(who) else None
 
 
 def persons_titled(titles: Sequence[str], text: str) -> list[str]:

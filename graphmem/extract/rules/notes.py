@@ -35,6 +35,7 @@ from graphmem.extract.rules.note_topics import (
     is_fiction,
     known_work,
     may_be_work,
+    opening_person,
     persons_titled,
     topic_of,
 )
@@ -148,6 +149,8 @@ class NoteReader:
         self.header, self.sample = [], False
         self.topics = {at: topic for at, topic in self.topics.items() if at < _OF_ITEMS}
         lines = text.split("\n")
+        if (person := opening_person(self.names, text)) is not None:
+            self.topics[_OF_ITEMS] = self.names.register(person.strip(), "person")
         count = 0 if self.fenced else lines_above(lines)
         unread: list[str] = []
         for at, line in enumerate(lines[:count]):

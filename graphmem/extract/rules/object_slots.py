@@ -63,6 +63,7 @@ _DRUG = re.compile(
 _DOING = re.compile(r"\w\s(?:an?|the|my|our)\s")
 _CARS = word_set("vehicles") - word_set("no_cars")
 _LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
+_MORE_NAMES = re.compile(r"(?<=[a-z]),\s+[A-Z][\w'-]+(?:,|\s+and\b)")
 _COUNTS = frozenset(["two", "three", "four", "five", "six"])
 
 
@@ -190,6 +191,8 @@ class Slots(NamedSlots):
         found = noun_phrases(parse, at, gerund=True, listed=False)
         if not found or not found[0].name.split()[0].endswith("ing") or found[0].determiner:
             return []
+        if _MORE_NAMES.match(parse.sentence.text, found[0].end):
+            return []  # "introducing Max, Daisy and Ned": not Max alone
         return [Filler(_theirs(found[0].name), None, "event", found[0].end)]
 
     def _pet(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:

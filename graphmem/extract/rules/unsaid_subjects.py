@@ -63,9 +63,14 @@ _THERE = re.compile(
     r"|volunteers?) there\b"
 )
 _SOMEWHERE = re.compile(
-    r"\b(?:in|to|for|at|from|left"
+    r"\b(?P<by>in|to|for|at|from|left"
     r"|joined) (?:the )?(?P<name>[^\W\d_a-z][\w'&-]*(?: [^\W\d_a-z][\w'&-]*){0,3})"
 )
+_SENT = re.compile(
+    r"\b(?:offers?|e-?mails?|mails?|letters?|calls?|messages?|texts?|news|money|gifts?|presents?"
+    r"|invoices?|parcels?|quotes?|repl(?:y|ies)|loans?|invitations?|heard|back) $"
+)
+"""What comes from somebody, who is no place for it: "an offer from Airbus"."""
 _IN = ("liv", "mov")
 _LAST_DAY = re.compile(r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ll]eaves? (?:us )?(?:on )?\d")
 _GONE = re.compile(
@@ -141,6 +146,8 @@ def _places(text: str, context: TurnContext) -> Iterator[str]:
     for match in _SOMEWHERE.finditer(text):
         name = match["name"].removesuffix("'s")
         first = name.lower().split()[0]
+        if match["by"] == "from" and _SENT.search(text, 0, match.start()):
+            continue
         if names.kind(name) not in {"person", "animal"} and first not in _TIMES | FIRST_NAMES:
             yield name
 

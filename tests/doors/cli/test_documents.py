@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,6 +130,31 @@ def test_an_empty_or_missing_folder_takes_nothing_away(graphmem: Run, notes: Pat
     notes.rmdir()
     assert graphmem("--user", "ada", "ingest", "notes", "--sync").code != 0
     assert "Paris" in graphmem("--user", "ada", "relations").out
+
+
+def test_a_folder_that_may_not_be_read_keeps_what_it_said(
+    graphmem: Run, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = notes / "inner"
+    inner.mkdir()
+    (inner / "pet.md").write_text("I have a dog called Rex.")
+    assert graphmem("--user", "ada", "ingest", "notes").code == 0
+    scandir, lstat = os.scandir, Path.lstat  # root may read what nobody may
+
+    def look(really: Callable[[Path], Any], path: Path) -> Any:
+        if "inner" in (path.parts if really is lstat else Path(path).parts[-1:]):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return really(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", lambda path: look(scandir, path))
+        patched.setattr(Path, "lstat", lambda path: look(lstat, path))
+        ran = graphmem("--user", "ada", "ingest", "notes", "--sync")
+        alone = graphmem("--user", "ada", "ingest", "notes/inner")
+    assert ran.code == 1
+    assert "not read: notes/inner: Permission denied\n" in ran.err
+    assert "Rex" in graphmem("--user", "ada", "relations").out
+    assert (alone.code, alone.err) == (2, "error: notes/inner: Permission denied\n")
 
 
 def test_sync_needs_a_folder(graphmem: Run, notes: Path) -> None:

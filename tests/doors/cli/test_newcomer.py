@@ -199,7 +199,7 @@ def test_notes_without_a_date_are_reported_once(graphmem: Run, notes: Path) -> N
     ran = graphmem("--user", "ada", "ingest", "notes")
     assert ran.err.count("no date") == 1
     assert (
-        "2 files have no date: they are taken as said today; --at DATE or --at mtime dates them"
+        "2 files have no date: they are taken as said today\n(--at DATE or --at mtime dates them)"
     ) in ran.err
     assert "no date" not in graphmem("--user", "ada", "ingest", "notes").err
     dated = graphmem("--user", "bo", "ingest", "notes", "--at", "mtime")
@@ -256,6 +256,43 @@ def test_at_80_columns_no_short_word_and_no_id_is_broken(
             assert id in ids
     fact = graphmem("--user", "ada", "facts", "--json").json["items"][0]
     assert f"    {fact['id']}" in graphmem("--user", "ada", "facts").out.splitlines()
+
+
+def test_what_add_ingest_and_history_say_fits_80_columns(
+    graphmem: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("GRAPHMEM_USER", "ada")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a rather long name.md").write_text("Piranesi atm. Barao, Bruno, Dal!")
+    (tmp_path / "other.md").write_text("hm")
+    graphmem("add", "I live in Paris.", "--at", "2024-01-15")
+    said = [
+        graphmem("add", "I moved to Berlin last month!", "--at", "2025-03-02"),
+        graphmem("ingest", "notes"),
+        graphmem("ingest", "other.md"),
+        graphmem("search", "What about Piranesi?", "--explain"),
+    ]
+    assert max(len(line) for ran in said for line in (ran.out + ran.err).splitlines()) <= 80
+    home, found, other, asked = said
+    for fact in graphmem("facts", "--all", "--json").json["items"]:
+        assert home.out.count(fact["id"]) == 1  # whole, and nowhere else
+    assert "nothing was understood of " in found.err
+    assert "nothing was understood" not in other.err  # that was told of the other file
+    assert "a rather long name.md" in asked.out
+
+
+def test_an_edit_of_a_history_has_a_number_under_a_heading(ada: Run) -> None:
+    id = ada("facts", "--json").json["items"][0]["id"]
+    number = ada("history", id, "--json").json[0]["seq"]
+    header, _, row, *_ = ada("history", id).out.splitlines()
+    assert (header.split()[0], row.split()[0]) == ("edit", str(number))
+
+
+def test_explain_takes_an_id_and_says_where_one_is(ada: Run) -> None:
+    ran = ada("explain", "Bo")
+    assert ran.code == 4
+    assert "`graphmem search … --ids` shows ids" in ran.err
 
 
 @pytest.mark.parametrize("columns", ["40", "60", "80"])

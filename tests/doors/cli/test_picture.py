@@ -109,6 +109,20 @@ def test_links_between_the_same_two_do_not_lie_on_one_another() -> None:
     assert len({link["bend"] for link in drawing(three).links}) == 3
 
 
+def test_no_arrow_ends_and_no_type_stands_under_a_name() -> None:
+    nodes = tuple(entity(f"e{n}", f"Name {n}") for n in range(9))
+    spokes = (relation(*(("e0", f"e{n}") if n % 2 else (f"e{n}", "e0"))) for n in range(1, 9))
+    svg = render(Subgraph(nodes, tuple(spokes)), "svg").decode()
+    at = r'transform="translate\(([-\d.]+),([-\d.]+)\)'
+    names = {(float(x), float(y)) for x, y in re.findall(rf"{at}[^>]*>Name \d<", svg)}
+    tips = [(float(x), float(y)) for x, y in re.findall(rf"<path {at} rotate", svg)]
+    types = [(float(x), float(y)) for x, y in re.findall(rf"{at} rotate[^>]*>knows<", svg)]
+    assert (len(names), len(tips), len(types)) == (9, 8, 16)  # a type is drawn on a white one
+    for x, y in names:
+        under = [p for p in (*tips, *types) if abs(p[0] - x) < 20 and y - 14 < p[1] < y + 3]
+        assert under == []
+
+
 class Tags(HTMLParser):
     """Every tag with its attributes, and the texts of scripts."""
 

@@ -328,3 +328,12 @@ def test_lines_of_notes_as_people_keep_them(text: str, said: set[str], unsaid: s
     found = _said(text)
     assert said <= found
     assert not unsaid or not any(unsaid in one for one in found)
+
+
+def test_a_first_line_of_nothing_but_a_name_says_whom_the_lines_below_are_about() -> None:
+    below = "\nworks at Siemens\nlives: Munich\nallergic to peanuts!!"
+    about = {"Jonas Weber works_at Siemens", "Jonas Weber lives_in Munich"}
+    assert _said(f"Jonas Weber{below}") == {*about, "Jonas Weber allergic_to peanuts"}
+    assert _said("Jonas Weber\nworks at Siemens") == {"Jonas Weber works_at Siemens"}
+    assert not any("Grocery" in said for said in _said("Grocery List\nallergic to peanuts"))
+    assert not any("Jonas" in s for s in _said("Jonas Weber\n\nallergic to penicillin"))

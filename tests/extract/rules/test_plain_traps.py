@@ -107,6 +107,25 @@ def test_is_found(text: str, wanted: str) -> None:
     assert wanted in found
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Our kids are our future.", set()),
+        ("Our children deserve the best.", set()),
+        ("Our kids are excited about summer.", {"Ada has kids"}),
+        ("My girlfriend and I had an amazing and emotional wedding ceremony.", set()),
+        ("My girlfriend and I had a row at a wedding.", {"Ada has a girlfriend"}),
+        ("We made a bunch of money for charity!", set()),
+        ("I started introducing Max, Daisy and the new pup Ned.", set()),
+        ("I started lifting weights.", {"Ada started lifting weights"}),
+        ("We got another cat named Bailey.", {"Ada has another cat named Bailey"}),
+    ],
+)
+def test_it_is_said_of_whom_it_is_true(text: str, wanted: set[str]) -> None:
+    untyped_or_pets = {f.text for f in ask(text).facts if f.type in {None, "did", "has_pet"}}
+    assert untyped_or_pets == wanted
+
+
 def test_who_was_let_go_has_no_job_and_a_last_day_ends_it_then() -> None:
     gone = [f for f in ask("I was let go yesterday.").facts if f.retracts]
     assert {(f.type, f.object) for f in gone} == {("works_at", None), ("works_as", None)}

@@ -38,6 +38,10 @@ def _note(text: str) -> set[str]:
         ("Ben quit. Went to work for Halfords.", "Ben works_at Halfords"),
         ("Non left for Valencia this morning. Zoe lives there now.", "Zoe lives_in Valencia"),
         ("Interview at Barclays, Jo works there.", "Jo works_at Barclays"),
+        (
+            "I move to Bristol soon. Got an offer from Airbus. My sister Zoe lives there.",
+            "Zoe lives_in Bristol",
+        ),
         ("Moved! 3 Malt House Lane, Buckfast.", "Ada lives_in Buckfast"),
         ("Moved in with Wren and Tom. Bedminster.", "Ada lives_in Bedminster"),
         ("Bought a car! A wee Micra.", "Ada owns Micra"),
