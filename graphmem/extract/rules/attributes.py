@@ -129,7 +129,13 @@ def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
 
 
 _BY_ITSELF = tuple(
-    (type, re.compile(rf"(?i:(?:{before})[:.]?\s*)?(?P<value>{_FORMS.get(form, form)})"))
+    (
+        type,
+        re.compile(
+            rf"(?i:(?:(?:new\s+)?(?:{before})(?:\s+number)?)[:.]?\s*)?"
+            rf"(?P<value>{_FORMS.get(form, form)})"
+        ),
+    )
     for type, before, form in (
         ("email", r"e-?mail", next(row.value for row in _ROWS if row.type == "email")),
         ("phone_number", r"tel|phone|mobile|mob|cell|ph", "phone"),

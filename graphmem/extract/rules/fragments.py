@@ -32,6 +32,7 @@ _OPENINGS_WITHOUT_I = frozenset(
         ("cannot", "stand"),
         ("don't", "like"),
         ("called", "off"),
+        ("had", "to"),
         ("live", "in"),
         ("live", "near"),
     }

@@ -39,4 +39,6 @@ OF_PROJECTS = frozenset({"has_owner", "deadline", "budget", "depends_on", "uses"
 def is_of_work(key: str) -> bool:
     """Whether a key is one that pieces of work have."""
     rows = BY_KEY.get(key.lower(), ())
+    if key.lower() in {"head", "manager", "boss"}:
+        return False  # "Head of Product" is a post
     return any(row.type in OF_PROJECTS | {"managed_by", "status"} for row in rows)

@@ -63,8 +63,8 @@ _KEY_LINE = re.compile(
     r"\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
 )
 _KEY_IS = re.compile(
-    r"\s*(?:[-*+•]\s+)?(?:(?:[Tt]he|[Oo]ur|[Ii]ts) )?(?P<key>[A-Za-z][A-Za-z -]{1,20}?) (?:is"
-    r"|are)(?: now)? "
+    r"\s*(?:[-*+•]\s+)?(?:(?:[Tt]he|[Oo]ur|[Ii]ts) )?(?P<key>[A-Za-z][A-Za-z -]{1,40}?) (?:is"
+    r"|are)(?: now| from today| from now on)? "
     r"(?P<value>(?:[^\W_a-z]|[£€$])[^.!?]{0,60})\.?\s*$"
 )
 """In "contractor is Brandt & Sons", the same as behind a colon."""
@@ -85,7 +85,10 @@ _WORK_COLUMNS = frozenset(
 _PERSON_COLUMNS = frozenset({"name", "person", "who", "member", "contact", "employee"})
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
-_KEY_OF = re.compile(r"(?P<key>[A-Za-z ]+?)\s+(?:of|for)\s+(?:the\s+|our\s+)?(?P<what>\S.*)")
+_KEY_OF = re.compile(
+    r"(?P<key>[A-Za-z ]+?)\s+(?:of|for)\s+(?:the\s+|our\s+)?(?P<what>\S.*?)"
+    r"(?:\s+(?:project|app|team))?"
+)
 """In "Owner of the billing export: Stefan", what the key is of."""
 _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
 _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
@@ -225,15 +228,20 @@ class NoteReader:
         if holder := post_holder(line):
             return list(holders(self.names, self.topic, *holder)) or None
         if match := _KEY_LINE.match(line):
-            of = _KEY_OF.fullmatch(match["key"])
-            if of is not None and is_of_work(of["key"]) and not self.names.is_person(of["what"]):
-                what = self.names.canonical_of(of["what"])
-                return self._keyed(what, of["key"], match["value"])
-            return self._keyed(self.topic, match["key"], match["value"])
+            topic, key = self._of_what(match["key"])
+            return self._keyed(topic, key, match["value"])
         match = _KEY_IS.match(line)
-        if match is None or self.topic is None or match["key"].lower() not in BY_KEY:
+        topic, key = self._of_what(match["key"]) if match is not None else (None, "")
+        if match is None or topic is None or key.lower() not in BY_KEY:
             return None
-        return self._keyed(self.topic, match["key"], match["value"]) or None
+        return self._keyed(topic, key, match["value"].partition(", not ")[0]) or None
+
+    def _of_what(self, key: str) -> tuple[str | None, str]:
+        """What "owner of the billing export" is of, else the topic; and the key alone."""
+        of = _KEY_OF.fullmatch(key)
+        if of is None or not is_of_work(of["key"]) or self.names.is_person(of["what"]):
+            return self.topic, key
+        return self.names.canonical_of(of["what"]), of["key"]
 
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
@@ -296,13 +304,13 @@ class NoteReader:
         return [fact for row in fitting[:1] for fact in self._facts(row, key.lower(), topic, value)]
 
     def _facts(self, row: KeyRow, key: str, topic: str, value: str) -> Iterator[CandidateFact]:
+        value = _ARROW.split(value)[-1]
         if row.subject == "person":
             self.names.register(topic, "person")
         elif row.type in OF_PROJECTS:
             self.names.register(topic, "project")
         if row.value == "text":
             value = value.rstrip(" .")
-            value = _ARROW.split(value)[-1]
             if row.type in {"email", "phone_number"} and self._is_persons(value):
                 topic = self.person or topic
             key = _NAMED_AS.get(key, key)

@@ -114,6 +114,10 @@ class Sentence:
         return bool(self.quotes) and any(a < position < b for a, b in self.quotes)
 
 
+_SAINT = re.compile(r"\bSt\. (?=[A-Z])")
+"""The stop in "St. Cloud" ends no sentence."""
+
+
 def straight(text: str) -> str:
     """Straight quotes and plain spaces."""
     return text.translate(_STRAIGHT)
@@ -126,6 +130,8 @@ def strip_markup(text: str) -> str:
         text = _INLINE.sub(_SKIP, _FENCE.sub(_SKIP, text))
     text = _IN_LAW.sub(r"\1-in-law", _URL.sub(_SKIP, text))
     text = text.replace("uinea pig", "uinea-pig")
+    if "St. " in text:
+        text = _SAINT.sub("St ", text)
     if "@" in text:
         text = _EMAIL.sub(_SKIP, text)
     if "!" in text:

@@ -337,3 +337,17 @@ def test_a_first_line_of_nothing_but_a_name_says_whom_the_lines_below_are_about(
     assert _said("Jonas Weber\nworks at Siemens") == {"Jonas Weber works_at Siemens"}
     assert not any("Grocery" in said for said in _said("Grocery List\nallergic to peanuts"))
     assert not any("Jonas" in s for s in _said("Jonas Weber\n\nallergic to penicillin"))
+
+
+@pytest.mark.parametrize(
+    ("line", "fact"),
+    [
+        ("Owner: Stefan -> Leila Brandt", "Northwind has_owner Leila Brandt"),
+        ("Office: Bergen → Stavanger", "Northwind based_in Stavanger"),
+        ("Owner of the billing export: Stefan", "billing export has_owner Stefan"),
+        ("Lead of Havenbrood is from today Aylin, not Chidi", "Havenbrood managed_by Aylin"),
+        ("Head of Product: Linnea Ström", "Linnea Ström works_as Head of Product"),
+    ],
+)
+def test_a_key_says_of_what_it_is_and_what_it_was_before(line: str, fact: str) -> None:
+    assert fact in _said(f"# Northwind\n\n{line}")
