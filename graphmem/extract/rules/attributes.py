@@ -217,7 +217,7 @@ def _whose(owner_words: str, context: TurnContext) -> str | None:
         who, word = context.referent, {"his": "he", "her": "she"}[owner_words.lower()]
         return who if who and context.people.gender.get(who, word) == word else None
     name = owner_words.removesuffix("'s")
-    said = name != owner_words and not _NO_OWNERS & set(name.lower().split())
-    if not names.is_sure(name) and not (said and names.may_be_person(name)):
+    possessive = name != owner_words and not _NO_OWNERS & set(name.lower().split())
+    if not names.is_sure(name) and not (possessive and names.may_be_person(name)):
         return None
     return names.canonical_of(name)
