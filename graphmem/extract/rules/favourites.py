@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from graphmem.extract.rules.name_slots import closes, common_name
+from graphmem.extract.rules.common_names import common_name
+from graphmem.extract.rules.name_slots import closes
 from graphmem.extract.rules.phrases import Parse, noun_phrases
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.word_lists import VAGUE_HEADS

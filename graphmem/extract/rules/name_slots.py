@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from graphmem.extract.rules.common_names import ONES_TEAM, PROJECT, TEAM, common_name
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry, has_inner_capital
 from graphmem.extract.rules.phrases import (
     Parse,
@@ -42,29 +43,7 @@ _CLUB = re.compile(
     r"\s+(?:the|a|our)\s+(?P<name>(?:(?:local\s+)?[a-z]+\s+(?:group|club|choir|band|society|orchestra|circle|"
     r"committee|league|class|team|squad|crew|department)|choir|orchestra|committee))(?=\W|$)"
 )
-_TEAM = re.compile(
-    r"\s+(?:the|our|a)\s+(?P<name>(?:[\w-]+\s+){1,2}?(?:team|department|group|squad|division|unit|crew)"
-    r"|(?:[\w-]+\s+)?(?:"
-    + "|".join(sorted(_WORKPLACES))
-    + r"|office|kitchen|bar|ward|lab|shop|branch|project|programme|campaign))(?=\W|$)"
-)
-_ONES_TEAM = re.compile(
-    r"\s+(?:(?P<before>Team\s+[A-Z]\w+)|(?:the|our)\s+(?P<after>(?!(?:wrong|right|other|same|best|whole|winning|losing|first|last|only)\s)"
-    r"(?:[A-Za-z][\w-]*\s+){1,2}?"
-    r"(?:team|squad|crew|committee|board|unit|department|council|jury)))(?=\W|$)"
-)
-_PROJECT = re.compile(
-    r"\s+(?:the\s+)?(?:(?P<before>Project\s+[A-Z]\w+)"
-    r"|(?P<after>[A-Z][\w-]+(?:\s+[A-Z][\w-]+){0,2}|(?!(?:an?|this|that|my|our|his|her|their|new|big|same|other|next|group|side)\s)[a-z]+)\s+(?:project|programme|campaign|initiative))(?=\W|$)"
-)
 _MORE = re.compile(r"\s+(?:an?|my|some|his|her|their|with|to)\b")
-_NOTHING_OF_ITS_OWN = word_set("nothing_of_its_own")
-_COMMON_WORD = (
-    rf"(?!(?:{'|'.join(map(re.escape, sorted(NOT_NAMES | NP_STOP)))})(?![\w'-]))[a-z][a-z-]+"
-)
-_COMMON = re.compile(
-    rf"\s*(?P<whose>[Tt]he|[Oo]ur|[Mm]y)\s+(?P<name>(?:[A-Z][a-z]+\s+)?{_COMMON_WORD}(?:\s+{_COMMON_WORD}){{0,2}})(?=\W|$)"
-)
 _OF_WORKPLACES = frozenset({"works_at", "volunteers_at"})
 _OF_STUDENTS = frozenset({"studies_at", "studied_at", "graduated_from"})
 _ITS_WORKPLACE = re.compile(
@@ -275,7 +254,7 @@ class NamedSlots:
 
     def _team(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """ "The Payments team", "Team Birch", "the organising committee"."""
-        match = _ONES_TEAM.match(parse.sentence.text, at)
+        match = ONES_TEAM.match(parse.sentence.text, at)
         if match is None or not closes(parse, match.end()):
             return []
         if rule.time == "end" and _leaves_more(parse, match.end()):
@@ -286,7 +265,7 @@ class NamedSlots:
 
     def _project(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """ "Project Falcon", "the Falcon project"."""
-        match = _PROJECT.match(parse.sentence.text, at)
+        match = PROJECT.match(parse.sentence.text, at)
         if match is None:
             return []
         name = match["before"] or match["after"]
@@ -301,7 +280,7 @@ class NamedSlots:
         """People, or a team or project that has a name."""
         phrase = named_thing(parse, at)
         whole = phrase is None or parse.sentence.text[phrase.end : phrase.end + 2].strip().islower()
-        if whole and (team := _TEAM.match(parse.sentence.text, at)):
+        if whole and (team := TEAM.match(parse.sentence.text, at)):
             name = team["name"] if phrase else team["name"].lower()
             return [Filler(f"the {name}", name, "organization", team.end())]
         if phrase is None:
@@ -344,17 +323,6 @@ class NamedSlots:
 def _leaves_more(parse: Parse, end: int) -> bool:
     """ "Left the choir a note", "left the choir practice early": nobody left the choir."""
     return not closes(parse, end) or _MORE.match(parse.sentence.text, end) is not None
-
-
-def common_name(text: str, at: int, *, own: bool = False) -> re.Match[str] | None:
-    """ "The billing export", "the newsletter": what has no name but this, by ``name``. ``own``:
-    "my audit report", too."""
-    match = _COMMON.match(text, at)
-    if match is None or (match["whose"].lower() == "my" and not own):
-        return None
-    if text.startswith(" of ", match.end()):
-        return None  # "the head of …" says more than "the head"
-    return match if _NOTHING_OF_ITS_OWN.isdisjoint(match["name"].split()) else None
 
 
 def _workplace(parse: Parse, at: int) -> Filler | None:

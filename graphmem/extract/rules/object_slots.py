@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from graphmem.extract.rules.name_slots import Filler, NamedSlots, closes, common_name
+from graphmem.extract.rules.common_names import common_name
+from graphmem.extract.rules.name_slots import Filler, NamedSlots, closes
 from graphmem.extract.rules.names import FIRST_NAMES, has_inner_capital
 from graphmem.extract.rules.phrases import (
     Parse,

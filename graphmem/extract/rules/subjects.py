@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from graphmem.extract.rules.common_names import common_subject
 from graphmem.extract.rules.names import NameSpan
 from graphmem.extract.rules.people import People, kin_called
 from graphmem.extract.rules.phrases import Parse, name_list, named_thing
@@ -43,14 +44,6 @@ _CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of
 _ONE_OF_THEM = word_set("kin_without_name")
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 _SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
-
-_COMMON = re.compile(
-    r"(?:The|Our)\s+(?P<name>[a-z][a-z-]+(?:\s+[a-z][a-z-]+){0,2}?)(?=\s+(?:(?:now|still|also|no\s+longer|currently)\s+)?"
-    r"(?:uses|depends|relies|runs\s+on|is\s+(?:now\s+)?(?:built|hosted|managed|maintained|led|run|owned|dependent)"
-    r"|has\s+(?:switched|moved|migrated)|switched|migrated)\b)"
-)
-"""What has no name but this, before what is said of firms, teams and projects."""
-_NOTHING_OF_ITS_OWN = word_set("nothing_of_its_own")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +144,8 @@ class TurnContext:
         found = named_thing(parse, at)
         names = self.people.names
         if found is None and position == 0:
-            return _common(parse.sentence.text)
+            match = common_subject(parse.sentence.text)
+            return match and Subject(f"the {match['name']}", match.end(), thing=True)
         if found is None or names.kind(found.name) in {"person", "animal"}:
             return None
         span = parse.name_at(parse.sentence.token_at(at))
@@ -406,10 +400,3 @@ class TurnContext:
             self.recent = frozenset(persons)
         elif self._somebody(parse, end):
             self.recent = frozenset()
-
-
-def _common(text: str) -> Subject | None:
-    match = _COMMON.match(text)
-    if match is None or not _NOTHING_OF_ITS_OWN.isdisjoint(match["name"].split()):
-        return None
-    return Subject(f"the {match['name']}", match.end(), thing=True)
