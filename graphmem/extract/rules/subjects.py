@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.common_names import common_subject
-from graphmem.extract.rules.names import NameSpan
+from graphmem.extract.rules.names import FIRST_NAMES, NameSpan
 from graphmem.extract.rules.people import People, kin_called
 from graphmem.extract.rules.phrases import Parse, name_list, named_thing
 from graphmem.extract.rules.word_lists import (
@@ -42,6 +42,7 @@ _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _PERSON_VERBS = word_set("person_verbs")
 _CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of|live|down)\b")
 _ONE_OF_THEM = word_set("kin_without_name")
+_THAT_IS = frozenset({"that's", "thats", "it's", "its"})
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 _SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
 
@@ -317,6 +318,8 @@ class TurnContext:
             return tokens[span.first - 1].low in {"is", "was"}
         if span.first > 0:
             before = tokens[span.first - 1].low
+            if span.first == 1 and before in _THAT_IS:
+                return span.name.split()[0].lower() in FIRST_NAMES
             if before in _CALLED and span.first > 1:
                 return tokens[span.first - 2].low not in _WITH_NAMES
             return before in _BEFORE_PEOPLE
