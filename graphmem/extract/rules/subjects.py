@@ -371,7 +371,8 @@ class TurnContext:
         at = 1 if parse.sentence.tokens[0].low in {"the", "our", "my"} else 0
         span, names = parse.name_at(at), self.people.names
         kind = names.kind(span.name) if span is not None and not span.owns else None
-        self.thing_before = span.name if span is not None and kind == "thing" and at else None
+        known = span is not None and kind in {"thing", "car"} and at
+        self.thing_before = span.name if span is not None and known else None
         if span is not None and kind == "animal":
             self.animal = names.canonical_of(span.name)
         elif span is not None and kind == "person":
