@@ -17,6 +17,8 @@ from graphmem import Memory, Settings, salvage
 from graphmem.errors import LedgerLost
 from tests.engine.test_damage import _MAKE, _USE, FUZZ, copied, made_stores, run
 
+pytestmark = pytest.mark.slow  # two or three stores each
+
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
