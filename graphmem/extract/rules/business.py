@@ -88,7 +88,18 @@ _NO_MORE = re.compile(
     r"\bno\s+(?:longer\s+(?:an?\s+|our\s+)?)?(?P<role>client|customer|supplier|vendor|provider)s?"
     r"(?:\s+of\s+ours)?\s*(?:any\s?more|any\s+longer)"
 )
-_NOT_NOW = ("former ", "old ", "ex", "previous ", "late ", "last ", "first ", "next ", "future ")
+_NOT_NOW = (
+    "former ",
+    "old ",
+    "ex-",
+    "ex ",
+    "previous ",
+    "late ",
+    "last ",
+    "first ",
+    "next ",
+    "future ",
+)
 _SUPPLIES = {"client": "client_of", "customer": "client_of"}
 
 

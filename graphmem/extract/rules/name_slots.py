@@ -269,12 +269,9 @@ class NamedSlots:
         if match is None:
             return []
         name = match["before"] or match["after"]
-        kind = self.names.kind(name)
-        return (
-            []
-            if kind == "person"
-            else [Filler(match.group().strip(), name, "project", match.end())]
-        )
+        if self.names.kind(name) == "person":
+            return []
+        return [Filler(match.group().strip(), name, "project", match.end())]
 
     def _led(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
         """People, or a team or project that has a name."""
