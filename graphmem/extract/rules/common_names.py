@@ -30,11 +30,12 @@ _COMMON = re.compile(
     rf"\s*(?P<whose>[Tt]he|[Oo]ur|[Mm]y)\s+(?P<name>(?:[A-Z][a-z]+\s+)?{_COMMON_WORD}(?:\s+{_COMMON_WORD}){{0,2}})(?=\W|$)"
 )
 _SUBJECT = re.compile(
-    r"(?:The|Our)\s+(?P<name>[a-z][a-z-]+(?:\s+[a-z][a-z-]+){0,2}?)(?=\s+(?:(?:now|still|also|no\s+longer|currently)\s+)?"
+    r"(?:The|Our(?!\s+(?:whole\s+|entire\s+)?(?:team|company|shop|office|firm|agency|department|lab|newsroom|parish|school|club|practice"
+    r"|surgery|studio|startup|business|group|clinic)\b))\s+(?P<name>[a-z][a-z-]+(?:\s+[a-z][a-z-]+){0,2}?)(?=\s+(?:(?:now|still|also|no\s+longer|currently)\s+)?"
     r"(?:uses|depends|relies|runs\s+on|is\s+(?:now\s+)?(?:built|hosted|managed|maintained|led|run|owned|dependent)"
     r"|has\s+(?:switched|moved|migrated)|switched|migrated)\b)"
 )
-"""What has no name but this, before what is said of firms, teams and projects."""
+"""What has no name but this, before what is said of firms and projects: "our team" is "we"."""
 
 
 def common_name(text: str, at: int, *, own: bool = False) -> re.Match[str] | None:

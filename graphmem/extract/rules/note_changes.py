@@ -247,8 +247,8 @@ def handed_on(line: str, speaker: str | None, names: NameRegistry) -> Iterator[C
         if who == speaker or names.may_be_person(who):
             name = names.register(who, "person")
             yield CandidateFact(
-                f"{what} was handed over to {name}", what, "handed_to", name, (what, name),
-                importance=_WEIGHT,
+                f"{'the ' * what.islower()}{what} was handed over to {name}",
+                what, "handed_to", name, (what, name), importance=_WEIGHT,
             )  # fmt: skip
         return
 

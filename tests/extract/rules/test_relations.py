@@ -383,6 +383,7 @@ def test_what_has_no_name_of_its_own_is_a_thing_all_the_same(text: str, fact: st
     "text",
     [
         "I am responsible for the mess.",
+        "Is our team on Trello?",
         "Ben Toll is responsible for the deaths of two men.",
         "The whole thing depends on Ben.",
         "I'm in the wrong team.",
@@ -398,3 +399,7 @@ def test_what_has_no_name_of_its_own_is_a_thing_all_the_same(text: str, fact: st
 )
 def test_what_only_looks_like_such_a_thing_is_none(text: str) -> None:
     assert not facts(text)
+
+
+def test_our_team_is_we_and_no_team_besides() -> None:
+    assert facts("Our team uses Trello.") == {"Ada uses Trello"}
