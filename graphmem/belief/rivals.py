@@ -170,6 +170,8 @@ def separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[In
 
 
 def _separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
+    if len(intervals) == 1:
+        return list(intervals)  # as most are: there is nothing that could end it
     waiting, done = _Waiting(intervals, behaviour), _Done(behaviour)
     next_number = waiting.resumed_from
     while (first := waiting.take()) is not None:

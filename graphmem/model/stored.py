@@ -61,12 +61,23 @@ class Dated:
     is None with the date, and an instant unless it is given."""
 
     __slots__ = ()
+    valid_at: datetime | None
+    valid_precision: Precision | None
+    invalid_at: datetime | None
+    invalid_precision: Precision | None
 
     def __post_init__(self) -> None:
-        for at, precision in _PRECISIONS.items():
-            known = getattr(self, at, None) is not None
-            if known != (getattr(self, precision, None) is not None):
-                object.__setattr__(self, precision, "instant" if known else None)
+        if (self.valid_at is None) is not (self.valid_precision is None):
+            self._settle("valid_at")
+        if (self.invalid_at is None) is not (self.invalid_precision is None):
+            self._settle("invalid_at")
+        planned_at = getattr(self, "planned_for", None)
+        if (planned_at is None) is not (getattr(self, "planned_precision", None) is None):
+            self._settle("planned_for")
+
+    def _settle(self, at: str) -> None:
+        known = getattr(self, at) is not None
+        object.__setattr__(self, _PRECISIONS[at], "instant" if known else None)
 
     @property
     def valid_date(self) -> Date | None:

@@ -23,6 +23,7 @@ HALVES = (
     "fourth",
     "fifth",
     "sixth",
+    "seventh",
 )
 
 

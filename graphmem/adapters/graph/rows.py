@@ -213,13 +213,10 @@ def by_type(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
 
 def text_in(properties: Properties) -> int:
     """How many characters of text a node or an edge carries."""
-    found = 0
-    for value in properties.values():
-        if type(value) is str:
-            found += len(value)
-        elif type(value) is list and value:
-            found += sum(map(len, value))
-    return found
+    values = properties.values()
+    lists = [value for value in values if type(value) is list and value]
+    texts = [value for value in values if type(value) is str]
+    return sum(map(len, texts)) + sum(sum(map(len, value)) for value in lists)
 
 
 def merged(batches: Sequence[GraphChanges]) -> GraphChanges:

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Literal
 
 from graphmem.extract.rules.data import read_rows, row_pattern
-from graphmem.extract.rules.fragments import capitalised, spelt
+from graphmem.extract.rules.fragments import spelt
 from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.small_letters import capitalised
 from graphmem.extract.rules.tokenizer import Sentence, without_opening
 from graphmem.extract.rules.word_lists import (
     HEDGES,

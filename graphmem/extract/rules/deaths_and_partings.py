@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from graphmem.clock import Date
-from graphmem.extract.rules.names import NameSpan
 from graphmem.extract.rules.people import kin_called
 from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
+from graphmem.extract.rules.tokens import NameSpan
 from graphmem.extract.rules.word_lists import (
     KIN,
     KIN_PLURAL,

@@ -15,10 +15,10 @@ from graphmem.extract.rules.answers import ASKING_WORDS, AwaitedAnswer, asked
 from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.episode_facts import EpisodeFacts
-from graphmem.extract.rules.fragments import capitalised, spelt
+from graphmem.extract.rules.fragments import spelt
 from graphmem.extract.rules.framing import Framing, is_joke, without_quotes
 from graphmem.extract.rules.kin import pet_names
-from graphmem.extract.rules.names import NameRegistry, NameSpan, name_spans, vocatives
+from graphmem.extract.rules.names import NameRegistry, vocatives
 from graphmem.extract.rules.note_topics import document_title, is_structured, opening_person
 from graphmem.extract.rules.notes import NoteReader
 from graphmem.extract.rules.people import People, is_machine
@@ -32,8 +32,10 @@ from graphmem.extract.rules.self_introductions import (
     without_nicknames,
 )
 from graphmem.extract.rules.sentence_reader import SentenceReader
+from graphmem.extract.rules.small_letters import capitalised
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
+from graphmem.extract.rules.tokens import NameSpan
 from graphmem.extract.rules.wiki_links import linked_names, without_links
 from graphmem.extract.rules.word_lists import GREETINGS, PETS, word_set
 from graphmem.model import Entity, Episode, Turn
@@ -238,12 +240,12 @@ class _Episode:
             stop_if_given_up()
             for written in parts:
                 sentence = capitalised(written, self.names)
-                found = name_spans(sentence)
+                found = sentence.name_spans
                 self.singles |= dict.fromkeys(s.name for s in found if s.first == s.last)
                 for pet in () if sentence.lows.isdisjoint(PETS) else pet_names(sentence, found):
                     if pet not in speaker_names:
                         self.names.register(pet, "animal")
-                self._introduce(turn, written, name_spans(written))
+                self._introduce(turn, written, written.name_spans)
                 if len(found) > 1:
                     for alias, name in stated_nicknames(self.names, found, sentence):
                         self.names.add_alias(alias, name)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from graphmem.extract.rules.names import FIRST_NAMES, name_spans
+from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.tokenizer import Sentence
 from graphmem.extract.rules.word_lists import (
     KIN,
@@ -181,7 +181,7 @@ class Framing:
         return key not in self.known | _NO_TITLE and last not in PLACE_SUFFIXES | _NO_TITLE
 
     def _note(self, sentence: Sentence) -> None:
-        for span in name_spans(sentence):
+        for span in sentence.name_spans:
             self._made_up(span.name)
 
     def _made_up(self, name: str) -> None:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
-from graphmem.extract.rules.names import NameRegistry, NameSpan
+from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
-from graphmem.extract.rules.tokenizer import Sentence, WordToken
+from graphmem.extract.rules.tokenizer import Sentence
+from graphmem.extract.rules.tokens import NameSpan, WordToken
 from graphmem.extract.rules.word_lists import (
     FAVOURITE,
     KIN,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from graphmem.extract.rules.people import kin_called
 from graphmem.extract.rules.phrases import Parse, does_something, name_list
 from graphmem.extract.rules.subjects import TurnContext
-from graphmem.extract.rules.tokenizer import WordToken
+from graphmem.extract.rules.tokens import WordToken
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
     KIN,

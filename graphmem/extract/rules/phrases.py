@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from graphmem.extract.rules.dates import TimeExpression
-from graphmem.extract.rules.names import NameSpan
-from graphmem.extract.rules.tokenizer import Sentence, WordToken
+from graphmem.extract.rules.tokenizer import Sentence
+from graphmem.extract.rules.tokens import NameSpan, WordToken
 from graphmem.extract.rules.word_lists import (
     FILLERS,
     LANGUAGES,

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from graphmem.extract.rules.names import NameRegistry, NameSpan
+from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.tokenizer import Sentence
+from graphmem.extract.rules.tokens import NameSpan
 from graphmem.extract.rules.word_lists import (
     FILLERS,
     NATIONALITIES,

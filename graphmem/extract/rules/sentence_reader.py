@@ -10,7 +10,7 @@ from datetime import datetime
 from graphmem.extract.rules.dates import MAYBE_DATED, find_dates
 from graphmem.extract.rules.deaths_and_partings import DEPARTURE_CUES, Departures
 from graphmem.extract.rules.favourites import favourites
-from graphmem.extract.rules.fragments import capitalised, completed
+from graphmem.extract.rules.fragments import completed
 from graphmem.extract.rules.implied_relations import (
     BIRTH_WORDS,
     WITH_CONSEQUENCES,
@@ -41,6 +41,7 @@ from graphmem.extract.rules.relation_patterns import (
     rules_for,
 )
 from graphmem.extract.rules.rewording import REWORDING_CUES, reworded
+from graphmem.extract.rules.small_letters import capitalised
 from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.switches import SWITCH_CUES, switches
 from graphmem.extract.rules.tokenizer import Sentence, after_and, clause_starts, titles
@@ -324,7 +325,7 @@ class SentenceReader:
         things = Slots(names, self.context.speaker).read(rule, parse, end, subject)
         for thing in things:
             # What is told of the last is told of all: "founded by Ada and Bob in 1999".
-            of_all = replace(thing, end=things[-1].end)
+            of_all = thing if thing is things[-1] else replace(thing, end=things[-1].end)
             fact = self._fact(rule, parse, subject, of_all, start)
             if fact is None:
                 return []

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.common_names import common_subject
-from graphmem.extract.rules.names import FIRST_NAMES, NameSpan
+from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.people import People, kin_called
 from graphmem.extract.rules.phrases import Parse, name_list, named_thing
+from graphmem.extract.rules.tokens import NameSpan
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
     KIN,

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from graphmem.extract.rules.tokens import NameSpan, WordToken, name_spans, tokens_of
 from graphmem.extract.rules.word_lists import (
     FILLERS,
     INTERJECTIONS,
     NOT_NAMES,
     PAST_ONLY,
-    word_set,
 )
 
 LONGEST = 500
@@ -44,7 +44,6 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Z]|(?:[A-Z]\.){1,3}[A-Z]|Dr|Mr|Mrs|Ms|St|Prof|Sr|Jr|vs|e\.g|i\.e)\.$"
 )
 _GOES_ON = re.compile(r"(?<=\w)!{1,9}(?=\s(?:[Tt]o|with|at|in|from)\s[^\W\d_a-z])")
-_TOKEN = re.compile(r"[^\W_]+(?:['&.\-][^\W_]+)*[+#]{0,2}")
 _BREAK = re.compile(
     r"[,;:()\u2014\u2013]\s*|\s--?\s*|--\s*|\s(?:and|but|so|because|plus|since|although|though|while|where)\s"
     r"|\s(?=(?:when|after|before|until|till)\s)|\s?[\u2600-\u27bf\U0001f300-\U0001faff][\ufe0f\u200d\u2600-\u27bf\U0001f300-\U0001faff\s]*",
@@ -52,21 +51,6 @@ _BREAK = re.compile(
 )
 _QUOTED = re.compile(r'"([^"\n]{1,120})"')
 _WORD_OR_GAP = re.compile(r"([\w']+)[,.!:]*\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class WordToken:
-    """A word, without its possessive ``'s``."""
-
-    text: str
-    low: str
-    start: int
-    end: int
-    gap: str
-    """What stands between the word before and this one."""
-    owns: bool = False
-    """It had a possessive ``'s`` (``end`` is after it)."""
-    capital: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,14 @@ class Sentence:
 
     @cached_property
     def tokens(self) -> list[WordToken]:
-        return _tokens(self.text)
+        return tokens_of(self.text)
+
+    @cached_property
+    def name_spans(self) -> list[NameSpan]:
+        """Every run of its words that may be a name."""
+        if self.shouted or self.uncapped:
+            return []
+        return name_spans(self.text, self.tokens)
 
     @cached_property
     def lows(self) -> frozenset[str]:
@@ -209,24 +200,6 @@ def titles(sentence: Sentence) -> Iterator[tuple[int, int, str]]:
             and not inside.isupper() | any(p in {"I", "I'm", "You", "You're"} for p in parts)
         ):
             yield start, end, inside
-
-
-def _tokens(text: str) -> list[WordToken]:
-    tokens: list[WordToken] = []
-    before = 0
-    for match in _TOKEN.finditer(text):
-        word, end = match.group(), match.end()
-        low = word.lower()
-        owns = low.endswith("'s") and low not in _CONTRACTED
-        if owns:
-            word, low = word[:-2], low[:-2]
-        gap, capital = text[before : match.start()], word[0].isupper()
-        tokens.append(WordToken(word, low, match.start(), end, gap, owns, capital))
-        before = end
-    return tokens
-
-
-_CONTRACTED = word_set("contractions_of_is")
 
 
 def clause_starts(sentence: Sentence) -> Iterator[tuple[int, int, bool]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from graphmem.extract.rules.names import FIRST_NAMES, name_spans
+from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, after
 from graphmem.extract.rules.word_lists import (
@@ -198,7 +198,7 @@ def _of_oneself(  # noqa: PLR0911 - one return for each reason
     if before is None or not sentence.lows.isdisjoint(SENTENCE_BLOCKERS):
         return sentence
     names = context.people.names
-    own = next((s for s in name_spans(sentence) if s.start == before.end()), None)
+    own = next((s for s in sentence.name_spans if s.start == before.end()), None)
     if own is None or own.owns or names.canonical_of(own.name) != context.speaker:
         return sentence
     gap = _AFTER_OWN.match(sentence.text, own.end)

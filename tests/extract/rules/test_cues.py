@@ -19,7 +19,7 @@ from graphmem.extract.rules.implied_relations import BIRTH_WORDS, birthdays, pro
 from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
-from graphmem.extract.rules.names import NameRegistry, name_spans
+from graphmem.extract.rules.names import NameRegistry
 from graphmem.extract.rules.people import People
 from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
@@ -95,14 +95,14 @@ def test_without_its_cues_a_rule_finds_nothing(name: str) -> None:
     asked = 0
     for sentence in _SENTENCES:
         names = NameRegistry()
-        for span in name_spans(sentence):
+        for span in sentence.name_spans:
             names.register(span.name)
         context = TurnContext(People(names, frozenset({"Ada"})), "Ada")
         context.unnamed = ("Ada", "sister")
         before = deepcopy(context)
         if not has_cue(sentence):
             dates = find_dates(sentence.text, STATED_AT)
-            found = list(read(Parse(sentence, name_spans(sentence), dates), context))
+            found = list(read(Parse(sentence, sentence.name_spans, dates), context))
             assert (found, context) == ([], before), sentence.text
             asked += 1
     assert asked > 1000

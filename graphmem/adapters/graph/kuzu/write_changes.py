@@ -353,6 +353,10 @@ def _ids(row: Node | Edge) -> tuple[str, ...]:
 
 
 def _copies(row: Node | Edge) -> bool:
+    """Whether COPY may take it. Where all of it is short, no text of it needs to be looked at."""
+    line = _encode((*_ids(row), row.properties))
+    if len(line) <= _LONG and b"\\u0000" not in line:
+        return True
     return _copyable(_ids(row)) and _copyable(row.properties.values())
 
 

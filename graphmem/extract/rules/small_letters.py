@@ -1,0 +1,96 @@
+"""Names in small letters, as people write them who use no capitals: "emeka is a vet", "my doctor is
+dr lund", "a nurse at hillside hospital". They are given their capitals, so that every other rule
+reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
+from graphmem.extract.rules.tokenizer import Sentence
+from graphmem.extract.rules.tokens import WordToken
+from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, word_set
+
+_AFTER_THESE = word_set("before_common_nouns")
+_ALSO_WORDS, _PERSON_VERBS = word_set("also_words"), word_set("person_verbs")
+_ADVERBS = word_set("adverbs_before_verbs")
+_NOBODY = NOT_NAMES - _ALSO_WORDS - FIRST_NAMES
+"""Words with which no name of somebody begins."""
+_LONGEST_NAME = 4
+
+
+def capitalised(sentence: Sentence, names: NameRegistry) -> Sentence:
+    """A sentence in which people and pets who are known by name have their capitals: "emeka is a
+    vet", "jordans wife". A word that is one of the language, too, stays as it is."""
+    if sentence.shouted:
+        return sentence
+    tokens = sentence.tokens
+    if not any(token.text.islower() for token in tokens):
+        return sentence
+    text, at, changed = [], 0, False
+    index = 0
+    while index < len(tokens):
+        size, name = _named(tokens, index, names)
+        if not size:
+            index += 1
+            continue
+        last = tokens[index + size - 1]
+        text += [sentence.text[at : tokens[index].start], name]
+        at = last.end - (2 if last.owns else 0)
+        changed = True
+        index += size
+    if not changed:
+        return sentence
+    whole = "".join([*text, sentence.text[at:]])
+    quotes = () if len(whole) != len(sentence.text) else sentence.quotes
+    return replace(sentence, text=whole, quotes=quotes, respelt=sentence.small)
+
+
+def _named(tokens: list[WordToken], index: int, names: NameRegistry) -> tuple[int, str]:
+    """How many words from here are a known name in small letters, and how it is written."""
+    token = tokens[index]
+    if token.low in _NOBODY or not token.text.islower():
+        return 0, ""
+    if index and tokens[index - 1].low in _AFTER_THESE:
+        return 0, ""
+    size, key = 0, ""
+    found = (0, "")
+    for word in tokens[index : index + _LONGEST_NAME]:
+        if size and word.gap != " ":
+            break
+        size, key = size + 1, f"{key} {word.low}".strip()
+        if _known(key, names) and (size > 1 or word.low not in _ALSO_WORDS):
+            found = (size, _with_capitals(key))
+        if word.owns:
+            break
+    if found[0] == 1 and (surname := _surname(tokens, index)) is not None:
+        return 2, f"{found[1]} {surname}"
+    after = tokens[index + 1].low if index + 1 < len(tokens) else ""
+    if not found[0] and after in KIN and token.low[-1:] == "s" and _known(token.low[:-1], names):
+        return 1, f"{_with_capitals(token.low[:-1])}'s"  # "jordans wife"
+    return found
+
+
+def _surname(tokens: list[WordToken], index: int) -> str | None:
+    """The Sayle of "tom sayle popped in"."""
+    if index + 2 >= len(tokens) or tokens[index].owns:
+        return None
+    name, verb = tokens[index + 1], tokens[index + 2]
+    plain = name.text.islower() and name.text.isalpha() and name.gap == verb.gap == " "
+    word = name.low in NOT_NAMES | _ALSO_WORDS | _PERSON_VERBS | _ADVERBS or name.low in KIN
+    if not plain or word or name.low.endswith(("ly", "ed", "ing", "s")) or len(name.low) < 4:
+        return None
+    return (
+        name.text.capitalize()
+        if verb.low in _PERSON_VERBS - {"is", "was", "will", "has", "had"}
+        else None
+    )
+
+
+def _known(key: str, names: NameRegistry) -> bool:
+    return key in FIRST_NAMES or names.is_living(key)
+
+
+def _with_capitals(key: str) -> str:
+    return " ".join(word.capitalize() for word in key.split())
