@@ -3,6 +3,8 @@ them. Opened as they are, some garbled ones end the process (an allocation of 10
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from graphmem.adapters.seal import break_seal, look_at, not_a_file, what_changed, write_seal
@@ -88,12 +90,31 @@ def seal_folder(home: Path) -> None:
 
 def _odd_places(home: Path) -> str:
     """The first of ours that is neither a file nor a folder."""
-    inside = (path for folder in own_folders(home) for path in (folder, *folder.rglob("*")))
-    found = (path for path in inside if path.is_symlink() or not path.is_dir())
-    return next(filter(None, map(not_a_file, (home / CHECKPOINT_FILE, *found))), "")
+    folders = own_folders(home)
+    inside = (entry for folder in folders if not folder.is_symlink() for entry in _below(folder))
+    found = (
+        Path(entry)
+        for entry in inside
+        if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False))
+    )
+    links = (folder for folder in folders if folder.is_symlink() or not folder.is_dir())
+    return next(filter(None, map(not_a_file, (home / CHECKPOINT_FILE, *links, *found))), "")
 
 
-def _files(home: Path) -> list[Path]:
-    inside = [path for folder in own_folders(home) for path in folder.rglob("*") if path.is_file()]
+def _files(home: Path) -> list[str]:
+    inside = [
+        entry.path for folder in own_folders(home) for entry in _below(folder) if entry.is_file()
+    ]
     checkpoint = home / CHECKPOINT_FILE
-    return [*inside, checkpoint] if checkpoint.is_file() else inside
+    return [*inside, str(checkpoint)] if checkpoint.is_file() else inside
+
+
+def _below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    """All that is below a folder; nothing is behind a link."""
+    if not os.path.isdir(folder):
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path)
