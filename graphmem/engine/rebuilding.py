@@ -11,7 +11,7 @@ from typing import Any
 from graphmem.engine.present import Opened, Present
 from graphmem.errors import LedgerLost, UsageError
 from graphmem.ports.graph import Checkpoint, GraphStore
-from graphmem.ports.ledger_values import kept_numbers
+from graphmem.ports.ledger_values import ahead_of_ledger, kept_numbers
 from graphmem.ports.successor import Successor
 from graphmem.ports.vectors import VectorStore
 from graphmem.projection.catch_up import Projection
@@ -101,6 +101,7 @@ class Rebuilder:
                 await projection.go_on_with(
                     partial(successor.take_over, url), self._reopen(projection), filled.aside
                 )
+            await self._is_of_this_ledger(projection)
         finally:
             await asyncio.shield(successor.drop(url))
         return filled
@@ -110,10 +111,15 @@ class Rebuilder:
 
         async def empty() -> None:
             await store.clear()
+            await self._is_of_this_ledger(projection)
             projection.begin(await reopen(), reopen)
 
         await projection.start_over(empty)
         await projection.catch_up(report)
+
+    async def _is_of_this_ledger(self, projection: Projection) -> None:
+        if await self._parts.ledger.setting(ahead_of_ledger(projection.name)):
+            await self._parts.ledger.remember_setting(ahead_of_ledger(projection.name), "")
 
     def _store(self, projection: Projection) -> GraphStore | VectorStore:
         return self._parts.graph if projection is self._present.graph else self._parts.vectors

@@ -38,6 +38,12 @@ def kept_numbers(setting: str | None, count: int = 1) -> tuple[int, ...] | None:
     return found if len(found) == count else None
 
 
+def ahead_of_ledger(projection: str) -> str:
+    """The setting that says how much further a projection had come than the ledger, until it is
+    made anew: ``""`` or nothing where it had not."""
+    return f"{projection}_ahead"
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentPart:
     """An episode that was read from a document, and its key."""

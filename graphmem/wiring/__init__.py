@@ -19,7 +19,7 @@ from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.ledger_values import kept_numbers
+from graphmem.ports.ledger_values import ahead_of_ledger, kept_numbers
 from graphmem.ports.llm import Extractor
 from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore
@@ -228,8 +228,8 @@ async def _open_stores(parts: Parts, urls: Mapping[str, str]) -> Opened:
         vectors_checkpoint = await open_vectors()
     head = await ledger.head()
     opened = Opened(
-        _not_ahead("graph", graph_checkpoint, head),
-        _not_ahead("vectors", vectors_checkpoint, head),
+        await _not_ahead("graph", graph_checkpoint, ledger, head),
+        await _not_ahead("vectors", vectors_checkpoint, ledger, head),
         open_graph,
         open_vectors,
     )
@@ -265,15 +265,26 @@ async def _opened(open_store: Callable[[], Awaitable[Checkpoint]]) -> Checkpoint
         return error
 
 
-def _not_ahead(name: str, found: Checkpoint | Damaged, head: int) -> Checkpoint | Damaged:
+async def _not_ahead(
+    name: str, found: Checkpoint | Damaged, ledger: Ledger, head: int
+) -> Checkpoint | Damaged:
     """A graph or vectors that have come further than the ledger: it has lost its end then, or is an
-    older copy of it. Whoever has that looked into decides."""
-    if isinstance(found, Damaged) or found.applied_seq <= head:
+    older copy of it. Whoever has that looked into decides. Until then the ledger remembers it: with
+    what is told meanwhile it would soon have as many events as they know of others."""
+    if isinstance(found, Damaged):
+        return found
+    noted = await ledger.setting(ahead_of_ledger(name))
+    if found.applied_seq > head:
+        noted = f"{found.applied_seq:,}, but the ledger ends at {head:,}"
+        await ledger.remember_setting(ahead_of_ledger(name), noted)
+    if noted and not found.applied_seq:  # as in a restored folder: it is to be made from this one
+        noted = await ledger.remember_setting(ahead_of_ledger(name), "")
+    if not noted:
         return found
     return LedgerLost(
-        f"the {name} has come to event {found.applied_seq:,}, but the ledger ends at {head:,}: it "
-        "has lost its end, or is an older copy. Put back a newer one; or go on with the ledger as "
-        "it is: `graphmem rebuild` makes graph and vectors anew from it"
+        f"the {name} has come to event {noted}: it has lost its end, or is an older copy. Put back "
+        "a newer one; or go on with the ledger as it is: `graphmem rebuild` makes graph and "
+        "vectors anew from it"
     )
 
 

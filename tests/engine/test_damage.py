@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory, salvage
-from graphmem.errors import Damaged, Unavailable, UsageError
+from graphmem.errors import Damaged, LedgerLost, Unavailable, UsageError
 
 FUZZ = float(os.environ.get("GRAPHMEM_FUZZ", "1"))
 _MAKE = """
@@ -178,6 +178,31 @@ def test_a_ledger_older_than_its_graph_is_told(stores: dict[str, Path], tmp_path
             memory.search("Bob")
         assert memory.rebuild().ok
         assert memory.search("Where does Bob Stone live?").hits
+
+
+def test_what_is_told_to_an_older_ledger_does_not_hide_that_it_is_older(
+    stores: dict[str, Path], tmp_path: Path
+) -> None:
+    """With as many events as the graph knows of, it would be taken for the one it was made from:
+    what was told would never be found, and what was lost would be."""
+    folder = copied(stores["closed"], tmp_path / "store")
+    with Memory(folder, user_id="ada") as memory:
+        memory.add("Dora Late lives in Newtown.")
+        memory.search("Dora")
+    shutil.copy(stores["closed"] / "ledger.sqlite", folder / "ledger.sqlite")
+    for name in ("Gus", "Hal", "Ivo", "Jan", "Kai", "Lea"):
+        with Memory(folder, user_id="ada") as memory:
+            assert memory.add(f"{name} Newish lives in {name}ville.").status == "done"
+            with pytest.raises(LedgerLost, match="older copy"):
+                memory.search(name)
+            assert not memory.health().ok
+    with Memory(folder, user_id="ada") as memory:
+        assert memory.rebuild().ok
+    with Memory(folder, user_id="ada") as memory:
+        assert memory.health().ok
+        assert memory.verify().ok
+        assert "Gusville" in memory.search("Where does Gus Newish live?").hits[0].text
+        assert not memory.cypher("MATCH (f:Fact) WHERE f.text CONTAINS 'Late' RETURN f.text").rows
 
 
 @pytest.mark.parametrize("other", ["older", "another's"])
