@@ -76,7 +76,7 @@ ENDING_TYPES = {
 GOING_WITH = {
     "dating": ("partner_of", "engaged_to"),
     "partner_of": ("dating", "engaged_to"),
-    "broke_up_with": ("dating", "partner_of", "engaged_to", "married_to"),
+    "broke_up_with": ("dating", "partner_of", "engaged_to", "married_to", "lives_with"),
     "owns": ("drives", "has_pet", "runs"),
     "works_at": ("member_of", "studies_at", "plays_for", "volunteers_at"),
     "supplier_of": ("uses", "contractor_of"),

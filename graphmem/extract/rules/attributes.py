@@ -95,13 +95,21 @@ _NEW_NUMBER = re.compile(
     r"(?P<whose>(?:\b[Mm]y\s|\b[Hh]is\s|\b[Hh]er\s|'s\s|(?:^|[.!;,\n]\s?|[\U0001f300-\U0001faff\ufe0f]\s?)(?=[Nn]ew\s|[Nn]umber)))"
     r"(?:(?:new\s(?:phone\s|mobile\s|shop\s|work\s|office\s)?number|New\snumber)"
     r"(?:\sfor\sme|\severyone|\severybody|\sall|\sguys|\sfolks)?"
-    r"(?:,\s[a-z ]{3,15})?(?:'s|\sis|\sis\snow)?"
+    r"(?:,\s[a-z ]{3,15})?(?:'s|\sis|\sis\snow|[.!])?"
     r"|(?:phone\s)?[Nn]umber(?:\shas|'s)?\schanged(?:\sto)?)[:,]?(?:\sit's|\sits)?\s(?=[+\d(])"
 )
 _CHANGED_NUMBER = re.compile(
     r"\b[Cc]hanged\s(?=my\s(?:phone\s|mobile\s)?number)(?P<number>[a-z ]+?number)"
     r"[:,.!]?\s(?:it's|its|it\sis|to|new\sone\sis|now)\s(?:now\s)?(?=[+\d(])"
 )
+_PHONE = rf"(?P<number>{_FORMS['phone']})(?![\d.,]\d)"
+_NUMBER_BY_THE_WAY = re.compile(
+    r"(?P<whose>\b[Mm]y|\b[Hh]is|\b[Hh]er|[^\W\d_][\w-]*'s)\s(?:new\s)?(?P<what>(?:(?:phone|mobile|cell)\s)?number)"
+    r"(?:[:,]|\s(?:is|now))?(?:\s(?:if|in\scase|should|for\s(?:when|anyone|anybody))\b[^.!?\d\n]{3,60}?[,:])?"
+    rf"(?:\sit's|\sits|\sis)?\s{_PHONE}"
+)
+"""In "my number if anyone needs a lift, 0491 570 006", "Rory's number, 07700 900813, in case"."""
+_MANY_DIGITS = 7
 """The "Ben's new number 0770 …" and "new number is 0770 …" of who tells it."""
 _NO_OWNERS = NOT_NAMES | frozenset(WEEKDAYS) | {"today", "tomorrow", "yesterday", "tonight"}
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
@@ -112,6 +120,7 @@ def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
     text = _CHANGED_NUMBER.sub(r"changed, \g<number> is ", straight(text))
     text = _NEW_NUMBER.sub(_of_whom, text)
+    text = _NUMBER_BY_THE_WAY.sub(_as_number, text)
     cued = _CUES.search(text) is not None
     for match in _SENTENCE.finditer(text):
         sentence = match.group()
@@ -161,6 +170,14 @@ def attribute_line(owner: str, key: str, value: str) -> CandidateFact | None:
     if row is None or not re.fullmatch(_FORMS.get(row.value, row.value), value.strip()):
         return None
     return _attribute(owner, called, row.type or called, value.strip())
+
+
+def _as_number(match: re.Match[str]) -> str:
+    number = match["number"].strip()
+    if sum(map(str.isdigit, number)) < _MANY_DIGITS:
+        return match.group()
+    end = "" if match.string[match.end() : match.end() + 1] in {".", "!", "?"} else "."
+    return f"{match['whose']} {match['what']} is {number}{end}"
 
 
 def _of_whom(match: re.Match[str]) -> str:

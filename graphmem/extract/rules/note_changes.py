@@ -36,6 +36,8 @@ _MONEY = (
     r"|r(?:o)?ubles|rupees|yen|naira|lira|zloty|EUR|GBP|USD|CHF|NOK|SEK|DKK)\b"
     r"|\d[\d.,']*k\b"
 )
+_FROM = r"(?:\s+from\s+[^,;]{2,25}?(?=\s+to\s))?"
+"""What it was: "moved from 11 April to 2 May"."""
 _LATE = (
     rf"(?P<late>{_NAME}(?:\s+v?\d[\d.]*)?)\s+(?:(?:has|is|was)\s+)?(?:slipped|late|delayed)[:,;]?"
     r"\s+(?:(?:the|new)\s+)?"
@@ -50,7 +52,8 @@ _CHANGED = re.compile(
     r"(?:\s+(?:project|work|app|release))?)?"
     r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
     r"|extended|changed|raised|"
-    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+(?:\s+(?:to|at|for|is"
+    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+"
+    rf"{_FROM}(?:\s+(?:to|at|for|is"
     r"|now))*)"
     r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;](?:[^,;.]|[,.](?=\d)){0,60})"
 )
@@ -75,7 +78,7 @@ _NEW_DATES = (
     re.compile(
         rf"(?:^|[,;]\s|\band\s){_OWNER}(?:'s)?{_KEY}(?:\s+(?:has|have|had|was|is|got|been|just"
         rf"|now))*"
-        rf"\s+{_HOW}{_SIDE}(?:,?\s+(?:now|to|till|until|by)){{1,2}}\s+{_WHEN}"
+        rf"\s+{_HOW}{_SIDE}{_FROM}(?:,?\s+(?:now|to|till|until|by)){{1,2}}\s+{_WHEN}"
     ),
     re.compile(rf"\b{_HOW}{_SIDE}\s+{_OWNER}(?:'s)?{_KEY}{_SIDE}\s+(?:to|till|until)\s+{_WHEN}"),
     re.compile(
@@ -124,13 +127,18 @@ def _owned_by_none(match: re.Match[str], line: str, stated_at: datetime) -> bool
 
 
 _RENT_CHANGES = frozenset(
-    {"up", "down", "to", "goes", "went", "gone", "raised", "increased", "now"}
+    {"up", "down", "to", "goes", "went", "gone", "raised", "increased", "now", "is"}
+)
+_PLAIN_SUM = (
+    r"(?:\d{1,2}[,.]\d{3}|\d{3,5})(?![\d.,%]*\d|\s?%)"
+    r"(?=\s*(?:$|[.,;!)(]|(?:an?|per|from|on|in|since|now|instead|btw|starting|as|until|pcm)\b))"
 )
 _RENT = re.compile(
-    r"\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*[Rr]ent\b(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+gone"
+    r"(?<!\b[Hh]is\s)(?<!\b[Hh]er\s)(?<!'s\s)(?<!\b[Tt]heir\s)\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*(?<!\b[Hh]is\s)(?<!\b[Hh]er\s)(?<!'s\s)(?<!\b[Tt]heir\s)"
+    r"[Rr]ent\b(?:\sfor\sthe\s[a-z]+)?(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+gone"
     r"|\s+put|\s+going|\s+now|\s+up|"
     r"\s+down|\s+rise|\s+raised|\s+increased|\s+to|,?\s+it's|\s+from\s+[\w ]{3,12}|\s+was)*\s+"
-    rf"(?P<value>(?:{_MONEY})(?:\s?(?:a|per)\s(?:month|week)|\s?pcm)?)(?P<when>[^;!?]*)"
+    rf"(?P<value>(?:{_MONEY}|{_PLAIN_SUM})(?:\s?(?:a|per)\s(?:month|week)|\s?pcm)?)(?P<when>[^;!?]*)"
 )
 
 
@@ -218,7 +226,7 @@ _NO_WORK = frozenset({"from", "as", "for", "by", "with", "at", "on", "in", "it",
 _HANDED_WHAT = r"(?P<what>[A-Za-z][\w &'-]{2,40}?)"
 _HANDED_ON = (
     re.compile(
-        rf"\b{_WHO}{_HAND}\s(?:handed|passed|transferred)\s(?:over\s)?(?:(?:the|my|our)\s)?"
+        rf"\b{_WHO}{_HAND}\s(?:hand(?:s|ed|ing)?|pass(?:es|ed|ing)?|transferr?(?:s|ed|ing)?)\s(?:over\s)?(?:(?:the|my|our)\s)?"
         rf"{_HANDED_WHAT}\s(?:(?:over|on)\s)?to\s(?P<who>{_WHO})\s*(?:$|[,.;(])"
     ),
     re.compile(

@@ -60,7 +60,7 @@ _AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
 _BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _KEY_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<key>[A-Za-z][A-Za-z /-]{0,30}?)[*_]{0,2}"
-    r"\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
+    r"(?:\s\([a-z ]{2,20}\))?\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
 )
 _KEY_IS = re.compile(
     r"\s*(?:[-*+•]\s+)?(?:(?:[Tt]he|[Oo]ur|[Ii]ts) )?(?P<key>[A-Za-z][A-Za-z -]{1,40}?) (?:is"

@@ -5,6 +5,7 @@ reads them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
@@ -17,6 +18,16 @@ _ALSO_WORDS, _PERSON_VERBS = word_set("also_words"), word_set("person_verbs")
 _ADVERBS = word_set("adverbs_before_verbs")
 _NOBODY = NOT_NAMES - _ALSO_WORDS - FIRST_NAMES
 """Words with which no name of somebody begins."""
+_DOING = _PERSON_VERBS - {"is", "was", "will", "has", "had"}
+_BEFORE_NAMES = frozenset({"is", "called", "named"})
+_MAKES, _BEFORE_MAKES = word_set("car_makes"), word_set("before_car_makes")
+_AFTER_TITLES = NOT_NAMES | _PERSON_VERBS | word_set("after_titles")
+_BEFORE_INSTITUTIONS = NOT_NAMES | word_set("kinds_of_institutions")
+_TITLED = re.compile(r"\b(?P<title>mr|mrs|dr|prof)\.?\s(?P<name>[a-z]{3,})\b")
+_INSTITUTION = re.compile(
+    r"\b(?:at|for|from|left|joined|joining|leaving)\s(?P<name>(?:[a-z]{4,}\s){1,2}"
+    rf"(?:{'|'.join(sorted(word_set('institutions')))}))\b"
+)
 _LONGEST_NAME = 4
 
 
@@ -25,6 +36,8 @@ def capitalised(sentence: Sentence, names: NameRegistry) -> Sentence:
     vet", "jordans wife". A word that is one of the language, too, stays as it is."""
     if sentence.shouted:
         return sentence
+    if sentence.uncapped and (told := _with_told_names(sentence.text)) != sentence.text:
+        sentence = replace(sentence, text=told, respelt=True)
     tokens = sentence.tokens
     if not any(token.text.islower() for token in tokens):
         return sentence
@@ -52,6 +65,8 @@ def _named(tokens: list[WordToken], index: int, names: NameRegistry) -> tuple[in
     token = tokens[index]
     if token.low in _NOBODY or not token.text.islower():
         return 0, ""
+    if token.low in _MAKES and (model := _model(tokens, index)):
+        return 2, f"{token.text.capitalize()} {model}"
     if index and tokens[index - 1].low in _AFTER_THESE:
         return 0, ""
     size, key = 0, ""
@@ -72,20 +87,49 @@ def _named(tokens: list[WordToken], index: int, names: NameRegistry) -> tuple[in
     return found
 
 
+def _model(tokens: list[WordToken], index: int) -> str:
+    """The Fiesta of "a ford fiesta"."""
+    if not index or index + 1 == len(tokens) or tokens[index - 1].low not in _BEFORE_MAKES:
+        return ""
+    name = tokens[index + 1]
+    plain = name.gap == " " and not name.owns and name.low not in NOT_NAMES | _PERSON_VERBS
+    return name.text.capitalize() if plain else ""
+
+
+def _with_told_names(text: str) -> str:
+    """A sentence without any capital, with those of names that the words beside them tell: "dr
+    lund", "at hillside hospital"."""
+    for pattern, no_names in ((_TITLED, _AFTER_TITLES), (_INSTITUTION, _BEFORE_INSTITUTIONS)):
+        text = pattern.sub(lambda match, none=no_names: _told(match, none), text)  # type: ignore[misc]
+    return text
+
+
+def _told(match: re.Match[str], no_names: frozenset[str]) -> str:
+    words = match["name"].split()
+    if not no_names.isdisjoint(words[:-1] or words):
+        return match.group()
+    before = match.string[match.start() : match.start("name")]
+    title = match.groupdict().get("title")
+    before = before.replace(title, title.capitalize(), 1) if title else before
+    return before + match["name"].title() + match.string[match.end("name") : match.end()]
+
+
 def _surname(tokens: list[WordToken], index: int) -> str | None:
     """The Sayle of "tom sayle popped in"."""
-    if index + 2 >= len(tokens) or tokens[index].owns:
+    if index + 1 >= len(tokens) or tokens[index].owns:
         return None
-    name, verb = tokens[index + 1], tokens[index + 2]
-    plain = name.text.islower() and name.text.isalpha() and name.gap == verb.gap == " "
+    name, verb = tokens[index + 1], tokens[index + 2] if index + 2 < len(tokens) else None
+    closes = verb is None or any(mark in verb.gap for mark in ".,;!?:")
+    if not closes and verb is not None and verb.gap != " ":
+        return None
+    plain = name.text.islower() and name.text.isalpha() and name.gap == " " and not name.owns
     word = name.low in NOT_NAMES | _ALSO_WORDS | _PERSON_VERBS | _ADVERBS or name.low in KIN
     if not plain or word or name.low.endswith(("ly", "ed", "ing", "s")) or len(name.low) < 4:
         return None
-    return (
-        name.text.capitalize()
-        if verb.low in _PERSON_VERBS - {"is", "was", "will", "has", "had"}
-        else None
-    )
+    if closes:
+        told = index and ("," in tokens[index].gap or tokens[index - 1].low in _BEFORE_NAMES)
+        return name.text.capitalize() if told else None
+    return name.text.capitalize() if verb is not None and verb.low in _DOING else None
 
 
 def _known(key: str, names: NameRegistry) -> bool:

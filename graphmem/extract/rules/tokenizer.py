@@ -155,9 +155,13 @@ def _pieces(text: str, question: bool) -> Iterator[Sentence]:
         yield _sentence(text, question, whole)
 
 
+_ASKS = re.compile(r"(?:can|could|may|shall|should|would)\s+(?:i|we)\b", re.IGNORECASE)
+"""A question, whether or not it has its mark."""
+
+
 def _sentence(text: str, question: bool, whole: bool) -> Sentence:
     quotes = tuple(match.span() for match in _QUOTED.finditer(text)) if '"' in text else ()
-    return Sentence(text, question, whole, quotes)
+    return Sentence(text, question or _ASKS.match(text) is not None, whole, quotes)
 
 
 def after(words: str, sentence: Sentence) -> Sentence:
