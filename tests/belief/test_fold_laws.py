@@ -140,8 +140,9 @@ def test_a_restatement_changes_no_interval(
         return  # said before it was ended, denied or taken back: that is news
     ends = [end for s in stated for end in (s.invalid_at, s.valid_at, s.stated_at)
             if s in later or end == s.invalid_at]  # fmt: skip
-    if any(end is not None and chosen.since < end <= middle for end in ends):
-        return  # one end was said and another is believed: it is news that it held in between
+    if any(end is not None and chosen.since <= end <= middle for end in ends):
+        return  # one end was said, perhaps of the day on which it began, and another is believed:
+        # it is news that it held in between
     again = Statement(
         id="again",
         episode_id="another",
