@@ -24,9 +24,10 @@ _MAKES, _BEFORE_MAKES = word_set("car_makes"), word_set("before_car_makes")
 _AFTER_TITLES = NOT_NAMES | _PERSON_VERBS | word_set("after_titles")
 _BEFORE_INSTITUTIONS = NOT_NAMES | word_set("kinds_of_institutions")
 _TITLED = re.compile(r"\b(?P<title>mr|mrs|dr|prof)\.?\s(?P<name>[a-z]{3,})\b")
+_INSTITUTIONS = "|".join(sorted(word_set("institutions")))
 _INSTITUTION = re.compile(
-    r"\b(?:at|for|from|left|joined|joining|leaving)\s(?P<name>(?:[a-z]{4,}\s){1,2}"
-    rf"(?:{'|'.join(sorted(word_set('institutions')))}))\b"
+    r"\b(?:at|for|from|left|joined|joining|leaving)\s"
+    rf"(?P<name>(?:[a-z]{{4,}}\s){{1,2}}(?:{_INSTITUTIONS}))\b"
 )
 _LONGEST_NAME = 4
 
