@@ -520,6 +520,7 @@ def test_texts_of_other_types_are_texts(where: str, tmp_path: Path) -> None:
         assert memory.search(Column("As it was")).hits
         assert {relation.object for relation in memory.relations("Ada")} == {"Acme", "tea"}
         assert memory.verify().ok
-        rule = memory.set_retention(Column("90d"), tag=Column("x"), memory_type=Column("semantic"))
+        kind: Any = Column("semantic")
+        rule = memory.set_retention(Column("90d"), tag=Column("x"), memory_type=kind)
         assert rule is not None
         assert [type(value) for value in (rule.tag, rule.memory_type)] == [str, str]
