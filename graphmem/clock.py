@@ -97,6 +97,8 @@ def parse_date(value: datetime | date | str, *, name: str = "time") -> Date:
         raise UsageError(
             f"{name}: expected a datetime, a date or ISO 8601 text, got {type(value).__name__}"
         )
+    if moment != moment:  # noqa: PLR0124 - a table's NaT, the only time that is not itself
+        raise UsageError(f"{name}: {shown(value)} is no time; leave the argument out")
     if moment.tzinfo is None:
         return Date(moment.replace(tzinfo=UTC), precision)
     try:

@@ -19,6 +19,9 @@ from graphmem.errors import UsageError, shown
 
 TEXT_BYTES: Final = 16 * 1024 * 1024
 """What ``GRAPHMEM_MAX_TEXT_BYTES`` can be raised to: the graph in a file takes no longer text."""
+SPLIT_OR_MORE: Final = "split it into several adds, or raise GRAPHMEM_MAX_TEXT_BYTES"
+SHORTER_OR_MORE: Final = "shorten it, or raise GRAPHMEM_MAX_TEXT_BYTES"
+"""What to do about a text over the limit that this setting is; other limits stay as they are."""
 MESSAGE_COUNT: Final = 20_000
 MESSAGES_RATIO: Final = 4
 """Messages with everything in them (pictures, names, ids) may be so many times the longest text."""
@@ -190,7 +193,9 @@ def _texts(value: object) -> Iterable[str]:
         waiting.extend(_inner(item))
 
 
-def check_count(items: Sequence[object], most: int, name: str) -> None:
+def check_count(
+    items: Sequence[object], most: int, name: str, *, remedy: str = "leave some out"
+) -> None:
     """Refuse a list of more items than this."""
     if len(items) > most:
-        raise UsageError(f"{name}: {len(items):,} of them, the limit is {most:,}")
+        raise UsageError(f"{name}: {len(items):,} of them, the limit is {most:,}: {remedy}")

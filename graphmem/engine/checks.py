@@ -25,7 +25,7 @@ def checked_text(value: object, name: str) -> str:
     """A text that can be looked up: an id or a name."""
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} must be text, got {shown(value)}")
-    return make_episode.check_text(value, name, limits.LOOKUP_BYTES)
+    return make_episode.check_text(value, name, limits.LOOKUP_BYTES, remedy="shorten it")
 
 
 def checked_text_or_none(value: object, name: str) -> str | None:
@@ -153,7 +153,7 @@ def checked_kinds(kinds: Sequence[HitKind], where: Where | None) -> tuple[HitKin
     if (
         isinstance(kinds, str)
         or not isinstance(kinds, Sequence)
-        or any(kind not in ("fact", "turn") for kind in kinds)
+        or any(not isinstance(kind, str) or kind not in ("fact", "turn") for kind in kinds)
         or not kinds
     ):
         raise UsageError(f"kinds must be a list of fact and turn, got {shown(kinds)}")
@@ -167,7 +167,7 @@ def checked_query(
     query: str, parameters: Mapping[str, Any] | None, timeout_s: float, max_bytes: int
 ) -> tuple[str, Mapping[str, Any]]:
     """The text of a Cypher query, and its parameters."""
-    text = make_episode.check_text(query, "query", max_bytes)
+    text = make_episode.check_text(query, "query", max_bytes, remedy=limits.SHORTER_OR_MORE)
     if parameters is not None and not isinstance(parameters, Mapping):
         raise UsageError(f"parameters must be a mapping, got {shown(parameters)}")
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Unpack
 
 from graphmem.engine.calls import current_actor
+from graphmem.engine.checks import checked_flag
 from graphmem.engine.counts_and_titles import Titles, UseCounter
 from graphmem.engine.known_at import Past
 from graphmem.engine.present import Parts, Present
@@ -154,6 +155,7 @@ class Core(ViewReads):
     async def _whole_tenant(self, given: ScopeArgs, *, all_scopes: bool) -> Scope | None:
         """The tenant that a call is about as a whole, or None for everybody's (``all_scopes``). A
         scope narrowed to an agent or a run is a UsageError."""
+        checked_flag(all_scopes, "all_scopes")
         if all_scopes:
             if any(value is not None for value in given.values()):
                 raise UsageError("all_scopes is everybody's: give no scope with it")

@@ -15,7 +15,7 @@ from graphmem.engine.checks import checked_flag, checked_text
 from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import make_episode
-from graphmem.limits import check_whole_number, checked_metadata
+from graphmem.limits import SHORTER_OR_MORE, check_whole_number, checked_metadata
 from graphmem.model import (
     Decision,
     Edit,
@@ -63,7 +63,7 @@ class Amending(Core):
         changes = {name: _CHECKS[name](value) for name, value in given.items() if value is not None}
         cleared = tuple(name for name in given if name not in changes)
         if text is not None:
-            changes["text"] = make_episode.check_text(text, "text", limit)
+            changes["text"] = make_episode.check_text(text, "text", limit, remedy=SHORTER_OR_MORE)
         if not changes and not cleared:
             raise UsageError("update was given nothing to change")
         dates = {**valid_from(changes.get("valid_at")), **valid_until(changes.get("invalid_at"))}

@@ -51,6 +51,7 @@ class Erasing(Amending):
         keep_turn: bool = False,
         **scope: Unpack[WriteArgs],
     ) -> Removal:
+        checked_flag(erase, "erase")
         checked_flag(keep_turn, "keep_turn")
         where = await self._scope_of(checked_text(id, "id"), scope)
         ledger = self._parts.ledger

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Unpack, get_args
+from typing import Unpack
 
 from graphmem.clock import parse_duration, stamp, unstamp
 from graphmem.engine.checks import checked_flag, checked_text_or_none
 from graphmem.engine.erasing import Erasing
 from graphmem.errors import NotFound, UsageError, log_failure
+from graphmem.ingest.make_episode import check_memory_type
 from graphmem.model import (
     MemoryType,
     Removal,
@@ -68,14 +69,10 @@ class Retaining(Erasing):
     ) -> RetentionRule | None:
         self._check_writable()
         checked_flag(all_scopes, "all_scopes")
-        checked_text_or_none(tag, "tag")
-        if memory_type not in (None, *get_args(MemoryType)):
-            raise UsageError(f"memory_type is one of {', '.join(get_args(MemoryType))}")
-        keep_s = None
-        if keep is not None and keep != _FOR_GOOD:
-            keep_s = parse_duration(keep, name="keep").total_seconds()
-            if not keep_s:
-                raise UsageError("keep is longer than nothing; to erase all, use delete_all")
+        tag = checked_text_or_none(tag, "tag")
+        if memory_type is not None:
+            memory_type = check_memory_type(memory_type)
+        keep_s = _kept_for_s(keep)
         project = scope.pop("project_id", None) if all_scopes else None
         where = await self._whole_tenant(scope, all_scopes=all_scopes)
         rule = RetentionRule("", self._parts.clock.now(), keep_s, tag, memory_type, project)
@@ -185,6 +182,16 @@ class Retaining(Erasing):
                 log_failure(_log, "the rules of retention could not be applied", error)
                 due_s = every
             await asyncio.sleep(due_s)
+
+
+def _kept_for_s(keep: timedelta | str | None) -> float | None:
+    """The seconds of a rule; None for one that keeps for good, or that is to go."""
+    if keep is None or (isinstance(keep, str) and keep == _FOR_GOOD):
+        return None
+    seconds = parse_duration(keep, name="keep").total_seconds()
+    if not seconds:
+        raise UsageError("keep is longer than nothing; to erase all, use delete_all")
+    return seconds
 
 
 def _owner(episode: StoredEpisode) -> Scope:

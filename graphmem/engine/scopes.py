@@ -167,8 +167,8 @@ class Scopes:
     def of_project(self, given: Mapping[str, Any]) -> bool:
         """Whether a call is about a whole project. A run without an owner is half a scope: a
         mistake, and not a wish for everybody's data."""
-        run = given.get("run_id") or self.defaults.get("run_id")
-        return not self.has_owner(given) and run is None
+        runs = (source.get("run_id") for source in (given, self.defaults))
+        return not self.has_owner(given) and all(run is None for run in runs)
 
     def note_wide(self, what: str) -> None:
         """Log to ``graphmem.wide_reads`` that a call reads more than one owner's memory, for
@@ -188,7 +188,7 @@ class Scopes:
                 break
         if self.has_owner(given):
             return await self.scope(given)
-        run = given.get("run_id") or self.defaults.get("run_id")
+        run = self.named_scope({**given, "agent_id": "-"}).run_id
         project = self.project(given)
         self.note_wide(f"{id} of whoever has it in the project {project}")
         found = await self._ledger.owners(id, project)

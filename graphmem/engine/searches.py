@@ -21,6 +21,7 @@ from graphmem.errors import NotFound, UsageError, shown
 from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
 from graphmem.filters.tree import both, changed, none_of
 from graphmem.ingest import make_episode
+from graphmem.limits import SHORTER_OR_MORE
 from graphmem.model import Context, Entity, Hit, HitKind, Scope, SearchResult
 from graphmem.ports.arguments import NarrowedArgs, ReadArgs, When
 from graphmem.ports.graph import GraphStore
@@ -81,6 +82,7 @@ class Searches:
         """Which facts are seen: with ``current`` those that hold at the moment of this view, else
         all. ``begun`` leaves out facts that begin later, for relations, whose dates nobody checks
         afterwards."""
+        checked_flag(current, "current")
         if not current:
             return View()
         if self._valid_at is not None:
@@ -231,8 +233,9 @@ class Searches:
     ) -> SearchQuery:
         """A search in one scope, with every argument checked."""
         view = await self._filtered(seen, where, asked, "search")
+        most = self._present.parts.settings.max_text_bytes
         return SearchQuery(
-            make_episode.check_text(query, "query", self._present.parts.settings.max_text_bytes),
+            make_episode.check_text(query, "query", most, remedy=SHORTER_OR_MORE),
             asked,
             checked_limit(limit),
             checked_kinds(kinds, view.where),

@@ -28,6 +28,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -116,14 +117,19 @@ class FileReader:
         if format is not None and format not in IMPORT_FORMATS:
             raise UsageError(f"unknown format {format!r}; known: {', '.join(IMPORT_FORMATS)}")
         self.path = path
-        self.format = format or detect(path)
-        converted = self.format in CONVERTED_FORMATS
-        self.bytes_total = path.stat().st_size if converted else _size(path)
+        with _refused_as_usage(path):
+            self.format = format or detect(path)
+            converted = self.format in CONVERTED_FORMATS
+            self.bytes_total = path.stat().st_size if converted else _size(path)
         self.bytes_read = 0
         self.remarks: list[str] = []
         self._at = at
 
     def __iter__(self) -> Iterator[Item]:
+        with _refused_as_usage(self.path):
+            yield from self._read()
+
+    def _read(self) -> Iterator[Item]:
         self.bytes_read = 0
         self.remarks = []
         at = self._when()
@@ -336,7 +342,8 @@ def _zipped(path: Path, name: str) -> _Opener:
         try:
             with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
                 yield stream
-        except (zipfile.BadZipFile, RuntimeError) as error:  # damaged, or encrypted
+        # Damaged, or encrypted.
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise UsageError(f"{path}: {name}: {error}") from error
 
     return opened
@@ -345,17 +352,24 @@ def _zipped(path: Path, name: str) -> _Opener:
 def _size(path: Path) -> int:
     if not zipfile.is_zipfile(path):
         return path.stat().st_size
+    _parts(path)  # refuses a damaged one
     with zipfile.ZipFile(path) as archive:
         return sum(archive.getinfo(name).file_size for name in _exported(archive))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _refused_as_usage(path: Path) -> Iterator[None]:
+    """What the system says of a file that may not or cannot be read (a bad sector, a share that is
+    gone) as a :class:`~graphmem.errors.UsageError` that names the file."""
     try:
-        stream = path.open("rb")
+        yield
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    with stream:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with _refused_as_usage(path), path.open("rb") as stream:
         yield stream
 
 

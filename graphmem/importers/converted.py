@@ -34,7 +34,7 @@ def to_markdown(path: Path, format: str) -> str:
         text = _READERS[format](path)
     except ImportError as error:
         raise Unreadable(f"{path}: {format} needs pip install 'graphmem[files]'") from error
-    except UsageError:
+    except (UsageError, OSError):  # an OSError is about the disk, not about what is in the file
         raise
     except Exception as error:  # whatever a damaged file makes of a package
         raise Unreadable(f"{path}: cannot be read as {format} ({type(error).__name__})") from error

@@ -65,8 +65,11 @@ def user_names(path: Path) -> dict[str, str]:
     for folder in (path.parent, path.parent.parent):
         listed = folder / USERS_FILE
         if listed.is_file() and listed != path:
-            with listed.open("rb") as stream:
-                users = list(JsonStream(decoded(stream, listed.name), listed.name))
+            try:
+                with listed.open("rb") as stream:
+                    users = list(JsonStream(decoded(stream, listed.name), listed.name))
+            except OSError as error:
+                raise UsageError(f"{listed.name}: {error.strerror or error}") from error
             return {
                 str(user["id"]): found
                 for user in users

@@ -1,7 +1,8 @@
 """A WhatsApp chat as the app exports it to a text file, from an iPhone or from Android.
 
 ``[12/09/2024, 10:16:01] Carla: …`` or ``12/09/2024, 10:17 - Matteo: …``; a message goes on until
-the next such line. What the app itself says (who joined, what is encrypted, what was left out of
+the next such line. One whose date or time cannot be is an error: it is no part of what somebody
+said before it. What the app itself says (who joined, what is encrypted, what was left out of
 the export) is no message. A day of the chat is an episode.
 
 Whether the day or the month comes first is the same in a whole file: a number over 12 decides, else
@@ -13,9 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 
+from graphmem.errors import UsageError
 from graphmem.importers.items import Item, Position, message_items
 
 _MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
@@ -59,17 +61,24 @@ class _Head:
     end: int
 
     def at(self, *, day_first: bool) -> datetime | None:
-        """The time; None for no date in this order: such a line is part of a message."""
+        """The time; None where there is none such with this order of day and month. A leap second
+        is the second after."""
         one, two, year = self.numbers
         if one > 31:
             year, month, day = self.numbers
         else:
             day, month = (one, two) if day_first else (two, one)
         year += 2000 if year < 100 else 0
+        leap = self.second == 60
         try:
-            return datetime(year, month, day, self.hour, self.minute, self.second, tzinfo=UTC)
-        except ValueError:
+            at = datetime(year, month, day, self.hour, self.minute, self.second - leap, tzinfo=UTC)
+            return at + timedelta(seconds=leap)
+        except (ValueError, OverflowError):
             return None
+
+    def is_time(self) -> bool:
+        """Whether it is one with either order of day and month."""
+        return any(self.at(day_first=day_first) for day_first in (True, False))
 
 
 def is_whatsapp(text: str) -> bool:
@@ -91,7 +100,7 @@ def read_whatsapp(text: str, name: str, remark: Callable[[str], None]) -> Iterat
     lines = [_plain(line) for line in text.split("\n")]
     heads = [_head(line) for line in lines]
     day_first = _day_first([head for head in heads if head], name, remark)
-    messages = _messages(zip(lines, heads, strict=True), day_first)
+    messages = _messages(zip(lines, heads, strict=True), day_first, name)
     for day, messages_of_day in groupby(
         messages, key=lambda message: message["occurred_at"].date()
     ):
@@ -100,9 +109,16 @@ def read_whatsapp(text: str, name: str, remark: Callable[[str], None]) -> Iterat
         yield from message_items(kept, began, Position("whatsapp", session=str(day)), name)
 
 
-def _messages(lines: Iterable[tuple[str, _Head | None]], day_first: bool) -> Iterator[Item]:
+def _messages(
+    lines: Iterable[tuple[str, _Head | None]], day_first: bool, name: str
+) -> Iterator[Item]:
     message: Item | None = None
-    for line, head in lines:
+    for number, (line, head) in enumerate(lines, start=1):
+        if head is not None and not head.is_time():
+            raise UsageError(
+                f"{name}, line {number}: {line[: head.end].strip(' -–')} is no date and time; "
+                "correct it, or take the line out"
+            )
         when = head.at(day_first=day_first) if head else None
         if head is None or when is None:
             if message is not None:

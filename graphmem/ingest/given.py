@@ -20,7 +20,7 @@ from graphmem.ingest import make_episode
 from graphmem.model import Episode, Modality, Scope, Turn, valid_from, valid_until
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction
 from graphmem.relation_types.types import normal, snake
-from graphmem.text import digest
+from graphmem.text import digest, plain
 
 _MISSING = frozenset({"nan", "nat", "<na>"})
 
@@ -128,7 +128,7 @@ def checked(
     if object_ is not None or not retracts:
         names.append(_name(object_, "object"))
     kind_of = _type(type)
-    modality = _modality(options.get("modality") or "stated")
+    modality = _modality(options.get("modality"))
     since, until = (
         parse_date_or_none(options.get(name), name=name) for name in ("valid_at", "invalid_at")
     )
@@ -139,7 +139,7 @@ def checked(
     fact = (
         sentence(names[0], kind_of, other, modality, retracts=retracts, ended=until is not None)
         if text is None
-        else make_episode.check_text(text, "fact", limits.RELATED_FACT_BYTES)
+        else make_episode.check_text(text, "fact", limits.RELATED_FACT_BYTES, remedy="shorten it")
     )
     kinds = [_kind(options.get(name), name) for name in ("subject_kind", "object_kind")]
     return GivenRelation(
@@ -169,7 +169,9 @@ def build_relation_episode(
     given: GivenRelation, options: Mapping[str, Any], scope: Scope, clock: Clock, *, max_bytes: int
 ) -> Episode:
     """An episode of kind ``statements``; raises as :func:`checked` does."""
-    content = make_episode.check_text(content_of(given), "the statement", max_bytes)
+    content = make_episode.check_text(
+        content_of(given), "the statement", max_bytes, remedy=limits.SHORTER_OR_MORE
+    )
     occurred_at_given = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
     importance = options.get("importance")
     key = options.get("idempotency_key")
@@ -266,38 +268,37 @@ def _phrase(type: str) -> str:
 
 
 def _name(value: object, what: str) -> str:
-    text = " ".join(
-        make_episode.check_text(value, what, 4 * limits.RELATED_NAME_CHARACTERS).split()
-    )
-    if len(text) > limits.RELATED_NAME_CHARACTERS:
-        raise UsageError(
-            f"{what} has {len(text)} characters; a name has at most "
-            f"{limits.RELATED_NAME_CHARACTERS}"
-        )
+    most = limits.RELATED_NAME_CHARACTERS
+    shorter = f"shorten it, a name has at most {most} characters"
+    text = " ".join(make_episode.check_text(value, what, 4 * most, remedy=shorter).split())
+    if len(text) > most:
+        raise UsageError(f"{what} has {len(text)} characters; a name has at most {most}")
     return limits.check_name(text, what)
 
 
 def _type(value: object) -> str:
     """``works at`` and ``worksAt`` as ``works_at``; synonyms become one where it is decided."""
-    text = make_episode.check_text(value, "type", 4 * limits.RELATION_TYPE_CHARACTERS)
+    most = limits.RELATION_TYPE_CHARACTERS
+    verb = f"write a verb phrase of up to {most} characters, for example works_at"
+    text = make_episode.check_text(value, "type", 4 * most, remedy=verb)
     name = snake(text)
-    if not name or len(name) > limits.RELATION_TYPE_CHARACTERS:
-        raise UsageError(
-            f"type {shown(text)} is no relation; write a verb phrase of up to "
-            f"{limits.RELATION_TYPE_CHARACTERS} characters, for example works_at"
-        )
+    if not name or len(name) > most:
+        raise UsageError(f"type {shown(text)} is no relation; {verb}")
     return name
 
 
 def _modality(value: object) -> Modality:
+    if value is None or (isinstance(value, str) and not value):
+        return "stated"
     if not isinstance(value, str) or value not in get_args(Modality):
         known = ", ".join(get_args(Modality))
         raise UsageError(f"modality {shown(value)} is unknown; known are: {known}")
-    return cast(Modality, value)
+    return cast(Modality, plain(value))
 
 
 def _kind(value: object, what: str) -> str | None:
     if value is None:
         return None
-    text = make_episode.check_text(value, what, limits.RELATION_TYPE_CHARACTERS)
+    most = limits.RELATION_TYPE_CHARACTERS
+    text = make_episode.check_text(value, what, most, remedy="write a word or two")
     return snake(text) or text.strip().lower()

@@ -58,7 +58,7 @@ def build_episode(
     check_options(options)
     given = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
     if isinstance(content, str):
-        content = check_text(content, "content", max_bytes)
+        content = check_text(content, "content", max_bytes, remedy=limits.SPLIT_OR_MORE)
         kind, raw = "text", content
         messages = [_Message(text, "user", None, None, None) for text in paragraphs(content)]
     else:
@@ -136,8 +136,9 @@ def split_item(item: object) -> tuple[Content, dict[str, Any]]:
     return cast(Content, item["content"]), options
 
 
-def check_text(text: object, name: str, max_bytes: int) -> str:
-    """Text that every store can hold; anything else is a :class:`UsageError`."""
+def check_text(text: object, name: str, max_bytes: int, *, remedy: str) -> str:
+    """Text that every store can hold; anything else is a :class:`UsageError`. ``remedy`` is what
+    helps against one that is too long: only some of the limits are settings."""
     if not isinstance(text, str):
         raise UsageError(f"{name} must be text, got {type(text).__name__}")
     if blank(text):
@@ -151,10 +152,7 @@ def check_text(text: object, name: str, max_bytes: int) -> str:
             f"{name} has a lone surrogate at {error.start}; decode the input as UTF-8"
         ) from error
     if size > max_bytes:
-        raise UsageError(
-            f"{name} has {size:,} bytes, the limit is {max_bytes:,}: split it into several adds, "
-            "or raise GRAPHMEM_MAX_TEXT_BYTES"
-        )
+        raise UsageError(f"{name} has {size:,} bytes, the limit is {max_bytes:,}: {remedy}")
     return plain(text)
 
 
@@ -174,7 +172,8 @@ def name_part(name: object) -> str | None:
 
 def checked_name(value: object, name: str) -> str:
     """A short text of one line: a name, a role, a tag, a key."""
-    return limits.check_name(check_text(value, name, limits.NAME_BYTES), name)
+    text = check_text(value, name, limits.NAME_BYTES, remedy="shorten it")
+    return limits.check_name(text, name)
 
 
 def check_importance(value: object) -> float:
@@ -199,7 +198,7 @@ def check_memory_type(value: object) -> MemoryType:
     if not isinstance(value, str) or value not in MEMORY_TYPES:
         known = ", ".join(MEMORY_TYPES)
         raise UsageError(f"memory_type {shown(value)} is unknown; known are: {known}")
-    return value
+    return cast(MemoryType, plain(value))
 
 
 def _extraction(options: object) -> Metadata | None:
@@ -248,7 +247,8 @@ def _messages(content: object, max_bytes: int) -> tuple[str, list[_Message]]:
         raise UsageError(
             "content must be text, a message or a list of messages, got " + type(content).__name__
         )
-    limits.check_count(content, limits.MESSAGE_COUNT, "messages")
+    several = "split them into several adds"
+    limits.check_count(content, limits.MESSAGE_COUNT, "messages", remedy=several)
     messages: list[_Message] = []
     total = 0
     for number, message in enumerate(content):
@@ -301,7 +301,7 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Message 
     }
     when = message.get("occurred_at")
     return _Message(
-        text=unix_lines(check_text(text, where, max_bytes)),
+        text=unix_lines(check_text(text, where, max_bytes, remedy=limits.SPLIT_OR_MORE)),
         role=named.get("role", "user"),
         name=named.get("name"),
         occurred_at=None if when is None else parse_when(when, name=f"{where}: occurred_at"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graphmem import AsyncMemory, Memory, Settings, open_memory
@@ -288,6 +290,8 @@ def test_cypher(memory: Any) -> None:
     for query, parameters in wrong:
         with pytest.raises(UsageError):
             memory.cypher(query, parameters)
+    with pytest.raises(UsageError, match="the name of a parameter must be text, got 1"):
+        memory.cypher("RETURN $a AS x", {"a": 1, 1: 2, "b": 3})
     for timeout in (0, -1, math.nan, math.inf, 1e300, 10**400, "1", None, True):
         with pytest.raises(UsageError, match="timeout_s"):
             memory.cypher(read, timeout_s=timeout)
@@ -421,6 +425,62 @@ def test_the_limit_is_a_setting() -> None:
             memory.add("0123456789a")
 
 
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (lambda m: m.add("Rain.", tags=["t" * 600]), "has 600 bytes, the limit is 512: shorten"),
+        (lambda m: m.add("Rain.", tags=[str(n) for n in range(101)]), "limit is 100: leave some"),
+        (lambda m: m.add([{"content": "Rain.", "name": "n" * 600}]), "limit is 512: shorten it"),
+        (lambda m: m.add([{"content": "x"}] * 20_001), "20,000: split them into several adds"),
+        (lambda m: m.relate("s" * 900, "likes", "tea"), "limit is 800: shorten it, a name has at"),
+        (lambda m: m.relate("Ada", "likes " * 90, "tea"), "limit is 400: write a verb phrase"),
+        (lambda m: m.relate("Ada", "likes", "tea", fact="f" * 9000), "8,192: shorten it"),
+        (lambda m: m.relate("Ada", "likes", "tea", object_kind="k" * 101), "100: write a word"),
+        (lambda m: m.get("f" * 5000), "limit is 4,096: shorten it"),
+    ],
+)  # fmt: skip
+def test_a_limit_that_is_no_setting_names_none(memory: Any, call: Any, why: str) -> None:
+    """Whoever raised it as told was refused as before."""
+    with pytest.raises(UsageError, match=why) as refused:
+        call(memory)
+    assert "GRAPHMEM_" not in str(refused.value)
+
+
+@pytest.mark.parametrize("many", [np.arange(3), np.array(["x", "y"])])
+def test_an_array_where_one_value_belongs(memory: Any, many: Any) -> None:
+    """Whether it is true, or equal to something, no array of several says."""
+    fact = memory.get_all().items[0].id
+    wrong: list[tuple[Callable[[], object], str]] = [
+        (lambda: memory.search("x", current=many), "current is True or False"),
+        (lambda: memory.relations(current=many), "current is True or False"),
+        (lambda: memory.search_by_tags(["x"], current=many), "current is True or False"),
+        (lambda: memory.search("x", kinds=[many]), "kinds must be a list of fact and turn"),
+        (lambda: memory.delete(fact, erase=many), "erase is True or False"),
+        (lambda: memory.relate("Ada", "likes", "tea", modality=many), "modality .* known are"),
+        (lambda: memory.set_retention(many), "keep is a number of minutes"),
+        (lambda: memory.set_retention("9d", memory_type=many), "memory_type .* known are"),
+        (lambda: memory.stats(run_id=many), "run_id must be text"),
+        (lambda: memory.users(run_id=many), "run_id must be text"),
+    ]
+    for call, why in wrong:
+        with pytest.raises(UsageError, match=why):
+            call()
+
+
+def test_no_time_at_all(memory: Any) -> None:
+    """A table's empty cell, which calls itself a time."""
+
+    class Nothing(datetime):
+        def __ne__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    for name in ("occurred_at", "expires_at"):
+        with pytest.raises(UsageError, match=f"{name}: .* is no time; leave"):
+            memory.add("Rain.", **{name: Nothing(1, 1, 1)})
+
+
 def test_a_text_just_within_the_limit(plain: Memory) -> None:
     text = "Rain and tea. " * 74_898
     assert len(text) == 1_048_572
@@ -460,3 +520,7 @@ def test_texts_of_other_types_are_texts(where: str, tmp_path: Path) -> None:
         assert memory.search(Column("As it was")).hits
         assert {relation.object for relation in memory.relations("Ada")} == {"Acme", "tea"}
         assert memory.verify().ok
+        kind: Any = Column("semantic")
+        rule = memory.set_retention(Column("90d"), tag=Column("x"), memory_type=kind)
+        assert rule is not None
+        assert [type(value) for value in (rule.tag, rule.memory_type)] == [str, str]

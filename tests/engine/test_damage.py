@@ -616,3 +616,44 @@ def test_a_rebuild_cut_short_goes_on_with_the_next_read(
             assert memory.health().ok
             assert memory.verify().ok
         assert len(failed) == 2 * times
+
+
+_SHORT = """
+import resource, sys
+from pathlib import Path
+from graphmem import Memory, restore
+from graphmem.errors import GraphmemError
+resource.setrlimit(resource.RLIMIT_AS, (12_000_000 << 10,) * 2)
+store, backup = sys.argv[1:]
+def ask(): return Memory(store, user_id="ada").relations()
+def rebuild():
+    with Memory(store) as memory: memory.rebuild()
+def repair():
+    with Memory(store) as memory: memory.verify(repair=True)
+for call in (ask, rebuild, repair, lambda: restore(backup, store + " again")):
+    try:
+        call()
+    except GraphmemError as error:
+        print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit on addresses that holds")
+def test_a_graph_for_which_memory_is_short_is_not_damaged(tmp_path: Path) -> None:
+    """Whoever made it anew, as told, met the same."""
+    store, backup = tmp_path / "store", tmp_path / "backup"
+    made = run(_MAKE, store, "closed")
+    assert made.returncode == 0, made.stderr
+    with Memory(store, user_id="ada") as memory:
+        memory.backup(backup)
+    before = (store / "graph.kuzu").read_bytes()
+    told = run(_SHORT, store, backup).stdout.splitlines()
+    assert len(told) == 4, told
+    for line in told:
+        assert line.startswith("Unavailable the graph "), line
+        assert "memory is short" in line
+        assert "ulimit -v" in line
+    assert (store / "graph.kuzu").read_bytes() == before
+    with Memory(store, user_id="ada") as memory:
+        assert memory.verify().ok
+        assert memory.relations("Bob Stone")

@@ -120,6 +120,35 @@ def test_what_is_quoted_in_a_message_is_part_of_it(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "[32/13/24, 10:00:00] ",
+        "[31/02/24, 10:00:00] ",
+        "[31/12/24, 24:01:00] ",
+        "[31/12/24, 23:60:00] ",
+        "[31/12/24, 23:59:61] ",
+        "[2024-13-32, 10:00] ",
+        "30/02/24, 10:00 - ",
+    ],
+)
+def test_a_line_with_no_such_date_is_not_said_by_the_one_before(tmp_path: Path, head: str) -> None:
+    """Bob would live where Ann does."""
+    bad = f"{head}Ann: I live in Rome\n"
+    path = tmp_path / "chat.txt"
+    for text in (f"31/12/24, 10:00 - Bob: hi\n{bad}", f"{bad}31/12/24, 10:00 - Bob: hi\n", bad):
+        line = 1 + text.index(bad) // 20
+        with pytest.raises(UsageError, match=rf"chat\.txt, line {line}: .* is no date and time"):
+            read(path, text)
+
+
+def test_a_leap_second_is_the_second_after(tmp_path: Path) -> None:
+    text = "[31/12/16, 23:59:59] Bob: hi\n[31/12/16, 23:59:60] Ann: I live in Rome\n"
+    items = read(tmp_path / "chat.txt", text)
+    assert speakers_and_texts(items) == [("Bob", "hi"), ("Ann", "I live in Rome")]
+    assert times(items) == ["2016-12-31 23:59:59", "2017-01-01 00:00:00"]
+
+
 def test_a_note_that_quotes_a_chat_is_a_note(tmp_path: Path) -> None:
     (tmp_path / "n.txt").write_text("Look at this:\n12/09/2024, 10:17 - Matteo: I work\n")
     assert detect(tmp_path / "n.txt") == "text"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,14 @@ from graphmem.doors.cli.base import cli, exit_unless, given_only, next_command, 
 from graphmem.doors.cli.ingest import FileIngest, remove_documents
 from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json
 from graphmem.doors.cli.reading import memory_to_ask
+from graphmem.doors.cli.storable import one_line
 from graphmem.doors.cli.write import before_ingest, understood_since
 from graphmem.errors import UsageError
 from graphmem.importers import document_id, walk
 
 if TYPE_CHECKING:
     from graphmem import Memory
+    from graphmem.doors.cli.base import Options
 
 
 def _at(
@@ -88,9 +91,10 @@ def ingest_command(
     folders = [path for path in paths if os.path.isdir(path)]
     if (sync or follow) and not folders:
         raise UsageError("--sync and --watch are of folders: give the one that the files are in")
-    work = FileIngest(paths, format, at)
-    given = {"infer": not no_infer, **given_only(given)}
     shared = options()
+    most = _max_bytes(shared)
+    work = FileIngest(paths, format, at, max_bytes=most)
+    given = {"infer": not no_infer, **given_only(given)}
     work.check(shared)
     changes = changes_of(folders) if follow else ()
     with shared.memory(create=True, owned=False) as memory:
@@ -105,22 +109,33 @@ def ingest_command(
         if follow:
             note(f"watching {', '.join(map(str, folders))}; Ctrl-C ends")
         for files in changes:
-            _read_again(memory, folders, at, files, **given)
+            again = partial(FileIngest, files, None, at, again=True, max_bytes=most)
+            _read_again(memory, folders, again if files else None, **given)
     exit_unless(not summary["failed"])
 
 
+def _max_bytes(shared: Options) -> int:
+    """The most bytes of a text that the store takes, as far as that is known here: a server has
+    settings of its own."""
+    from graphmem.limits import TEXT_BYTES
+    from graphmem.settings import Settings
+
+    return TEXT_BYTES if shared.server else Settings.load().max_text_bytes
+
+
 def _read_again(
-    memory: Memory, folders: Sequence[Path], at: Any, files: Sequence[Path], **given: Any
+    memory: Memory, folders: Sequence[Path], again: Callable[[], FileIngest] | None, **given: Any
 ) -> None:
-    """Read these files, and undo what is gone from the folders; a bad file is only named."""
+    """Read the files that changed, if any, and undo what is gone from the folders; a bad file is
+    only named."""
     try:
-        if files:
-            work = FileIngest(files, None, at, again=True)
+        if again is not None:
+            work = again()
             show(work.report(work.run(memory, **given), None))
         if undone := remove_missing(memory, folders):
             show(f"{counted(undone, 'episode')} of files that are gone undone")
     except UsageError as error:
-        note(str(error))
+        note(one_line(str(error)))
     sys.stdout.flush()  # whoever reads it through a pipe follows, too
 
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from graphmem.doors.cli.base import next_command
 from graphmem.doors.cli.output import counted, note, progress_bar
 from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, only_new, windows
+from graphmem.doors.cli.storable import check_file_name, check_given, check_item, one_line
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.importers import DOCUMENT_FORMATS, FileReader, Item, Unreadable, document_id, walk
+from graphmem.limits import TEXT_BYTES
 
 if TYPE_CHECKING:
     from graphmem import Memory
@@ -37,8 +39,9 @@ _ITEM = re.compile(r"(item|row) (\d+): ")
 class FileIngest:
     """Files to ingest. Bad paths and formats are refused when it is made.
 
-    Of several files, those that are no text or of no known format are left out with a warning, and
-    so are those with a bad line, which then count as failed. A file by itself must be right.
+    Of several files, those that are no text or of no known format are left out with a warning. So
+    are those that cannot be read or stored, or have a bad line; these count as failed. A file by
+    itself must be right.
     """
 
     def __init__(
@@ -48,12 +51,15 @@ class FileIngest:
         at: datetime | str | None,
         *,
         again: bool = False,
+        max_bytes: int = TEXT_BYTES,
     ) -> None:
         self.again = again
         """Whether files are read that were read a moment ago: hints have been given then."""
+        self.max_bytes = max_bytes
+        """Of a text, where that is known before the memory is asked."""
         self.left_out: dict[Path, None] = {}
         self.failed: dict[Path, None] = {}
-        """Of those left out, the ones with a bad line."""
+        """Of those left out, the ones that cannot be read or stored, or have a bad line."""
         self._several = len(paths) > 1 or any(map(os.path.isdir, paths))
         self.readers = list(self._readers(paths, format, at))
         self.bytes_total = sum(reader.bytes_total for reader in self.readers)
@@ -97,6 +103,7 @@ class FileIngest:
 
     def run(self, memory: Memory, **given: Any) -> dict[str, Any]:
         """Ingest all; returns the summary. What stops it leaves what was done, and says so."""
+        check_given(given)
         total = self._total
         began = time.monotonic()
         bar = progress_bar()
@@ -175,7 +182,15 @@ class FileIngest:
         if not parts:
             self.undone += remove_documents(memory, memory.documents(document=id), {id})
             return 0
-        done = memory.add_document(id, parts, progress=progress, **given)
+        try:
+            done = memory.add_document(id, parts, progress=progress, **given)
+        except UsageError as error:  # nothing of it was stored
+            if not self._spared(error, started=True):
+                raise
+            self._leave_out(reader.path, error, started=True)
+            self._given.pop(reader.path, None)
+            self.items -= len(parts)
+            return 0
         self._added += len(parts)
         self.undone += done.undone
         return done.new
@@ -297,6 +312,7 @@ class FileIngest:
         started = False
         try:
             for item in reader:
+                self._check(reader, item)
                 started = True
                 yield item
         except UsageError as error:
@@ -307,6 +323,12 @@ class FileIngest:
                 # The name alone does not say which file it is in a tree of folders.
                 raise UsageError(f"{reader.path.parent / str(error)}") from error
             raise
+
+    def _check(self, reader: FileReader, item: Item) -> None:
+        try:
+            check_item(item, reader.format, self.max_bytes)
+        except UsageError as error:
+            raise UsageError(f"{_where(reader, item)}: {error}") from error
 
     def _spared(self, error: UsageError, *, started: bool = False) -> bool:
         """Whether the other files go on without the one that an error is about."""
@@ -319,13 +341,14 @@ class FileIngest:
             return
         self.left_out[path] = None
         why = str(error)
-        why = why.removeprefix(str(path) if why.startswith(str(path)) else path.name)
+        names = (str(path), one_line(str(path)), path.name)
+        why = why.removeprefix(next(filter(why.startswith, names), ""))
         why = why if why != str(error) else f": {why}"
         if isinstance(error, Unreadable) and not started:
-            note(f"left out: {path}{why}")
+            note(one_line(f"left out: {path}{why}"))
             return
         self.failed[path] = None
-        note(f"not read: {path}{why}")
+        note(one_line(f"not read: {path}{why}"))
 
     def _readers(
         self, paths: Sequence[Path], format: str | None, at: datetime | str | None
@@ -353,6 +376,7 @@ class FileIngest:
         self, path: Path, named: bool, format: str | None, at: datetime | str | None
     ) -> FileReader | None:
         try:
+            check_file_name(path)
             return FileReader(path, format, at)
         except UsageError as error:
             # In a folder there may be anything; what was named by itself must be right.
@@ -375,7 +399,7 @@ def remove_documents(memory: Memory, stored: Iterable[Document], gone: Set[str])
 
 def listed(names: Sequence[str]) -> str:
     """The first names, and a mark when there are more."""
-    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return ", ".join(map(one_line, names[:_NAMED])) + (", …" if len(names) > _NAMED else "")
 
 
 def _where(reader: FileReader, item: Item) -> str:

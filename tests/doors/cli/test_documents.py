@@ -157,6 +157,65 @@ def test_a_folder_that_may_not_be_read_keeps_what_it_said(
     assert (alone.code, alone.err) == (2, "error: notes/inner: Permission denied\n")
 
 
+def _odd(folder: Path) -> dict[str, str]:
+    """Files that no store takes or nobody can read, by name, each with what is said of it."""
+    for name in (b"a\nb.md", b"1caf\xe9.md"):
+        Path(folder, os.fsdecode(name)).write_text("I live in Oslo.")
+    (folder / "0.md").write_text("a\0b")
+    (folder / "tag.md").write_text(f"---\ntags: [{'t' * 600}]\n---\nI live in Oslo.")
+    many = ", ".join(map(str, range(101)))
+    (folder / "tags.md").write_text(f"---\ntags: [{many}]\n---\nI live in Oslo.")
+    said = {"role": "user", "name": "n" * 600, "content": "I live in Oslo."}
+    (folder / "chat.jsonl").write_text(json.dumps(said))
+    (folder / "disk.md").symlink_to("/proc/self/mem")
+    return {
+        r"a\nb.md": "a line end or a tab in its name, or its folder's: rename it",
+        r"1caf\xdce9.md": "its name is not UTF-8: rename it",
+        "0.md": "content has a NUL character at 1; remove it",
+        "tag.md": "a tag has 600 bytes, the limit is 512: shorten it",
+        "tags.md": "tags: 101 of them, the limit is 100: leave some out",
+        "chat.jsonl": "message 0: name has 600 bytes, the limit is 512: shorten it",
+        "disk.md": "Input/output error",
+    }
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="names of any bytes, and a file like a bad disk"
+)
+def test_a_file_that_no_store_takes_stops_no_folder(graphmem: Run, notes: Path) -> None:
+    """One such file in a vault of thousands, and nothing of it was ever read."""
+    odd = _odd(notes)
+    for more in ((), ("--sync",), ("--sync",)):
+        ran = graphmem("--user", "ada", "ingest", "notes", *more)
+        assert ran.code == 1
+        for name, why in odd.items():
+            assert f"not read: notes/{name}: {why}\n" in ran.err
+        assert f"{len(odd)} files could not be read" in ran.out
+    found = graphmem("--user", "ada", "relations").out
+    assert ("Paris" in found, "Acme" in found, "Oslo" in found) == (True, True, False)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="names of any bytes, and a file like a bad disk"
+)
+def test_a_file_that_no_store_takes_is_refused_by_itself(graphmem: Run, notes: Path) -> None:
+    before = set(notes.iterdir())
+    odd = _odd(notes)
+    refused = {}
+    for file in set(notes.iterdir()) - before:
+        ran = graphmem("--user", "ada", "ingest", f"notes/{file.name}")
+        assert ran.code == 2
+        name, why = ran.err.removeprefix("error: notes/").split(": ", 1)
+        refused[name] = why.strip()
+    assert refused == odd
+
+
+def test_what_is_wrong_for_all_files_is_no_fault_of_each(graphmem: Run, notes: Path) -> None:
+    ran = graphmem("--user", "ada", "ingest", "notes", "--tag", "t" * 600)
+    assert (ran.code, "not read" in ran.err) == (2, False)
+    assert "error: a tag has 600 bytes, the limit is 512: shorten it" in ran.err
+
+
 def test_sync_needs_a_folder(graphmem: Run, notes: Path) -> None:
     ran = graphmem("--user", "ada", "ingest", "notes/home.md", "--sync")
     assert ran.code == 2

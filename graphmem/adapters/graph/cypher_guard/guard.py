@@ -179,8 +179,10 @@ def _statement(query: str) -> tuple[str, list[CypherToken]]:
 
 
 def _parameters(tokens: Sequence[CypherToken], given: Mapping[str, object]) -> dict[str, Any]:
+    if odd := [name for name in given if not isinstance(name, str)]:
+        raise UsageError(f"Cypher: the name of a parameter must be text, got {shown(odd[0])}")
     used = {token.value for token in tokens if token.kind == "parameter"}
-    if reserved := sorted(name for name in {*used, *given} if str(name).startswith("__")):
+    if reserved := sorted(name for name in {*used, *given} if name.startswith("__")):
         raise UsageError(f"Cypher: the parameter ${reserved[0]} is reserved; use another name")
     if missing := sorted(used.difference(given)):
         raise UsageError(f"Cypher: no value was given for the parameter ${missing[0]}")

@@ -26,8 +26,10 @@ from typing import Any, TypeVar
 from graphmem.adapters.disk_space import MIB, need, need_large_files, reserve, scarce
 from graphmem.adapters.graph.kuzu import database_files
 from graphmem.adapters.graph.kuzu.session import (
+    ADDRESS_SPACE,
     DISK_FULL,
     ENGINES,
+    NO_ADDRESSES,
     EngineName,
     Session,
     load_engine,
@@ -262,7 +264,7 @@ class Pool:
             _left_open.pop(self.path).close()
         try:
             self._database = self._new_database()
-        except (RuntimeError, OSError, ValueError, IndexError) as error:
+        except (RuntimeError, OSError, ValueError, IndexError, MemoryError) as error:
             if "different version" not in str(error):
                 raise _opening_failed(error, self.path, self.engine.name) from error
             database_files.remove_files(self.path)
@@ -323,6 +325,13 @@ def _opening_failed(error: Exception, path: Path, engine: str) -> BackendError:
         return _in_use(path, "by another process")
     if isinstance(error, PermissionError) or "ermission denied" in message or DISK_FULL in message:
         return Unavailable(f"the graph {path} cannot be opened: {message}")
+    if isinstance(error, MemoryError) or NO_ADDRESSES in message:
+        return Unavailable(
+            f"the graph {path} cannot be opened, memory is short ({message}). It is not damaged: "
+            f"let the process have more (where ulimit -v is set: {ADDRESS_SPACE >> 30} GiB of "
+            "addresses for the graph, twice that to rebuild it, and what else it needs), then try "
+            "again"
+        )
     return database_files.damaged_graph(path, f"{engine} cannot open it: {message}")
 
 

@@ -18,9 +18,11 @@ from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 EngineName = Literal["kuzu", "ladybug"]
 _T = TypeVar("_T")
 
-_ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
+ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
 DISK_FULL = os.strerror(errno.ENOSPC)
 """What an engine's message says of a full disk."""
+NO_ADDRESSES = "Mmap for size"
+"""What it says where it cannot reserve addresses, which it does before it looks at the file."""
 _NO_MEMORY = ("uffer manager", "uffer pool", "bad_alloc")
 
 
@@ -141,7 +143,7 @@ def new_database(module: Any, path: str, buffer_pool_bytes: int, *, read_only: b
     return module.Database(
         path,
         buffer_pool_size=buffer_pool_bytes,
-        max_db_size=_ADDRESS_SPACE,
+        max_db_size=ADDRESS_SPACE,
         auto_checkpoint=False,
         read_only=read_only,
     )
