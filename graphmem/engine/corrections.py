@@ -278,7 +278,9 @@ class Amending(Core):
         if hand.edit is None:
             raise UsageError(f"change {seq} cannot be undone: it was an undoing, or is undone")
         edit = hand.edit
-        if not await self._was_here(where, edit.fact_id):
+        # Erasing one of its sources may have left no state in the history to tell of agent and run.
+        whole = where.narrow_agent_id is None and where.run_id is None
+        if not whole and not await self._was_here(where, edit.fact_id):
             raise NotFound(f"no change {seq} in this scope")
         state = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_edit(edit)

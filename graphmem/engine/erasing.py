@@ -171,7 +171,12 @@ class Erasing(Amending):
         rest = await ledger.statements(
             StatementQuery(where.tenant, episode_ids=tuple(sorted(stated)))
         )
-        about = {id for one in rest.statements if one.id not in gone for id in one.entity_ids}
+        about = {
+            rest.merged.get(id, id)
+            for one in rest.statements
+            if one.id not in gone
+            for id in one.entity_ids
+        }
         unmentioned = [
             (old.id, one.id)
             for old, new in turns

@@ -281,3 +281,36 @@ class TestTheSentenceOfAFact:
             assert episode.turns[1].text == "[erased]"
             assert json.loads(episode.content)[0]["content"] == "[erased] It rains."
         assert remainders(tmp_path, WORDS) == []
+
+
+def test_what_was_deleted_stays_so_when_a_copy_of_it_is_erased(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        for run in ("r1", "r2"):
+            memory.add("Carl May lives in Paris.", run_id=run)
+        fact = memory.get_all(current=False).items[0].id
+        memory.delete(fact)
+        assert memory.delete_all(run_id="r1").facts == 0
+        assert memory.verify().ok
+    with Memory(tmp_path, user_id="ada") as memory:
+        assert memory.search("Where does Carl May live?").hits == ()
+        assert memory.verify().ok
+        assert memory.rebuild().ok
+        memory.undo(memory.history(fact)[-1].seq)
+        assert memory.search("Where does Carl May live?").hits
+        assert memory.verify().ok
+
+
+def test_a_merged_name_goes_with_the_fact_that_named_it(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        memory.add("Nam Jones lives in Oslo.")
+        other = memory.add("Zoe Smith works at Acme.")
+        memory.merge("Zoe Smith", "Nam Jones")
+        found = memory.get_all(current=False).items
+        memory.delete(next(one.id for one in found if "Oslo" in one.text), erase=True)
+        assert memory.verify().ok
+        assert memory.rebuild().ok
+        assert memory.entity("Zoe Smith").aliases == ()
+        memory.delete(other.episode_id)
+        assert memory.entities() == []
+        memory.rebuild()
+    assert remainders(tmp_path, ["Nam Jones"]) == []

@@ -252,16 +252,23 @@ def _episodes(erasure: Erasure) -> Steps[set[str]]:
 
 
 def _unsupported(episodes: set[str]) -> Steps[tuple[set[str], list[Fact]]]:
-    """Facts to erase with these episodes, and those that other sources still support."""
+    """Facts to erase with these episodes, and those that other sources still support. One that is
+    believed no more is neither while another episode states it: it may be believed again, and what
+    was deleted by hand stays so."""
     gone: set[str] = set()
     kept: list[Fact] = []
+    retired: set[str] = set()
     for row in (yield from fetch("erase_facts_from", episodes=sorted(episodes))):
         fact = rows.to_fact(row["body"]) if row["body"] else None
-        if fact and any(source.episode_id not in episodes for source in fact.sources):
+        if fact is None:
+            retired.add(row["id"])
+        elif any(source.episode_id not in episodes for source in fact.sources):
             kept.append(fact)
         else:
             gone.add(row["id"])
-    return gone, kept
+    wanted = {"ids": sorted(retired), "episodes": sorted(episodes)}
+    stated = _ids((yield from fetch("stated_elsewhere", **wanted)))
+    return gone | (retired - stated), kept
 
 
 def _reopen(episodes: set[str], kept: list[Fact]) -> Steps[list[Fact]]:

@@ -1123,6 +1123,11 @@ SELECT touched.id, now.body FROM (
 ) AS touched
 LEFT JOIN facts AS now ON now.id = touched.id AND now.retired_at IS NULL;
 
+-- name: stated_elsewhere
+-- Of these facts, those that a statement of another episode supports, or has supported.
+SELECT DISTINCT p.fact_id AS id FROM supports AS p JOIN statements AS s ON s.id = p.statement_id
+WHERE p.fact_id = ANY(:ids) AND NOT s.episode_id = ANY(:episodes);
+
 -- name: erase_orphans
 -- Entities of these that nothing mentions and no believed fact is about, whatever is one with them.
 SELECT id, merged_into FROM entities
@@ -1202,10 +1207,15 @@ UPDATE turns SET text = :text WHERE id = :id;
 UPDATE extractions SET raw = NULL WHERE episode_id = ANY(:ids);
 
 -- name: erase_mention
-DELETE FROM mentions WHERE turn_id = :turn_id AND entity_id = :entity_id;
+-- Of an entity, and of all that it stands for.
+DELETE FROM mentions WHERE turn_id = :turn_id AND entity_id IN (
+  SELECT id FROM entities WHERE id = :entity_id
+  UNION SELECT id FROM entities WHERE merged_into = :entity_id);
 
 -- name: mentioned_by
-SELECT DISTINCT episode_id, entity_id FROM mentions WHERE episode_id = ANY(:ids);
+-- What these episodes mention, each as the one that it stands for now.
+SELECT DISTINCT m.episode_id, coalesce(e.merged_into, e.id) AS entity_id
+FROM mentions AS m JOIN entities AS e ON e.id = m.entity_id WHERE m.episode_id = ANY(:ids);
 
 -- name: users
 -- Of a name, in one project or in all.
