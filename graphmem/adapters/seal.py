@@ -187,8 +187,7 @@ def _checksum(path: str) -> tuple[int, int]:
         for start, end in _extents(file.fileno(), size):
             # By blocks of the file, not of the extent: what is a hole here may be zeros elsewhere.
             for at in range(start - start % _BLOCK, end, _BLOCK):
-                if at:
-                    file.seek(at)
+                file.seek(at)  # from where the look for holes has left it
                 if block := _without_zeros_after(file.read(_BLOCK)):
                     number = zlib.crc32(block, zlib.crc32(at.to_bytes(8, "little"), number))
     return size, number

@@ -37,8 +37,8 @@ def capitalised(sentence: Sentence, names: NameRegistry) -> Sentence:
     vet", "jordans wife". A word that is one of the language, too, stays as it is."""
     if sentence.shouted:
         return sentence
-    if sentence.uncapped and (told := _with_told_names(sentence.text)) != sentence.text:
-        sentence = replace(sentence, text=told, respelt=True)
+    if sentence.uncapped and (written := _with_evident_names(sentence.text)) != sentence.text:
+        sentence = replace(sentence, text=written, respelt=True)
     tokens = sentence.tokens
     if not any(token.text.islower() for token in tokens):
         return sentence
@@ -97,15 +97,15 @@ def _model(tokens: list[WordToken], index: int) -> str:
     return name.text.capitalize() if plain else ""
 
 
-def _with_told_names(text: str) -> str:
+def _with_evident_names(text: str) -> str:
     """A sentence without any capital, with those of names that the words beside them tell: "dr
     lund", "at hillside hospital"."""
     for pattern, no_names in ((_TITLED, _AFTER_TITLES), (_INSTITUTION, _BEFORE_INSTITUTIONS)):
-        text = pattern.sub(lambda match, none=no_names: _told(match, none), text)  # type: ignore[misc]
+        text = pattern.sub(lambda match, none=no_names: _capital_name(match, none), text)  # type: ignore[misc]
     return text
 
 
-def _told(match: re.Match[str], no_names: frozenset[str]) -> str:
+def _capital_name(match: re.Match[str], no_names: frozenset[str]) -> str:
     words = match["name"].split()
     if not no_names.isdisjoint(words[:-1] or words):
         return match.group()
@@ -128,8 +128,8 @@ def _surname(tokens: list[WordToken], index: int) -> str | None:
     if not plain or word or name.low.endswith(("ly", "ed", "ing", "s")) or len(name.low) < 4:
         return None
     if closes:
-        told = index and ("," in tokens[index].gap or tokens[index - 1].low in _BEFORE_NAMES)
-        return name.text.capitalize() if told else None
+        introduced = index and ("," in tokens[index].gap or tokens[index - 1].low in _BEFORE_NAMES)
+        return name.text.capitalize() if introduced else None
     return name.text.capitalize() if verb is not None and verb.low in _DOING else None
 
 
