@@ -101,7 +101,7 @@ class Rebuilder:
                 await projection.go_on_with(
                     partial(successor.take_over, url), self._reopen(projection), filled.aside
                 )
-            await self._is_of_this_ledger(projection)
+            await self._no_longer_ahead(projection)
         finally:
             await asyncio.shield(successor.drop(url))
         return filled
@@ -111,13 +111,14 @@ class Rebuilder:
 
         async def empty() -> None:
             await store.clear()
-            await self._is_of_this_ledger(projection)
+            await self._no_longer_ahead(projection)
             projection.begin(await reopen(), reopen)
 
         await projection.start_over(empty)
         await projection.catch_up(report)
 
-    async def _is_of_this_ledger(self, projection: Projection) -> None:
+    async def _no_longer_ahead(self, projection: Projection) -> None:
+        """Note that it is made from this ledger, if it had come further than it."""
         if await self._parts.ledger.setting(ahead_of_ledger(projection.name)):
             await self._parts.ledger.remember_setting(ahead_of_ledger(projection.name), "")
 

@@ -98,6 +98,7 @@ _NEW_NUMBER = re.compile(
     r"(?:,\s[a-z ]{3,15})?(?:'s|\sis|\sis\snow|[.!])?"
     r"|(?:phone\s)?[Nn]umber(?:\shas|'s)?\schanged(?:\sto)?)[:,]?(?:\sit's|\sits)?\s(?=[+\d(])"
 )
+"""The "Ben's new number 0770 …" and "new number is 0770 …" of who tells it."""
 _CHANGED_NUMBER = re.compile(
     r"\b[Cc]hanged\s(?=my\s(?:phone\s|mobile\s)?number)(?P<number>[a-z ]+?number)"
     r"[:,.!]?\s(?:it's|its|it\sis|to|new\sone\sis|now)\s(?:now\s)?(?=[+\d(])"
@@ -109,8 +110,6 @@ _NUMBER_BY_THE_WAY = re.compile(
     rf"(?:\sit's|\sits|\sis)?\s{_PHONE}"
 )
 """In "my number if anyone needs a lift, 0491 570 006", "Rory's number, 07700 900813, in case"."""
-_MANY_DIGITS = 7
-"""The "Ben's new number 0770 …" and "new number is 0770 …" of who tells it."""
 _NO_OWNERS = NOT_NAMES | frozenset(WEEKDAYS) | {"today", "tomorrow", "yesterday", "tonight"}
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
 _WEIGHT = 0.7
@@ -174,9 +173,9 @@ def attribute_line(owner: str, key: str, value: str) -> CandidateFact | None:
 
 def _as_number(match: re.Match[str]) -> str:
     number = match["number"].strip()
-    if sum(map(str.isdigit, number)) < _MANY_DIGITS:
+    if sum(map(str.isdigit, number)) <= _DIGITS:
         return match.group()
-    end = "" if match.string[match.end() : match.end() + 1] in {".", "!", "?"} else "."
+    end = "" if match.string[match.end() : match.end() + 1] in {".", ",", ";", "!", "?"} else "."
     return f"{match['whose']} {match['what']} is {number}{end}"
 
 

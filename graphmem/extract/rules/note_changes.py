@@ -133,8 +133,9 @@ _PLAIN_SUM = (
     r"(?:\d{1,2}[,.]\d{3}|\d{3,5})(?![\d.,%]*\d|\s?%)"
     r"(?=\s*(?:$|[.,;!)(]|(?:an?|per|from|on|in|since|now|instead|btw|starting|as|until|pcm)\b))"
 )
+_NOT_THEIRS = r"(?<!\b[Hh]is\s)(?<!\b[Hh]er\s)(?<!'s\s)(?<!\b[Tt]heir\s)"
 _RENT = re.compile(
-    r"(?<!\b[Hh]is\s)(?<!\b[Hh]er\s)(?<!'s\s)(?<!\b[Tt]heir\s)\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*(?<!\b[Hh]is\s)(?<!\b[Hh]er\s)(?<!'s\s)(?<!\b[Tt]heir\s)"
+    rf"{_NOT_THEIRS}\b(?:[Mm]y|[Oo]ur|[Tt]he)?\s*{_NOT_THEIRS}"
     r"[Rr]ent\b(?:\sfor\sthe\s[a-z]+)?(?:'s|\s+is|\s+goes|\s+went|\s+has\s+gone|\s+gone"
     r"|\s+put|\s+going|\s+now|\s+up|"
     r"\s+down|\s+rise|\s+raised|\s+increased|\s+to|,?\s+it's|\s+from\s+[\w ]{3,12}|\s+was)*\s+"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.tokenizer import Sentence
@@ -15,13 +16,14 @@ from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, word_set
 
 _AFTER_THESE = word_set("before_common_nouns")
 _ALSO_WORDS, _PERSON_VERBS = word_set("also_words"), word_set("person_verbs")
-_ADVERBS = word_set("adverbs_before_verbs")
 _NOBODY = NOT_NAMES - _ALSO_WORDS - FIRST_NAMES
 """Words with which no name of somebody begins."""
+_NO_MODELS = NOT_NAMES | _PERSON_VERBS
+_NO_SURNAMES = _NO_MODELS | _ALSO_WORDS | word_set("adverbs_before_verbs")
 _DOING = _PERSON_VERBS - {"is", "was", "will", "has", "had"}
 _BEFORE_NAMES = frozenset({"is", "called", "named"})
 _MAKES, _BEFORE_MAKES = word_set("car_makes"), word_set("before_car_makes")
-_AFTER_TITLES = NOT_NAMES | _PERSON_VERBS | word_set("after_titles")
+_AFTER_TITLES = _NO_MODELS | word_set("after_titles")
 _BEFORE_INSTITUTIONS = NOT_NAMES | word_set("kinds_of_institutions")
 _TITLED = re.compile(r"\b(?P<title>mr|mrs|dr|prof)\.?\s(?P<name>[a-z]{3,})\b")
 _INSTITUTIONS = "|".join(sorted(word_set("institutions")))
@@ -93,19 +95,18 @@ def _model(tokens: list[WordToken], index: int) -> str:
     if not index or index + 1 == len(tokens) or tokens[index - 1].low not in _BEFORE_MAKES:
         return ""
     name = tokens[index + 1]
-    plain = name.gap == " " and not name.owns and name.low not in NOT_NAMES | _PERSON_VERBS
+    plain = name.gap == " " and not name.owns and name.low not in _NO_MODELS
     return name.text.capitalize() if plain else ""
 
 
 def _with_evident_names(text: str) -> str:
     """A sentence without any capital, with those of names that the words beside them tell: "dr
     lund", "at hillside hospital"."""
-    for pattern, no_names in ((_TITLED, _AFTER_TITLES), (_INSTITUTION, _BEFORE_INSTITUTIONS)):
-        text = pattern.sub(lambda match, none=no_names: _capital_name(match, none), text)  # type: ignore[misc]
-    return text
+    text = _TITLED.sub(partial(_capital_name, _AFTER_TITLES), text)
+    return _INSTITUTION.sub(partial(_capital_name, _BEFORE_INSTITUTIONS), text)
 
 
-def _capital_name(match: re.Match[str], no_names: frozenset[str]) -> str:
+def _capital_name(no_names: frozenset[str], match: re.Match[str]) -> str:
     words = match["name"].split()
     if not no_names.isdisjoint(words[:-1] or words):
         return match.group()
@@ -124,7 +125,7 @@ def _surname(tokens: list[WordToken], index: int) -> str | None:
     if not closes and verb is not None and verb.gap != " ":
         return None
     plain = name.text.islower() and name.text.isalpha() and name.gap == " " and not name.owns
-    word = name.low in NOT_NAMES | _ALSO_WORDS | _PERSON_VERBS | _ADVERBS or name.low in KIN
+    word = name.low in _NO_SURNAMES or name.low in KIN
     if not plain or word or name.low.endswith(("ly", "ed", "ing", "s")) or len(name.low) < 4:
         return None
     if closes:

@@ -50,6 +50,20 @@ def _links(*said: tuple[str, str]) -> set[tuple[str | None, str | None, str | No
         ("Nils' partner Hedy is here", ("Hedy", "partner_of", "Nils")),
         ("husband is a plumber", ("Tess's husband", "works_as", "plumber")),
         ("i'm a Hull lass", ("Tess", "comes_from", "Hull")),
+        ("my doctor is dr lund", ("Dr Lund", "doctor_of", "Tess")),
+        ("my landlord is mr gavigan", ("Gavigan", "landlord_of", "Tess")),
+        (
+            "my wife aoife is a nurse at hillside hospital",
+            ("Aoife", "works_at", "Hillside Hospital"),
+        ),
+        ("i drive a ford fiesta", ("Tess", "drives", "Ford Fiesta")),
+        (
+            "Lewis left on Friday, he's at Jodrell Fencing now",
+            ("Lewis", "works_at", "Jodrell Fencing"),
+        ),
+        ("new labourer: Hamza Yilmaz, started today", ("Hamza Yilmaz", "works_as", "labourer")),
+        ("Long call with Selam, my girlfriend.", ("Selam", "dating", "Tess")),
+        ("I went to the Salty Spoon, a cafe in Bulli", ("Salty Spoon", "based_in", "Bulli")),
     ],
 )
 def test_loose_words_say_what_they_mean(text: str, link: tuple[str, str, str]) -> None:

@@ -91,14 +91,15 @@ def seal_folder(home: Path) -> None:
 def _odd_places(home: Path) -> str:
     """The first of ours that is neither a file nor a folder."""
     folders = own_folders(home)
-    inside = (entry for folder in folders if not folder.is_symlink() for entry in _below(folder))
-    found = (
+    odd_folders = [folder for folder in folders if folder.is_symlink() or not folder.is_dir()]
+    inside = (
         Path(entry)
-        for entry in inside
-        if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False))
+        for folder in folders
+        if folder not in odd_folders
+        for entry in _below(folder)
+        if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False)
     )
-    links = (folder for folder in folders if folder.is_symlink() or not folder.is_dir())
-    return next(filter(None, map(not_a_file, (home / CHECKPOINT_FILE, *links, *found))), "")
+    return next(filter(None, map(not_a_file, (home / CHECKPOINT_FILE, *odd_folders, *inside))), "")
 
 
 def _files(home: Path) -> list[str]:
