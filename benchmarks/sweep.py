@@ -6,7 +6,8 @@ another process opens the store and times single adds and searches, one at a tim
 
 With ``--folder`` the store stays there, and so do the figures: the same command goes on where it
 was stopped, also in the middle of a step. Without it, everything is made in a temporary folder and
-removed.
+removed. With ``--repair`` each size is verified by content, and its graph and vectors are made anew
+from the ledger, with searches meanwhile.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,6 +50,7 @@ class Plan:
     seed: int
     users: int | None
     alike: bool = False
+    repair: bool = False
 
     @property
     def store(self) -> Path:
@@ -149,6 +152,39 @@ def measure(plan: Plan, size: int) -> dict[str, Any]:
     return row
 
 
+def repair(plan: Plan, size: int) -> dict[str, Any]:
+    """Verify a store of that size, make its graph and vectors anew, and search meanwhile."""
+    asked = [_question(plan, number, size) for number in range(1, _SEARCHES + 1)]
+    with Memory(plan.store, settings=Settings.load({})) as memory:
+
+        def search(number: int) -> None:
+            user, question, _ = asked[number % _SEARCHES]
+            memory.search(question, user_id=user, limit=10)
+
+        search(0)
+        before = timed(_SEARCHES, search)
+        began = time.perf_counter()
+        if not (report := memory.verify()).ok:
+            raise SystemExit(f"the store of {size:,} items is not as its ledger: {report}")
+        verified = time.perf_counter()
+        rebuilding = threading.Thread(target=memory.rebuild)
+        rebuilding.start()
+        took: list[float] = []
+        while rebuilding.is_alive():
+            start = time.perf_counter()
+            search(len(took))
+            took.append((time.perf_counter() - start) * 1000)
+        rebuilt = time.perf_counter()
+        if not (report := memory.verify()).ok:
+            raise SystemExit(f"rebuilt, the store of {size:,} items is not as its ledger: {report}")
+    return {
+        "verify_s": verified - began,
+        "rebuild_s": rebuilt - verified,
+        "search_before": before,
+        "search_meanwhile": _spread(took),
+    }
+
+
 def timed(calls: int, call: Callable[[int], object]) -> dict[str, float]:
     """Median, 95th percentile and longest of single calls, in milliseconds."""
     took = []
@@ -156,6 +192,10 @@ def timed(calls: int, call: Callable[[int], object]) -> dict[str, float]:
         start = time.perf_counter()
         call(number)
         took.append((time.perf_counter() - start) * 1000)
+    return _spread(took)
+
+
+def _spread(took: list[float]) -> dict[str, float]:
     cuts = statistics.quantiles(took, n=100)
     return {"p50_ms": cuts[49], "p95_ms": cuts[94], "max_ms": max(took)}
 
@@ -191,6 +231,8 @@ def run(plan: Plan, sizes: list[int]) -> dict[str, Any]:
                 row |= report
         for report in _child(plan, "measure", begun, size):
             row |= report
+        if plan.repair:
+            (row["repair"],) = _child(plan, "repair", begun, size)
         row |= {"disk_mib": _disk_mib(plan.store)}
         state["rows"].append(row)
         state["reached"] = size
@@ -264,6 +306,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--users", type=int, help="so many; else more and more as it grows")
     parser.add_argument("--alike", action="store_true", help="users who all say about as much")
+    parser.add_argument("--repair", action="store_true", help="time verify and rebuild as well")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -271,7 +314,8 @@ def main() -> None:
         _as_child(*options.child)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        plan = Plan(options.folder or Path(scratch), options.seed, options.users, options.alike)
+        folder = options.folder or Path(scratch)
+        plan = Plan(folder, options.seed, options.users, options.alike, options.repair)
         state = run(plan, options.sizes)
     print(sweep_table(state))
     if options.json:
@@ -284,7 +328,8 @@ def _as_child(what: str, work: str) -> None:
     if what == "fill":
         print(json.dumps(fill(plan, given["first"], given["last"])), flush=True)
     else:
-        print(json.dumps(measure(plan, given["last"])), flush=True)
+        done = {"measure": measure, "repair": repair}[what](plan, given["last"])
+        print(json.dumps(done), flush=True)
 
 
 if __name__ == "__main__":

@@ -362,10 +362,11 @@ def sweep_table(result: Mapping[str, Any]) -> str:
     """One store at each size that it grew through."""
     head = ["items", "facts", "relations", "add_many /s", "CPU µs an item", "peak MiB filling"]
     head += ["peak MiB reading", "open s", "first search s", "add p50 / p95 ms"]
-    head += ["search p50 / p95 ms", "answered at 10", "disk MiB"]
+    head += ["search p50 / p95 ms", "answered at 10", "disk MiB", "verify / rebuild s"]
+    head += ["search p95 ms before / in rebuild"]
     rows = []
     for row in result["rows"]:
-        add, search = row["add"], row["search"]
+        add, search, repair = row["add"], row["search"], row.get("repair")
         rows.append(
             [
                 f"{row['size']:,}",
@@ -381,9 +382,16 @@ def sweep_table(result: Mapping[str, Any]) -> str:
                 f"{search['p50_ms']:.1f} / {search['p95_ms']:.1f}",
                 f"{row['answered']:.2f}",
                 ", ".join(f"{part} {size:,.0f}" for part, size in row["disk_mib"].items()),
+                f"{repair['verify_s']:.1f} / {repair['rebuild_s']:.1f}" if repair else "",
+                _p95_before_and_in_rebuild(repair) if repair else "",
             ]
         )
     return markdown_table(head, rows)
+
+
+def _p95_before_and_in_rebuild(repair: Mapping[str, Any]) -> str:
+    before, meanwhile = repair["search_before"], repair["search_meanwhile"]
+    return f"{before['p95_ms']:.1f} / {meanwhile['p95_ms']:.1f}"
 
 
 def own_table(result: Mapping[str, Any]) -> str:

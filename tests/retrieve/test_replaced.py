@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,7 +15,8 @@ from graphmem.bench.sets import load_dataset
 from graphmem.retrieve.candidates.text_analysis import corrects
 from graphmem.retrieve.question.parse import asks_about
 
-CHANGES = Path(__file__).parents[2] / "benchmarks" / "changes"
+ROOT = Path(__file__).parents[2]
+CHANGES = ROOT / "benchmarks" / "changes"
 
 
 @pytest.fixture
@@ -105,6 +107,17 @@ def test_what_another_person_has_changes_nothing(memory: Memory) -> None:
     memory.add("My dentist is Doctor Moss.", occurred_at="2025-01-03")
     memory.add("The weather is lovely. My sister sold her boat.", occurred_at="2025-03-03")
     assert first_turns(memory, "Who is my dentist?")[0] == "My dentist is Doctor Moss."
+
+
+def test_whom_a_relative_married_changes_nothing(memory: Memory) -> None:
+    lines = (ROOT / "examples" / "conversation.jsonl").read_text("utf-8").splitlines()
+    for session in map(json.loads, lines):
+        messages = [{"role": "user", **message} for message in session["messages"]]
+        memory.add(messages, occurred_at=session["occurred_at"])
+    hits = memory.search("Who is Tom married to?")
+    assert "Leila" in hits[0].text
+    (other,) = [hit for hit in hits if hit.text.startswith("Ines's sister Marta")]
+    assert "replaces" not in {one.name for one in other.signals}
 
 
 NOTES = (

@@ -116,7 +116,7 @@ _TO_ME = (
     "roommate|flatmate"
 )
 _PEOPLE = re.compile(rf"\b(?:{_TO_ME})")
-_BEGINS_WITH = re.compile(rf"\W*(?:and |but )?my (?:\w+ )?({_TO_ME})\b(?!,? and i\b)")
+_BEGINS_WITH = re.compile(rf"\W*(?:and |but )?(?:my|\w+['’]s) (?:\w+ )?({_TO_ME})\b(?!,? and i\b)")
 _SUBJECT = re.compile(
     r"\W*(?:my|our|the|his|her|their)\s+((?:[\w'’-]+\s+){0,3}?[\w'’-]+?)(?:'s)?\s+(?:is|are|was|has|"
     r"have|takes?|costs?|stands?|wants?|comes?|lives?|runs?|goes|needs?|gets?)\b",

@@ -28,12 +28,8 @@ class FilterSql:
         }
         self._dialect = dialect
 
-    def insert(
-        self, sql: str, kind: FilteredKind, where: Where | None
-    ) -> tuple[str, dict[str, Any]]:
+    def insert(self, sql: str, kind: FilteredKind, where: Where) -> tuple[str, dict[str, Any]]:
         """A statement with the filter in its place, and the filter's values."""
-        if where is None:
-            return sql, {}
         builder = _ConditionBuilder(self._pieces, self._dialect, kind)
         return sql.replace(_FILTER_PLACE, f"AND {builder.condition(where)}"), builder.values
 

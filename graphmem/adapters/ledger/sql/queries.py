@@ -72,10 +72,11 @@ class Queries:
 
     def filtered(self, fetch: Fetch) -> tuple[str, dict[str, Any]]:
         """The statement that is asked for with its filter in place, and the filter's values."""
+        sql = self._by_name[fetch.name, fetch.newest_first]
+        if fetch.where is None:
+            return sql, {}
         kind: FilteredKind = "entity" if fetch.name.startswith("entities") else "fact"
-        return self._filters.insert(
-            self._by_name[fetch.name, fetch.newest_first], kind, fetch.where
-        )
+        return self._filters.insert(sql, kind, fetch.where)
 
     def _add_both_ways(self, name: str, sql: str) -> None:
         for newest in (False, True):

@@ -21,6 +21,7 @@ _INSERT = re.compile(
 _NAME = re.compile(r":(\w+)")
 _SIZES = (1024, 128, 16)
 """Rows a statement. Few sizes, so that the prepared statements are found again."""
+FEWEST_TOGETHER = _SIZES[-1]
 _MOST_VALUES = 32_000
 """Values a statement: SQLite takes 32,766."""
 
@@ -36,8 +37,6 @@ def insert_many(
     """Run an ``INSERT`` of plain values for as many of these rows as go together; give how many
     of them are done. What is left, or a statement of another kind, is for ``executemany``."""
     done = 0
-    if len(rows) < _SIZES[-1]:
-        return done
     insert = _insert(statement)
     if insert is None:
         return done

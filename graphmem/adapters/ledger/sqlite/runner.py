@@ -14,7 +14,7 @@ from graphmem.adapters.ledger.sql.database import lone_surrogate
 from graphmem.adapters.ledger.sql.dialects import SQLITE
 from graphmem.adapters.ledger.sql.queries import Queries
 from graphmem.adapters.ledger.sql.steps import Execute, Fetch, ResultRows, SqlValues, Steps
-from graphmem.adapters.ledger.sqlite.bulk_insert import insert_many
+from graphmem.adapters.ledger.sqlite.bulk_insert import FEWEST_TOGETHER, insert_many
 from graphmem.adapters.ledger.sqlite.connect import errors_named
 from graphmem.errors import Damaged, Rejected, Unavailable
 
@@ -56,7 +56,8 @@ class StepRunner:
             lists = list in map(type, rows[0].values())
             bound = list(map(_bound, rows)) if lists else rows
             statement = SQLITE_QUERIES[name, False]
-            done = insert_many(self._connection, statement, bound)
+            many = len(rows) >= FEWEST_TOGETHER
+            done = insert_many(self._connection, statement, bound) if many else 0
             self._connection.executemany(statement, bound[done:])
 
 
