@@ -14,6 +14,7 @@ from graphmem.relation_types.types import normal
 from graphmem.resolve.matching import candidates_of, is_part
 from graphmem.resolve.roles import names_by_role, owner_and_role
 from graphmem.text import name_key
+from graphmem.text.namesakes import introduced_namesakes
 
 _OF_PERSONS = frozenset(
     {"works_at", "works_as", "lives_in", "married_to", "engaged_to", "dating", "friend_of"}
@@ -115,6 +116,10 @@ class EpisodeWording:
         return Following(self._texts, lambda text: (m.end() for m in _ANOTHER.finditer(text)))
 
     @cached_property
+    def _introduced(self) -> frozenset[str]:
+        return frozenset(introduced_namesakes(self._texts))
+
+    @cached_property
     def _as_written(self) -> tuple[bool, Following]:
         """Whether the text has both cases, and each of its words."""
         text = " ".join(self._texts)
@@ -144,6 +149,14 @@ class EpisodeWording:
         if not others or len({key, *others} & self._speak) == 1:
             return False
         return not any(map(self._called.has, names))
+
+    def introduces_another(self, entity: Entity, candidate: CandidateEntity) -> bool:
+        """Whether one of them is a part of the other's name, and the text introduces that other
+        beside it."""
+        parts = [one for one in (entity.name, candidate.name) if is_part(one)]
+        return len(parts) == 1 and not self._introduced.isdisjoint(
+            map(name_key, (entity.name, candidate.name))
+        )
 
     def acts_as_person(self, candidate: CandidateEntity) -> bool:
         """Whether it is a person by its kind, or by what is said of it."""

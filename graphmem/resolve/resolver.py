@@ -253,7 +253,9 @@ class _Resolver:
                 continue  # an id is no first name
             elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
                 like = likeness(entity.name, candidate.name)
-                if like != "no" and not self.wording.names_apart(entity, candidate):
+                wording = self.wording
+                apart = wording.names_apart(entity, candidate)
+                if like != "no" and not (apart or wording.introduces_another(entity, candidate)):
                     matches.append(Match(entity, like, by_alias=False))
         return sorted(matches, key=lambda m: m.entity.id)
 

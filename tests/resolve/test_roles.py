@@ -83,6 +83,26 @@ def test_another_cat_is_not_the_one_spoken_of_before(memory: Memory) -> None:
     assert sorted(_now(memory, "ann", "has_pet")) == ["Bailey", "Tib"]
 
 
+@pytest.mark.parametrize("before", [(), ("Ruben is my partner.",)], ids=["new", "known"])
+def test_who_is_introduced_beside_a_first_name_is_another(
+    memory: Memory, before: tuple[str, ...]
+) -> None:
+    _add(memory, *before)
+    _add(memory, "Ruben lives in Ghent. Ruben Hall from the pharmacy lives in Leeds.")
+    assert _now(memory, "Ruben", "lives_in") == ["Ghent"]
+    assert _now(memory, "Ruben Hall", "lives_in") == ["Leeds"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Ruben lives in Ghent. Ruben Hall plays chess.",
+     "Ruben Hall from the pharmacy plays chess. Ruben lives in Ghent."],
+)  # fmt: skip
+def test_a_fuller_name_is_the_same_person(memory: Memory, text: str) -> None:
+    _add(memory, text)
+    assert _now(memory, "Ruben Hall", "lives_in") == ["Ghent"]
+
+
 def test_a_new_boss_is_the_boss(memory: Memory) -> None:
     _add(memory, "My boss Raj lives in Leeds.", "Lena is my new boss.", "My boss lives in York.")
     assert _now(memory, "Lena", "lives_in") == ["York"]

@@ -43,6 +43,7 @@ from graphmem.off_loop import off_loop, stop_if_given_up
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
 from graphmem.text import heading, name_key
+from graphmem.text.namesakes import introduced_namesakes
 
 RULES_NAME = "rules"
 RULES_VERSION = "1"
@@ -166,7 +167,8 @@ class _Episode:
         """First names that stand for a full one."""
         if not any(" " in name for name in self.names.canonical.values()):
             return {}
-        apart = set().union(*(apart_names(turn.text) for turn, _ in self.turns))
+        texts = [turn.text for turn, _ in self.turns]
+        apart = set().union(*map(apart_names, texts), introduced_namesakes(texts).values())
         singles = (name for name in self.singles if name_key(name) not in apart)
         return first_names(self.names, singles, self.names.fixed)
 
