@@ -119,8 +119,8 @@ class Agreement:
             if len(ordinals) != max(ordinals) - min(ordinals) + 1:
                 yield f"turns of the episode {shown(id)} are missing"
         for id in self._present:
-            named, said = self._mentioned.get(id, ()), self._last_mentioned.get(id, ())
-            if self._ends(named) != self._ends(said):
+            named, stated = self._mentioned.get(id, ()), self._last_mentioned.get(id, ())
+            if self._ends(named) != self._ends(stated):
                 yield f"mentions of the episode {shown(id)} are not what their last event says"
 
     def _ends(self, ids: Iterable[str]) -> set[str]:

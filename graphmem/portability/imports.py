@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from graphmem.errors import Rejected, UsageError, shown
+from graphmem.files import open_file
 from graphmem.model import Imported, Scope, TypeRule, forgotten_tenant
 from graphmem.portability.agreement import Agreement
 from graphmem.portability.copy import CopyProgress, no_progress
@@ -200,7 +201,7 @@ def _lines(file: Path, reading: _Reading) -> Iterator[tuple[int, str, dict[str, 
 
 def _opened(file: Path) -> BinaryIO:
     try:
-        return file.open("rb")
+        return open_file(file, buffered=True)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from graphmem.adapters.seal import read_file, replace_file
+from graphmem.adapters.seal import replace_file
 from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
+from graphmem.files import read_file
 from graphmem.limits import check_path
 from graphmem.settings import Settings, default_urls
 

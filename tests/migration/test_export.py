@@ -291,6 +291,9 @@ class TestRefused:
                 (tmp_path / name).write_bytes(data)
                 with pytest.raises(UsageError, match=r"nothing was imported"):
                     memory.import_(tmp_path / name, all_scopes=True)
+            os.mkfifo(tmp_path / "a pipe")
+            with pytest.raises(UsageError, match="a pipe is no file"):
+                memory.import_(tmp_path / "a pipe", all_scopes=True)
             assert memory.stats().episodes == memory.stats().facts == 0
             assert memory.import_(full[0] / "cy.jsonl", user_id="cy").rows
 
