@@ -154,6 +154,9 @@ def check_ledger_is_there(urls: Mapping[str, str], *, accept: bool) -> None:
         return
     ledger = Path(rest)
     left = [path for path in left_of_store(urls) if path != ledger]
+    sums = Path(f"{ledger}.sums")
+    if _written(sums):  # in an encrypted store nothing else tells
+        left.append(sums)
     if left and not (ledger.is_file() and ledger.stat().st_size):
         raise ledger_lost(
             f"the ledger {ledger} is {'empty' if ledger.is_file() else 'missing'}", left
