@@ -19,6 +19,7 @@ from graphmem.ports.redactor import Redactor
 from graphmem.ports.view import ReadAPI, ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
+from graphmem.wiring.places import settings_or_usual
 
 
 class _Ids(TypedDict):
@@ -35,7 +36,7 @@ def _server_of(folder: str | Path | None, settings: Settings | None) -> str | No
         return folder
     if folder is not None:
         return None
-    return (settings or Settings.load()).url
+    return settings_or_usual(settings).url
 
 
 async def _connected(
@@ -53,7 +54,7 @@ async def _connected(
         raise UsageError(
             f"{error.name} is missing: pip install 'graphmem[client]' brings what a client needs"
         ) from error
-    usual = settings or Settings.load()
+    usual = settings_or_usual(settings)
     if api_key is None and usual.api_key is not None:
         api_key = usual.api_key.get_secret_value()
     return AsyncRemoteMemory(

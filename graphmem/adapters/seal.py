@@ -24,10 +24,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 from graphmem.adapters.child_process import can_start, last_line, run_program
 from graphmem.errors import Unavailable
+from graphmem.files import read_file
 
 _BLOCK, _PAGE = 1 << 18, 1 << 12
 _ZEROS = bytes(_BLOCK)
@@ -110,20 +110,6 @@ def not_a_file(path: Path) -> str:
     if stat.S_ISLNK(mode):
         return f"{path.name} is a link, to {os.readlink(path)}"
     return f"{path.name} is {'a folder' if stat.S_ISDIR(mode) else 'no file'}"
-
-
-def open_file(path: Path) -> BinaryIO:
-    """Open a file to read it, unbuffered. OSError for anything else: to open a pipe would wait for
-    somebody to write it."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(f"{path} is no file")
-    return path.open("rb", buffering=0)
-
-
-def read_file(path: Path) -> bytes:
-    """All of a file; OSError for anything else."""
-    with open_file(path) as file:
-        return file.read()
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:

@@ -66,7 +66,7 @@ def load_prices(path: str | None = None) -> Prices:
         data = json.loads(text)
         models = {str(name): _price(entry) for name, entry in data["models"].items()}
         return Prices(str(data.get("currency", "USD")), models, source)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"the price table {source} cannot be used ({error}); it is a JSON object with models, "
             'each as "openai:NAME": {"input": 0.25, "output": 2.0, "checked": true}'

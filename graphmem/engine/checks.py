@@ -16,6 +16,7 @@ from graphmem.filters.tree import FALSE
 from graphmem.ingest import make_episode
 from graphmem.model import HitKind
 from graphmem.retrieve.view import of_kind
+from graphmem.text import redacted
 
 _LONGEST_QUERY_S = 10_000_000
 _MOST_PARTS = 1000
@@ -68,7 +69,7 @@ def checked_place(value: object, name: str) -> Path:
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise UsageError(f"{shown(value)} names no {name}")
     if "://" in text:
-        raise UsageError(f"{shown(text)} is a URL: give a {name} of this machine")
+        raise UsageError(f"{shown(redacted(text))} is a URL: give a {name} of this machine")
     try:
         os.fsencode(text)
     except UnicodeEncodeError:

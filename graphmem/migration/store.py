@@ -33,7 +33,7 @@ from graphmem.sync import Memory
 from graphmem.text import redacted
 from graphmem.wiring import open_memory
 from graphmem.wiring.adapters import make, path_of
-from graphmem.wiring.places import hold, urls_of, usable_path
+from graphmem.wiring.places import hold, settings_or_usual, urls_of, usable_path
 
 _T = TypeVar("_T")
 _KINDS = ("ledger", "graph", "vectors")
@@ -134,7 +134,8 @@ class StoreEnd:
 
 def settings_without_places(given: Settings | None) -> Settings:
     """What no settings are given for is what the environment says, but for the places."""
-    return given or Settings.load().model_copy(update=dict.fromkeys(_KINDS))
+    usual = settings_or_usual(given)
+    return usual if given else usual.model_copy(update=dict.fromkeys(_KINDS))
 
 
 def source_end(place: str | Path | None, given: Settings | None) -> StoreEnd:

@@ -19,6 +19,7 @@ from typing import Any
 from graphmem import __version__
 from graphmem.clock import stamp, unstamp
 from graphmem.errors import Rejected, UsageError
+from graphmem.files import open_file, read_file
 from graphmem.model import Backup
 from graphmem.portability.copy import (
     MOVED_FROM,
@@ -70,7 +71,7 @@ class Manifest:
     def from_text(cls, text: str) -> Manifest:
         """:class:`ValueError`, :class:`TypeError` or :class:`KeyError` when it is none."""
         found: Any = json.loads(text)
-        if found["format"] != _FORMAT:
+        if type(found["format"]) is not int or found["format"] != _FORMAT:
             raise ValueError(f"format {found['format']!r}, known is {_FORMAT}")
         tables = {
             str(name): (int(one["rows"]), str(one["digest"]))
@@ -179,10 +180,10 @@ def _begin(folder: Path) -> Manifest | None:
 def _read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST_FILE
     try:
-        return Manifest.from_text(path.read_text("utf-8"))
+        return Manifest.from_text(read_file(path).decode())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Rejected(f"{path} is no manifest of a backup that can be read: {error}") from error
 
 
@@ -216,7 +217,7 @@ def _digest(file: Path) -> tuple[int, str]:
     """Size and SHA-256 of a file."""
     found, done = hashlib.sha256(), 0
     try:
-        with file.open("rb") as stream:
+        with open_file(file) as stream:
             while block := stream.read(_BLOCK):
                 found.update(block)
                 done += len(block)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from graphmem.errors import Rejected, UsageError, shown
+from graphmem.files import open_file
 from graphmem.model import Imported, Scope, TypeRule, forgotten_tenant
+from graphmem.portability.agreement import Agreement
 from graphmem.portability.copy import CopyProgress, no_progress
 from graphmem.portability.export import DIGESTS, export_lines, numbered
 from graphmem.portability.records import (
@@ -45,6 +47,7 @@ class _Reading:
     digest: int = 0
     rules: dict[str, TypeRule] = field(default_factory=dict)
     references: References = field(default_factory=References)
+    agreement: Agreement = field(default_factory=Agreement)
 
 
 async def read_import(
@@ -111,9 +114,11 @@ def _check(ledger: Ledger, file: Path, scope: Scope | None) -> _Reading:
                 rule = TypeRule.from_json(line["after"])  # else rules were forgotten
                 reading.rules[rule.type] = rule
             reading.references.note(table, row, line, tenant)
+            reading.agreement.note(table, row)
             reading.rows[table] += 1
     with _at_line(file, None):
         reading.references.check_defined()
+        reading.agreement.check()
     if scope is not None:
         others = [o for o in reading.tenants.values() if named_scope(o.scope) != named_scope(scope)]
         if others:
@@ -196,7 +201,7 @@ def _lines(file: Path, reading: _Reading) -> Iterator[tuple[int, str, dict[str, 
 
 def _opened(file: Path) -> BinaryIO:
     try:
-        return file.open("rb")
+        return open_file(file, buffered=True)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
 
@@ -225,6 +230,8 @@ def _note_tenant(line: Mapping[str, Any], reading: _Reading, rows: int) -> None:
             raise UsageError("user_id is a pseudonym, and another text than user_name")
     if any(one.scope.tenant == scope.tenant for one in reading.tenants.values()):
         raise UsageError("the same tenant was there before")
+    if any(one.scope.user_id == scope.user_id is not None for one in reading.tenants.values()):
+        raise UsageError("a user_id is of one user in one project")
     reading.tenants[number] = TenantNumber(number, scope)
 
 
@@ -261,7 +268,7 @@ async def _met_here(ledger: Ledger, reading: _Reading) -> list[str]:
     """The tenants whose users this store knows by other pseudonyms, or has forgotten."""
     found = []
     for scope in (one.scope for one in reading.tenants.values()):
-        if scope.user_id is not None and scope.user_name is not None:
+        if scope.user_id is not None and scope.user_name not in {None, scope.user_id}:
             if await _has_events(ledger, forgotten_tenant(scope.user_id)):
                 found.append(scope.tenant)
             known = await ledger.users(scope.user_name, scope.project_id)

@@ -351,7 +351,7 @@ class Settings(CeilingSettings, ServerSettings):
             if variable.startswith(PREFIX) and name not in _OTHER_VARIABLES:
                 values[name.lower()] = value
         values |= given
-        usual = {None, OPENAI_URL, environ.get("OPENAI_BASE_URL")}
+        usual = (None, OPENAI_URL, environ.get("OPENAI_BASE_URL"))
         elsewhere = values.get("openai_base_url") not in usual
         own_key = given.get("openai_api_key") or environ.get(f"{PREFIX}OPENAI_API_KEY")
         if elsewhere and not own_key:

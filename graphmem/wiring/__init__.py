@@ -4,7 +4,7 @@ What the parts do is theirs; nothing is decided here but which of them there are
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -52,6 +52,7 @@ from graphmem.wiring.places import (
     hold,
     ledger_lost,
     left_of_store,
+    settings_or_usual,
     urls_of,
 )
 from graphmem.wiring.telemetry import telemetry_of, watch, watched, watched_parts
@@ -95,7 +96,9 @@ async def open_memory(
     and again when the ledger has grown. What would write is UsageError.
     """
     checked_flag(read_only, "read_only")
-    settings = settings or Settings.load()
+    settings = settings_or_usual(settings)
+    if not isinstance(redactors, Iterable):
+        raise UsageError(f"redactors are functions, got {type(redactors).__name__}")
     if user_name is not None:
         settings = settings.model_copy(update={"user_name": checked_name(user_name, "user_name")})
     extraction = (extraction or ExtractionOptions()).over(_extraction(settings))

@@ -16,7 +16,7 @@ from graphmem.model import Stats
 from graphmem.ports.ledger import Ledger
 from graphmem.settings import Settings
 from graphmem.wiring.adapters import ledger_reader, make, path_of
-from graphmem.wiring.places import check_ledger_is_there, hold, urls_of
+from graphmem.wiring.places import check_ledger_is_there, hold, settings_or_usual, urls_of
 
 
 def access_of(memory: AsyncMemory) -> Access:
@@ -46,7 +46,7 @@ async def administration_at(
     :class:`~graphmem.errors.UsageError` where there is no store, unless one is to be made
     (``create``). ``read_only`` may be beside somebody who has it open.
     """
-    settings = settings or Settings.load()
+    settings = settings_or_usual(settings)
     urls, place = urls_of(folder, settings)
     check_ledger_is_there(urls, accept=settings.accept_ledger)
     embedded = urls["ledger"].startswith("sqlite:")

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from graphmem.adapters.seal import read_file, replace_file
+from graphmem.adapters.seal import replace_file
 from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
+from graphmem.files import read_file
 from graphmem.limits import check_path
 from graphmem.settings import Settings, default_urls
+from graphmem.text import redacted
 
 MEMORY = "memory://"
 SERVER_NOTE = "server.json"
@@ -23,6 +25,13 @@ SERVER_NOTE = "server.json"
 HELD_ELSEWHERE = "is open in another process"
 """In the error of a folder that cannot be had."""
 _EMBEDDED = frozenset({"sqlite", "kuzu", "ladybug", "qdrant-edge"})
+
+
+def settings_or_usual(given: Settings | None) -> Settings:
+    """Those that were given, else what the environment says."""
+    if given is not None and not isinstance(given, Settings):
+        raise UsageError(f"settings are what Settings.load gives, got {type(given).__name__}")
+    return Settings.load() if given is None else given
 
 
 def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, str], Path | None]:
@@ -79,6 +88,7 @@ def embedded_parts(urls: Mapping[str, str]) -> list[str]:
 
 def usable_path(given: str | Path) -> Path:
     """The place that a name means, when every engine can be given it."""
+    _check_name(given)
     try:
         path = Path(given).expanduser().absolute()
         path.parent.resolve()
@@ -86,7 +96,7 @@ def usable_path(given: str | Path) -> Path:
         check_path(path)
     except UnicodeEncodeError as error:
         raise UsageError(
-            f"{os.fsencode(given)!r} cannot be used: the name of the place is not UTF-8, which the "
+            f"{str(given)!a} cannot be used: the name of the place is not UTF-8, which the "
             "graph and the vectors need; rename it, or use another"
         ) from error
     except (RuntimeError, OSError) as error:  # ~somebody who is not there; links in a circle
@@ -94,23 +104,29 @@ def usable_path(given: str | Path) -> Path:
     return path
 
 
+def _check_name(place: object) -> None:
+    if not isinstance(place, str | os.PathLike) or not isinstance(os.fspath(place), str):
+        raise UsageError(f"a folder is text or a path, got {type(place).__name__}")
+    if "\0" in os.fspath(place):
+        raise UsageError("the folder's name has a NUL character")
+
+
 def _check_folder(folder: object) -> None:
     """That it can name a folder: ``""`` would be where the program happens to run, and a URL a
     folder with a colon in its name."""
-    if folder is None or isinstance(folder, os.PathLike):
+    if folder is None:
         return
+    _check_name(folder)
     if not isinstance(folder, str):
-        raise UsageError(f"a folder is text or a path, got {type(folder).__name__}")
+        return
     if not folder.strip():
         raise UsageError("the folder's name is empty; write . for this one")
-    if "\0" in folder:
-        raise UsageError("the folder's name has a NUL character")
     if folder == ":memory:":
         raise UsageError(f"':memory:' is how SQLite calls it; write {MEMORY}")
     if "://" in folder and folder != MEMORY:
         raise UsageError(
-            f"{shown(folder)} is no folder: give one, or {MEMORY}; the URLs of ledger, graph and "
-            "vectors are settings (GRAPHMEM_LEDGER, GRAPHMEM_GRAPH, GRAPHMEM_VECTORS)"
+            f"{shown(redacted(folder))} is no folder: give one, or {MEMORY}; the URLs of ledger, "
+            "graph and vectors are settings (GRAPHMEM_LEDGER, GRAPHMEM_GRAPH, GRAPHMEM_VECTORS)"
         )
 
 
@@ -138,6 +154,9 @@ def check_ledger_is_there(urls: Mapping[str, str], *, accept: bool) -> None:
         return
     ledger = Path(rest)
     left = [path for path in left_of_store(urls) if path != ledger]
+    sums = Path(f"{ledger}.sums")
+    if _written(sums):  # in an encrypted store nothing else tells
+        left.append(sums)
     if left and not (ledger.is_file() and ledger.stat().st_size):
         raise ledger_lost(
             f"the ledger {ledger} is {'empty' if ledger.is_file() else 'missing'}", left

@@ -12,7 +12,7 @@ import pytest
 
 from graphmem import Memory, Settings, migrate, restore
 from graphmem.doors.cli import run_cli
-from graphmem.errors import Damaged, UsageError
+from graphmem.errors import Damaged, LedgerLost, UsageError
 from tests.engine.helpers import child, child_environment
 from tests.engine.remainders import remainders
 
@@ -93,6 +93,28 @@ def _told_of_damage(store: Path, settings: Settings) -> str:
             return "; ".join(memory.verify().differences)
     except Damaged as error:
         return str(error)
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_a_ledger_that_is_empty_or_gone_is_told(
+    tmp_path: Path, settings: Settings, emptied: bool
+) -> None:
+    """Graph and vectors, which tell it of other stores, are in memory here."""
+    store = tmp_path / "store"
+    with Memory(store, user_id="ada", settings=settings) as memory:
+        memory.add("Bob Stone lives in Oslo.")
+    ledger = store / "ledger.sqlite"
+    ledger.write_bytes(b"") if emptied else ledger.unlink()
+    before = _bytes(store)
+    with pytest.raises(LedgerLost, match="empty" if emptied else "missing"):
+        Memory(store, user_id="ada", settings=settings)
+    assert _bytes(store) == before
+    accepting = settings.model_copy(update={"accept_ledger": True})
+    with Memory(store, user_id="ada", settings=accepting) as memory:
+        memory.add("Bob Stone lives in Rome.")
+    with Memory(store, user_id="ada", settings=settings) as memory:
+        assert len(memory.get_all().items) == 1
+        assert memory.verify().ok
 
 
 def test_without_its_key_nothing_is_opened_or_changed(

@@ -156,6 +156,7 @@ def test_money_needs_a_price_that_somebody_checked(
     [
         "[]",
         "not json",
+        "[" * 100_000,
         '{"models": {"m": {"output": 1}}}',
         '{"models": {"m": {"input": -1}}}',
         '{"models": {"m": {"input": "1"}}}',

@@ -169,6 +169,17 @@ class TestMerge:
         assert shown(memory) == [("Zed", "lives_in", "Bonn")]
         assert memory.verify().ok
 
+    def test_who_was_parted_from_what_is_erased_is_as_its_last_event_says(
+        self, memory: Memory
+    ) -> None:
+        told = memory.add("Robert Lane likes tea.")
+        memory.add("Bob Stone works at Acme.")
+        other = memory.entity("Robert Lane")
+        memory.merge("Bob Stone", "Robert Lane")
+        memory.unmerge(other.id)
+        memory.delete(told.episode_id)
+        assert memory.verify().differences == ()
+
 
 # -- laws ------------------------------------------------------------------------------------------
 

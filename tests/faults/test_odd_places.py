@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from graphmem import Memory, Settings
+from graphmem import Memory, Settings, migrate, restore, salvage, validate_config
 from graphmem.errors import UsageError
 from tests.engine.helpers import child, child_environment
 
@@ -92,3 +93,64 @@ def test_where_files_may_not_grow(tmp_path: Path, limit: int) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("UsageError the graph "), done.stdout
     assert "(ulimit -f): raise the limit" in done.stdout
+
+
+_NO_PLACES: tuple[Any, ...] = (
+    0,
+    1.5,
+    b"x",
+    [],
+    {},
+    object(),
+    "\0",
+    "\ud800",
+    Path("\0"),
+    Path("\ud800"),
+)
+
+
+@pytest.mark.parametrize("place", _NO_PLACES, ids=ascii)
+def test_what_names_no_place_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for call in (
+        lambda: Memory(place),
+        lambda: restore(place, "to"),
+        lambda: migrate(place, "to"),
+        lambda: migrate("nowhere", place),
+        lambda: salvage(place, "to"),
+        lambda: salvage("nowhere", place),
+    ):
+        with pytest.raises(UsageError):
+            call()
+    assert validate_config(place)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_url_in_the_place_of_a_folder_shows_no_password(tmp_path: Path) -> None:
+    url = "postgresql://ann:hidden-word@127.0.0.1:1/x"
+    for call in (
+        lambda: Memory(url),
+        lambda: restore(url, tmp_path / "to"),
+        lambda: migrate(url, tmp_path / "to"),
+        lambda: migrate(tmp_path / "nowhere", url),
+        lambda: salvage(url, tmp_path / "to"),
+    ):
+        with pytest.raises(UsageError, match="postgresql://ann@127") as caught:
+            call()
+        assert "hidden-word" not in str(caught.value)
+    assert "hidden-word" not in str(validate_config(url))
+
+
+def test_settings_and_redactors_of_another_kind(tmp_path: Path) -> None:
+    other: Any = {"llm": "none"}
+    for call in (
+        lambda: Memory("memory://", settings=other),
+        lambda: restore(tmp_path / "nowhere", tmp_path / "to", target_settings=other),
+        lambda: migrate(tmp_path / "nowhere", tmp_path / "to", source_settings=other),
+        lambda: Memory("memory://", redactors=other["llm"].__len__),
+        lambda: Settings.load({}, openai_base_url=[]),
+    ):
+        with pytest.raises(UsageError):
+            call()

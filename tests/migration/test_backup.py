@@ -233,7 +233,9 @@ class TestRefused:
             "an empty manifest": (ledger, ""),
             "half a manifest": (ledger, told[: len(told) // 2]),
             "another format": (ledger, told.replace('"format": 1', '"format": 2')),
+            "a format that is no number": (ledger, told.replace('"format": 1', '"format": true')),
             "a list": (ledger, "[]"),
+            "a deep list": (ledger, "[" * 100_000),
             "another seq": (ledger, told.replace('"seq": ', '"seq": 1')),
         }
         for n in range(20):
@@ -253,6 +255,25 @@ class TestRefused:
             with pytest.raises(GraphmemError, match="backup"):
                 restore(bad, tmp_path / "to")
             assert not (tmp_path / "to").exists(), name
+
+    @pytest.mark.parametrize("name", ["ledger.sqlite", "manifest.json"])
+    def test_what_never_ends_is_not_read(self, source: Path, tmp_path: Path, name: str) -> None:
+        with Memory(source) as memory:
+            memory.backup(tmp_path / "b")
+            place = tmp_path / "b" / name
+            puts: tuple[Callable[[], None], ...] = (
+                lambda: os.mkfifo(place),
+                lambda: place.symlink_to("/dev/zero"),
+                place.mkdir,
+            )
+            for put in puts:
+                place.rename(tmp_path / f"{name}.{sum(1 for _ in tmp_path.iterdir())}")
+                put()
+                with pytest.raises(Rejected, match=name):
+                    restore(tmp_path / "b", tmp_path / "to")
+                with pytest.raises(Rejected, match=name):
+                    memory.backup(tmp_path / "b")
+        assert not (tmp_path / "to").exists()
 
     def test_a_folder_that_holds_something_else(self, source: Path, tmp_path: Path) -> None:
         (tmp_path / "b").mkdir()

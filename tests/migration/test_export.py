@@ -202,6 +202,7 @@ class TestRefused:
             memory.import_(tmp_path / "all.jsonl", all_scopes=True)
             assert memory.stats(user_id="ada").episodes == 1
             assert memory.stats().episodes == 1
+            assert memory.import_(tmp_path / "all.jsonl", all_scopes=True).already
             assert "frobnicates" not in [one.type for one in memory.relation_types()]
             assert memory.verify().ok
 
@@ -290,6 +291,9 @@ class TestRefused:
                 (tmp_path / name).write_bytes(data)
                 with pytest.raises(UsageError, match=r"nothing was imported"):
                     memory.import_(tmp_path / name, all_scopes=True)
+            os.mkfifo(tmp_path / "a pipe")
+            with pytest.raises(UsageError, match="a pipe is no file"):
+                memory.import_(tmp_path / "a pipe", all_scopes=True)
             assert memory.stats().episodes == memory.stats().facts == 0
             assert memory.import_(full[0] / "cy.jsonl", user_id="cy").rows
 
@@ -360,6 +364,7 @@ class TestRefused:
                     why.append(str(error))
                     assert memory.stats().episodes == 0
                     continue
+                assert memory.verify().differences == ()
                 for name in ("ada", "bo", "cy"):
                     memory.search("Who works at Acme?", user_id=name)
                     memory.get_all(user_id=name)

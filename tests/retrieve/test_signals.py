@@ -395,7 +395,15 @@ class TestWeights:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "[]", "{}", '{"x": 1}', '{"chat": {"words": "much"}}', '{"chat": {"words": 1}}'],
+        [
+            "",
+            "[]",
+            "{}",
+            '{"x": 1}',
+            '{"chat": {"words": "much"}}',
+            '{"chat": {"words": 1}}',
+            "[" * 100_000,
+        ],
     )
     def test_a_file_without_them_is_an_error_that_names_it(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "w.json").write_text(text)

@@ -374,6 +374,6 @@ def without_verdicts(raw: str) -> tuple[str, Verdicts | None]:
             for ordinal, id, verdict in kept["pairs"]
             if verdict in get_args(Settled)
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return raw, None
     return (answer, Verdicts(names, pairs)) if isinstance(answer, str) else (raw, None)

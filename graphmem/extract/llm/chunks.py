@@ -185,7 +185,7 @@ def kept_answers(raw: str, episode: Episode, speakers: Speakers) -> tuple[list[C
         try:
             kept = json.loads(raw)
             listed = list(kept[_PARTS_KEY])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             pass  # a model's own words
         else:
             parts = [part if isinstance(part, dict) else {"answer": part} for part in listed]

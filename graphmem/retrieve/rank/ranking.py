@@ -57,7 +57,7 @@ class Weights:
                 str(kind): {str(name): float(weight) for name, weight in signals.items()}
                 for kind, signals in data.items()
             }
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(f"{path} holds no weights: {error}") from error
         if kinds.keys() != set(TEXT_KINDS):
             raise UsageError(f"{path}: weights are by kind of text: {', '.join(TEXT_KINDS)}")

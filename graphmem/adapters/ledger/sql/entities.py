@@ -213,11 +213,11 @@ def scrub_history(id: str, names: Collection[str]) -> Steps[None]:
     """Take names out of an entity's history, which keeps its shape: projections replay it."""
     for row in (yield from fetch("entity_events", id=id)):
         then = rows.to_entity(row["after"])
-        body = rows.as_json(_without(then, names))
+        body = rows.as_body(_without(then, names))
         if body != row["after"]:
             yield from execute("replace_event", {"seq": row["seq"], "after": body})
     for row in (yield from fetch("merges_bodies", id=id)):
-        body = rows.as_json(_without(rows.to_entity(row["body"]), names))
+        body = rows.as_body(_without(rows.to_entity(row["body"]), names))
         yield from execute("replace_merge", {"id": row["id"], "body": body})
 
 

@@ -29,7 +29,8 @@ from graphmem.adapters.ledger.sqlite.damaged_file import (
     read_sums,
 )
 from graphmem.adapters.ledger.sqlite.runner import damaged_ledger
-from graphmem.adapters.seal import clear_place, open_file, read_file, replace_file
+from graphmem.adapters.seal import clear_place, replace_file
+from graphmem.files import open_file, read_file
 
 _FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums
 _WAL_HEADER = 32

@@ -177,7 +177,7 @@ def _server_message(error: BaseException) -> str:
         try:
             body: Any = json.loads(text)
             return str(body["status"]["error"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return text or error.reason_phrase
     if isinstance(error, grpc.aio.AioRpcError):
         return str(error.details() or error.code().name)

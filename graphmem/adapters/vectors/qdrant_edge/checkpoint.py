@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from graphmem.adapters.seal import clear_place, read_file, rename_beside, replace_file
+from graphmem.adapters.seal import clear_place, rename_beside, replace_file
 from graphmem.adapters.vectors.qdrant_edge.shard import damaged_vectors
+from graphmem.files import read_file
 from graphmem.ports.vectors import COLLECTIONS, Collection
 
 _LARGEST = 1 << 62
