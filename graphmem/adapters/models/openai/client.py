@@ -26,9 +26,7 @@ _NO_KEY = "none"
 """Sent where no key is needed: the SDK wants one, servers such as Ollama ignore it."""
 _CONNECT_S = 10.0
 _READ_BYTES = 64 * 1024
-_UNTRUE = frozenset(
-    {b"content-encoding", b"content-length", b"transfer-encoding", b"content-type"}
-)
+_UNTRUE = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"content-type"})
 """Headers that say nothing true of a body that was unpacked. JSON is UTF-8, whatever charset its
 type names (RFC 8259 section 8.1)."""
 _FIRST_WAIT_S = 0.5
