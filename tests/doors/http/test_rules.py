@@ -457,8 +457,11 @@ def test_an_item_that_names_nobody_is_of_whom_the_call_is() -> None:
         {"subject": "Al", "type": "knows", "object": f"Bo {n}", **dict(given)}
         for n, given in enumerate(_some(nobody))
     ]
-    calls = [("add_many", {"contents": items}), ("relate_many", {"rows": rows})]
-    calls += [("add_document", {"id": "note", "contents": items})]
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("add_many", {"contents": items}),
+        ("relate_many", {"rows": rows}),
+        ("add_document", {"id": "note", "contents": items}),
+    ]
     with serving(prepare=prepare) as server:
         with server.http(server.prepared) as http:
             for name, body in calls:
@@ -467,7 +470,7 @@ def test_an_item_that_names_nobody_is_of_whom_the_call_is() -> None:
                 batch = {"calls": [{"method": name, "arguments": body}]}
                 assert http.post("/v1/batch", json=batch).status_code == 200
         with server.memory() as memory:
-            where = {"project_id": "acme/default"}
+            where: dict[str, Any] = {"project_id": "acme/default"}
             kept = memory.cypher("MATCH (e:Episode) RETURN e.scope", user_id="ada", **where).rows
             assert {row[0] for row in kept} == {"acme%2Fdefault/user:ada"}
             assert len(kept) >= len(items) + len(rows)
