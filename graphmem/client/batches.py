@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from graphmem.client.calls import Call
-from graphmem.client.codec import CallBody, plain_json, to_bytes
+from graphmem.client.codec import CallBody, plain_json, read_result, to_bytes
 from graphmem.errors import UsageError
 from graphmem.ingest.given import is_empty, rows_of
 from graphmem.ingest.make_episode import items_of
@@ -34,7 +34,7 @@ async def send_all(
     new = done = 0
     for part in _parts(rows_of(items) if name == "rows" else items_of(items), name):
         try:
-            new += int(await send(call, {**rest, name: part}))
+            new += read_result(call, await send(call, {**rest, name: part}))
         except UsageError as error:
             raise UsageError(_renumbered(str(error), done)) from None
         done += len(part)

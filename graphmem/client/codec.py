@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from graphmem.client.calls import FILES, Call, Nodes, PromptText
+from graphmem.client.problems import reading_answer
 from graphmem.clock import parse_when_or_none, stamp
 from graphmem.errors import GraphmemError, UsageError, shown
 from graphmem.model import Citation, Context, Explanation, Hit, to_json
@@ -238,11 +239,12 @@ def write_result(found: Any) -> Any:
 
 def read_result(call: Call, data: Any, asked: tuple[Any, ...] = ()) -> Any:
     """What :func:`write_result` wrote, as the method returns it. ``asked`` is what was given."""
-    found: Any = msgspec.convert(data, call.result)
-    if isinstance(found, PromptText):
-        return Context.of(found.text, tuple(found.citations), found.tokens)
-    if isinstance(found, Nodes):
-        return _graph(found)
+    with reading_answer():
+        found: Any = msgspec.convert(data, call.result)
+        if isinstance(found, PromptText):
+            return Context.of(found.text, tuple(found.citations), found.tokens)
+        if isinstance(found, Nodes):
+            return _graph(found)
     cited = asked[0] if asked else None
     hit = cited.hit if isinstance(cited, Citation) else cited
     if isinstance(found, Explanation) and isinstance(hit, Hit):

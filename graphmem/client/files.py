@@ -14,10 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import msgspec
-
 from graphmem.client.calls import Call
-from graphmem.client.codec import CallBody, to_bytes
+from graphmem.client.codec import CallBody, read_result, to_bytes
+from graphmem.client.problems import reading_answer
 from graphmem.client.transport import Transport
 from graphmem.errors import Rejected, Unavailable, UsageError
 
@@ -32,7 +31,7 @@ async def carried(transport: Transport, call: Call, body: CallBody, given: Any) 
     if call.name == "import_":
         query = {"arguments": to_bytes(body).decode()}
         found = await transport.upload(f"/v1/{call.path}", query, _pieces(place))
-        return replace(msgspec.convert(found, call.result), file=str(place))
+        return replace(read_result(call, found), file=str(place))
     if call.name == "export":
         return replace(await _downloaded(transport, call, body, place), file=str(place))
     packed = place / ".backup.tar"
@@ -109,12 +108,15 @@ def _when_whole(place: Path) -> Iterator[BinaryIO]:
 async def _downloaded(transport: Transport, call: Call, body: CallBody, place: Path) -> Any:
     """The body of the answer into a file."""
     async with transport.download(f"/v1/{call.path}", to_bytes(body)) as answer:
+        with reading_answer():
+            data = json.loads(answer.headers[RESULT_HEADER])
+        found = read_result(call, data)
         came = 0
         with _when_whole(place) as file:
             async for piece in answer.aiter_bytes(_PIECE):
                 came += await asyncio.to_thread(file.write, piece)
             _check_length(answer.headers.get("content-length"), came)
-        return msgspec.convert(json.loads(answer.headers[RESULT_HEADER]), call.result)
+        return found
 
 
 def _check_length(promised: str | None, came: int) -> None:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import http
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from graphmem import errors
-from graphmem.errors import GraphmemError, LimitExceeded, ModelError, Unavailable, http_status_of
+import msgspec
+
+from graphmem import __version__, errors
+from graphmem.errors import (
+    GraphmemError,
+    LimitExceeded,
+    ModelError,
+    Rejected,
+    Unavailable,
+    http_status_of,
+)
 
 PROBLEM_TYPE: Final = "application/problem+json"
 _CLASSES: Mapping[str, type[GraphmemError]] = {
@@ -17,6 +27,25 @@ _CLASSES: Mapping[str, type[GraphmemError]] = {
     for name, kind in inspect.getmembers(errors, inspect.isclass)
     if issubclass(kind, GraphmemError)
 }
+
+
+_MOST: Final = 1e15
+_UNREADABLE = (
+    msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError, RecursionError,
+)  # fmt: skip
+
+
+@contextmanager
+def reading_answer() -> Iterator[None]:
+    """What cannot be read as an answer of this version's is :class:`~graphmem.errors.Rejected`: a
+    proxy, another program or another version wrote it."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise Rejected(
+            f"the server answered in another form than graphmem {__version__} does ({error}): see "
+            "what answers at its address, and which version; what was asked may have been done"
+        ) from error
 
 
 def title_of(status: int) -> str:
@@ -66,7 +95,9 @@ def error_of(status: int, body: object, text: str) -> GraphmemError:
 
 def _number(problem: Mapping[str, Any], name: str) -> float:
     value = problem.get(name)
-    return value if isinstance(value, int | float) else 1
+    if isinstance(value, int | float) and -_MOST <= value <= _MOST:
+        return value
+    return 1
 
 
 def _by_status(status: int) -> type[GraphmemError]:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from graphmem import __version__
-from graphmem.client.problems import error_of
+from graphmem.client.problems import error_of, reading_answer
 from graphmem.errors import GraphmemError, LimitExceeded, Unavailable, UsageError
 
 EVENTS: Final = "text/event-stream"
@@ -241,17 +241,22 @@ async def _followed(answer: httpx.Response, progress: Progress | None) -> Any:
     """The result at the end of a stream of events."""
     event = ""
     async for line in _lines(answer):
-        name, _, value = line.decode().partition(":")
+        name, _, value = line.decode("utf-8", "replace").partition(":")
         value = value.removeprefix(" ")
         if name == "event":
             event = value
-        elif name == "data" and event == "result":
-            return json.loads(value)
-        elif name == "data" and event == "problem":
-            body = json.loads(value)
-            raise error_of(int(body.get("status", 500)), body, value)
-        elif name == "data" and event == "progress" and progress is not None:
-            progress(*json.loads(value))
+        if name != "data" or event not in {"result", "problem", "progress"}:
+            continue
+        with reading_answer():
+            data = json.loads(value)
+            steps = tuple(data) if event == "progress" else ()
+            status = int(data["status"]) if event == "problem" else 200
+        if event == "result":
+            return data
+        if event == "problem":
+            raise error_of(status, data, value)
+        if progress is not None:
+            progress(*steps)
     cut = Unavailable("the server ended the connection before the work was done")
     cut.lost = True
     raise cut

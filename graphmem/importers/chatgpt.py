@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from graphmem.errors import UsageError
 from graphmem.importers.items import Item, Position, message_items, message_time
@@ -92,23 +92,29 @@ def _branch(mapping: object, current: object, where: str) -> list[Mapping[str, A
     if not isinstance(mapping, Mapping):
         raise UsageError(f"{where}: 'mapping' is not an object")
     nodes = {id: node for id, node in mapping.items() if isinstance(node, Mapping)}
-    if current not in nodes:
-        current = _latest_leaf(nodes)
+    at = current if _stands_in(current, nodes) else _latest_leaf(nodes)
     branch: list[Mapping[str, Any]] = []
     seen: set[object] = set()
-    while current in nodes and current not in seen:
-        seen.add(current)
-        branch.append(nodes[current])
-        current = nodes[current].get("parent")
+    while _stands_in(at, nodes) and at not in seen:
+        seen.add(at)
+        node = nodes[at]
+        branch.append(node)
+        at = node.get("parent")
     return branch[::-1]
 
 
+def _stands_in(id: object, nodes: Mapping[str, Any]) -> TypeGuard[str]:
+    return isinstance(id, str) and id in nodes
+
+
 def _latest_leaf(nodes: Mapping[str, Mapping[str, Any]]) -> str | None:
-    current = next((id for id, node in nodes.items() if node.get("parent") not in nodes), None)
+    roots = (id for id, node in nodes.items() if not _stands_in(node.get("parent"), nodes))
+    current = next(roots, None)
     seen: set[str] = set()
     while current is not None and current not in seen:
         seen.add(current)
-        children = [id for id in nodes[current].get("children") or () if id in nodes]
+        given = nodes[current].get("children")
+        children = [id for id in given if _stands_in(id, nodes)] if isinstance(given, list) else []
         if not children:
             break
         current = children[-1]
@@ -117,7 +123,7 @@ def _latest_leaf(nodes: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 def _text(content: object) -> str:
     """The content of a message: its text parts, transcribed speech, and a mark for each picture."""
-    if not isinstance(content, Mapping) or content.get("content_type", "text") not in _SPOKEN:
+    if not isinstance(content, Mapping) or str(content.get("content_type", "text")) not in _SPOKEN:
         return ""
     parts = content.get("parts")
     if not isinstance(parts, list):

@@ -12,6 +12,7 @@ the order in which the dates go back less often, else it is the day, and a remar
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,9 +24,12 @@ from graphmem.importers.items import Item, Position, message_items
 _MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
 """Invisible: which way the writing runs."""
 _SPACES = "\u00a0\u202f"
+_MORNING = r"[Aa]\.?[ ]?[Mm]\.?|ص|ق\.?ظ\.?|上午|午前|오전|π\.?μ\.?"
+_HALF = rf"{_MORNING}|[Pp]\.?[ ]?[Mm]\.?|م|ب\.?ظ\.?|下午|午後|오후|μ\.?μ\.?"
+_LONGEST_HEAD = 60
 _WHEN = (
     r"(\d{1,4})([./-])(\d{1,2})\2[ ]?(\d{1,4})\.?,?[ ]"
-    r"(\d{1,2})[:.](\d\d)(?:[:.](\d\d))?(?:[ ]?([AaPp])\.?[ ]?[Mm]\.?)?"
+    rf"(?:({_HALF})[ ]?)?(\d{{1,2}})[:.](\d\d)(?:[:.](\d\d))?(?:[ ]?({_HALF}))?"
 )
 _HEADS = (
     re.compile(rf"\[{_WHEN}\][ ]?", re.ASCII),  # iPhone
@@ -148,15 +152,25 @@ def _plain(line: str) -> str:
 
 
 def _head(line: str) -> _Head | None:
+    line = _in_ascii_digits(line)
     match = next((found for head in _HEADS if (found := head.match(line))), None)
     if match is None:
         return None
-    one, _, two, three, hour, minute, second, half = match.groups()
+    one, _, two, three, before, hour, minute, second, after = match.groups()
     hours = int(hour)
-    if half:
-        hours = hours % 12 + (12 if half in "Pp" else 0)
+    if half := before or after:
+        hours = hours % 12 + (0 if re.fullmatch(_MORNING, half) else 12)
     numbers = (int(one), int(two), int(three))
     return _Head(numbers, hours, int(minute), int(second or 0), match.end())
+
+
+def _in_ascii_digits(line: str) -> str:
+    """The same line, character by character, with digits and commas as English has them."""
+    head = line[:_LONGEST_HEAD]
+    if head.isascii():
+        return line
+    plain = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in head)
+    return "".join(plain).replace("،", ",") + line[_LONGEST_HEAD:]
 
 
 def _day_first(heads: list[_Head], name: str, remark: Callable[[str], None]) -> bool:

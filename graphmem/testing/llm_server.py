@@ -329,7 +329,9 @@ class LocalModelServer:
         if isinstance(answer, Status):
             return wire.error_response(answer, flat=self._rules.profile.flat_errors)
         if isinstance(answer, Body):
-            return wire.response(answer.status, answer.text, content_type=answer.content_type)
+            return wire.response(
+                answer.status, answer.text, answer.headers, content_type=answer.content_type
+            )
         if _embeds(request):
             if not isinstance(answer, dict):
                 raise TypeError(f"{type(answer).__name__} cannot answer an embeddings request")

@@ -90,6 +90,26 @@ def test_every_way_a_line_is_dated(tmp_path: Path, head: str, expected: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("morning", "evening"),
+    [
+        ("\u200f١٣/٩/٢٠٢٤، ٩:٠٥ ص - ", "\u200f١٣/٩/٢٠٢٤، ١٠:١٥ م - "),
+        ("[۱۳/۰۹/۲۰۲۴، ۹:۰۵:۰۰ ق.ظ] ", "[۱۳/۰۹/۲۰۲۴، ۱۰:۱۵:۰۰ ب.ظ] "),
+        ("2024/9/13 上午9:05 - ", "2024/9/13 下午10:15 - "),
+        ("[2024/09/13 午前9:05:00] ", "[2024/09/13 午後10:15:00] "),
+        ("13/9/24, 9:05 π.μ. - ", "13/9/24, 10:15 μ.μ. - "),
+        ("१३/९/२०२४, ९:०५ am - ", "१३/९/२०२४, १०:१५ pm - "),
+    ],
+)
+def test_times_as_phones_of_other_languages_write_them(
+    tmp_path: Path, morning: str, evening: str
+) -> None:
+    """Read as a note, it would be the user who lives in Rome."""
+    items = read(tmp_path / "c.txt", f"{morning}آنا: I live in Rome\n{evening}بوب: ٥ أطفال\n")
+    assert speakers_and_texts(items) == [("آنا", "I live in Rome"), ("بوب", "٥ أطفال")]
+    assert times(items) == ["2024-09-13 09:05:00", "2024-09-13 22:15:00"]
+
+
+@pytest.mark.parametrize(
     ("dates", "expected", "remarked"),
     [
         (("01/02/24", "13/02/24"), "2024-02-01", False),  # a day over 12

@@ -481,3 +481,24 @@ def test_paths_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
         list(walk([tmp_path]))
     with pytest.raises(UsageError, match="no such file"):
         FileReader(tmp_path / "missing.txt")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"current_node": {"a": 1}},
+        {"parent": ["a"]},
+        {"children": 5},
+        {"children": [["a"], {"b": 1}, "b"]},
+        {"content_type": ["text"]},
+    ],
+)
+def test_a_conversation_with_odd_links_is_read_as_far_as_it_goes(
+    tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    content = {"content_type": wrong.get("content_type", "text"), "parts": ["I live in Rome."]}
+    message = {"author": {"role": "user"}, "content": content}
+    node = {"parent": wrong.get("parent"), "children": wrong.get("children"), "message": message}
+    conversation = {"mapping": {"b": node}, "current_node": wrong.get("current_node")}
+    items = read(tmp_path / "c.json", json.dumps([conversation]), "chatgpt")
+    assert len(items) == ("content_type" not in wrong)

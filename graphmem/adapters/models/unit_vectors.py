@@ -18,15 +18,16 @@ def nothing(size: int) -> Vector:
 
 
 def unit_rows(rows: NDArray[np.floating], name: str) -> list[Vector]:
-    """Each row at length 1. :class:`ModelError` for a row that is not finite or all zeros."""
+    """Each row at length 1. :class:`ModelError` for a row whose length is not finite or zero."""
     wide = rows.astype(np.float64)
-    if not np.isfinite(wide).all():
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all():
         raise ModelError(
             f"{name}: a vector holds infinite numbers or none at all (NaN); the model or its "
             "server is at fault: try another model, or a newer server",
             retryable=False,
         )
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     if not lengths.all():
         raise ModelError(
             f"{name}: a vector is all zeros, which is near to nothing; is this a model for "

@@ -33,7 +33,7 @@ from graphmem.off_loop import off_loop
 
 _MANY = 200  # items of a result, from which it is written beside the event loop
 _BEAT_S = 10.0
-_UNDONE = (UsageError, NotFound, AccessRefused, Conflict)
+NOTHING_STORED = (UsageError, NotFound, AccessRefused, Conflict)
 """Errors that say that nothing was stored."""
 _T = TypeVar("_T")
 JSON_TYPE: Final = "application/json"
@@ -45,27 +45,29 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
     raw = await request.body()
     made = _Made()
     work = _work(served, call, caller, raw, made)
-    headers = made.headers
+    key = None if call.read else request.headers.get("idempotency-key")
+
+    async def done(progress: Callable[..., None] | None) -> tuple[bytes, dict[str, str]]:
+        if key is None:
+            return await work(progress), {}
+        return await replies.once(
+            served,
+            caller,
+            key,
+            (call.name, raw),
+            lambda: work(progress),
+            scope=lambda: made.scope,
+            undone=lambda error: call.repeatable or made.undone(error),
+        )
+
     if EVENTS in request.headers.get("accept", ""):
-        return StreamingResponse(_reported(work, request.url.path), media_type=EVENTS)
-    key = request.headers.get("idempotency-key")
-    if key is None or call.read:
-        body = await _in_time(served, call, work(None))
-        return Response(body, headers=headers, media_type=JSON_TYPE)
-    done = replies.once(
-        served,
-        caller,
-        key,
-        (call.name, raw),
-        lambda: work(None),
-        scope=lambda: made.scope,
-        undone=lambda error: call.repeatable or made.undone(error),
-    )
-    body, replayed = await _in_time(served, call, done)
-    return Response(body, headers=headers | replayed, media_type=JSON_TYPE)
+        return StreamingResponse(_reported(done, request.url.path), media_type=EVENTS)
+    body, replayed = await _in_time(served, call, done(None))
+    return Response(body, headers=made.headers | replayed, media_type=JSON_TYPE)
 
 
 _Work = Callable[[Callable[..., None] | None], Awaitable[bytes]]
+_Done = Callable[[Callable[..., None] | None], Awaitable[tuple[bytes, dict[str, str]]]]
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class _Made:
 
     def undone(self, error: BaseException) -> bool:
         """Whether a call that failed so has stored nothing, for certain."""
-        return not self.begun or (not self.done and isinstance(error, _UNDONE))
+        return not self.begun or (not self.done and isinstance(error, NOTHING_STORED))
 
 
 def _work(served: Served, call: Call, caller: Caller, raw: bytes, made: _Made) -> _Work:
@@ -156,7 +158,7 @@ async def _in_time(served: Served, call: Call, work: Awaitable[_T]) -> _T:
         ) from None
 
 
-async def _reported(work: _Work, path: str) -> AsyncIterator[bytes]:
+async def _reported(work: _Done, path: str) -> AsyncIterator[bytes]:
     """Events: how far it is, that it is still at work, at last the result or the problem."""
     steps: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -184,10 +186,10 @@ async def _reported(work: _Work, path: str) -> AsyncIterator[bytes]:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def _last(task: asyncio.Future[bytes], path: str) -> bytes:
+def _last(task: asyncio.Future[tuple[bytes, dict[str, str]]], path: str) -> bytes:
     error = task.exception()
     if error is None:
-        return _event("result", task.result())
+        return _event("result", task.result()[0])
     plain = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
     return _event("problem", bytes(gate.problem_response(plain, path).body))
 

@@ -103,7 +103,10 @@ async def _scoped(served: Served, caller: Caller, values: dict[str, Any]) -> dic
 async def _narrow(
     served: Served, caller: Caller, values: Mapping[str, Any], item: dict[str, Any]
 ) -> None:
-    """An item of many may name a scope of its own: it is asked for like that of the call."""
+    """An item of many may name a scope of its own: it is asked for like that of the call, which
+    holds for what an item leaves out, or has as null."""
+    for name in [name for name in _SCOPE if name in item and item[name] is None]:
+        del item[name]
     own = {n: item[n] for n in _SCOPE if isinstance(item.get(n), str)}
     if not own.keys() & {"project_id", "user_id"}:
         return

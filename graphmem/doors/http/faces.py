@@ -15,7 +15,9 @@ from graphmem.access import Principal
 from graphmem.client.calls import CALLS
 from graphmem.client.codec import json_body
 from graphmem.clock import parse_date_or_none, stamp
+from graphmem.doors.http.answering import JSON_TYPE, NOTHING_STORED
 from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http.replies import once
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
 from graphmem.model import Fact, to_json
@@ -30,6 +32,7 @@ class Face:
     def __init__(self, served: Served, caller: Caller) -> None:
         self._served = served
         self._caller = caller
+        self._made = 0
 
     @property
     def principal(self) -> Principal:
@@ -46,7 +49,12 @@ class Face:
         call = CALLS[method]
         if missing := sorted(call.required - given.keys()):
             raise UsageError(f"{' and '.join(missing)} missing")
+        self._made += 1
         return await perform(self._served, self._caller, call, given)
+
+    def undone(self, error: BaseException) -> bool:
+        """Whether a request that failed so has stored nothing, for certain."""
+        return self._made == 0 or (self._made == 1 and isinstance(error, NOTHING_STORED))
 
 
 async def read_body(request: Request) -> dict[str, Any]:
@@ -67,8 +75,18 @@ def add_face_route(
     """Add a route. The gate has removed a slash at the end of an address."""
 
     async def endpoint(request: Request) -> Response:
-        face = Face(served, await identified(served, request))
-        return JSONResponse(await answer(face, request))
+        caller = await identified(served, request)
+        face = Face(served, caller)
+
+        async def work() -> bytes:
+            return bytes(JSONResponse(await answer(face, request)).body)
+
+        key = None if method == "GET" else request.headers.get("idempotency-key")
+        if key is None:
+            return Response(await work(), media_type=JSON_TYPE)
+        asked = f"{method} {request.url.path}?{request.url.query}", await request.body()
+        body, replayed = await once(served, caller, key, asked, work, undone=face.undone)
+        return Response(body, headers=replayed, media_type=JSON_TYPE)
 
     name = f"{method.lower()} {path}"
     app.add_api_route(path, endpoint, methods=[method], name=name, include_in_schema=False)

@@ -8,7 +8,8 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,7 @@ from graphmem.client.files import RESULT_HEADER
 from graphmem.doors.http.answering import JSON_TYPE
 from graphmem.doors.http.calling import identified, perform
 from graphmem.doors.http.served import Served
-from graphmem.errors import UsageError
+from graphmem.errors import GraphmemError, UsageError
 from graphmem.model import Exported
 
 _PIECE = 256 * 1024
@@ -35,7 +36,8 @@ async def download(served: Served, call: Call, request: Request) -> Response:
     folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="graphmem-")
     place = Path(folder) / call.path
     try:
-        found = await perform(served, caller, call, {**values, FILES[call.name]: place})
+        with _naming_no_folder(folder):
+            found = await perform(served, caller, call, {**values, FILES[call.name]: place})
         file = place if isinstance(found, Exported) else await asyncio.to_thread(_packed, place)
         result = replace(found, **{FILES[call.name]: ""})
         length = await asyncio.to_thread(os.path.getsize, file)
@@ -50,6 +52,17 @@ async def download(served: Served, call: Call, request: Request) -> Response:
     }
     kind = "application/x-ndjson" if call.name == "export" else "application/x-tar"
     return StreamingResponse(_pieces(source), headers=headers, media_type=kind)
+
+
+@contextmanager
+def _naming_no_folder(folder: str) -> Iterator[None]:
+    """An error names the file that was sent, not where it is kept meanwhile."""
+    try:
+        yield
+    except GraphmemError as error:
+        kept = f"{folder}{os.sep}"
+        error.args = tuple(str(part).replace(kept, "") for part in error.args)
+        raise
 
 
 def _packed(folder: Path) -> Path:
@@ -80,7 +93,8 @@ async def import_(served: Served, call: Call, request: Request) -> Response:
     place = Path(folder) / "import.jsonl"
     try:
         await _received(request, place)
-        found = await perform(served, caller, call, {**values, FILES[call.name]: place})
+        with _naming_no_folder(folder):
+            found = await perform(served, caller, call, {**values, FILES[call.name]: place})
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     return Response(to_bytes(write_result(replace(found, file=""))), media_type=JSON_TYPE)

@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from mcp.server.stdio import stdio_server
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphmem.doors.http.gate import given_key, problem_response
+from graphmem.doors.mcp.frames import Frames
 from graphmem.doors.mcp.server import make_server
 from graphmem.doors.mcp.shared import SharedMemory
 from graphmem.errors import GraphmemError, UsageError
@@ -27,7 +29,8 @@ async def serve_stdio(memory: SharedMemory, report: Callable[[str], None]) -> No
     opening = asyncio.create_task(_opened(memory, report))
     try:
         async with stdio_server() as (reading, writing):
-            await server.run(reading, writing, server.create_initialization_options())
+            frames: Any = Frames(reading, writing)
+            await server.run(frames, writing, server.create_initialization_options())
     finally:
         opening.cancel()
         await asyncio.gather(opening, return_exceptions=True)

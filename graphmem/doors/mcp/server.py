@@ -24,6 +24,7 @@ from graphmem.errors import GraphmemError, NotFound, Unauthenticated, Unavailabl
 _log = logging.getLogger("graphmem.mcp")
 _BEAT_S: Final = 2.0
 _PART: Final = 16
+_LONGEST_NAME: Final = 100  # bytes
 _EDITS: Final = frozenset({"update", "delete"})
 INSTRUCTIONS: Final = (
     "A long-term memory of facts, entities and relations, each with its dates and sources. Search "
@@ -205,7 +206,12 @@ def _listed(tool: MemoryTool) -> types.Tool:
 def _actor(context: McpRequest) -> str:
     """In whose name it is written: the program that the model speaks through."""
     client = context.session.client_params
-    return f"mcp:{client.client_info.name}" if client is not None else "mcp"
+    if client is None:
+        return "mcp"
+    # A program calls itself whatever it likes: what is no name is no reason to store nothing.
+    seen = "".join(c if c.isprintable() else " " for c in client.client_info.name)
+    name = " ".join(seen.split()).encode("utf-8", "ignore")[:_LONGEST_NAME]
+    return f"mcp:{name.decode('utf-8', 'ignore')}" if name else "mcp"
 
 
 def _failed(error: GraphmemError) -> types.CallToolResult:

@@ -21,6 +21,7 @@ from graphmem.errors import UsageError
 MOST_RESULTS: Final = 100
 _LISTED = ("limit", "offset")
 _MOMENT = ("valid_at", "known_at")
+_FIXED = frozenset({"user_id", "agent_id", "run_id", "project_id", "actor"})
 _TIME = "2024, 2024-05, 2024-05-01 or ISO 8601 with a time of day"
 
 ARGUMENTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -167,6 +168,7 @@ class MemoryTool:
             raise UsageError(f"{self.name} needs {missing[0]!r}: {meaning}")
         for name, value in values.items():
             _check_range(name, value)
+        _check_items(values.get("contents"))
         # As the server over HTTP reads them: of the right types, or an error that says where.
         return read_request(self.call, to_bytes({**self.defaults, **values}))
 
@@ -179,6 +181,17 @@ def _check_range(name: str, value: Any) -> None:
         raise UsageError(f"{name} is at most {most} here, got {value}; ask in parts")
     if isinstance(value, list) and len(value) > ARGUMENTS[name].get("maxItems", len(value)):
         raise UsageError(f"{name}: {len(value):,} of them, at most 1,000 at a time")
+
+
+def _check_items(items: Any) -> None:
+    """Items may have options of their own, but not whose they are."""
+    for item in items if isinstance(items, list) else ():
+        named = sorted(item.keys() & _FIXED) if isinstance(item, Mapping) else []
+        if named:
+            raise UsageError(
+                f"an item has no {named[0]!r} here: whose memory this is was fixed when it was "
+                "started"
+            )
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -185,6 +185,71 @@ def test_what_will_not_be_better_soon_is_told_at_once(
     assert wait_s is None or wait_s > 3000
 
 
+@pytest.mark.parametrize("text", ["null", "[7]", "7", '"x"', "{}", '{"items": 7}', "[{}]", "NaN"])
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        *(("search", ("Tea",)), ("add", ("Tea",)), ("context", ("Tea",)), ("get", "a")),
+        *(("get_all", ()), ("relation_types", ()), ("to_networkx", ()), ("paths", "ab")),
+    ],
+)
+def test_an_answer_in_another_form_is_one_of_its_errors(name: str, args: Any, text: str) -> None:
+    with _scripted(_answer(200, text)) as server:
+        with (
+            Memory(server.url, user_id="ada") as memory,
+            pytest.raises(GraphmemError, match="another form") as told,
+        ):
+            getattr(memory, name)(*args)
+        assert len(server.seen) == 1
+    assert not told.value.retryable
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        "event: result\ndata: {\n\n",
+        "event: result\ndata: " + "[" * 100_000 + "\n\n",
+        "event: result\ndata: null\n\n",
+        "event: result\ndata: \xff\n\n",
+        "event: problem\ndata: []\n\n",
+        'event: problem\ndata: {"status": "x"}\n\n',
+        "event: progress\ndata: 5\n\n",
+    ],
+)
+def test_steps_in_another_form_are_one_of_its_errors(events: str) -> None:
+    with (
+        _scripted(_answer(200, events).decode().encode("latin-1")) as server,
+        Memory(server.url, user_id="ada") as memory,
+        pytest.raises(GraphmemError, match="another form"),
+    ):
+        memory.add_many(["Tea"])
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "9" * 400, "null", '"x"'])
+def test_limits_beyond_all_bounds_are_one_of_its_errors(number: str) -> None:
+    names = ("retry_after_s", "reset_s", "limit")
+    body = '{"error": "LimitExceeded", "detail": "no", %s}'
+    problem = body % ", ".join(f'"{name}": {number}' for name in names)
+    with (
+        _scripted(*[_answer(429, problem)] * 2) as server,
+        Memory(server.url, user_id="ada", settings=_TWICE) as memory,
+        pytest.raises(LimitExceeded, match="no"),
+    ):
+        memory.search("Tea")
+
+
+@pytest.mark.parametrize("name", ["export", "backup"])
+@pytest.mark.parametrize("header", ["", "graphmem-result: {", "graphmem-result: 7"])
+def test_a_file_without_what_it_is_leaves_none(name: str, header: str, tmp_path: Path) -> None:
+    with (
+        _scripted(_answer(200, "x", *filter(None, [header]))) as server,
+        Memory(server.url, user_id="ada") as memory,
+        pytest.raises(GraphmemError, match="another form"),
+    ):
+        getattr(memory, name)(tmp_path / "out")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 @pytest.mark.parametrize(("name", "times"), [("search", 2), ("forget", 1)])
 def test_a_server_that_never_answers_is_given_up(name: str, times: int) -> None:
     with _scripted(*[None] * 5) as server:

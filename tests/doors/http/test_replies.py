@@ -59,6 +59,33 @@ def test_what_failed_after_it_was_done_is_not_done_twice(
         assert memory.get(fact).tags == ("mine",)
 
 
+@pytest.mark.parametrize(
+    ("path", "accept", "body"),
+    [
+        ("/v1/add", "text/event-stream", {"content": "I live in Rome.", "user_id": "ada"}),
+        ("/v1/add", "application/json", {"content": "I live in Rome.", "user_id": "ada"}),
+        ("/v1/memories", "*/*", {"content": "I live in Rome.", "user_id": "ada"}),
+        (
+            "/v3/memories/add/",
+            "*/*",
+            {"messages": [{"role": "user", "content": "I live in Rome."}], "user_id": "ada"},
+        ),
+    ],
+)
+def test_whatever_the_address_and_form_it_is_done_once(
+    path: str, accept: str, body: dict[str, Any]
+) -> None:
+    with serving() as server, server.memory(user_id="ada") as memory:
+        with server.http(**{"idempotency-key": "one", "accept": accept}) as http:
+            wrong = http.post(path, json={**body, "user_id": 7})
+            assert "UsageError" in wrong.text
+            answers = [http.post(path, json=body).text for _ in range(3)]
+            assert len(set(answers)) == 1
+            other = http.post(path, json={**body, "user_id": "bob"})
+            assert "Conflict" in other.text
+        assert memory.stats().episodes == 1
+
+
 def test_what_was_refused_may_be_asked_again(tmp_path: Path) -> None:
     with serving(tmp_path / "store") as server, server.memory(user_id="ada") as memory:
         assert [_tag(server, "nobodys", "x", "one").status_code for _ in "ab"] == [404, 404]

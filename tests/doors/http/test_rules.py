@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import socket
 import time
@@ -437,6 +438,63 @@ def test_organisations_have_nothing_in_common() -> None:
                 only.search("Bob", user_id="eve")
             with pytest.raises(NotFound, match="no user"):
                 only.add_many([{"content": "Hers.", "user_id": "eve"}])
+
+
+def test_an_item_that_names_nobody_is_of_whom_the_call_is() -> None:
+    """Null took the scope of a call away: what one organisation's user added would have been an
+    agent's, or of a project that is not theirs."""
+
+    async def prepare(administration: Administration) -> str:
+        await administration.add_organisation("acme")
+        made = await administration.add_key("acme", "x", role="writer", user_id="ada")
+        return made.secret
+
+    nobody = {"user_id": None, "agent_id": "bot", "run_id": None, "project_id": None}
+    items = [
+        {"content": f"I have {n} dogs.", **dict(given)} for n, given in enumerate(_some(nobody))
+    ]
+    rows = [
+        {"subject": "Al", "type": "knows", "object": f"Bo {n}", **dict(given)}
+        for n, given in enumerate(_some(nobody))
+    ]
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("add_many", {"contents": items}),
+        ("relate_many", {"rows": rows}),
+        ("add_document", {"id": "note", "contents": items}),
+    ]
+    with serving(prepare=prepare) as server:
+        with server.http(server.prepared) as http:
+            for name, body in calls:
+                answer = http.post(f"/v1/{name}", json=body)
+                assert answer.status_code in {200, 400}, answer.text
+                batch = {"calls": [{"method": name, "arguments": body}]}
+                assert http.post("/v1/batch", json=batch).status_code == 200
+        with server.memory() as memory:
+            where: dict[str, Any] = {"project_id": "acme/default"}
+            kept = memory.cypher("MATCH (e:Episode) RETURN e.scope", user_id="ada", **where).rows
+            assert {row[0] for row in kept} == {"acme%2Fdefault/user:ada"}
+            assert len(kept) >= len(items) + len(rows)
+            for other in ({"agent_id": "bot", **where}, {"user_id": "ada"}, {"agent_id": "bot"}):
+                assert memory.stats(**other).episodes == 0
+
+
+def _some(given: dict[str, Any]) -> Iterator[tuple[tuple[str, Any], ...]]:
+    """Every choice of these."""
+    for count in range(len(given) + 1):
+        yield from itertools.combinations(given.items(), count)
+
+
+def test_an_error_of_a_file_does_not_tell_where_the_server_keeps_it(tmp_path: Path) -> None:
+    with serving() as server, server.memory(user_id="ada") as memory:
+        memory.add("I live in Rome.")
+        memory.export(tmp_path / "her.jsonl")
+        with server.http() as http:
+            for content in ((tmp_path / "her.jsonl").read_bytes(), b"{", b"\xff", b""):
+                query = {"arguments": '{"user_id": "bob"}'}
+                answer = http.post("/v1/import", params=query, content=content)
+                assert answer.status_code == 400
+                assert "import.jsonl" in answer.json()["detail"]
+                assert "graphmem-" not in answer.text
 
 
 def test_a_limit_says_when_to_try_again() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -113,3 +115,68 @@ async def test_a_program_that_serves_nobody_is_waited_for_and_read_meanwhile(
         found = await client.call_tool("search", {"query": "Who has a cat?"})
         assert "Bert" in str(found.structured_content)
     await memory.close()
+
+
+def _answered(place: Path, name: str, *frames: str) -> list[Any]:
+    """What a program answers to these lines, after a beginning by a client of this name."""
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": name, "version": "1"},
+    }
+    begun = json.dumps({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello})
+    ready = json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    command = [sys.executable, "-m", "graphmem.doors.cli", "--store", str(place), "--user", "ada"]
+    with subprocess.Popen(
+        [*command, "mcp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        answers = []
+        for frame in (begun, ready, *frames):
+            running.stdin.write(frame + "\n")
+            running.stdin.flush()
+            if frame != ready:
+                answers.append(json.loads(running.stdout.readline()))
+        running.stdin.close()
+    return answers[1:]
+
+
+def test_a_frame_that_cannot_be_read_is_answered(tmp_path: Path) -> None:
+    """Whoever sent it would wait for good."""
+    half = {"name": "remember", "arguments": {"content": "\ud800"}}
+    frames = {
+        "garbage": (-32700, None),
+        "[" * 100_000: (-32700, None),
+        "[]": (-32600, None),
+        "7": (-32600, None),
+        '{"jsonrpc": "1.0", "id": 2, "method": "tools/list"}': (-32600, 2),
+        '{"jsonrpc": "2.0", "id": "x", "method": 5}': (-32600, "x"),
+        '{"jsonrpc": "2.0", "id": 4, "method": "tools/list", "params": []}': (-32600, 4),
+        json.dumps({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": half}): (
+            -32700,
+            5,
+        ),
+        '{"jsonrpc": "2.0", "id": "\\ud800", "method": "ping"}': (-32700, None),
+    }
+    alive = '{"jsonrpc": "2.0", "id": 9, "method": "ping"}'
+    *refused, ping = _answered(tmp_path / "store", "x", *frames, alive)
+    assert [(one["error"]["code"], one["id"]) for one in refused] == list(frames.values())
+    assert "surrogate" in refused[7]["error"]["message"]
+    assert ping == {"jsonrpc": "2.0", "id": 9, "result": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "actor"),
+    [("a\x1b[31m\nb", "mcp:a [31m b"), ("é" * 600, "mcp:" + "é" * 50), ("\0", "mcp")],
+)
+def test_whatever_a_program_calls_itself_it_remembers(
+    tmp_path: Path, name: str, actor: str
+) -> None:
+    call = {"name": "remember", "arguments": {"content": "Anna has a dog."}}
+    frame = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
+    (answer,) = _answered(tmp_path / "store", name, frame)
+    assert not answer["result"]["isError"], answer
+    with Memory(tmp_path / "store", user_id="ada") as memory:
+        (fact,) = memory.get_all().items
+        assert memory.history(fact.id)[0].actor == actor

@@ -333,3 +333,15 @@ async def test_the_scope_is_that_of_the_start(tmp_path: Path) -> None:
         for fact in new["facts"]:
             assert "NotFound" in await refused(client, "forget", id=fact["fact_id"])
         assert "NotFound" in await refused(client, "forget", id=new["episode_id"])
+
+
+@pytest.mark.parametrize("name", ["user_id", "agent_id", "run_id", "project_id", "actor"])
+async def test_no_item_is_of_somebody_else(tmp_path: Path, name: str) -> None:
+    async with connected(tmp_path, "ada") as client:
+        for value in ("eve", None, ""):
+            item = {"content": "Bob works at Acme.", "user_id": None, "agent_id": "bot"}
+            for given in ({**item, name: value}, {"content": "Bob is tall.", name: value}):
+                contents = ["Anna has a dog.", given]
+                said = await refused(client, "remember_many", contents=contents)
+                assert "fixed when it was started" in said
+        assert not (await call(client, "entities"))["entities"], "nothing of it was stored"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 import traceback
@@ -322,6 +323,9 @@ async def test_a_server_can_forbid_trying_again() -> None:
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": ""}, None),
+        ({"retry-after": "9" * 400}, 1e9),
+        ({"retry-after": "Sat, 21 Nov 99999999999 12:00:30 GMT"}, None),
+        ({"retry-after": "Sat, 21 Nov 2026 12:00:30 +99999999999999999"}, None),
         ({}, None),
     ],
 )
@@ -371,6 +375,22 @@ async def test_bodies_that_are_not_openais(body: str) -> None:
     error = await failure(Body(body))
     assert "OpenAI's format" in str(error)
     assert "/v1" in str(error)
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", "ascii", "nonsense"])
+async def test_json_is_utf_8_whatever_its_type_and_headers_say(charset: str) -> None:
+    body = json.dumps({"choices": [{"message": {"content": "Zoë"}}]}, ensure_ascii=False)
+    for mark in ("", "\ufeff"):
+        answer = Body(mark + body, 200, f"application/json; charset={charset}", {"x-who": "Zoë"})
+        with LocalModelServer([answer]) as server:
+            async with chat_with(server) as llm:
+                assert (await llm.complete(PROMPT)).text == "Zoë"
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32"])
+async def test_an_error_in_whatever_charset_is_an_error(charset: str) -> None:
+    refusal = Body('{"error": {"message": "no"}}', 401, f"application/json; charset={charset}")
+    assert "answered 401 (no)" in str(await failure(refusal))
 
 
 @pytest.mark.parametrize(

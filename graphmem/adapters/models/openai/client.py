@@ -26,6 +26,9 @@ _NO_KEY = "none"
 """Sent where no key is needed: the SDK wants one, servers such as Ollama ignore it."""
 _CONNECT_S = 10.0
 _READ_BYTES = 64 * 1024
+_UNTRUE = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"content-type"})
+"""Headers that say nothing true of a body that was unpacked. JSON is UTF-8, whatever charset its
+type names (RFC 8259 section 8.1)."""
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 20.0
 _LONGEST_RETRY_AFTER_S = 60.0
@@ -85,8 +88,7 @@ def _bounded(http_client: Any) -> Any:
                     parts.append(part)
             finally:
                 await response.aclose()
-            packed = {"content-encoding", "content-length", "transfer-encoding"}
-            headers = [pair for pair in response.headers.multi_items() if pair[0] not in packed]
+            headers = [pair for pair in response.headers.raw if pair[0].lower() not in _UNTRUE]
             return type(response)(
                 response.status_code, headers=headers, content=b"".join(parts), request=request
             )
@@ -158,7 +160,7 @@ class OpenAIModel:
         async def once() -> str:
             async with asyncio.timeout(self._timeout_s):
                 body: str = (await call(client)).text
-            return body
+            return body.removeprefix("\ufeff")
 
         retrying = AsyncRetrying(
             retry=retry_if_exception(worth_waiting),

@@ -24,6 +24,10 @@ _BATCH_CHARACTERS = 100_000
 _AT_ONCE = 4
 _SHORTEST_PIECE = 200
 """Characters: what is too long even so is not too long, whatever the server says."""
+_UNREADABLE = (
+    ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
+"""What reading an answer of any other form ends in."""
 
 
 class OpenAIEmbedder(OpenAIModel):
@@ -139,7 +143,7 @@ class OpenAIEmbedder(OpenAIModel):
             data = json.loads(body)["data"]
             entries = [(entry.get("index", n), entry["embedding"]) for n, entry in enumerate(data)]
             rows = {int(index): _numbers(vector) for index, vector in entries}
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except _UNREADABLE as error:
             raise self._bad(
                 f"did not answer with embeddings in OpenAI's format ({self._quoted(body)}); check "
                 "that the base URL is right (it usually ends in /v1) and that the model makes "

@@ -43,6 +43,7 @@ _SAYS_NOTHING = re.compile(
 )
 """Nothing of it is tried twice: a server decides what stands here."""
 _LONGEST_MESSAGE = 4000
+_LONGEST_ASKED = 1e9
 _ADVICE = {
     401: "the key was refused: check OPENAI_API_KEY, or the key given for this endpoint",
     403: "the key has no access to this model or endpoint",
@@ -165,10 +166,10 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(name, "").strip()
         if re.fullmatch(r"\d+(\.\d+)?", value):
-            return float(value) / scale
+            return min(float(value), _LONGEST_ASKED) / scale
     try:
         moment = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
