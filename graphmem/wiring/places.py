@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from graphmem.adapters.seal import read_file, replace_file
+from graphmem.adapters.file_checksums import read_file, replace_file
 from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
 from graphmem.limits import check_path
 from graphmem.settings import Settings, default_urls

@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from graphmem.adapters.seal import open_file, read_file
+from graphmem.adapters.file_checksums import open_file, read_file
 from graphmem.errors import Unavailable
 
 _SIZES = (8192, 4096, 1024, 2048, 16_384, 32_768, 65_536, 512)  # ours first
