@@ -37,9 +37,9 @@ from graphmem.bench.sets import load_dataset
 from graphmem.retrieve.rank.replaced import (
     PAIR_NUMBERS,
     ComparedPairs,
+    boosts_of_pairs,
     compare_pairs,
     pair_weights_as_data,
-    raised,
     shipped_pair_weights,
 )
 
@@ -94,8 +94,8 @@ class AskedPairs:
         where there is one."""
         totals = self.totals
         if weights is not None and self.pairs is not None:
-            rises = raised(self.pairs, weights)
-            totals = totals + np.array([rises.get(place, 0.0) for place in self.places])
+            boosts = boosts_of_pairs(self.pairs, weights)
+            totals = totals + np.array([boosts.get(place, 0.0) for place in self.places])
         order = np.argsort(-totals, kind="stable")
         units = distinct([self.units[at] for at in order if self.units[at]])
         session_of = dict(zip(self.units, self.sessions, strict=True))

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graphmem.engine import AsyncMemory
-    from graphmem.migration.backups import restore, restore_memory
+    from graphmem.migration.restore import restore, restore_memory
     from graphmem.migration.salvage import salvage, salvage_memory
     from graphmem.migration.store import migrate, migrate_memory
     from graphmem.ports.extraction_options import ExtractionOptions, TypeGuide
@@ -35,8 +35,8 @@ _WHERE = {
     "migrate": "graphmem.migration.store",
     "migrate_memory": "graphmem.migration.store",
     "open_memory": "graphmem.wiring",
-    "restore": "graphmem.migration.backups",
-    "restore_memory": "graphmem.migration.backups",
+    "restore": "graphmem.migration.restore",
+    "restore_memory": "graphmem.migration.restore",
     "salvage": "graphmem.migration.salvage",
     "salvage_memory": "graphmem.migration.salvage",
     "test_connection": "graphmem.wiring.checking",

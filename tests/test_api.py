@@ -232,7 +232,7 @@ def test_options_are_what_the_engine_takes() -> None:
     from graphmem.ingest.make_episode import OPTIONS
 
     assert frozenset(typing.get_type_hints(AddArgs)) == OPTIONS
-    from graphmem.ingest.given import RELATION_OPTIONS as RELATED
+    from graphmem.ingest.given_relations import RELATION_OPTIONS as RELATED
 
     assert frozenset(typing.get_type_hints(RelateArgs)) == RELATED
     assert set(ScopeArgs.__annotations__) == {"user_id", "agent_id", "run_id", "project_id"}

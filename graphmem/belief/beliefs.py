@@ -63,7 +63,7 @@ class Belief(Dated):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class StatementOutcome:
     """What became of one statement, and why."""
 
     outcome: Outcome
@@ -76,7 +76,7 @@ class FoldedGroup:
     id."""
 
     beliefs: tuple[Belief, ...] = ()
-    accounts: Mapping[str, Account] = field(default_factory=dict)
+    accounts: Mapping[str, StatementOutcome] = field(default_factory=dict)
 
 
 def beliefs_of(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import compress
 from operator import not_
 
-from graphmem.belief.beliefs import Account, Belief, FoldedGroup
+from graphmem.belief.beliefs import Belief, FoldedGroup, StatementOutcome
 from graphmem.belief.intervals import LONG_AGO
 from graphmem.model import Action
 
@@ -68,9 +68,9 @@ def compare_with_facts(
     ids = _ids(have, {fact.fact_id: fact for fact in retired}, folded.beliefs, new_id, used_ids)
     target = {ids[n]: _fact_belief(n, belief, ids) for n, belief in enumerate(folded.beliefs)}
     gone = [have[id] for id in sorted(have) if id not in target]
-    resting = _places_by_statement(folded.beliefs) if gone else {}
+    places_by_statement = _places_of_statements(folded.beliefs) if gone else {}
     deleted = [
-        FactChange("DELETE", _why_gone(fact, ids, resting, folded.accounts), fact, None)
+        FactChange("DELETE", _why_gone(fact, ids, places_by_statement, folded.accounts), fact, None)
         for fact in gone
     ]
     changed = [
@@ -123,14 +123,16 @@ def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[
     statement, lest one that was split for a time comes back under another id (of several with that
     first statement, the earliest); else the one that it shares most statements with; of equals the
     one that began at the same time, then the older."""
-    resting = _places_by_statement(beliefs) if have else {}
+    places_by_statement = _places_of_statements(beliefs) if have else {}
     owner: dict[str, int] = {}  # the earliest belief by its first statement
     for place in sorted(range(len(beliefs)), key=lambda n: beliefs[n].since or LONG_AGO):
         owner.setdefault(min(beliefs[place].statement_ids), place)
     pairs = []
     for id, fact in have.items():
         own = set(fact.belief.statement_ids)
-        for place, shared in Counter(n for one in own for n in resting.get(one, ())).items():
+        for place, shared in Counter(
+            n for one in own for n in places_by_statement.get(one, ())
+        ).items():
             belief = beliefs[place]
             same_object = _relation(fact.belief) == _relation(belief)
             same_kind = fact.belief.modality == belief.modality
@@ -148,13 +150,13 @@ def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[
     return found
 
 
-def _places_by_statement(beliefs: Iterable[Belief]) -> dict[str, list[int]]:
+def _places_of_statements(beliefs: Iterable[Belief]) -> dict[str, list[int]]:
     """The places of the beliefs that rest on each statement, in their order."""
-    resting: dict[str, list[int]] = {}
+    places_by_statement: dict[str, list[int]] = {}
     for place, belief in enumerate(beliefs):
         for id in dict.fromkeys(belief.statement_ids):
-            resting.setdefault(id, []).append(place)
-    return resting
+            places_by_statement.setdefault(id, []).append(place)
+    return places_by_statement
 
 
 def _relation(belief: Belief) -> tuple[str | None, ...]:
@@ -243,16 +245,18 @@ def _why_new(fact: FactBelief) -> str:
 def _why_gone(
     fact: FactBelief,
     ids: Sequence[str],
-    resting: Mapping[str, Sequence[int]],
-    accounts: Mapping[str, Account],
+    places_by_statement: Mapping[str, Sequence[int]],
+    accounts: Mapping[str, StatementOutcome],
 ) -> str:
-    """``ids`` are those of the beliefs by their place, ``resting`` the places by statement."""
+    """``ids`` are those of the beliefs by their place."""
     own = fact.belief.statement_ids
     for id in own:
         account = accounts.get(id)
         if account is not None and account.outcome != "believed":
             return account.reason
-    place = min((resting[id][0] for id in own if id in resting), default=None)
+    place = min(
+        (places_by_statement[id][0] for id in own if id in places_by_statement), default=None
+    )
     if place is not None:
         return f"is one with {ids[place]}"
     return "nothing that was said supports it any more"

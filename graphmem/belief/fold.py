@@ -18,7 +18,8 @@ Plain statements
     * An end closes what was open at its date, also when it is told first. Dated ends win over
       undated, later said over earlier, a finer date over the vague one around it. Something said
       without a date after the end begins anew; said without a date *before* the end was told, it
-      was before the end. An end that nothing answers to waits.
+      was before the end. An end that
+      matches nothing known stays pending.
     * A withdrawal takes away what was asserted before it was said, about its object or (without
       one) about all; what is asserted later stands. It is not an end: the world did not change.
 
@@ -43,7 +44,7 @@ from datetime import datetime
 from itertools import chain
 from operator import attrgetter
 
-from graphmem.belief.beliefs import Account, FoldedGroup, beliefs_of
+from graphmem.belief.beliefs import FoldedGroup, StatementOutcome, beliefs_of
 from graphmem.belief.intervals import (
     Exclusion,
     Interval,
@@ -55,7 +56,7 @@ from graphmem.belief.intervals import (
     statement_order,
 )
 from graphmem.belief.modality import NOT_MODAL, fold_modal
-from graphmem.belief.rivals import separate
+from graphmem.belief.rivals import resolve_overlaps
 from graphmem.belief.stated_ends import (
     Ends,
     Targets,
@@ -68,11 +69,14 @@ from graphmem.clock import Date, refines, same_date
 from graphmem.model import Edit, Statement, valid_from, valid_until
 from graphmem.relation_types.types import Target, TypeBehaviour
 
-MANY = TypeBehaviour()
+MANY_VALUED = TypeBehaviour()
 
 
 def fold_statements(
-    statements: Iterable[Statement], behaviour: TypeBehaviour = MANY, *, edits: Iterable[Edit] = ()
+    statements: Iterable[Statement],
+    behaviour: TypeBehaviour = MANY_VALUED,
+    *,
+    edits: Iterable[Edit] = (),
 ) -> FoldedGroup:
     """The beliefs that these statements of one relation type (or sentences) come to, by time, and
     what became of each statement. See the module's text for the rules."""
@@ -88,7 +92,7 @@ def fold_statements(
     ]
     ends = ends_by_target(endings, stated, behaviour)
     grouped = group(place_undated(stated, ends, behaviour), ends, behaviour)
-    separated = separate(grouped.intervals, behaviour)
+    separated = resolve_overlaps(grouped.intervals, behaviour)
     plain = [one for one in separated if not one.empty]
     modal = NOT_MODAL
     if others := [s for s in asserted if s.modality != "stated"]:
@@ -132,7 +136,7 @@ _FOLDED = ("text", "valid_at", "invalid_at", "importance")
 
 def _withdrawals(
     ordered: Sequence[Statement], edit_of: Mapping[str, Edit], behaviour: TypeBehaviour
-) -> dict[str, Account]:
+) -> dict[str, StatementOutcome]:
     """An account of every withdrawal, and of what counts no more because of one or of a person's
     deletion."""
     withdrawals = [s for s in ordered if s.kind == "withdraw"]
@@ -140,14 +144,14 @@ def _withdrawals(
     if withdrawals:
         targets = Targets(map(behaviour.target, ordered), behaviour)
         for one in withdrawals:
-            for target in targets.meant(one):
+            for target in targets.of_statement(one):
                 by_target.setdefault(target, []).append(one)
-    accounts = {s.id: Account("pending", _NOTHING_TO_WITHDRAW) for s in withdrawals}
+    accounts = {s.id: StatementOutcome("pending", _NOTHING_TO_WITHDRAW) for s in withdrawals}
     for statement in ordered:
         if statement.kind == "withdraw":
             continue
         if statement.id in edit_of and edit_of[statement.id].drop:
-            accounts[statement.id] = Account("withdrawn", "deleted by hand")
+            accounts[statement.id] = StatementOutcome("withdrawn", "deleted by hand")
             continue
         denial = statement.kind == "assert" and statement.modality == "negated"
         if denial or not withdrawals:
@@ -158,32 +162,34 @@ def _withdrawals(
             if stated_before(statement, w, same_turn=False)
         ]
         if by:
-            accounts[statement.id] = Account("withdrawn", "withdrawn by a later statement")
-            accounts |= {w.id: Account("withdraws", "takes back what was said before") for w in by}
+            accounts[statement.id] = StatementOutcome("withdrawn", "withdrawn by a later statement")
+            accounts |= {
+                w.id: StatementOutcome("withdraws", "takes back what was said before") for w in by
+            }
     return accounts
 
 
 _NOTHING_TO_WITHDRAW = "nothing known that it could take back"
 
 
-def _unanswered(statement: Statement) -> Account:
+def _unanswered(statement: Statement) -> StatementOutcome:
     if is_end(statement):
-        return Account("pending", "nothing known that it could end")
-    return Account("pending", f"an end that is only {statement.modality} ends nothing")
+        return StatementOutcome("pending", "nothing known that it could end")
+    return StatementOutcome("pending", f"an end that is only {statement.modality} ends nothing")
 
 
 def _plain_accounts(
     separated: Sequence[Interval], grouped: Grouped, endings: Sequence[Statement]
-) -> dict[str, Account]:
+) -> dict[str, StatementOutcome]:
     """An account of all that was stated plainly, and of what ended it."""
-    ends = Account("ends", "ends what was known")
-    empty = Account("corrected", "no time is left for it beside what else is known")
-    corrected = Account("corrected", "a later statement names another from the same date")
+    ends = StatementOutcome("ends", "ends what was known")
+    empty = StatementOutcome("corrected", "no time is left for it beside what else is known")
+    corrected = StatementOutcome("corrected", "a later statement names another from the same date")
     return {
         **{s.id: ends for s in endings if s.id in grouped.ending_ids},
         **{s.statement.id: empty for one in separated if one.empty for s in one.stated},
         **{
-            s.statement.id: Account("believed", one.reason or "holds")
+            s.statement.id: StatementOutcome("believed", one.reason or "holds")
             for one in separated
             if not one.empty
             for s in one.stated

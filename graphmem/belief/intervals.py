@@ -6,7 +6,7 @@ decide where they end.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -57,11 +57,11 @@ class StatedInterval:
         return (self.anchor_date.at, self.start_date is not None)
 
     @cached_property
-    def closed_in(self) -> tuple[str, int] | None:
-        """The turn that says from when to when it held, None where it does not: with what another
-        turn says so of, it is stated at once."""
-        closed = self.dated and self.end_date is not None
-        return (self.statement.episode_id, self.statement.turn) if closed else None
+    def bounded_in(self) -> tuple[str, int] | None:
+        """The episode and turn that say both when it began and when it ended; None where they do
+        not. Two such intervals of different turns may overlap."""
+        bounded = self.dated and self.end_date is not None
+        return (self.statement.episode_id, self.statement.turn) if bounded else None
 
     @property
     def ended_by_edit(self) -> bool:
@@ -256,7 +256,7 @@ def stated_at_once(one: StatedInterval, other: StatedInterval) -> bool:
     a, b = one.statement, other.statement
     if (a.episode_id, a.turn) == (b.episode_id, b.turn):
         return one.key == other.key and one.end == other.end
-    return one.closed_in is not None and other.closed_in is not None
+    return one.bounded_in is not None and other.bounded_in is not None
 
 
 def any_stated_at_once(one: Sequence[StatedInterval], other: Sequence[StatedInterval]) -> bool:
@@ -267,24 +267,24 @@ def any_stated_at_once(one: Sequence[StatedInterval], other: Sequence[StatedInte
     mine, theirs = ({_moment_of(stated): stated for stated in many} for many in (one, other))
     if not mine.keys().isdisjoint(theirs):
         return True
-    closed = [
+    bounded = [
         {(s.statement.episode_id, s.statement.turn): s for s in many if s.dated and s.end}
         for many in (one, other)
     ]
-    return any(a != b for a in closed[0] for b in islice(closed[1], 2))
+    return any(a != b for a in bounded[0] for b in islice(bounded[1], 2))
 
 
 def _moment_of(stated: StatedInterval) -> tuple[object, ...]:
     return stated.statement.episode_id, stated.statement.turn, stated.key, stated.end
 
 
-def exclude(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
+def cannot_coexist(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
     """Whether the two cannot both be. Of two that are over and began nobody knows when, either may
     have been first."""
-    return behaviour.rivals(one.target, other.target) and not _beside(one, other, behaviour)
+    return behaviour.rivals(one.target, other.target) and not _can_coexist(one, other, behaviour)
 
 
-def _beside(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
+def _can_coexist(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
     """Whether the two can both be, though their targets are rivals."""
     if one.undated_past and other.undated_past:
         return True
@@ -293,48 +293,47 @@ def _beside(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour
 
 class Exclusion:
     """Stated intervals by what they can exclude, so that one is held against kinds of them and not
-    against each: those with an end of the relation in common, stated at once or not."""
+    against each: those with an entity in common that can exclude, stated at once or not."""
 
     def __init__(self, behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
         self._filed: dict[_Place, dict[_Kind, tuple[StatedInterval, dict[Target, None]]]] = {}
         self._turns: dict[str, dict[tuple[str, int] | None, None]] = {}
-        """By end, the turns that have something closed there."""
+        """By entity, the turns that state a bounded interval of it."""
 
     def add(self, one: StatedInterval) -> None:
         """One more; of one target each kind is there once."""
-        turn = one.closed_in
-        for end in self._ends(one):
-            self._turns.setdefault(end, {})[turn] = None
-            kinds = self._filed.setdefault((end, turn), {})
+        turn = one.bounded_in
+        for entity in self._endpoints(one):
+            self._turns.setdefault(entity, {})[turn] = None
+            kinds = self._filed.setdefault((entity, turn), {})
             kinds.setdefault(one.kind, (one, {}))[1][one.target] = None
 
     def remove(self, one: StatedInterval) -> None:
         """One less."""
-        turn = one.closed_in
-        for end in self._ends(one):
-            kinds = self._filed[end, turn]
+        turn = one.bounded_in
+        for entity in self._endpoints(one):
+            kinds = self._filed[entity, turn]
             targets = kinds[one.kind][1]
             targets.pop(one.target, None)
             if not targets:
                 del kinds[one.kind]
             if not kinds:
-                del self._filed[end, turn]
-                del self._turns[end][turn]
+                del self._filed[entity, turn]
+                del self._turns[entity][turn]
 
     def excluded(self, one: StatedInterval) -> Iterator[Target]:
-        """The targets of those that cannot be beside this one (:func:`exclude`)."""
-        turn = one.closed_in
-        for end in self._ends(one):
-            # What is closed in other turns is at once with what is closed in this one.
+        """The targets of those that cannot be beside this one (:func:`cannot_coexist`)."""
+        turn = one.bounded_in
+        for entity in self._endpoints(one):
+            # Bounded intervals of different turns may overlap: what is left to compare are those
+            # without bounds, and those of this turn.
             few = turn is not None and self._behaviour.may_overlap
-            for other in (None, turn) if few else list(self._turns.get(end, ())):
-                for like, targets in list(self._filed.get((end, other), {}).values()):
-                    if _beside(one, like, self._behaviour):
+            for other in (None, turn) if few else list(self._turns.get(entity, ())):
+                for like, targets in list(self._filed.get((entity, other), {}).values()):
+                    if _can_coexist(one, like, self._behaviour):
                         continue
                     yield from (target for target in targets if target != one.target)
 
-    def _ends(self, one: StatedInterval) -> Iterable[str]:
-        if not self._behaviour.single_valued:
-            return ()
-        return dict.fromkeys(one.target if self._behaviour.symmetric else one.target[:1])
+    def _endpoints(self, one: StatedInterval) -> Sequence[str]:
+        return self._behaviour.endpoints(one.target) if self._behaviour.single_valued else ()

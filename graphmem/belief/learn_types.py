@@ -166,7 +166,7 @@ def _worthwhile(uses: Iterable[TypeUse], types: RelationTypes) -> Collection[str
     subjects: defaultdict[str, int] = defaultdict(int)
     stored: defaultdict[str, list[str]] = defaultdict(list)
     for use in uses:
-        meant = types.meant(use.type)
+        meant = types.canonical_form(use.type)
         # Turned, each statement may be about a subject of its own.
         subjects[meant.type] += use.statements if meant.turned else use.subjects
         stored[meant.type].append(use.type)

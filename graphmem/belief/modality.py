@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from graphmem.belief.beliefs import Account
+from graphmem.belief.beliefs import StatementOutcome
 from graphmem.belief.intervals import (
     Interval,
     StatedInterval,
@@ -21,22 +21,22 @@ from graphmem.model import Date, Edit, Statement
 from graphmem.relation_types.types import Target, TypeBehaviour, object_key
 
 _PLANNED, _DENIED = "planned", "negated"
-_STANDS = Account("believed", "stands")
-_CONFIRMED = Account("believed", "confirmed by a plain statement")
-_KNOWN = Account("corrected", "it is known to be so")
+_STANDS = StatementOutcome("believed", "stands")
+_CONFIRMED = StatementOutcome("believed", "confirmed by a plain statement")
+_KNOWN = StatementOutcome("corrected", "it is known to be so")
 
 
 @dataclass(frozen=True, slots=True)
-class Modal:
+class ModalBeliefs:
     """What is not plainly stated comes to: intervals of one modality each, by the number of a plain
     interval the hearsay that it confirms, and an account of each statement by id."""
 
     intervals: tuple[Interval, ...]
     support: Mapping[int, Sequence[Statement]]
-    accounts: Mapping[str, Account]
+    accounts: Mapping[str, StatementOutcome]
 
 
-NOT_MODAL = Modal((), {}, {})
+NOT_MODAL = ModalBeliefs((), {}, {})
 """Where all is stated plainly."""
 
 
@@ -56,13 +56,13 @@ def fold_modal(
     *,
     edits: Mapping[str, Edit],
     first_number: int,
-) -> Modal:
+) -> ModalBeliefs:
     """What these statements, none of them plain, come to beside the plain intervals; numbered from
     ``first_number`` on."""
-    beside = _Beside(plain, endings, map(behaviour.target, statements), behaviour)
+    beside = _PlainContext(plain, endings, map(behaviour.target, statements), behaviour)
     found: dict[tuple[Target, str], list[Interval]] = {}
     support: dict[int, list[Statement]] = {}
-    accounts: dict[str, Account] = {}
+    accounts: dict[str, StatementOutcome] = {}
     for number, statement in enumerate(sorted(statements, key=statement_order), first_number):
         one = _interval(number, statement, behaviour, edits)
         confirming = _confirming(one, beside)
@@ -73,20 +73,20 @@ def fold_modal(
         elif confirming is not None:
             accounts[statement.id] = _KNOWN
         elif stop is not None and stop.date.at <= one.begins:
-            accounts[statement.id] = Account("corrected", stop.reason)
+            accounts[statement.id] = StatementOutcome("corrected", stop.reason)
         else:
-            accounts[statement.id] = Account("believed", stop.reason) if stop else _STANDS
+            accounts[statement.id] = StatementOutcome("believed", stop.reason) if stop else _STANDS
             same = found.setdefault((one.target, one.modality), [])
             same[-1:] = _joined(same[-1:], _stopped(one, stop))
     intervals = _plans_replaced([one for same in found.values() for one in same], behaviour)
     gone = {
-        s.statement.id: Account("corrected", one.reason or "")
+        s.statement.id: StatementOutcome("corrected", one.reason or "")
         for one in intervals
         if one.empty
         for s in one.stated
     }
     left = tuple(one for one in intervals if not one.empty)
-    return Modal(left, support, {**accounts, **gone})
+    return ModalBeliefs(left, support, {**accounts, **gone})
 
 
 def _interval(
@@ -108,7 +108,7 @@ def _stopped(one: Interval, stop: _Stop | None) -> Interval:
     return replace(one, until_date=stop.date, reason=stop.reason, followed_by=stop.by)
 
 
-class _Beside:
+class _PlainContext:
     """What bears on what is not plain: the plain intervals, and what ends something."""
 
     def __init__(
@@ -122,27 +122,24 @@ class _Beside:
         self.same: dict[Target, list[Interval]] = {}
         self.endings: dict[Target, list[Statement]] = {}
         self._places = {one.number: place for place, one in enumerate(plain)}
-        self._by_end: dict[str, list[Interval]] = {}
+        self._by_endpoint: dict[str, list[Interval]] = {}
         for one in plain:
             self.same.setdefault(one.target, []).append(one)
-            for end in self._ends(one.target) if behaviour.single_valued else ():
-                self._by_end.setdefault(end, []).append(one)
-        self._begun = {e: sorted(own, key=_begins) for e, own in self._by_end.items()}
-        self._latest = {e: sorted(own, key=_latest_stated) for e, own in self._by_end.items()}
-        meant = Targets(targets, behaviour)
+            for entity in behaviour.endpoints(one.target) if behaviour.single_valued else ():
+                self._by_endpoint.setdefault(entity, []).append(one)
+        self._begun = {e: sorted(own, key=_begins) for e, own in self._by_endpoint.items()}
+        self._latest = {e: sorted(own, key=_latest_stated) for e, own in self._by_endpoint.items()}
+        spoken_of = Targets(targets, behaviour)
         for ending in endings:
-            for target in meant.meant(ending):
+            for target in spoken_of.of_statement(ending):
                 self.endings.setdefault(target, []).append(ending)
-
-    def _ends(self, target: Target) -> Iterable[str]:
-        return dict.fromkeys(target if self._behaviour.symmetric else target[:1])
 
     def rivals(self, target: Target, since: datetime, stated_at: datetime) -> list[Interval]:
         """The plain intervals that cannot be beside this, in their order: of those that began
         after ``since`` the first, of the others those that were stated after ``stated_at``."""
         found: dict[int, Interval] = {}
-        for end in self._ends(target):
-            begun, latest = self._begun.get(end, []), self._latest.get(end, [])
+        for entity in self._behaviour.endpoints(target):
+            begun, latest = self._begun.get(entity, []), self._latest.get(entity, [])
             later = (begun[n] for n in range(bisect_right(begun, since, key=_begins), len(begun)))
             first = next((o for o in later if self._behaviour.rivals(o.target, target)), None)
             found |= {} if first is None else {first.number: first}
@@ -161,7 +158,7 @@ def _latest_stated(one: Interval) -> datetime:
     return max(stated.statement.stated_at for stated in one.stated)
 
 
-def _confirming(one: Interval, beside: _Beside) -> Interval | None:
+def _confirming(one: Interval, beside: _PlainContext) -> Interval | None:
     """The plain interval that says the same. It fulfils a plan, and contradicts a denial."""
     if one.modality in {_PLANNED, _DENIED}:
         return None
@@ -169,7 +166,7 @@ def _confirming(one: Interval, beside: _Beside) -> Interval | None:
     return next((other for other in same if other.covers(one.begins)), None)
 
 
-def _first_stop(one: Interval, beside: _Beside) -> _Stop | None:
+def _first_stop(one: Interval, beside: _PlainContext) -> _Stop | None:
     """What ends it first, if anything."""
     since, (stated,) = one.begins, one.stated
     statement = stated.statement
@@ -214,7 +211,7 @@ def _makes_room(ending: Statement, plan: Statement) -> bool:
     return own and ending.type is not None and object_key(ending) is None
 
 
-def _rivals(one: Interval, beside: _Beside) -> list[_Stop]:
+def _rivals(one: Interval, beside: _PlainContext) -> list[_Stop]:
     since, stated_at = one.begins, one.stated[0].statement.stated_at
     stops = []
     for other in beside.rivals(one.target, since, stated_at):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
-from graphmem.belief.beliefs import Account, Belief, FoldedGroup
+from graphmem.belief.beliefs import Belief, FoldedGroup, StatementOutcome
 from graphmem.belief.compare import compare_with_facts
 from graphmem.belief.fold import fold_statements
 from graphmem.belief.load import BeliefReader
@@ -150,7 +150,7 @@ def _joined(foldings: Iterable[FoldedGroup]) -> FoldedGroup:
     """What several groups come to, as one. An attribute, which names no other entity, is no
     relation: it is believed as a sentence."""
     beliefs: list[Belief] = []
-    accounts: dict[str, Account] = {}
+    accounts: dict[str, StatementOutcome] = {}
     for folded in foldings:
         first = len(beliefs)
         accounts |= folded.accounts
@@ -169,11 +169,11 @@ def _facts_at_stake(
 ) -> list[Fact]:
     """Facts, present or retired, that rest on statements that are folded, or that rested on what
     was removed and rest on nothing else."""
-    resting = {id for one in touched for id in snapshot.resting.get(one, ())}
-    bereft = {id for one in removed for id in snapshot.resting.get(one, ())}
+    facts_by_statement = {id for one in touched for id in snapshot.facts_by_statement.get(one, ())}
+    bereft = {id for one in removed for id in snapshot.facts_by_statement.get(one, ())}
     return [
         fact
-        for fact in (snapshot.facts[id] for id in sorted(resting | bereft))
+        for fact in (snapshot.facts[id] for id in sorted(facts_by_statement | bereft))
         if not touched.isdisjoint(fact.support)
         or (fact.id in bereft and snapshot.resolved.keys().isdisjoint(fact.support))
     ]

@@ -21,92 +21,92 @@ Order: TypeAlias = tuple[int, ...]
 _Entry: TypeAlias = tuple[Order, int]
 _Turn: TypeAlias = tuple[str, int]
 _InTurn: TypeAlias = _Turn | Literal["any"] | None
-_LineKey: TypeAlias = tuple[object, ...]
+_IndexKey: TypeAlias = tuple[object, ...]
 _NOBODY: frozenset[int] = frozenset()
 
 
 class IntervalIndex:
-    """Those with an end of the relation in common stand together, in order. What is only known to
-    be over excludes nothing of its kind but its own target."""
+    """Intervals by the entities that they share, in order. One that is only known to be over
+    excludes others like it only where their target is its own."""
 
     def __init__(self, behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
-        self._lines: dict[_LineKey, _Line] = {}
+        self._by_key: dict[_IndexKey, _OrderedIntervals] = {}
 
     def add(self, order: Order, one: Interval) -> None:
-        past, turn = one.past_only, self._closed_in(one)
+        past, turn = one.past_only, self._bounded_in(one)
         keys = self._keys(one, (past,), ("any", turn))
         if past or turn is not None:
             keys.append(("of", one.target))
         for key in keys:
-            self._lines.setdefault(key, _Line()).add((order, one.number), one)
+            self._by_key.setdefault(key, _OrderedIntervals()).add((order, one.number), one)
 
     def near(
-        self, one: Interval, still: Mapping[int, Interval]
+        self, one: Interval, remaining: Mapping[int, Interval]
     ) -> Iterator[tuple[Order, Interval]]:
-        """Those that may be apart from this, in order, of what is ``still`` there."""
-        turn = self._closed_in(one)
-        # Those of other turns that are closed too can all be beside one that is closed.
+        """Those that may exclude this, in order, of what ``remaining`` has."""
+        turn = self._bounded_in(one)
+        # Bounded intervals of different turns may overlap.
         turns: tuple[_InTurn, ...] = ("any",) if turn is None else (None, turn)
         keys = self._keys(one, (False,) if one.past_only else (False, True), turns)
         keys.append(("of", one.target))
-        lines = [self._lines[key] for key in keys if key in self._lines]
+        found = [self._by_key[key] for key in keys if key in self._by_key]
         last = None
-        for order, number in merge(*(line.near(one, still, self._behaviour) for line in lines)):
-            if number != last and number in still:
-                yield order, still[number]
+        for order, number in merge(*(own.near(one, remaining, self._behaviour) for own in found)):
+            if number != last and number in remaining:
+                yield order, remaining[number]
             last = number
 
     def _keys(
         self, one: Interval, pasts: Iterable[bool], turns: Iterable[_InTurn]
-    ) -> list[_LineKey]:
-        """Of those with an end in common: over or not; in any turn, closed in this one, or not
-        closed."""
-        ends = dict.fromkeys(one.target if self._behaviour.symmetric else one.target[:1])
-        return [(past, turn, end) for past in pasts for turn in turns for end in ends]
+    ) -> list[_IndexKey]:
+        """Of those with an entity in common: over or not; in any turn, bounded in this one, or not
+        bounded."""
+        endpoints = self._behaviour.endpoints(one.target)
+        return [(past, turn, entity) for past in pasts for turn in turns for entity in endpoints]
 
-    def _closed_in(self, one: Interval) -> _Turn | None:
+    def _bounded_in(self, one: Interval) -> _Turn | None:
         """The turn of a single statement that says from when to when, where such count."""
         single = self._behaviour.may_overlap and len(one.stated) == 1
-        return one.stated[0].closed_in if single else None
+        return one.stated[0].bounded_in if single else None
 
 
-class _Line:
-    """Intervals in order, by runs."""
+class _OrderedIntervals:
+    """Intervals in order, those that are alike and follow each other together."""
 
     def __init__(self) -> None:
-        self._runs: list[_Run] = []
+        self._groups: list[_AlikeIntervals] = []
         self._first = 0
-        """The run before which nothing is left."""
+        """The group before which nothing is left."""
 
     def add(self, entry: _Entry, one: Interval) -> None:
-        runs = self._runs
-        if not runs or runs[-1].entries[-1] < entry:
-            if not runs or not runs[-1].is_like(one):
-                runs.append(_Run(one))
-            runs[-1].add(entry, one)
+        groups = self._groups
+        if not groups or groups[-1].entries[-1] < entry:
+            if not groups or not groups[-1].is_like(one):
+                groups.append(_AlikeIntervals(one))
+            groups[-1].add(entry, one)
             return
-        place = bisect(runs, entry, key=lambda run: run.entries[0])
-        if place and entry < runs[place - 1].entries[-1]:
-            runs.insert(place, runs[place - 1].split(entry))
-        run = _Run(one)
-        run.add(entry, one)
-        runs.insert(place, run)
+        place = bisect(groups, entry, key=lambda group: group.entries[0])
+        if place and entry < groups[place - 1].entries[-1]:
+            groups.insert(place, groups[place - 1].split(entry))
+        group = _AlikeIntervals(one)
+        group.add(entry, one)
+        groups.insert(place, group)
         self._first = min(self._first, place)
 
     def near(
-        self, one: Interval, still: Mapping[int, Interval], behaviour: TypeBehaviour
+        self, one: Interval, remaining: Mapping[int, Interval], behaviour: TypeBehaviour
     ) -> Iterator[_Entry]:
-        """Those that may be apart from this; some are not there any more."""
-        while self._first < len(self._runs) and self._runs[self._first].used_up(still):
+        """Those that may exclude this; some are not there any more."""
+        while self._first < len(self._groups) and self._groups[self._first].used_up(remaining):
             self._first += 1
-        for place in range(self._first, len(self._runs)):
-            run = self._runs[place]
-            if not run.beside(one, behaviour):
-                yield from run.entries[run.first :]
+        for place in range(self._first, len(self._groups)):
+            group = self._groups[place]
+            if not group.can_coexist(one, behaviour):
+                yield from group.entries[group.first :]
 
 
-class _Run:
+class _AlikeIntervals:
     """Intervals that stand one after another, of which all or none are stated at once with any
     other: single statements of one turn with the same times. In a list of a thousand things that
     somebody did in one year each would be compared with each."""
@@ -127,21 +127,21 @@ class _Run:
         mine, other = self._like.stated, one.stated
         return len(mine) == 1 == len(other) and mine[0].kind == other[0].kind
 
-    def split(self, entry: _Entry) -> _Run:
-        """Those from a place on, as a run of their own."""
-        cut, rest = bisect(self.entries, entry), _Run(self._like)
+    def split(self, entry: _Entry) -> _AlikeIntervals:
+        """Those from a place on, as a group of their own."""
+        cut, rest = bisect(self.entries, entry), _AlikeIntervals(self._like)
         rest._numbers = self._numbers
         rest.entries, self.entries = self.entries[cut:], self.entries[:cut]
         rest.first, self.first = max(0, self.first - cut), min(self.first, cut)
         return rest
 
-    def used_up(self, still: Mapping[int, Interval]) -> bool:
-        while self.first < len(self.entries) and self.entries[self.first][1] not in still:
+    def used_up(self, remaining: Mapping[int, Interval]) -> bool:
+        while self.first < len(self.entries) and self.entries[self.first][1] not in remaining:
             self.first += 1
         return self.first == len(self.entries)
 
-    def beside(self, one: Interval, behaviour: TypeBehaviour) -> bool:
-        """Whether none of them can be apart from it."""
+    def can_coexist(self, one: Interval, behaviour: TypeBehaviour) -> bool:
+        """Whether none of them can exclude it."""
         if len(self._like.stated) != 1 or self._numbers.get(one.target, _NOBODY) - {one.number}:
             return False
         if one.past_only and self._like.past_only:
@@ -152,7 +152,7 @@ class _Run:
 _REPLACED = "something else held from then on"
 
 
-def separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
+def resolve_overlaps(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
     """Intervals, given in order of time, with their final ends: none overlaps one that cannot hold
     beside it. Of some nothing is left; they are ``empty``.
 
@@ -160,16 +160,16 @@ def separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[In
     said to hold after that, goes on.
     """
     if behaviour.single_valued:
-        return _separate(intervals, behaviour)
+        return _resolve_overlaps(intervals, behaviour)
     if behaviour.event:
         return list(intervals)
     by_target: dict[Target, list[Interval]] = {}
     for one in intervals:
         by_target.setdefault(one.target, []).append(one)
-    return [one for own in by_target.values() for one in _separate(own, behaviour)]
+    return [one for own in by_target.values() for one in _resolve_overlaps(own, behaviour)]
 
 
-def _separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
+def _resolve_overlaps(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
     if len(intervals) == 1:
         return list(intervals)  # as most are: there is nothing that could end it
     waiting, done = _Waiting(intervals, behaviour), _Done(behaviour)
@@ -181,7 +181,7 @@ def _separate(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[I
     return done.intervals
 
 
-def _apart(one: Interval, other: Interval, behaviour: TypeBehaviour) -> bool:
+def _cannot_coexist(one: Interval, other: Interval, behaviour: TypeBehaviour) -> bool:
     """Whether the two cannot hold at once."""
     if one.target == other.target:
         return not behaviour.event
@@ -196,11 +196,11 @@ class _Waiting:
     """Intervals in order of time that are still to get their ends."""
 
     def __init__(self, intervals: Sequence[Interval], behaviour: TypeBehaviour) -> None:
-        self._still = {one.number: one for one in intervals}
-        self.resumed_from = 1 + max(self._still, default=0)
+        self._remaining = {one.number: one for one in intervals}
+        self.resumed_from = 1 + max(self._remaining, default=0)
         self._orders: dict[int, Order] = {}
         self._early: dict[int, None] = {}
-        self._line: list[tuple[Order, int]] = []
+        self._order: list[tuple[Order, int]] = []
         self._at = 0
         self._index = IntervalIndex(behaviour)
         for place, one in enumerate(intervals):
@@ -208,36 +208,36 @@ class _Waiting:
 
     def _put(self, order: Order, one: Interval) -> None:
         self._orders[one.number] = order
-        insort(self._line, (order, one.number), lo=self._at)
+        insort(self._order, (order, one.number), lo=self._at)
         self._index.add(order, one)
 
     def take(self) -> Interval | None:
         """The first, which waits no more."""
-        if self._at == len(self._line):
+        if self._at == len(self._order):
             return None
-        _, number = self._line[self._at]
+        _, number = self._order[self._at]
         self._at += 1
-        return self._still.pop(number)
+        return self._remaining.pop(number)
 
-    def apart(self, one: Interval, behaviour: TypeBehaviour) -> Iterator[Interval]:
+    def excluded_by(self, one: Interval, behaviour: TypeBehaviour) -> Iterator[Interval]:
         """Those that cannot hold beside it, in order."""
-        for _, other in self._index.near(one, self._still):
-            if _apart(one, other, behaviour):
+        for _, other in self._index.near(one, self._remaining):
+            if _cannot_coexist(one, other, behaviour):
                 yield other
 
     def change(self, one: Interval) -> None:
         """It is now so."""
-        self._still[one.number] = one
+        self._remaining[one.number] = one
         if one.begins < one.stated[0].anchor:
             self._early[one.number] = None
 
     def early(self) -> Iterator[Interval]:
         """Those that begin before their anchors, since others were decided."""
-        return (self._still[number] for number in self._early if number in self._still)
+        return (self._remaining[number] for number in self._early if number in self._remaining)
 
     def put_after(self, one: Interval, place: Interval) -> None:
         """One more, right after another."""
-        self._still[one.number] = one
+        self._remaining[one.number] = one
         # A higher number comes later: of several after one place the last is the nearest to it.
         self._put((*self._orders[place.number], -one.number), one)
 
@@ -261,7 +261,7 @@ class _Done:
                 self._edited.append((place, one))
 
     def ending(self, one: Interval) -> Iterator[tuple[Order, Interval]]:
-        """Those with an end that may be apart from it."""
+        """Those with an end that may exclude it."""
         return self._index.near(one, self._ending)
 
     def edited(self, after: int) -> Iterator[Interval]:
@@ -274,14 +274,14 @@ def _started(one: Interval, earlier: _Done, behaviour: TypeBehaviour) -> Interva
     the end of the one before it."""
     place = 0
     if one.since is None:
-        ended = ((n, d) for (n, *_), d in earlier.ending(one) if _apart(one, d, behaviour))
+        ended = ((n, d) for (n, *_), d in earlier.ending(one) if _cannot_coexist(one, d, behaviour))
         place, first = next(ended, (0, None))
         if first is None:
             return one
         one = replace(one, since_date=first.until_date, dated=True)
     for other in earlier.edited(place):
         sooner = one.since is not None and other.until is not None and one.since < other.until
-        if sooner and _apart(one, other, behaviour):
+        if sooner and _cannot_coexist(one, other, behaviour):
             one = replace(one, since_date=other.until_date, dated=True)
     return one
 
@@ -289,7 +289,7 @@ def _started(one: Interval, earlier: _Done, behaviour: TypeBehaviour) -> Interva
 def _ended(one: Interval, later: _Waiting, behaviour: TypeBehaviour, next_number: int) -> Interval:
     """The interval, ended by what comes after it; that gets the beginning that this tells, and what
     goes on of the interval after an interruption is put there."""
-    rivals = later.apart(one, behaviour)
+    rivals = later.excluded_by(one, behaviour)
     nearest = next(rivals, None)
     if nearest is None:
         return one
@@ -298,7 +298,7 @@ def _ended(one: Interval, later: _Waiting, behaviour: TypeBehaviour, next_number
         since = one.edited_end or _replaced_at(one, nearest)
         nearest = replace(nearest, since_date=since, dated=True)
         later.change(nearest)
-    early = (other for other in later.early() if _apart(one, other, behaviour))
+    early = (other for other in later.early() if _cannot_coexist(one, other, behaviour))
     edge = _first_begun(nearest, after, rivals, early, later.resumed_from)
     if one.edited_end is None and (one.until is None or edge.at < one.until):
         resumed = _resumed(one, nearest, after, next_number)
@@ -371,7 +371,7 @@ def _resumed(
         if stated.dated
         and stated.end is None
         and stated.statement.stated_at >= end
-        # What was only given up later had taken the place of what was said before.
+        # Where only the end of the interruption was stated, what was said before that counts not.
         and (
             whole
             or all(

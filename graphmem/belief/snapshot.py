@@ -71,8 +71,8 @@ class Snapshot:
     """Statements, facts, edits and merges as they are after the changes that were made so far.
 
     ``resolved`` are the statements as they read with the merges and with the types that stand for
-    others; ``groups`` files them by conflict group, ``resting`` the facts by the statements that
-    they rest on. ``facts`` has present and retired ones, in their last version.
+    others; ``groups`` files them by conflict group, ``facts_by_statement`` the facts by the
+    statements that they rest on. ``facts`` has present and retired ones, in their last version.
     """
 
     types: RelationTypes
@@ -85,7 +85,7 @@ class Snapshot:
     loaded: frozenset[GroupKey] = frozenset()
     resolved: Mapping[str, Statement] = field(default_factory=dict)
     groups: Mapping[GroupKey, frozenset[str]] = field(default_factory=dict)
-    resting: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    facts_by_statement: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     # What it has
 
@@ -129,8 +129,8 @@ class Snapshot:
         """With these facts, each in place of the one of its id."""
         new = {fact.id: fact for fact in facts}
         by_statement = ((id, fact.id) for fact in new.values() for id in fact.support)
-        resting = _filed(self.resting, by_statement)
-        return replace(self, facts={**self.facts, **new}, resting=resting)
+        facts_by_statement = _filed(self.facts_by_statement, by_statement)
+        return replace(self, facts={**self.facts, **new}, facts_by_statement=facts_by_statement)
 
     def with_statements(self, statements: Sequence[Statement]) -> Self:
         """With these statements, each in place of the one of its id."""
@@ -241,7 +241,7 @@ class _Components:
         behaviour = self._snapshot.types.behaviour(key[0] or None)
         if not (behaviour.single_valued and behaviour.symmetric):
             return False
-        # Found sets are whole: one that has one of them has all.
+        # What was found is complete: it has all statements of a group or none.
         return not self._place.keys().isdisjoint(self._snapshot.groups.get(key, _NONE))
 
     def _component(self, key: GroupKey) -> Collection[str]:

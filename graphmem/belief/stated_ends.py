@@ -17,7 +17,7 @@ from graphmem.belief.intervals import (
     StatedEnd,
     StatedInterval,
     by_moment,
-    exclude,
+    cannot_coexist,
     stated_before,
     statement_order,
 )
@@ -63,7 +63,7 @@ def ends_by_target(
     starts: dict[Target, tuple[datetime, Set[datetime | None]]] = {}
     posts: _Posts | None = None
     for statement in endings:
-        meant = targets.meant(statement)
+        meant = targets.of_statement(statement)
         if statement.type == _POST and object_key(statement) is None:
             posts = posts or _Posts(by_target, behaviour)
             meant = posts.of_same_company(statement, meant)
@@ -83,22 +83,21 @@ class Targets:
     def __init__(self, targets: Iterable[Target], behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
         self._all = dict.fromkeys(targets)
-        self._by_end: dict[str, list[Target]] | None = None
+        self._by_endpoint: dict[str, list[Target]] | None = None
 
-    def meant(self, statement: Statement) -> Sequence[Target]:
-        """Those that an end or a withdrawal speaks of: see :meth:`TypeBehaviour.meant`."""
+    def of_statement(self, statement: Statement) -> Sequence[Target]:
+        """Those that an end or a withdrawal speaks of: see :meth:`TypeBehaviour.speaks_of`."""
         if statement.type is None or object_key(statement) is not None:
             target = self._behaviour.target(statement)
             return [target] if target in self._all else []
         if statement.subject_id is None:
             return []
-        if self._by_end is None:
-            self._by_end = {}
+        if self._by_endpoint is None:
+            self._by_endpoint = {}
             for target in self._all:
-                ends = dict.fromkeys(target if self._behaviour.symmetric else target[:1])
-                for end in ends:
-                    self._by_end.setdefault(end, []).append(target)
-        return self._by_end.get(statement.subject_id, [])
+                for entity in self._behaviour.endpoints(target):
+                    self._by_endpoint.setdefault(entity, []).append(target)
+        return self._by_endpoint.get(statement.subject_id, [])
 
 
 class _Posts:
@@ -134,7 +133,7 @@ class _Posts:
         return [
             one
             for one in fewest
-            if others <= self._about[one] and self._behaviour.meant(ending, one)
+            if others <= self._about[one] and self._behaviour.speaks_of(ending, one)
         ]
 
 
@@ -226,14 +225,14 @@ class _Begun:
 
     def __init__(self, stated: Iterable[StatedInterval], behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
-        self._by_end: dict[str, list[StatedInterval]] = {}
+        self._by_endpoint: dict[str, list[StatedInterval]] = {}
         self._by_target: dict[Target, list[datetime]] = {}
         begun = [one for one in stated if one.start is not None]
         begun.sort(key=lambda one: one.anchor)
         self._places = {id(one): place for place, one in enumerate(begun)}
         for one in begun:
-            for end in self._ends(one.target):
-                self._by_end.setdefault(end, []).append(one)
+            for entity in behaviour.endpoints(one.target):
+                self._by_endpoint.setdefault(entity, []).append(one)
             self._by_target.setdefault(one.target, []).append(one.anchor)
 
     def last(self, target: Target, before: datetime) -> datetime | None:
@@ -246,18 +245,16 @@ class _Begun:
         self, past: StatedInterval, after: datetime | None, before: datetime
     ) -> Iterator[StatedInterval]:
         """What began between these and cannot be beside it, the earliest first."""
-        lists = [self._by_end.get(end, []) for end in self._ends(past.target)]
+        endpoints = self._behaviour.endpoints(past.target)
+        lists = [self._by_endpoint.get(entity, []) for entity in endpoints]
         for one in merge(*(_from(own, after) for own in lists), key=self._place):
             if one.anchor >= before:
                 return
-            if exclude(one, past, self._behaviour):
+            if cannot_coexist(one, past, self._behaviour):
                 yield one
 
     def _place(self, one: StatedInterval) -> int:
         return self._places[id(one)]
-
-    def _ends(self, target: Target) -> Iterable[str]:
-        return dict.fromkeys(target if self._behaviour.symmetric else target[:1])
 
 
 def _from(own: Sequence[StatedInterval], after: datetime | None) -> Iterator[StatedInterval]:

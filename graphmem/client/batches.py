@@ -9,7 +9,7 @@ from typing import Any, Final
 from graphmem.client.calls import Call
 from graphmem.client.codec import CallBody, plain_json, read_result, to_bytes
 from graphmem.errors import UsageError
-from graphmem.ingest.given import is_empty, rows_of
+from graphmem.ingest.given_relations import is_empty, rows_of
 from graphmem.ingest.make_episode import items_of
 
 ITEMS_AT_ONCE: Final = 256

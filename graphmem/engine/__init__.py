@@ -13,7 +13,7 @@ from typing import Self
 from graphmem.engine.calls import api_method, takes_actor
 from graphmem.engine.documents import Documents
 from graphmem.engine.listings import Listings
-from graphmem.engine.maintenance import Care
+from graphmem.engine.maintenance import MaintenanceCalls
 from graphmem.engine.present import Opened, Parts, Scratch
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
@@ -39,7 +39,7 @@ class AsyncMemory(
     Listings,
     Summarising,
     Diagnosing,
-    Care,
+    MaintenanceCalls,
     MemoryAPI,
 ):
     """A memory for asynchronous code. Open one with :func:`graphmem.open_memory`.

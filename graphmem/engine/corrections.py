@@ -42,7 +42,7 @@ _PRONOUNS = frozenset(
 _EVENTS = 10_000  # of one commit that are looked through
 
 
-class Amending(Core):
+class Corrections(Core):
     """Changes by hand, and undoing them."""
 
     # By hand
@@ -85,7 +85,7 @@ class Amending(Core):
             await self._edit(before, "changed by hand", **changes, **more)
             return await self._fact(fact_id, scope)
 
-        return await self._ingest.decided(where.tenant, attempt)
+        return await self._ingest.decide_alone(where.tenant, attempt)
 
     async def _unnamed(self, fact: Fact, text: str) -> tuple[str, ...]:
         """The entities that the statements of a fact mention and its new text does not: the fact is
@@ -166,7 +166,7 @@ class Amending(Core):
             await ledger.commit([commit], since={where.tenant: state.seq})
             return one
 
-        return await self._ingest.decided(where.tenant, attempt)
+        return await self._ingest.decide_alone(where.tenant, attempt)
 
     async def unmerge(self, entity_id: str, **scope: Unpack[WriteArgs]) -> Entity:
         where = await self._scope(scope)
@@ -179,7 +179,7 @@ class Amending(Core):
                 raise NotFound(f"no merged entity {entity_id!r} in this scope")
             return await self._part(where, chosen[-1])
 
-        return await self._ingest.decided(where.tenant, attempt)
+        return await self._ingest.decide_alone(where.tenant, attempt)
 
     async def _part(self, where: Scope, merge: Merge) -> Entity:
         """Undo a merge and return the entity that exists again."""
@@ -237,7 +237,7 @@ class Amending(Core):
                 return await self._undo_change(where, int(key))
             raise NotFound(f"no episode or change {key!r} in this scope")
 
-        return await self._ingest.decided(where.tenant, attempt)
+        return await self._ingest.decide_alone(where.tenant, attempt)
 
     async def _summing_up(self, tenant: str, of: Set[str] | None = None) -> list[Episode]:
         """The episodes that :meth:`consolidate` made from any of the facts ``of``; all such
@@ -319,7 +319,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "invalid_at": lambda value: parse_date_or_none(value, name="invalid_at"),
     "expires_at": lambda value: parse_when_or_none(value, name="expires_at"),
 }
-"""What :meth:`Amending.update` takes beside the text, each with what checks it."""
+"""What :meth:`Corrections.update` takes beside the text, each with what checks it."""
 
 
 def because(why: str, decisions: Sequence[Decision]) -> tuple[Decision, ...]:

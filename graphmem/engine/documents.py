@@ -123,7 +123,7 @@ class Documents(Writes):
                 return Removal()
             return await self._undo_episode(where, episode)
 
-        return await self._ingest.decided(where.tenant, attempt)
+        return await self._ingest.decide_alone(where.tenant, attempt)
 
 
 def _checked_id(document: object) -> str:

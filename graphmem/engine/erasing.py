@@ -19,7 +19,7 @@ from typing import Any, Unpack
 
 from graphmem.clock import parse_when_or_none
 from graphmem.engine.checks import checked_flag, checked_text, checked_text_or_none
-from graphmem.engine.corrections import Amending, because, deleted
+from graphmem.engine.corrections import Corrections, because, deleted
 from graphmem.errors import LedgerLost, NotFound, UsageError, log_failure
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
 from graphmem.model import Episode, Erased, ErasureReceipt, Fact, Removal, Scope, Turn, tenant_scope
@@ -40,7 +40,7 @@ _log = logging.getLogger("graphmem")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 600.0  # between tries to clean what others hold
 
 
-class Erasing(Amending):
+class Erasing(Corrections):
     """Deleting, and erasing for good."""
 
     async def delete(
@@ -72,7 +72,7 @@ class Erasing(Amending):
                     await self._undo_episode(where, one, "what it sums up was deleted")
             return Removal(facts=1)
 
-        return await self._ingest.decided(where.tenant, attempt)
+        return await self._ingest.decide_alone(where.tenant, attempt)
 
     async def _stated_by(self, fact: Fact) -> tuple[str, ...]:
         """The turns that state a fact. A source that is a whole episode counts when it has one
@@ -91,14 +91,14 @@ class Erasing(Amending):
         until = parse_when_or_none(before, name="before")
         if until is not None or dry_run:
             old = partial(self._erase_old, where, until or datetime.max.replace(tzinfo=UTC))
-            return await self._ingest.decided(where.tenant, partial(old, dry_run=dry_run))
+            return await self._ingest.decide_alone(where.tenant, partial(old, dry_run=dry_run))
         erasure = Erasure(where, at=self._parts.clock.now())
         if where.narrow_agent_id is None and where.run_id is None:
             # Nothing is left to be believed.
             erase = partial(self._erased, erasure)
         else:
             erase = partial(self._erase, erasure, StatementQuery(where.tenant, scope=where))
-        return await self._ingest.decided(where.tenant, erase)
+        return await self._ingest.decide_alone(where.tenant, erase)
 
     async def _erase_old(self, where: Scope, before: datetime, *, dry_run: bool) -> Removal:
         ids = tuple(await self._parts.ledger.stored_before(where, before))
@@ -219,7 +219,7 @@ class Erasing(Amending):
                 return await ledger.forget(forgetting)
 
         tenants = sorted(one.tenant for one in scopes)
-        receipt = await self._ingest.decided(tenants, attempt)
+        receipt = await self._ingest.decide_alone(tenants, attempt)
         if dry_run:
             return receipt
         if name is not None:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any, Unpack
 
 from graphmem.engine.checks import checked_flag
-from graphmem.engine.corrections import Amending
+from graphmem.engine.corrections import Corrections
 from graphmem.errors import NotFound, UsageError
-from graphmem.lifecycle.decide import PROMOTED_BY, SweepDecision, sweep_decision, was_reversed
+from graphmem.lifecycle.sweep import PROMOTED_BY, SweepDecision, sweep_decision, was_reversed
 from graphmem.model import Fact, Scope, Swept, tenant_scope
 from graphmem.ports.arguments import WriteArgs
 from graphmem.ports.ledger import FactQuery
@@ -21,7 +21,7 @@ _REASONS: dict[SweepDecision, str] = {
 }
 
 
-class Aging(Amending):
+class LifecycleCalls(Corrections):
     """Archiving, restoring and promoting facts."""
 
     async def archive(self, fact_id: str, **scope: Unpack[WriteArgs]) -> Fact:
@@ -103,7 +103,7 @@ class Aging(Amending):
             await self._edit(now[0], _REASONS[decision], **changes)
             return True
 
-        return await self._ingest.decided(tenant, attempt)
+        return await self._ingest.decide_alone(tenant, attempt)
 
     async def _aged(self, fact: Fact, why: str, **changes: Any) -> Fact:
         tenant = fact.scope.tenant
@@ -116,7 +116,7 @@ class Aging(Amending):
             (after,) = await self._parts.ledger.facts(FactQuery(tenant, ids=(fact.id,)))
             return after
 
-        return await self._ingest.decided(tenant, attempt)
+        return await self._ingest.decide_alone(tenant, attempt)
 
 
 def _promotion(fact: Fact) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from graphmem.projection.verify import (
     Mismatches,
     changed_since,
     compare_stores,
-    put_right,
+    repair_differences,
 )
 
 _VERIFIED = "verified_parts"
@@ -70,7 +70,7 @@ class Compared:
         return [*unreadable, *self.graph.described(), *self.vectors.described()]
 
 
-class Care(Erasing):
+class MaintenanceCalls(Erasing):
     """Looking after the stores: counts, health, verification, copies, closing."""
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
@@ -274,7 +274,7 @@ class Care(Erasing):
             if projection.name in found.unreadable or (differences.found and (recreate or many)):
                 await self._renew(projection)
             elif differences.found:
-                await put_right(self._parts.ledger, projection, differences)
+                await repair_differences(self._parts.ledger, projection, differences)
 
     async def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> Verification:
         self._check_writable()

@@ -15,7 +15,7 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.engine.scopes import Scopes
 from graphmem.errors import BudgetExceeded, Damaged
 from graphmem.ingest.redact import Redaction
-from graphmem.lifecycle.policies import unsearched
+from graphmem.lifecycle.memory_types import unsearched
 from graphmem.model import Scope
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.extraction_options import ExtractionOptions

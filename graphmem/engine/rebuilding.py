@@ -98,7 +98,7 @@ class Rebuilder:
                 nearly = partial(stack.enter_async_context, projection.paused())
                 watch = Watch(report, nearly)
                 filled = await parts.fill(filling, parts.ledger, self._present.embedder, watch)
-                await projection.go_on_with(
+                await projection.switch_to(
                     partial(successor.take_over, url), self._reopen(projection), filled.aside
                 )
             await self._no_longer_ahead(projection)

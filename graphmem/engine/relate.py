@@ -14,8 +14,8 @@ from graphmem.engine.checks import checked_progress
 from graphmem.engine.scopes import SCOPE_NAMES
 from graphmem.engine.writes import Writes
 from graphmem.errors import NotFound, UsageError, shown
-from graphmem.ingest import given as statements
-from graphmem.ingest.given import GivenRelation, is_empty, rows_of
+from graphmem.ingest import given_relations as statements
+from graphmem.ingest.given_relations import GivenRelation, is_empty, rows_of
 from graphmem.limits import check_whole_number
 from graphmem.model import Episode, Receipt, Relation
 from graphmem.ports.api import MemoryAPI
@@ -111,7 +111,7 @@ class Relating(Writes):
         where = await self._scope(given)
         await self._ingest.tenant_state(where.tenant)  # which reads what was declared meanwhile
         form = normal(stated.type)
-        meant = self._ingest.types(where.tenant).meant(form.type)
+        meant = self._ingest.types(where.tenant).canonical_form(form.type)
         ends = stated.subject, stated.object
         if stated.object is not None and form.turned != meant.turned:
             ends = stated.object, stated.subject

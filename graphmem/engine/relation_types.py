@@ -163,7 +163,7 @@ class Declaring(Core):
                     raise
             return tenant, wanted
 
-        return await self._ingest.decided(whose.tenant if whose else ALL_TENANTS, attempt)
+        return await self._ingest.decide_alone(whose.tenant if whose else ALL_TENANTS, attempt)
 
     # Deciding again
 
@@ -201,7 +201,7 @@ class Declaring(Core):
         while page := (await ledger.typed_subjects(types, after, _PAGE, tenant) if total else []):
             for whose in dict.fromkeys(place.tenant for place in page):
                 here = [place for place in page if place.tenant == whose]
-                await self._ingest.decided(
+                await self._ingest.decide_alone(
                     whose, partial(self._decide_again, whose, here, rule, actor)
                 )
             after = page[-1]
@@ -252,7 +252,7 @@ def _described(
         use.type,
         at_a_time,
         "declared" if stands else because,
-        symmetric=types.symmetric(types.meant(use.type).type),
+        symmetric=types.symmetric(types.canonical_form(use.type).type),
         same_as=stands.same_as if stands else None,
         inverse=bool(stands and stands.inverse),
         statements=use.statements,

@@ -81,7 +81,7 @@ class Retaining(Erasing):
             agent = None if where.user_id else where.agent_id
             rule = replace(rule, project_id=where.project_id, user_id=where.user_id, agent_id=agent)
         tenant = ALL_TENANTS if where is None else where.tenant
-        made = await self._ingest.decided(
+        made = await self._ingest.decide_alone(
             tenant, partial(self._put_rule, tenant, rule, drop=keep is None)
         )
         if made is not None:
@@ -133,7 +133,7 @@ class Retaining(Erasing):
         async for where, ids in self._overdue(rules):
             erasure = Erasure(where, episode_ids=ids, what="retention")
             act = partial(self._erase_episodes, erasure, dry_run=dry_run)
-            total += await self._ingest.decided(where.tenant, act)
+            total += await self._ingest.decide_alone(where.tenant, act)
         if rules and not dry_run:
             await ledger.remember_setting(_APPLIED_AT, stamp(now))
         return total

@@ -329,7 +329,7 @@ def _uncounted(fact_ids: Iterable[str]) -> None:
 
 
 def _stored_for(type: str, rules: RelationTypes) -> list[str]:
-    return [form.type for form in rules.forms(rules.meant(normal(type).type).type)]
+    return [form.type for form in rules.forms(rules.canonical_form(normal(type).type).type)]
 
 
 def _any_or_all(words: Sequence[str], name: str, match_all: bool) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Unpack
 
 from graphmem.engine.checks import checked_flag, checked_limit, checked_text, checked_text_or_none
-from graphmem.engine.lifecycle import Aging
+from graphmem.engine.lifecycle import LifecycleCalls
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError, UsageError
 from graphmem.model import Entity, Fact, KeptSummary, Receipt, Scope, Summary
@@ -29,7 +29,7 @@ _FOLDED = 12  # sentences of a summary that is kept as a fact
 _USUAL = 8  # sentences of one, unless told otherwise
 
 
-class Summarising(Aging, Writes):
+class Summarising(LifecycleCalls, Writes):
     """Summaries of an entity, or of a conversation, in a few sentences."""
 
     async def summary(
@@ -151,7 +151,7 @@ class Summarising(Aging, Writes):
                 if former and one.id != receipt.episode_id and one.status == "done":
                     await self._undo_episode(where, one, "summed up again")
 
-        await self._ingest.decided(where.tenant, replace_former)
+        await self._ingest.decide_alone(where.tenant, replace_former)
         return receipt
 
 

@@ -142,7 +142,7 @@ def _item(record: dict[str, Any], where: str, name: str, at: datetime | None) ->
         raise UsageError(f"{where}: metadata must be an object")
     row["metadata"] = {"source": name, "format": "triples", **extra, **given}
     subject, type_, object_ = (str(row[end]) for end in ENDS)
-    from graphmem.ingest.given import checked  # not for `--help`
+    from graphmem.ingest.given_relations import checked  # not for `--help`
 
     try:
         statement = checked(

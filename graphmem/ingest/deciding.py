@@ -114,7 +114,7 @@ class Deciding:
         reader = BeliefReader(ledger or self._ledger, tenant, self.types(tenant))
         return BeliefPipeline(reader, self._clock)
 
-    async def decided(
+    async def decide_alone(
         self, tenants: str | Sequence[str], attempt: Callable[[], Awaitable[_T]]
     ) -> _T:
         """Run ``attempt`` while no other decision is made for these tenants, and again after a
@@ -170,9 +170,9 @@ class Deciding:
             spent = open_ambiguities.counted(extraction) if open_ambiguities else extraction
             return _receipt(episode, "done", spent, commit=commit)
 
-        while (receipt := await self.decided(tenant, attempt)) is None:
+        while (receipt := await self.decide_alone(tenant, attempt)) is None:
             if open_ambiguities is not None:  # not while the tenant is held: a model is slow
-                async with self._extracting.share_of(tenant):
+                async with self._extracting.model_slots(tenant):
                     await open_ambiguities.ask()
         return receipt
 
@@ -265,7 +265,9 @@ class Deciding:
         by_tenant: dict[str, list[Episode]] = {}
         for episode in episodes:
             by_tenant.setdefault(episode.scope.tenant, []).append(episode)
-        receipts = await self.decided(sorted(by_tenant), partial(self._verbatim_once, by_tenant))
+        receipts = await self.decide_alone(
+            sorted(by_tenant), partial(self._verbatim_once, by_tenant)
+        )
         return [receipts[episode.id] for episode in episodes]
 
     async def _verbatim_once(

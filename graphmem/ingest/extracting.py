@@ -17,7 +17,7 @@ from graphmem.extract.llm.grounding import Implied, grounded
 from graphmem.extract.llm.hidden_text import hide_recalled
 from graphmem.extract.llm.procedures import as_procedures
 from graphmem.extract.llm.repair import read_off_loop
-from graphmem.ingest.given import given
+from graphmem.ingest.given_relations import given
 from graphmem.model import Entity, Episode
 from graphmem.off_loop import off_loop
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -76,20 +76,20 @@ class Extracting:
             found = await read_off_loop(lambda raw: self._extractor.read(raw, episode), raw)
             if found.complete:
                 found = replace(found, raw=None, calls=0, tokens_in=0, tokens_out=0)
-                return await self._borne_out(found, episode, await self._known(episode))
+                return await self._grounded(found, episode, await self._known(episode))
             begun = kept.raw
         known = await self._known(episode)
         keep = partial(self._ledger.keep_extraction, episode.id)
-        async with self.share_of(episode.scope.tenant):
+        async with self.model_slots(episode.scope.tenant):
             found = await self._extractor.extract(
                 episode, known, options=self.options_of(episode), begun=begun, keep=keep
             )
-        found = await self._borne_out(found, episode, known)
+        found = await self._grounded(found, episode, known)
         if episode.memory_type == "procedural" and found.raw is None:
             return as_procedures(episode, found)
         return found
 
-    def share_of(self, tenant: str) -> asyncio.Semaphore:
+    def model_slots(self, tenant: str) -> asyncio.Semaphore:
         """A semaphore to hold while a model is asked for this tenant: one tenant with many
         questions for a slow model leaves connections to the others."""
         return self._shares.setdefault(tenant, asyncio.Semaphore(_QUESTIONS_AT_ONCE))
@@ -102,7 +102,7 @@ class Extracting:
         query = EntityQuery(episode.scope.tenant, keys=tuple(keys), limit=_KNOWN_NAMES)
         return await self._ledger.entities(query)
 
-    async def _borne_out(
+    async def _grounded(
         self, found: Extraction, episode: Episode, known: Sequence[Entity]
     ) -> Extraction:
         """Those candidates of a model that the text supports, corrected to what the text says."""

@@ -14,7 +14,7 @@ from graphmem import limits
 from graphmem.clock import Clock, parse_when, parse_when_or_none
 from graphmem.errors import UsageError, shown
 from graphmem.extract.llm import prompts
-from graphmem.lifecycle.policies import DEFAULT_POLICIES, MEMORY_TYPES, Policies
+from graphmem.lifecycle.memory_types import DEFAULT_POLICIES, MEMORY_TYPES, Policies
 from graphmem.limits import checked_metadata
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.model.stored import MACHINE_ROLES

@@ -45,7 +45,7 @@ class ProjectionBatch:
     removed_facts: tuple[str, ...] = ()
     renewed_mentions: tuple[str, ...] = ()
     """Episodes that mention now what ``mentions`` has of them, and nothing else."""
-    turned: tuple[Episode, ...] = ()
+    with_turns: tuple[Episode, ...] = ()
     """Episodes whose turns are to be written: new ones, and those that mention something else."""
     origins: Origins = field(default_factory=lambda: Origins({}, {}, {}))
 
@@ -80,13 +80,12 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
         for entity in (event.after or {}).get("entity_ids", ())
     ]
     new = {event.id for event in changed["episode"]}
-    turned = await _episodes([*changed["episode"], *changed["mention"]], log)
-    episodes = [episode for episode in turned if episode.id in new]
+    with_turns = await _episodes([*changed["episode"], *changed["mention"]], log)
+    episodes = [episode for episode in with_turns if episode.id in new]
     known = await _existing(facts, mentions, episodes, log)
     mentions = [(a, b) for a, b in mentions if a in known and b in known]
     mentioning = {episode_id for episode_id, _ in mentions}
-    # One that comes again, after what was before it was undone and is told again, mentions what it
-    # did: no event says that once more.
+    # An episode that is written again keeps its mentions: no event repeats them.
     heard = {event.id for event in changed["mention"]}
     mentioning |= {e.id for e in changed["episode"] if e.value is None and e.id not in heard}
     return ProjectionBatch(
@@ -101,8 +100,8 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
         ),
         removed_entities=tuple([e.id for e in gone["entity"]]),
         removed_facts=(*[e.id for e in gone["fact"]], *archived),
-        turned=tuple([e for e in turned if e.id in new or e.id in known]),
-        origins=await _origins(facts, turned, sorted(mentioning), log),
+        with_turns=tuple([e for e in with_turns if e.id in new or e.id in known]),
+        origins=await _origins(facts, with_turns, sorted(mentioning), log),
     )
 
 
@@ -228,8 +227,8 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
             points=await points_of(batch, embedder.documents),
             removed={
                 "facts": batch.removed_facts,
-                "turns": (*batch.removed_turns, *_silenced(batch)),
-                "sessions": (*batch.removed_episodes, *_silent(batch)),
+                "turns": (*batch.removed_turns, *_silenced_turns(batch)),
+                "sessions": (*batch.removed_episodes, *_episodes_no_longer_searched(batch)),
             },
         )
         await store.apply(changes, applied_seq)
@@ -237,21 +236,21 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
     return apply
 
 
-def _silenced(batch: ProjectionBatch) -> list[str]:
+def _silenced_turns(batch: ProjectionBatch) -> list[str]:
     """Turns that are not to be found any more."""
-    return [turn.id for episode in batch.turned for turn in episode.turns if turn.silenced]
+    return [turn.id for episode in batch.with_turns for turn in episode.turns if turn.silenced]
 
 
-def _silent(batch: ProjectionBatch) -> list[str]:
+def _episodes_no_longer_searched(batch: ProjectionBatch) -> list[str]:
     """Episodes of which nothing is searched any more."""
-    return [e.id for e in batch.turned if e.turns and not searched_turns(e)]
+    return [e.id for e in batch.with_turns if e.turns and not searched_turns(e)]
 
 
 async def points_of(
     batch: ProjectionBatch, embed: Callable[[list[str]], Awaitable[Sequence[Vector | None]]]
 ) -> dict[Collection, tuple[Point, ...]]:
     """The points that a batch comes to, their texts embedded by ``embed``."""
-    much = len(batch.facts) + len(batch.turned) > MUCH
+    much = len(batch.facts) + len(batch.with_turns) > MUCH
     drafts = await off_loop(partial(_drafts, batch)) if much else _drafts(batch)
     vectors = await embed([draft.text for name, draft in drafts if name not in _BY_WORDS])
     if much:
@@ -305,7 +304,7 @@ def _drafts(batch: ProjectionBatch) -> list[tuple[Collection, Point]]:
     mentioned: dict[str, set[str]] = {}
     for episode_id, entity_id in batch.mentions:
         mentioned.setdefault(episode_id, set()).add(entity_id)
-    for episode in batch.turned:
+    for episode in batch.with_turns:
         if episode.infer and searched_turns(episode):
             drafts += _conversation(episode, batch.origins, mentioned)
     drafts += [

@@ -141,7 +141,7 @@ def harmless() -> tuple[ProjectionBatch, ProjectionBatch]:
         entity_ids=(_ENTITY,),
     )
     there = ProjectionBatch(
-        (episode,), (entity,), (fact,), ((_EPISODE, _ENTITY),), turned=(episode,)
+        (episode,), (entity,), (fact,), ((_EPISODE, _ENTITY),), with_turns=(episode,)
     )
     gone = ProjectionBatch(
         removed_episodes=(_EPISODE,),
@@ -294,7 +294,7 @@ class Projection:
         """What could not be applied, as the ledger has it."""
         return await self._aside.read()
 
-    async def put_right(self, batch: ProjectionBatch) -> None:
+    async def repair(self, batch: ProjectionBatch) -> None:
         """Write what should be there already; how far the store has come stays as it is."""
         async with self._alone() as still_alone:
             await still_alone()
@@ -315,7 +315,7 @@ class Projection:
                     self._empty_first = None
                 self._changed(None)
 
-    async def go_on_with(
+    async def switch_to(
         self,
         take_over: Callable[[], Awaitable[None]],
         reread: Callable[[], Awaitable[Checkpoint]],

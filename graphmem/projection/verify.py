@@ -209,7 +209,7 @@ class _Comparison:
 
     async def _compare_points(self, vectors: VectorStore, batch: ProjectionBatch) -> None:
         made = await points_of(batch, self._embedder.known_documents)
-        episodes = {turn.id: episode.id for episode in batch.turned for turn in episode.turns}
+        episodes = {turn.id: episode.id for episode in batch.with_turns for turn in episode.turns}
         for name, points in made.items():
             place = f"vectors {name}"
             self.in_vectors.count(place, len(points))
@@ -241,7 +241,9 @@ TOO_MANY_TO_MEND = 5_000
 """Mismatches from which on it is better to make all anew."""
 
 
-async def put_right(ledger: Ledger, projection: Projection, differences: Mismatches) -> None:
+async def repair_differences(
+    ledger: Ledger, projection: Projection, differences: Mismatches
+) -> None:
     """Write again what of the ledger a store lacks or holds otherwise, remove what it holds beside.
 
     What others may hang on by mistake shows when the stores are compared once more.
@@ -254,9 +256,9 @@ async def put_right(ledger: Ledger, projection: Projection, differences: Mismatc
         removed_facts=(*beside("Fact"), *beside("facts")),
     )
     if gone != ProjectionBatch():
-        await projection.put_right(gone)
+        await projection.repair(gone)
     async for _, some, batch in present_batches(ledger, differences.wrong):
-        # Taken away first: what a fact has an edge too many of would keep it.
+        # Facts are removed first: writing one again would leave an edge that it has too many.
         facts = tuple(fact.id for fact in batch.facts)
         mentioning = tuple(id for id in some if any(e.id == id for e in batch.episodes))
-        await projection.put_right(replace(batch, removed_facts=facts, renewed_mentions=mentioning))
+        await projection.repair(replace(batch, removed_facts=facts, renewed_mentions=mentioning))

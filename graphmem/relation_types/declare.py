@@ -157,7 +157,7 @@ def _target(other: str, before: Iterable[TypeRule], name: str) -> Normal:
     if target.past:
         raise UsageError(f"{snake(other)} is {target.type} that is over: name {target.type}")
     others = RelationTypes.ruled(rule for rule in before if rule.type != name)
-    if others.meant(target.type).type == name:
+    if others.canonical_form(target.type).type == name:
         raise UsageError(
             f"{target.type} and {name} are one already"
             if target.type == name
@@ -173,7 +173,7 @@ def _touching(
     """The new rule, with the types, as they are stored, whose facts it may change."""
     was = RelationTypes.ruled(in_force(everybodys, before.values()))
     now = RelationTypes.ruled(in_force(everybodys, {**before, new.type: new}.values()))
-    meant = was.meant(new.type), now.meant(new.type)
+    meant = was.canonical_form(new.type), now.canonical_form(new.type)
     if meant[0] == meant[1] and was.count(new.type) == now.count(new.type):
         return new
     forms = (f.type for one in meant for types in (was, now) for f in types.forms(one.type))

@@ -60,13 +60,18 @@ class TypeBehaviour:
         ends = (statement.subject_id or "", object_key(statement) or "")
         return (min(ends), max(ends)) if self.symmetric else ends
 
+    def endpoints(self, target: Target) -> tuple[str, ...]:
+        """Over which of its entities it can exclude another: its subject, or either end of a
+        symmetric relation."""
+        return tuple(dict.fromkeys(target)) if self.symmetric else target[:1]
+
     def rivals(self, one: Target, other: Target) -> bool:
         """Whether these two cannot hold at the same time."""
         if not self.single_valued or one == other:
             return False
         return bool(set(one) & set(other)) if self.symmetric else one[0] == other[0]
 
-    def meant(self, statement: Statement, target: Target) -> bool:
+    def speaks_of(self, statement: Statement, target: Target) -> bool:
         """Whether an end or a withdrawal speaks of this target."""
         if statement.type is None or object_key(statement) is not None:
             return self.target(statement) == target
@@ -181,7 +186,7 @@ class RelationTypes:
     def __post_init__(self) -> None:
         forms: dict[str, list[Form]] = {}
         for type in sorted(self.synonyms):
-            meant = self.meant(type)
+            meant = self.canonical_form(type)
             forms.setdefault(meant.type, [Form(meant.type)]).append(Form(type, meant.turned))
         object.__setattr__(self, "_forms", {type: tuple(all) for type, all in forms.items()})
 
@@ -197,7 +202,7 @@ class RelationTypes:
 
     # What stands for what
 
-    def meant(self, type: str) -> Form:
+    def canonical_form(self, type: str) -> Form:
         """The type that a stored one stands for in the end: itself, unless declared otherwise."""
         turned = False
         while (form := self.synonyms.get(type)) is not None:
@@ -216,7 +221,7 @@ class RelationTypes:
         return [self._read(s) if s.type in self.synonyms else s for s in statements]
 
     def _read(self, s: Statement) -> Statement:
-        form = self.meant(s.type or "")
+        form = self.canonical_form(s.type or "")
         if not form.turned or s.object_id is None:
             return replace(s, type=form.type)
         return replace(s, type=form.type, subject_id=s.object_id, object_id=s.subject_id)
@@ -229,7 +234,7 @@ class RelationTypes:
 
     def explained(self, type: str) -> tuple[AtATime, Because]:
         """How many objects at a time, and where that is from."""
-        type = self.meant(type).type
+        type = self.canonical_form(type).type
         if type in self.declared:
             return ("one" if self.declared[type] else "many"), "declared"
         if type in self.learned:
@@ -264,7 +269,7 @@ class RelationTypes:
             return TypeBehaviour()
         if (known := self._behaviours.get(type)) is not None:
             return known
-        meant = self.meant(type).type
+        meant = self.canonical_form(type).type
         count = self.count(meant)
         self._behaviours[type] = TypeBehaviour(
             single_valued=count != "many",

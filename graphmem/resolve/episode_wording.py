@@ -108,22 +108,26 @@ class EpisodeWording:
         )
 
     @cached_property
-    def _called(self) -> Following:
-        return Following(self._texts, _called_before)
+    def _called(self) -> NamesAfterPlaces:
+        return NamesAfterPlaces(self._texts, _called_before)
 
     @cached_property
-    def _another(self) -> Following:
-        return Following(self._texts, lambda text: (m.end() for m in _ANOTHER.finditer(text)))
+    def _another(self) -> NamesAfterPlaces:
+        return NamesAfterPlaces(
+            self._texts, lambda text: (m.end() for m in _ANOTHER.finditer(text))
+        )
 
     @cached_property
     def _introduced(self) -> frozenset[str]:
         return frozenset(introduced_namesakes(self._texts))
 
     @cached_property
-    def _as_written(self) -> tuple[bool, Following]:
+    def _as_written(self) -> tuple[bool, NamesAfterPlaces]:
         """Whether the text has both cases, and each of its words."""
         text = " ".join(self._texts)
-        words = Following([text], lambda text: (m.start() for m in _WORD.finditer(text)), depth=1)
+        words = NamesAfterPlaces(
+            [text], lambda text: (m.start() for m in _WORD.finditer(text)), depth=1
+        )
         return not (text.islower() or text.isupper()), words
 
     def related(self, candidate: CandidateEntity, placed: Mapping[str, str]) -> set[str]:
@@ -195,7 +199,7 @@ def _own_keys(episode: Episode) -> Iterator[str]:
                 yield name_key(speaker)
 
 
-class Following:
+class NamesAfterPlaces:
     """What stands at certain places of texts, asked for name by name: the places are found once,
     and of them only those are looked at where the name's first words are."""
 

@@ -49,7 +49,7 @@ from graphmem.resolve.matching import (
     written_as_name,
     written_case,
 )
-from graphmem.resolve.roles import Known, Roles, owner_and_role
+from graphmem.resolve.roles import EntityReads, Roles, owner_and_role
 from graphmem.text import core_words, name_hints, name_key, name_keys
 
 _MOST_ALIKE = 50  # entities that a loose key may lead to; beyond that it tells nothing
@@ -66,7 +66,7 @@ _AMBIGUOUS = frozenset({_SEVERAL, _PART_ONLY})
 async def resolve(
     extraction: Extraction,
     episode: Episode,
-    ledger: Known,
+    ledger: EntityReads,
     clock: Clock,
     *,
     chosen: Mapping[str, str] | None = None,
@@ -91,7 +91,7 @@ async def resolve(
 @dataclass(slots=True)
 class _Resolver:
     episode: Episode
-    ledger: Known
+    ledger: EntityReads
     clock: Clock
     chosen: Mapping[str, str]
     wording: EpisodeWording
@@ -191,10 +191,10 @@ class _Resolver:
             nameless = [one for one in found if owner_and_role(one.name) is not None]
             return nameless[0] if len(nameless) == 1 else None
         owner = self._plain([name_key(pair[0])])
-        bearer = await self.roles.bearer(owner.pop(), pair[1]) if owner else None
-        if bearer is not None and bearer.id not in self.entities:
-            self._file(bearer)
-        return self.entities[bearer.id] if bearer is not None else None
+        holder = await self.roles.holder(owner.pop(), pair[1]) if owner else None
+        if holder is not None and holder.id not in self.entities:
+            self._file(holder)
+        return self.entities[holder.id] if holder is not None else None
 
     def _settled(
         self, candidate: CandidateEntity, matches: list[Match], reason: str

@@ -50,7 +50,7 @@ _MOST_OWNERS = 100
 more."""
 
 
-class Known(Protocol):
+class EntityReads(Protocol):
     """The two reads of the ledger that resolution takes."""
 
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
@@ -85,13 +85,13 @@ def names_by_role(facts: Iterable[CandidateFact]) -> Iterator[tuple[str, str]]:
 class Roles:
     """Who has which role for whom, as the ledger has it; each owner's are read once."""
 
-    ledger: Known
+    ledger: EntityReads
     tenant: str
     at: datetime
     read: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     """Owner's id -> role -> ids of those who have it."""
 
-    async def bearer(self, owner_id: str, role: str) -> Entity | None:
+    async def holder(self, owner_id: str, role: str) -> Entity | None:
         """The only one who is said to be that to the owner, and still is."""
         if owner_id not in self.read:
             if len(self.read) == _MOST_OWNERS:

@@ -38,7 +38,7 @@ from graphmem.retrieve.question.names_and_relations import RelationMatcher, find
 from graphmem.retrieve.question.parse import parse_question
 from graphmem.retrieve.rank.likelihood import LOOKED_AT, shipped_formula
 from graphmem.retrieve.rank.ranking import RankedCandidates, Weights, rank, rerank, shipped_weights
-from graphmem.retrieve.rank.replaced import rises
+from graphmem.retrieve.rank.replaced import replacement_boosts
 from graphmem.retrieve.signals.inputs import SignalInputs, kind_shares, passages_among
 from graphmem.retrieve.signals.registry import measure_signals
 from graphmem.retrieve.view import SearchQuery
@@ -173,8 +173,8 @@ class Retriever:
         weights = self.weights.blended(kinds)
         ranking = rank(inputs.ids, measure_signals(inputs), weights)
         if query.view.moment is not None and weights["replaces"]:
-            newer = rises(inputs, ranking, kinds, query.view.at)
-            ranking = ranking.raised("replaces", newer, weights["replaces"])
+            boosts = replacement_boosts(inputs, ranking, kinds, query.view.at)
+            ranking = ranking.with_boosts("replaces", boosts, weights["replaces"])
         return RankedCandidates(query, inputs, ranking, kinds, found.reason)
 
     async def _shown_though_ended(

@@ -23,8 +23,8 @@ from pydantic import (
 )
 
 from graphmem.errors import UsageError
-from graphmem.lifecycle.decide import SweepThresholds
-from graphmem.lifecycle.policies import Policies, policies_of
+from graphmem.lifecycle.memory_types import Policies, policies_of
+from graphmem.lifecycle.sweep import SweepThresholds
 from graphmem.limits import TEXT_BYTES, WHOLE_NUMBER
 from graphmem.settings.ceilings import CeilingSettings, Count
 from graphmem.settings.server import NameList, ServerSettings

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from graphmem.adapters.seal import replace_file
+from graphmem.adapters.file_checksums import replace_file
 from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
 from graphmem.files import read_file
 from graphmem.limits import check_path

@@ -72,10 +72,10 @@ def test_what_stands_for_what() -> None:
         "steers": Form("flown_by", True),
     }
     types = RelationTypes(declared={"flies": True}, synonyms=own)
-    assert types.meant("pilots") == Form("flies")
-    assert types.meant("flown_by") == Form("flies", turned=True)
-    assert types.meant("steers") == Form("flies"), "turned twice"
-    assert types.meant("likes") == Form("likes")
+    assert types.canonical_form("pilots") == Form("flies")
+    assert types.canonical_form("flown_by") == Form("flies", turned=True)
+    assert types.canonical_form("steers") == Form("flies"), "turned twice"
+    assert types.canonical_form("likes") == Form("likes")
     assert types.count("flown_by") == "one"
     assert set(types.forms("flies")) == {
         Form("flies"), Form("pilots"), Form("flown_by", True), Form("steers"),

@@ -541,7 +541,7 @@ def test_a_graph_that_may_not_be_read_is_not_there_now(
 
     folder = copied(stores["closed"], tmp_path / "store")
     with monkeypatch.context() as patch:
-        patch.setattr("graphmem.adapters.seal._checksum", denied)
+        patch.setattr("graphmem.adapters.file_checksums._checksum", denied)
         with pytest.raises(Unavailable, match="cannot be read: Permission denied"):
             Memory(folder, user_id="ada")
     with Memory(folder, user_id="ada") as memory:

@@ -31,7 +31,7 @@ POINTS = {
     "steps": [(StepRunner, "execute")],
     "stages": [
         (SqliteDatabase, "write"), (SqliteDatabase, "erased"), (SqliteDatabase, "remake"),
-        (ErasingLedger, "erasures_done"), (Projection, "go_on_with"), (Projection, "catch_up"),
+        (ErasingLedger, "erasures_done"), (Projection, "switch_to"), (Projection, "catch_up"),
     ],
 }
 memory = Memory(sys.argv[1], user_id="Quuxadalina")

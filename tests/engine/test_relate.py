@@ -9,7 +9,7 @@ import pytest
 from graphmem import Memory
 from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
-from graphmem.ingest.given import sentence
+from graphmem.ingest.given_relations import sentence
 from graphmem.testing.replay import replay_differences
 from tests.engine.helpers import OnLoop
 

@@ -156,7 +156,7 @@ def test_no_circle_comes_of_both() -> None:
         assert memory.verify().ok
     own = [TypeRule("b", same_as="a")]
     types = RelationTypes.ruled(in_force([TypeRule("a", same_as="b")], own))
-    assert types.meant("a") == types.meant("b")
+    assert types.canonical_form("a") == types.canonical_form("b")
 
 
 def test_learned_of_one_user() -> None:

@@ -31,6 +31,15 @@ def test_a_user_id_is_no_first_name(texts: tuple[str, ...]) -> None:
         assert memory.entity("Sam Adeyemi").id != home.subject_id
 
 
+@pytest.mark.parametrize("id", ["is", "in", "to"])
+def test_a_user_id_that_is_a_word_is_not_named_by_it(id: str) -> None:
+    with Memory("memory://", user_id=id) as memory:
+        memory.add("Bob Stone lives in Oslo. Bob Stone is married to Zoë Lane.")
+        assert [one.name for one in memory.entities()] == ["Bob Stone", "Oslo", "Zoë Lane"]
+        memory.add("I live in Ghent.")
+        assert [row.object for row in memory.relations(id, type="lives_in")] == ["Ghent"]
+
+
 def test_a_name_that_was_given_when_opening_is_what_facts_say() -> None:
     with Memory("memory://", user_id=ID, user_name="Elena Varga") as memory:
         memory.add("I moved to Berlin.")

@@ -124,7 +124,7 @@ def test_tables_of_other_things_are_left_alone(write: Write, tmp_path: Path) -> 
 
 def test_every_option_of_a_relation_has_a_column() -> None:
     from graphmem.importers import triples
-    from graphmem.ingest.given import RELATION_OPTIONS
+    from graphmem.ingest.given_relations import RELATION_OPTIONS
 
     # In whose name a file is read is not the file's to say.
     assert RELATION_OPTIONS - {"actor"} == triples._OPTIONS

@@ -9,7 +9,7 @@ import pytest
 from graphmem import Memory
 from graphmem.clock import ManualClock
 from graphmem.errors import UsageError
-from graphmem.lifecycle.policies import DEFAULT_POLICIES, MEMORY_TYPES, policies_of
+from graphmem.lifecycle.memory_types import DEFAULT_POLICIES, MEMORY_TYPES, policies_of
 from graphmem.settings import Settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

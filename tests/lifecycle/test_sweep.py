@@ -15,8 +15,8 @@ import pytest
 from graphmem import Memory
 from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
-from graphmem.lifecycle.decide import SweepThresholds, sweep_decision
-from graphmem.lifecycle.policies import DEFAULT_POLICIES
+from graphmem.lifecycle.memory_types import DEFAULT_POLICIES
+from graphmem.lifecycle.sweep import SweepThresholds, sweep_decision
 from graphmem.model import Fact, MemoryType, Scope, Swept
 from graphmem.settings import Settings
 

@@ -18,7 +18,7 @@ import pytest
 
 from graphmem import Memory, Settings, open_memory, restore
 from graphmem.errors import GraphmemError, Rejected, UsageError
-from graphmem.migration.backups import backup_store
+from graphmem.migration.restore import backup_store
 from tests.engine.helpers import child_environment
 from tests.migration.helpers import check, cut_off, everything
 

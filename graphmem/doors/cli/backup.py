@@ -214,7 +214,7 @@ def backup_command(folder: Path) -> None:
     Graph and vectors are not in a backup; restore makes them again. Its text is as readable as the
     store's: keep it as safe.
     """
-    from graphmem.migration.backups import backup_store
+    from graphmem.migration.restore import backup_store
 
     here = _usual_place()
     with stage_bars() as progress:

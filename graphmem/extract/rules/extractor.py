@@ -37,7 +37,7 @@ from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, split_sentences, titles
 from graphmem.extract.rules.tokens import NameSpan
 from graphmem.extract.rules.wiki_links import linked_names, without_links
-from graphmem.extract.rules.word_lists import GREETINGS, PETS, word_set
+from graphmem.extract.rules.word_lists import GREETINGS, NOT_NAMES, PETS, word_set
 from graphmem.model import Entity, Episode, Turn
 from graphmem.off_loop import off_loop, stop_if_given_up
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -385,9 +385,10 @@ class _Episode:
         canonical = self.names.canonical.get(" ".join(keys[at : at + size]))
         if canonical is None:
             return False
-        # Will, May and Grace are also words
+        # Will, May and Grace are also words, and a user's id may be one.
         plain = not sentence.tokens[at].capital and not sentence.small
-        return not (plain and canonical[:1].isupper() and self.names.is_person(canonical))
+        also_word = canonical[:1].isupper() or canonical in NOT_NAMES
+        return not (plain and also_word and self.names.is_person(canonical))
 
     def _entities(self) -> Iterable[CandidateEntity]:
         used = dict.fromkeys(name for _, name in self.mentions)

@@ -8,7 +8,7 @@ from datetime import datetime
 from graphmem.clock import Date
 from graphmem.extract.rules.dates import TimeExpression
 from graphmem.extract.rules.phrases import Parse
-from graphmem.extract.rules.relation_patterns import RelationRule
+from graphmem.extract.rules.relation_rows import RelationRule
 from graphmem.extract.rules.tokenizer import clause_starts
 from graphmem.model.printing import printed_date
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.phrases import Parse, name_slot, named_thing
-from graphmem.extract.rules.relation_patterns import RelationRule, TimeClass
+from graphmem.extract.rules.relation_rows import RelationRule, TimeClass
 from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.word_lists import FAVOURITE, is_occupation, word_set
 from graphmem.ports.llm import CandidateFact

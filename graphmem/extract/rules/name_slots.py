@@ -16,7 +16,7 @@ from graphmem.extract.rules.phrases import (
     object_names,
     shop_slot,
 )
-from graphmem.extract.rules.relation_patterns import RelationRule
+from graphmem.extract.rules.relation_rows import RelationRule
 from graphmem.extract.rules.subjects import Subject
 from graphmem.extract.rules.word_lists import (
     KIN,

@@ -19,7 +19,7 @@ from graphmem.extract.rules.phrases import (
     named_thing,
     noun_phrases,
 )
-from graphmem.extract.rules.relation_patterns import RelationRule
+from graphmem.extract.rules.relation_rows import RelationRule
 from graphmem.extract.rules.subjects import Subject
 from graphmem.extract.rules.word_lists import (
     INSTRUMENTS,

@@ -32,7 +32,7 @@ from graphmem.extract.rules.note_changes import (
 )
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.phrases import Parse, ends_here
-from graphmem.extract.rules.relation_patterns import (
+from graphmem.extract.rules.relation_rows import (
     PAIR_RULES,
     RelationRule,
     TimeClass,

@@ -156,8 +156,9 @@ def _unit(vectors: _Numbers) -> _Numbers:
     return unit
 
 
-def beside_others(values: _Numbers, newer: _Flags) -> _Numbers:
-    """By pair, how much more it is than that of the second with any other that is older."""
+def margin_over_others(values: _Numbers, newer: _Flags) -> _Numbers:
+    """By pair, how far its value exceeds the best that the second has with any other text that is
+    older than it."""
     older = np.where(newer, values, 0.0)
     most = older.max(axis=0)
     at_most = older.argmax(axis=0)

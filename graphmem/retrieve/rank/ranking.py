@@ -144,13 +144,13 @@ class Ranking:
             _order(self.ids, totals),
         )
 
-    def raised(self, name: str, rises: Mapping[int, float], weight: float) -> Ranking:
+    def with_boosts(self, name: str, boosts: Mapping[int, float], weight: float) -> Ranking:
         """With what a signal that was measured from this order says of some places."""
-        if not rises or not weight:
+        if not boosts or not weight:
             return self
         row = self.names.index(name)
         values, shares, totals = self.values.copy(), self.shares.copy(), self.totals.copy()
-        for place, rise in rises.items():
+        for place, rise in boosts.items():
             values[row, place] = rise
             shares[row, place] = weight * rise
             totals[place] += weight * rise

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from graphmem.model import Fact, Turn
 from graphmem.model.stored import MACHINE_ROLES
 from graphmem.retrieve.candidates.text_analysis import AnalysedText
-from graphmem.retrieve.rank.pair_meaning import beside_others, compare_meaning, shared_topics
+from graphmem.retrieve.rank.pair_meaning import compare_meaning, margin_over_others, shared_topics
 from graphmem.retrieve.rank.ranking import Ranking
 from graphmem.retrieve.signals.inputs import SignalInputs
 from graphmem.text import words
@@ -107,13 +107,13 @@ def pair_weights_as_data(weights: _Numbers) -> dict[str, float]:
     return dict(zip(PAIR_NUMBERS, weights.round(3).tolist(), strict=True))
 
 
-def rises(
+def replacement_boosts(
     inputs: SignalInputs, ranking: Ranking, kinds: Mapping[str, float], at: datetime | None
 ) -> dict[int, float]:
     """By place, how much is added to its total so that it stands just above what it replaces.
     ``kinds`` are the shares of the kinds of text; what is later than ``at`` replaces nothing."""
     pairs = compare_pairs(inputs, ranking, kinds, at)
-    return raised(pairs, shipped_pair_weights()) if pairs is not None else {}
+    return boosts_of_pairs(pairs, shipped_pair_weights()) if pairs is not None else {}
 
 
 def compare_pairs(
@@ -139,7 +139,9 @@ def compare_pairs(
     for number, name in enumerate(PAIR_NUMBERS[:-1]):
         evidence[..., number] = values[name]
     possible = newer & ~_stays(inputs, best, turns, at)
-    possible &= corrects | ~(_of_others(inputs, texts) | _of_another(inputs, texts))
+    possible &= corrects | ~(
+        _about_unnamed_relative(inputs, texts) | _about_another_person(inputs, texts)
+    )
     if about is None:
         possible &= corrects
     return ComparedPairs(best, turns, totals, evidence, possible, known & possible)
@@ -157,7 +159,7 @@ def _evidence(
     stated_once = np.array([first_of[turn.id] == n for n, turn in enumerate(turns)])
     return {
         "shared": meaning.shared,
-        "alone": beside_others(meaning.shared, newer & stated_once[:, None]),
+        "alone": margin_over_others(meaning.shared, newer & stated_once[:, None]),
         "sentence": meaning.sentence,
         "akin": meaning.akin,
         "subject": meaning.subject,
@@ -208,7 +210,7 @@ def _new_values(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Numbers
     return np.array([[float(bool(two - one)) for two in values] for one in values])
 
 
-def raised(pairs: ComparedPairs, weights: _Numbers) -> dict[int, float]:
+def boosts_of_pairs(pairs: ComparedPairs, weights: _Numbers) -> dict[int, float]:
     """By place, how much is added to its total: of each of the first candidates the likeliest that
     replace it are put just above it, where more speaks for it than against (above 0), else just
     below."""
@@ -278,7 +280,7 @@ def _newer(turns: Sequence[Turn]) -> _Flags:
     return newer
 
 
-def _of_others(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
+def _about_unnamed_relative(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
     """Whether the second begins with somebody ("My sister …") whom neither the first nor the
     question names."""
     found = np.zeros((len(texts), len(texts)), dtype=np.bool_)
@@ -288,7 +290,7 @@ def _of_others(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
     return found
 
 
-def _of_another(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
+def _about_another_person(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
     """Whether the first names whom the question names, and the second neither names them, nor is
     said by them, nor speaks of "I", "she" or the like: it is about somebody else."""
     beside = set(inputs.beside_people)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.extract.rules import attributes, data, relation_patterns, rewording, word_lists
+from graphmem.extract.rules import attributes, data, relation_rows, rewording, word_lists
 from graphmem.extract.rules.data import read_rows
 from graphmem.extract.rules.object_slots import Slots
-from graphmem.extract.rules.relation_patterns import PAIR_RULES, RELATION_RULES, RelationRule
+from graphmem.extract.rules.relation_rows import PAIR_RULES, RELATION_RULES, RelationRule
 
 FOLDER = Path(data.__file__).parent
 
@@ -28,7 +28,7 @@ def test_every_pattern_can_be_compiled_tried_and_filled() -> None:
 
 def test_every_data_file_is_read() -> None:
     relations = {path.stem for path in (FOLDER / "relations").glob("*.toml")}
-    assert relations == {*relation_patterns._FILES, "pairs"}
+    assert relations == {*relation_rows._FILES, "pairs"}
     assert {path.stem for path in (FOLDER / "words").glob("*.toml")} == {*word_lists._FILES}
 
 

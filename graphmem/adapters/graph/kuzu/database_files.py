@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from graphmem.adapters.seal import (
+from graphmem.adapters.file_checksums import (
     break_seal,
     clear_place,
     look_at,

@@ -186,7 +186,7 @@ class Pool:
         database_files.remove_files(self.path)
         return self._start()
 
-    def go_on_with(self, filled: Path) -> None:
+    def switch_to(self, filled: Path) -> None:
         """Put another file in the place of this one. Only inside a job that runs ``alone``, whose
         session ends with it."""
         database_files.check_closed_whole(filled)

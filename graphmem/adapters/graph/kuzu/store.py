@@ -306,7 +306,7 @@ class KuzuGraph:
             if not self._pool.is_open:
                 await asyncio.to_thread(self._pool.replace_files, path)
                 return
-            await self._alone(lambda _: self._pool.go_on_with(path))
+            await self._alone(lambda _: self._pool.switch_to(path))
             self._backlog = Backlog()
             await self._console.close()
             self._lost = None

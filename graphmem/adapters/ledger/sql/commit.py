@@ -23,7 +23,7 @@ from graphmem.adapters.ledger.sql.steps import (
     fetch,
     fetch_all,
 )
-from graphmem.adapters.ledger.sql.users import meet
+from graphmem.adapters.ledger.sql.users import register_users
 from graphmem.clock import stamp
 from graphmem.errors import Conflict
 from graphmem.model import Decision, Episode, Fact
@@ -32,7 +32,7 @@ from graphmem.ports.llm import Extraction
 
 
 @dataclass(frozen=True, slots=True)
-class _Now:
+class _BelievedVersion:
     """The version of a fact that is believed."""
 
     version: int
@@ -45,7 +45,7 @@ def commit(
     """Check that what was decided on still stands, then write it; ``at`` gives each commit's
     time."""
     present = yield from _check(commits, since)
-    yield from meet(one.owner for one in commits if one.owner is not None)
+    yield from register_users(one.owner for one in commits if one.owner is not None)
     plain: list[tuple[Commit, WriteContext]] = []
     for one, moment in zip(commits, at, strict=True):
         by = context_of(one, moment)
@@ -90,7 +90,7 @@ def _is_plain(commit: Commit) -> bool:
 def write_plain(
     log: EventLog,
     commits: Sequence[tuple[Commit, WriteContext]],
-    present: dict[str, _Now],
+    present: dict[str, _BelievedVersion],
     keys: Mapping[str, str] = MappingProxyType({}),
 ) -> Steps[None]:
     """Write plain commits as :func:`_write` would, with one statement for each table. ``keys`` are
@@ -123,7 +123,7 @@ class _NewFacts:
         log: EventLog,
         decision: Decision,
         by: WriteContext,
-        present: dict[str, _Now],
+        present: dict[str, _BelievedVersion],
         *,
         key: str | None = None,
     ) -> None:
@@ -134,7 +134,7 @@ class _NewFacts:
         if fact.recorded_at != by.at or fact.retired_at is not None:
             fact = replace(fact, recorded_at=by.at, retired_at=None)
         row = rows.fact_row(fact, key=key)
-        present[fact.id] = _Now(fact.version, row["body"])
+        present[fact.id] = _BelievedVersion(fact.version, row["body"])
         for statement, found in (("add_fact", [row]), *_index_rows(fact).items()):
             self._rows.setdefault(statement, []).extend(found)
         _log_fact(log, fact, decision, by, row["body"])
@@ -145,7 +145,9 @@ class _NewFacts:
         self._rows.clear()
 
 
-def _write(log: EventLog, one: Commit, by: WriteContext, present: dict[str, _Now]) -> Steps[None]:
+def _write(
+    log: EventLog, one: Commit, by: WriteContext, present: dict[str, _BelievedVersion]
+) -> Steps[None]:
     episode = one.episode
     tenant = tenant_of(one)
     if one.merge is not None and tenant is not None:
@@ -197,7 +199,9 @@ def _put_edits_and_undo(
         yield from believing.undo_episode(log, commit.undone.episode_id, tenant, by)
 
 
-def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[str, _Now]]:
+def _check(
+    commits: Sequence[Commit], since: Mapping[str, int]
+) -> Steps[dict[str, _BelievedVersion]]:
     """Raise :class:`Conflict` when an episode or a tenant is not as it was; give the facts that the
     decisions change."""
     tenants = list(since)
@@ -221,7 +225,7 @@ def _check(commits: Sequence[Commit], since: Mapping[str, int]) -> Steps[dict[st
     now = found[-1] if ids else []
     known = {(fact.id, fact.scope.tenant) for fact in before}
     return {
-        row["id"]: _Now(row["version"], row["body"])
+        row["id"]: _BelievedVersion(row["version"], row["body"])
         for row in now
         if (row["id"], row["tenant"]) in known
     }
@@ -268,7 +272,11 @@ def _put_mentions(log: EventLog, commit: Commit, by: WriteContext, episode: Epis
 
 
 def _change_fact(
-    log: EventLog, decision: Decision, before: Fact, present: dict[str, _Now], by: WriteContext
+    log: EventLog,
+    decision: Decision,
+    before: Fact,
+    present: dict[str, _BelievedVersion],
+    by: WriteContext,
 ) -> Steps[None]:
     """Write what became of a fact. NONE notes a new source, and writes nothing when there is
     none."""
@@ -292,7 +300,7 @@ def _change_fact(
         row = rows.fact_row(after)
         body = row["body"]
         yield from execute("add_fact", row)
-    present[after.id] = _Now(after.version, body)
+    present[after.id] = _BelievedVersion(after.version, body)
     yield from _clear_index(after.id)
     for statement, found in _index_rows(after).items():
         yield from execute(statement, *found)
@@ -319,7 +327,7 @@ def _log_fact(
     )  # fmt: skip
 
 
-def _retire(fact: Fact, now: _Now, by: WriteContext) -> Steps[None]:
+def _retire(fact: Fact, now: _BelievedVersion, by: WriteContext) -> Steps[None]:
     retired_at = stamp(by.at)
     body = rows.retired(now.body, retired_at)
     yield from execute("retire_fact", {"id": fact.id, "retired_at": retired_at, "body": body})

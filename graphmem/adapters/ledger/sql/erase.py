@@ -40,7 +40,7 @@ from graphmem.text import digest
 def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> Steps[Removal]:
     """Remove episodes (or single facts) with everything that only they support; ``receipt`` is
     kept with what went."""
-    found = yield from take_out(log, erasure, receipt.at)
+    found = yield from erase_rows(log, erasure, receipt.at)
     if found is None:
         return Removal()
     going, gone = found
@@ -54,7 +54,7 @@ def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> S
     return Removal(numbers["episode"], numbers["fact"], numbers["entity"], receipt.id)
 
 
-def take_out(
+def erase_rows(
     log: EventLog, erasure: Erasure, at: datetime
 ) -> Steps[tuple[ResultRows, Mapping[str, Collection[str]]] | None]:
     """How many rows went, by table, and what went, by kind; None where there was nothing."""

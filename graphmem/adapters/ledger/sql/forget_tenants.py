@@ -11,7 +11,7 @@ from datetime import datetime
 
 from graphmem.adapters.ledger.sql.access import forget_grants
 from graphmem.adapters.ledger.sql.entities import erase_entities, log_erased
-from graphmem.adapters.ledger.sql.erase import take_out
+from graphmem.adapters.ledger.sql.erase import erase_rows
 from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
@@ -49,7 +49,7 @@ def apply_forgetting(
     for scope in forgetting.scopes:
         tenant = scope.tenant
         used |= {row["type"] for row in (yield from fetch("types_in", tenant=tenant))}
-        found = yield from take_out(log, Erasure(scope, at=receipt.at), receipt.at)
+        found = yield from erase_rows(log, Erasure(scope, at=receipt.at), receipt.at)
         for kind, ids in (found[1] if found else {}).items():
             gone[kind] |= set(ids)
         yield from _sweep(log, tenant, by, gone)

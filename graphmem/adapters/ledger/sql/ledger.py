@@ -32,7 +32,7 @@ from graphmem.adapters.ledger.sql.database import Database
 from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
 from graphmem.adapters.ledger.sql.journal import journal
 from graphmem.adapters.ledger.sql.listing_ledger import ListingLedger
-from graphmem.adapters.ledger.sql.read import ReadingLedger, of_whom
+from graphmem.adapters.ledger.sql.read import ReadingLedger, fetch_for_scope
 from graphmem.adapters.ledger.sql.rules import RulesLedger
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
@@ -181,7 +181,7 @@ class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, Access
         return Extraction(entities=(), facts=(), **dict(found[0])) if found else None
 
     async def stats(self, scope: Scope | None = None, project_id: str | None = None) -> Stats:
-        (found,) = await self._db.fetch(of_whom("stats", scope, project_id))
+        (found,) = await self._db.fetch(fetch_for_scope("stats", scope, project_id))
         return Stats(**dict(found[0]))
 
     async def pending_reason(self) -> str | None:

@@ -27,8 +27,8 @@ _SOME_OR_ALL = {
     "whose": {"": "1 = 1", "_of_tenants": r"\2 BETWEEN :first_tenant AND :last_tenant"},
     "ours": {"": "1 = 1", "_of": r"\2 = :organisation"},
 }
-"""What a word stands for in the statement for everybody, and in the one for some: a parameter that
-says which of the two would have the database look at everybody in both."""
+"""Each word gives two statements: one for everybody, one for some. One statement with a parameter
+for which of the two is meant would have the database look at everybody each time."""
 _WORD = re.compile(r"\{(whose|ours):([\w.]+)\}")
 RELATION_WAYS = {
     "subject_id": ("facts_by_subject", "subject"),

@@ -56,7 +56,7 @@ def tenants_within(project_id: str | None, scope: Scope | None) -> dict[str, str
     return {"first_tenant": prefix, "last_tenant": f"{prefix}{LAST_OF_ALL}"}
 
 
-def of_whom(name: str, scope: Scope | None, project_id: str | None = None) -> Fetch:
+def fetch_for_scope(name: str, scope: Scope | None, project_id: str | None = None) -> Fetch:
     """A statement for a scope, for a project or, with neither, for everybody."""
     if scope is None and project_id is None:
         return Fetch(name, scope_values(None))
@@ -216,7 +216,7 @@ def fact_fetches(query: FactQuery) -> list[Fetch]:
     values = _fact_values(query)
     fetches = [
         Fetch(name, {**values, **more}, query.newest_first, query.where)
-        for name, more in _ways(query)
+        for name, more in _fetches_for(query)
     ]
     if query.known_at is not None:
         fetches += [one._replace(name=f"{one.name}_then") for one in fetches]
@@ -239,7 +239,7 @@ def _fact_values(query: FactQuery) -> dict[str, Any]:
     }
 
 
-def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
+def _fetches_for(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     if query.archived_only:
         yield "facts_archived", {}
     elif query.ids is not None:
@@ -263,7 +263,7 @@ def _ways(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
 def _way_of_filter(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     """By what must hold of every fact that passes the filter, the narrowest first; else all facts
     of the tenant, in order."""
-    musts = {test.field: test.values for test in _musts(query.where)}
+    musts = {test.field: test.values for test in _required_tests(query.where)}
     for field, name, parameter in _FILTER_WAYS:
         values = musts.get(field, ())
         if 0 < len(values) <= _MOST_WAYS:
@@ -273,7 +273,7 @@ def _way_of_filter(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "facts_of_tenant", {}
 
 
-def _musts(where: Where | None) -> Iterator[Test]:
+def _required_tests(where: Where | None) -> Iterator[Test]:
     for part in where.parts if isinstance(where, And) else (where,):
         if isinstance(part, Test) and part.op == "in":
             yield part

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import LedgerPart
-from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, of_whom
+from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, fetch_for_scope
 from graphmem.adapters.ledger.sql.steps import EventLog, WriteContext
 from graphmem.model import RetentionRule, Scope, TypeRule, tenant_scope
 from graphmem.ports.ledger import Commit
@@ -36,7 +36,7 @@ class RulesLedger(LedgerPart):
         return [row["tenant"] for row in await self._rows("ruling_tenants")]
 
     async def type_uses(self, scope: Scope | None = None) -> list[TypeUse]:
-        (found,) = await self._db.fetch(of_whom("type_uses", scope))
+        (found,) = await self._db.fetch(fetch_for_scope("type_uses", scope))
         return [TypeUse(row["type"], row["statements"], row["subjects"]) for row in found]
 
     async def typed_subjects(

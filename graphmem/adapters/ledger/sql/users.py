@@ -18,7 +18,7 @@ def pseudonyms_of(scopes: Iterable[Scope]) -> dict[str, Scope]:
     }
 
 
-def meet(scopes: Iterable[Scope]) -> Steps[None]:
+def register_users(scopes: Iterable[Scope]) -> Steps[None]:
     """Something is stored in these scopes: their users are known from here on."""
     pseudonyms = pseudonyms_of(scopes)
     if pseudonyms:

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from graphmem.adapters.file_checksums import clear_place, replace_file
 from graphmem.adapters.ledger.sql.tables import LOG_OF, PAGE_SUMS
 from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect, errors_named
 from graphmem.adapters.ledger.sqlite.damaged_file import (
@@ -29,7 +30,6 @@ from graphmem.adapters.ledger.sqlite.damaged_file import (
     read_sums,
 )
 from graphmem.adapters.ledger.sqlite.runner import damaged_ledger
-from graphmem.adapters.seal import clear_place, replace_file
 from graphmem.files import open_file, read_file
 
 _FRAME = struct.Struct(">II8s8s")  # page, size after commit, salts, checksums

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from graphmem.adapters.seal import clear_place, rename_beside, replace_file
+from graphmem.adapters.file_checksums import clear_place, rename_beside, replace_file
 from graphmem.adapters.vectors.qdrant_edge.shard import damaged_vectors
 from graphmem.files import read_file
 from graphmem.ports.vectors import COLLECTIONS, Collection

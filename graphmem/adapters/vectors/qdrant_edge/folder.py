@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from graphmem.adapters.child_process import can_start
 from graphmem.adapters.disk_space import need_large_files
-from graphmem.adapters.seal import not_a_file, rename_beside
+from graphmem.adapters.file_checksums import not_a_file, rename_beside
 from graphmem.adapters.vectors import validation
 from graphmem.adapters.vectors.qdrant_edge import checkpoint as checkpoint_file
 from graphmem.adapters.vectors.qdrant_edge import disk_space, sealed_folder

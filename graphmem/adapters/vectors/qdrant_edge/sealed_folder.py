@@ -7,7 +7,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from graphmem.adapters.seal import break_seal, look_at, not_a_file, what_changed, write_seal
+from graphmem.adapters.file_checksums import (
+    break_seal,
+    look_at,
+    not_a_file,
+    what_changed,
+    write_seal,
+)
 from graphmem.adapters.vectors.qdrant_edge.checkpoint import (
     CHECKPOINT_FILE,
     SEAL_FILE,

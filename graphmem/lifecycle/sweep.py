@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from graphmem.lifecycle.policies import Policies
+from graphmem.lifecycle.memory_types import Policies
 from graphmem.model import Change, Fact
 
 SweepDecision = Literal["promote", "archive", "expire"]
