@@ -6,16 +6,16 @@
 MATCH (s:Store {id: 'graphmem'}) RETURN s.store_id, s.applied_seq, s.format
 
 // name: get_episode
-// The scope of an episode; no row when it is not there.
-MATCH (n:Episode {id: $id}) RETURN n.scope
+// The scope and the lists of an episode; no row when it is not there.
+MATCH (n:Episode {id: $id}) RETURN n.scope, n.tags
 
 // name: get_entity
-// The scope of an entity; no row when it is not there.
-MATCH (n:Entity {id: $id}) RETURN n.scope
+// The scope and the lists of an entity; no row when it is not there.
+MATCH (n:Entity {id: $id}) RETURN n.scope, n.aliases
 
 // name: get_fact
-// The scope of a fact and the ends of its relation; no row when it is not there.
-MATCH (n:Fact {id: $id}) RETURN n.scope, n.subject_id, n.object_id
+// The scope of a fact, its lists and the ends of its relation; no row when it is not there.
+MATCH (n:Fact {id: $id}) RETURN n.scope, n.entity_ids, n.tags, n.subject_id, n.object_id
 
 // name: whole_fact
 // A fact as it is stored, its properties in the order in which they are written; no row when it is

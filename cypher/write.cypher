@@ -20,12 +20,12 @@ CREATE (:Episode {
   importance: $importance, tags: $tags})
 
 // name: set_episode
-// An episode that is already there, as it is now.
+// An episode that is already there, as it is now; lists by `set_property`.
 MATCH (n:Episode {id: $id})
 SET n.project_id = $project_id, n.user_id = $user_id, n.agent_id = $agent_id,
   n.run_id = $run_id, n.kind = $kind, n.content = $content, n.occurred_at = $occurred_at,
   n.recorded_at = $recorded_at, n.expires_at = $expires_at, n.memory_type = $memory_type,
-  n.importance = $importance, n.tags = $tags
+  n.importance = $importance
 
 // name: create_entity
 // A new entity.
@@ -34,10 +34,9 @@ CREATE (:Entity {
   recorded_at: $recorded_at})
 
 // name: set_entity
-// An entity that is already there, as it is now.
+// An entity that is already there, as it is now; lists by `set_property`.
 MATCH (n:Entity {id: $id})
-SET n.name = $name, n.kind = $kind, n.aliases = $aliases, n.summary = $summary,
-  n.recorded_at = $recorded_at
+SET n.name = $name, n.kind = $kind, n.summary = $summary, n.recorded_at = $recorded_at
 
 // name: create_fact
 // A new fact.
@@ -52,21 +51,20 @@ CREATE (:Fact {
   planned_precision: $planned_precision})
 
 // name: set_fact
-// A fact that is already there, as it is now.
+// A fact that is already there, as it is now; lists by `set_property`.
 MATCH (n:Fact {id: $id})
 SET n.project_id = $project_id, n.user_id = $user_id, n.agent_id = $agent_id,
   n.run_id = $run_id, n.text = $text, n.version = $version, n.valid_at = $valid_at,
   n.valid_precision = $valid_precision, n.invalid_at = $invalid_at,
   n.invalid_precision = $invalid_precision, n.expires_at = $expires_at, n.archived_at = $archived_at,
   n.recorded_at = $recorded_at, n.subject_id = $subject_id, n.type = $type,
-  n.object_id = $object_id, n.entity_ids = $entity_ids, n.memory_type = $memory_type,
-  n.importance = $importance, n.tags = $tags, n.stated_at = $stated_at,
-  n.modality = $modality, n.planned_for = $planned_for,
+  n.object_id = $object_id, n.memory_type = $memory_type, n.importance = $importance,
+  n.stated_at = $stated_at, n.modality = $modality, n.planned_for = $planned_for,
   n.planned_precision = $planned_precision
 
-// name: set_fact_property
-// One property of a fact that is already there; PROPERTY is its name.
-MATCH (n:Fact {id: $id}) SET n.PROPERTY = $value
+// name: set_property
+// One property of a node that is already there; LABEL and PROPERTY are its names.
+MATCH (n:LABEL {id: $id}) SET n.PROPERTY = $value
 
 // name: create_mentions
 // An episode names an entity.

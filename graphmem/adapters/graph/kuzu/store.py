@@ -202,15 +202,29 @@ class KuzuGraph:
             loader = made or self._loader(changes)
             begun.append(loader)
             in_transaction(writer, lambda w: self._put(loader, w, applied_seq))
-            self._written, loader.copied = changes, False
+            loader.copied = False
+            if not loader.changed_lists:
+                self._written = changes
             if loader.bulky:
                 # What is not in its place yet is held in the buffer pool, and the log does not
                 # tell how much that is.
                 writer.run(_text("checkpoint"))
             return self._pool.log_bytes()
 
+        def set_lists(writer: Session) -> None:
+            def put(writer: Session) -> None:
+                begun[-1].set_lists(writer)
+                _set_checkpoint(writer, self._store_id, applied_seq)
+
+            writer.run(_text("checkpoint"))
+            in_transaction(writer, put)
+            self._written = changes
+            writer.run(_text("checkpoint"))
+
         try:
             logged = await self._pool.write(job, alone=bulky)
+            if begun[-1].changed_lists:
+                await self._pool.write(set_lists, alone=True)
         finally:
             if any(loader.copied for loader in begun):
                 await self._give_up()
@@ -221,7 +235,8 @@ class KuzuGraph:
         loader.remove(writer)
         loader.put_nodes(writer)
         loader.put_edges(writer)
-        _set_checkpoint(writer, self._store_id, applied_seq)
+        if not loader.changed_lists:
+            _set_checkpoint(writer, self._store_id, applied_seq)
 
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with rows as they are; the checkpoint stays."""

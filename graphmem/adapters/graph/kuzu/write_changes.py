@@ -40,11 +40,14 @@ _Row = TypeVar("_Row", Node, Edge)
 
 _read = partial(statement_text, "read.cypher")
 _write = partial(statement_text, "write.cypher")
+_LISTS = {"Episode": ("tags",), "Entity": ("aliases",), "Fact": ("entity_ids", "tags")}
+"""The lists of each kind of node, in the order in which ``get_…`` reads them, after the scope."""
 _KNOWN = {"Episode": "known_episodes", "Entity": "known_entities", "Fact": "known_facts"}
 
 
 class Loader:
-    """One batch on its way into the graph: :meth:`remove`, :meth:`put_nodes`, :meth:`put_edges`.
+    """One batch on its way into the graph: :meth:`remove`, :meth:`put_nodes`, :meth:`put_edges`,
+    and what is then in :attr:`changed_lists` by :meth:`set_lists`.
 
     A batch is one transaction, but for two cases: what is not committed must fit into the buffer
     pool, so text beyond ``most_text`` characters is committed in between; and rows created singly
@@ -83,6 +86,8 @@ class Loader:
         """Episodes that this batch brought: they mention nobody yet."""
         self._there: dict[str, tuple[set[str], set[str]]] = {}
         """By fact that kept its edges, what states it, and what it took the place of."""
+        self.changed_lists: list[tuple[str, str, str, Any]] = []
+        """Label, id, property and value of what :meth:`set_lists` is to set."""
         self._facts = {fact.id: fact for fact in changes.facts} if self.bulky else {}
 
     def remove(self, session: Session) -> None:
@@ -203,9 +208,26 @@ class Loader:
                 self._drops.drop(session, name, id=node.id)
         elif node.label == "Episode":
             self._drops.drop(session, "drop_episode_previous", id=node.id)
-        rest = {name: value for name, value in node.properties.items() if name != "scope"}
+        lists = _LISTS[node.label]
+        for name, before in zip(lists, stored[1 : 1 + len(lists)], strict=True):
+            self._set_list(node, name, before)
+        kept = ("scope", *lists)
+        rest = {name: value for name, value in node.properties.items() if name not in kept}
         session.run(_write(f"set_{node.label.lower()}"), {"id": node.id, **rest})
         self._count(session, rest)
+
+    def _set_list(self, node: Node, name: str, before: list[Any] | None) -> None:
+        value = node.properties[name]
+        if (before or None) != (value or None):
+            self.changed_lists.append((node.label, node.id, name, value))
+
+    def set_lists(self, session: Session) -> None:
+        """Set the lists of nodes that were there, with nothing else that is new since a checkpoint
+        before and none until one after: where a checkpoint has both to put in its place, another
+        row can be given a wrong list (Kuzu 0.11.3, ladybug 0.22)."""
+        for label, id, name, value in self.changed_lists:
+            text = _write("set_property").replace("LABEL", label).replace("PROPERTY", name)
+            session.run(text, {"id": id, "value": value})
 
     def _set_what_changed(self, session: Session, id: str) -> bool:
         """Set a plain fact property by property, and keep its edges where they are as they are to
@@ -218,10 +240,12 @@ class Loader:
         stored = dict(zip(node.properties, row, strict=True))
         if stored["entity_ids"] or stored["type"]:
             return False
+        text = _write("set_property").replace("LABEL", "Fact")
         for name, value in node.properties.items():
-            if (stored[name] or None) != (value or None):
-                text = _write("set_fact_property").replace("PROPERTY", name)
-                session.run(text, {"id": id, "value": value})
+            if name in _LISTS["Fact"]:
+                self._set_list(node, name, stored[name])
+            elif (stored[name] or None) != (value or None):
+                session.run(text.replace("PROPERTY", name), {"id": id, "value": value})
         sources = {source for (source,) in session.run(_read("stated_by"), {"id": id})}
         before = {other for (other,) in session.run(_read("took_place_of"), {"id": id})}
         fact = self._facts[id]
@@ -235,8 +259,9 @@ class Loader:
         return True
 
     def _drop_relation(self, session: Session, fact_id: str, stored: list[Any]) -> None:
-        if stored[1] is not None and stored[2] is not None:
-            ends = {"subject_id": stored[1], "object_id": stored[2]}
+        subject_id, object_id = stored[-2:]
+        if subject_id is not None and object_id is not None:
+            ends = {"subject_id": subject_id, "object_id": object_id}
             self._drops.drop(session, "drop_fact_relates", id=fact_id, **ends)
 
     def _remove_node(self, session: Session, label: str, id: str) -> None:
