@@ -72,7 +72,9 @@ def read_triples(chunks: Iterator[str], name: str, at: datetime | None) -> Itera
 
 def is_header(line: str) -> bool:
     """Whether a line of CSV or TSV names the three columns that are needed."""
-    return set(ENDS) <= set(_named(next(csv.reader([line], delimiter=_delimiter(line)), [])))
+    # A carriage return may stand in a field only where that is quoted.
+    fields = next(csv.reader([line.replace("\r", " ")], delimiter=_delimiter(line)), [])
+    return set(ENDS) <= set(_named(fields))
 
 
 def is_triple(record: Mapping[str, Any]) -> bool:

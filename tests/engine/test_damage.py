@@ -54,7 +54,7 @@ def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={name: value for name, value in os.environ.items() if name != "GRAPHMEM_FUZZ"},
+        env={k: v for k, v in os.environ.items() if k not in {"GRAPHMEM_FUZZ", "GRAPHMEM_SEED"}},
         timeout=300,
         check=False,
     )

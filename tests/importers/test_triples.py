@@ -74,6 +74,8 @@ def test_without_a_header_when_the_format_is_named(write: Write) -> None:
     first, second = _rows(path, "triples")
     assert (first["subject"], "valid_at" in first) == ("Ada", False)
     assert str(second["valid_at"])[:10] == "2020-01-01"
+    with pytest.raises(UsageError, match="line 1: new-line character"):
+        _rows(write("Ada\r,likes,tea\n"), "triples")
 
 
 def test_a_key_identifies_a_row(write: Write) -> None:
@@ -98,6 +100,7 @@ def test_a_key_identifies_a_row(write: Write) -> None:
         ("subject,type,object\nAda,!!,tea\n", r"line 2: type '!!'"),
         ("subject,source,type,object\nAda,Ada,likes,tea\n", r"line 1: two columns mean subject"),
         ('subject,type,object\nAda,likes,"tea\n', r"line 2: unexpected end"),
+        ("subject,type,object\nAda,likes,t\rea\n", r"line 2: new-line character"),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(write: Write, text: str, message: str) -> None:

@@ -210,10 +210,12 @@ def listen_at(settings: Settings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.server_host, settings.server_port))
-    except OSError as error:
+    except (OSError, TypeError, UnicodeError) as error:  # the last two of what is no name of a host
         listening.close()
         where = f"{settings.server_host}:{settings.server_port}"
-        raise UsageError(f"nothing can listen on {where}: {error}; choose another port") from error
+        raise UsageError(
+            f"nothing can listen on {where}: {error}; choose another host or port"
+        ) from error
     listening.set_inheritable(True)
     return listening
 

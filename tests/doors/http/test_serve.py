@@ -18,8 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
-from graphmem import Memory
-from graphmem.errors import GraphmemError, Unauthenticated, Unavailable
+from graphmem import Memory, Settings
+from graphmem.doors.http.serve import listen_at
+from graphmem.errors import GraphmemError, Unauthenticated, Unavailable, UsageError
 from graphmem.wiring.places import ServerAt, server_at
 
 _PROGRAM = [sys.executable, "-m", "graphmem.doors.cli"]
@@ -131,3 +132,9 @@ def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path) -> None:
         for id in kept:
             assert memory.episode(id).id == id
         assert memory.verify().ok
+
+
+@pytest.mark.parametrize("host", ["\u202e\x1b[31m", "no such host", "x" * 300, "a\0b", "256.0.0.1"])
+def test_a_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(UsageError, match="nothing can listen on"):
+        listen_at(Settings(server_host=host, server_port=0))
