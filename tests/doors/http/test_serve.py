@@ -137,4 +137,4 @@ def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["\u202e\x1b[31m", "no such host", "x" * 300, "a\0b", "256.0.0.1"])
 def test_a_host_that_is_none_is_refused(host: str) -> None:
     with pytest.raises(UsageError, match="nothing can listen on"):
-        listen_at(Settings(server_host=host, server_port=0))
+        listen_at(Settings.load({"GRAPHMEM_SERVER_HOST": host}))
