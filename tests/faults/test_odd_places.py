@@ -101,7 +101,7 @@ _NO_PLACES: tuple[Any, ...] = (
     b"x",
     [],
     {},
-    object(),
+    print,
     "\0",
     "\ud800",
     Path("\0"),
