@@ -408,7 +408,8 @@ def _expand(
         rows = sorted(reader.run(some, {**asked, "limit": limit + 1}), key=itemgetter(0))
         if len(rows) > limit:
             rows = reader.run(_text("expand"), asked)
-        if rows or reader.run(known, {"id": entity_id}) == [[tenant]]:
+        scopes = [] if rows else [row[0] for row in reader.run(known, {"id": entity_id})]
+        if rows or scopes == [tenant]:
             found[entity_id] = tuple(
                 Link(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows
             )
