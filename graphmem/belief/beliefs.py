@@ -1,4 +1,4 @@
-"""What statements come to: beliefs, and an account of every statement.
+"""The results of a fold: beliefs, and the outcome of every statement.
 
 A statement never changes. A :class:`Belief` is computed from all statements of its conflict group
 (:mod:`graphmem.belief.fold`), so an episode is undone by computing without its statements, and a
@@ -37,7 +37,7 @@ class Belief(Dated):
 
     ``since`` is ``valid_at`` when that was stated, else when it was first said; None when all that
     is known is that it ended. ``statement_ids`` are in the order of the statements. ``supersedes``
-    is the place, in the same tuple of beliefs, of the one that it followed. ``reason`` says why it
+    is the index, in the same tuple of beliefs, of the one that it followed. ``reason`` says why it
     ended, if it did. ``planned_for`` is the date of a plan.
     """
 
@@ -72,8 +72,8 @@ class StatementOutcome:
 
 @dataclass(frozen=True, slots=True)
 class FoldedGroup:
-    """What a conflict group comes to: its beliefs by time, and an account of every statement by
-    id."""
+    """The result of folding a conflict group: beliefs in order of time, and the outcome of every
+    statement, by its id."""
 
     beliefs: tuple[Belief, ...] = ()
     accounts: Mapping[str, StatementOutcome] = field(default_factory=dict)
@@ -82,15 +82,15 @@ class FoldedGroup:
 def beliefs_of(
     intervals: Sequence[Interval], support: Mapping[int, Sequence[Statement]]
 ) -> tuple[Belief, ...]:
-    """Intervals as beliefs, by time. ``support`` is hearsay that an interval confirms, by its
-    number."""
+    """Convert intervals to beliefs, in order of time. ``support``: by interval number, the hearsay
+    that the interval confirms."""
     drafts = [(_belief(one, support.get(one.number, ())), one) for one in intervals]
     drafts.sort(key=lambda draft: _order(draft[0]))
     places = {one.number: place for place, (_, one) in enumerate(drafts)}
     followed: dict[int, int] = {}
     for place, (belief, one) in enumerate(drafts):
         next_place = None if one.followed_by is None else places.get(one.followed_by)
-        # Of several before it the plain one counts for more.
+        # Of several predecessors, a plainly stated one is preferred.
         if next_place is not None and (belief.modality == "stated" or next_place not in followed):
             followed[next_place] = place
     return tuple(
@@ -141,7 +141,7 @@ def _belief(one: Interval, support: Sequence[Statement]) -> Belief:
 
 
 def _importance(statements: Sequence[Statement], edits: Sequence[Edit]) -> float:
-    """As a person set it last, else the most that a statement says."""
+    """The importance a person set last, else the highest of the statements."""
     last = next((edit for edit in reversed(edits) if edit.sets("importance")), None)
     if last is not None and last.importance is not None:
         return last.importance
@@ -149,15 +149,16 @@ def _importance(statements: Sequence[Statement], edits: Sequence[Edit]) -> float
 
 
 def _text(statements: Sequence[Statement]) -> str:
-    """The wording that says most: the longest of a fair length, then the first."""
+    """The longest text up to ``_LONGEST_TEXT`` characters; of equals the earliest."""
     fair = [s for s in statements if len(s.text) <= _LONGEST_TEXT] or statements
     length = {text: len(loose_key(text)) for text in {s.text for s in fair}}
     return min(fair, key=lambda s: (-length[s.text], s.stated_at, s.turn, s.id)).text
 
 
 def _worded(belief: Belief, edits: Sequence[Edit]) -> Belief:
-    """As a person last worded it. Words that name an end of the relation no more say something
-    else, which nobody has related yet; until the first is stated again."""
+    """The belief with the text a person set last. If that text no longer names the subject or the
+    object, the belief becomes a plain sentence; if a statement was added since, the edit is ignored
+    instead."""
     last = next((edit for edit in reversed(edits) if edit.text is not None), None)
     if last is None or last.text is None:
         return belief

@@ -5,34 +5,35 @@
 the order in which statements arrive, and how often, changes nothing.
 
 Plain statements
-    * A statement holds from ``valid_at``, else from when it was said; one that only tells an end
-      ("until 2019", said later) from nobody knows when.
-    * The same target said again is one belief as long as nothing came between: the undated
-      corroborates, an earlier date dates it, a finer date within a vague one makes it exact. After
-      an end, or after something else held, it is a new belief (Paris, Berlin, Paris).
-    * Functional: rivals never overlap. A newer start closes the older, wherever in the order it
-      was told; of two rivals from the same date the last said corrects the other. A past without a
-      date ("I used to …") was over before what holds began, and closes nothing. A stretch that
-      was interrupted by one that ended goes on after it if it was said, with its date, after that.
-    * Many-valued: objects are independent. Events (``event``): each date is a belief of its own.
-    * An end closes what was open at its date, also when it is told first. Dated ends win over
-      undated, later said over earlier, a finer date over the vague one around it. Something said
-      without a date after the end begins anew; said without a date *before* the end was told, it
-      was before the end. An end that
-      matches nothing known stays pending.
-    * A withdrawal takes away what was asserted before it was said, about its object or (without
-      one) about all; what is asserted later stands. It is not an end: the world did not change.
+    * A statement holds from ``valid_at``, else from when it was stated; one that gives only a past
+      end ("until 2019") has an unknown start.
+    * Repeated statements of one target are one belief as long as nothing came between: an undated
+      one adds support, an earlier date moves the start, a finer date within a vague one makes it
+      exact. After an end, or after a conflicting target held, it is a new belief (Paris, Berlin,
+      Paris).
+    * Single-valued types: conflicting intervals never overlap. A newer start ends the older
+      interval, in whatever order they were stated; of two with the same start date the one stated
+      last corrects the other. An undated past ("I used to …") ended before the current interval
+      began, and ends nothing. An interrupted interval resumes after the interruption if a dated
+      statement made after that says so.
+    * Many-valued types: objects are independent. Events (``event``): a belief for each date.
+    * An end closes the interval open at its date, also when stated first. Dated ends win over
+      undated, later stated over earlier, a finer date over the vague one around it. An undated
+      statement made after the end begins a new interval; made *before* the end was stated, it
+      belongs before the end. An end that matches nothing known stays pending.
+    * A withdrawal removes what was stated before it, about its object or (without one) about all;
+      later statements stand. It is not an end: the world did not change.
 
-Others (never plain belief, and they close nothing)
-    * A plan stands from when it was made until the fact that fulfils it begins, a later denial, end
-      or other plan (of the same time) cancels it, or its date, as vague as it is, has passed.
-    * Hearsay and suppositions stand beside the plain; a plain statement that covers hearsay takes
-      it in as support, one that begins later, or contradicts it later, supersedes it.
+Other modalities (never plain beliefs, and except for denials they end nothing)
+    * A plan holds from when it was made until the fact that fulfils it begins, a later denial, end
+      or other plan (for the same time) cancels it, or its (vague) date has passed.
+    * Hearsay and suppositions exist beside plain beliefs. A plain belief that covers hearsay takes
+      it as support; one that begins later, or contradicts it later, supersedes it.
     * A denial ("does not live in Paris") is a belief of its own until the contrary is stated, and
-      ends what was open of that target when it begins to hold.
+      ends the open interval of that target when it begins to hold.
 
-A person's edits apply to the statements that the edited fact rested on: dates, text and importance
-stay as set, and rivals make room.
+A person's edits apply to the statements that support the edited fact: dates, text and importance
+stay as set, and conflicting intervals give way.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def fold_statements(
     *,
     edits: Iterable[Edit] = (),
 ) -> FoldedGroup:
-    """The beliefs that these statements of one relation type (or sentences) come to, by time, and
-    what became of each statement. See the module's text for the rules."""
+    """Fold statements of one relation type (or plain sentences) into beliefs, in order of time,
+    with the outcome of each statement. The module docstring gives the rules."""
     ordered = sorted({s.id: s for s in statements}.values(), key=statement_order)
     edit_of = _edits_by_statement(edits)
     withdrawn = _withdrawals(ordered, edit_of, behaviour)
@@ -109,7 +110,7 @@ def fold_statements(
 
 
 def _edits_by_statement(edits: Iterable[Edit]) -> dict[str, Edit]:
-    """For each statement all that was edited of what it supports, the last of each field."""
+    """For each statement id, all edits of it as one: the last edit of each field wins."""
     merged: dict[str, Edit] = {}
     for edit in sorted(edits, key=lambda e: (e.at, e.id)):
         for id in sorted(edit.statement_ids):
@@ -131,13 +132,13 @@ def _edits_by_statement(edits: Iterable[Edit]) -> dict[str, Edit]:
 
 
 _FOLDED = ("text", "valid_at", "invalid_at", "importance")
-"""What a person can set and the fold has to know of."""
+"""The editable fields that affect the fold."""
 
 
 def _withdrawals(
     ordered: Sequence[Statement], edit_of: Mapping[str, Edit], behaviour: TypeBehaviour
 ) -> dict[str, StatementOutcome]:
-    """An account of every withdrawal, and of what counts no more because of one or of a person's
+    """The outcome of every withdrawal, and of every statement removed by one or by a person's
     deletion."""
     withdrawals = [s for s in ordered if s.kind == "withdraw"]
     by_target: dict[Target, list[Statement]] = {}
@@ -181,7 +182,7 @@ def _unanswered(statement: Statement) -> StatementOutcome:
 def _plain_accounts(
     separated: Sequence[Interval], grouped: Grouped, endings: Sequence[Statement]
 ) -> dict[str, StatementOutcome]:
-    """An account of all that was stated plainly, and of what ended it."""
+    """The outcomes of all plain statements and of the ends that closed them."""
     ends = StatementOutcome("ends", "ends what was known")
     empty = StatementOutcome("corrected", "no time is left for it beside what else is known")
     corrected = StatementOutcome("corrected", "a later statement names another from the same date")
@@ -198,13 +199,13 @@ def _plain_accounts(
     }
 
 
-# Stated intervals to intervals: what speaks of one and the same stretch of time.
+# Grouping stated intervals that describe the same stretch of time into intervals.
 
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """Intervals in order of time; what another of the same date corrects; and the ids of the
-    statements that ended anything."""
+    """Intervals in order of time; the stated intervals that another of the same date corrected;
+    and the ids of the statements that ended an interval."""
 
     intervals: tuple[Interval, ...]
     corrected: tuple[StatedInterval, ...]
@@ -212,9 +213,9 @@ class Grouped:
 
 
 def group(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour) -> Grouped:
-    """Intervals with the start and end that their own statements give them. Each goes on until
-    something ended, or something that excludes it was stated in between. ``stated`` is in the order
-    of the statements."""
+    """Group stated intervals (in the order of their statements) into intervals with the start and
+    end that their own statements give. A group ends at an end of its target, or where a conflicting
+    interval was stated in between."""
     kept, corrected = _uncorrected(stated, behaviour)
     drafts = _drafts(kept, ends, behaviour)
     own_ends: dict[int, list[StatedEnd]] = {}
@@ -226,7 +227,7 @@ def group(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour
     for target, own in places.items():
         begun = [drafts[number].stated[0].key for number in own]
         for end in ends[target]:
-            # The last that began before it, or that it is all that is known of.
+            # It ends the last interval that began before it (or, without a start, at its date).
             if place := bisect_left(begun, (end.at, True)):
                 own_ends.setdefault(own[place - 1], []).append(end)
                 ending_ids.add(end.statement.id)
@@ -237,7 +238,7 @@ def group(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour
 def _uncorrected(
     stated: Sequence[StatedInterval], behaviour: TypeBehaviour
 ) -> tuple[list[StatedInterval], list[StatedInterval]]:
-    """Of rivals from the very same date the last stated is right; repeats of it stay with it."""
+    """Split into kept and corrected: of conflicting ones with one date the last stated is kept."""
     if not behaviour.single_valued:
         return list(stated), []
     kept: list[StatedInterval] = []
@@ -255,18 +256,18 @@ def _uncorrected(
 
 @dataclass(slots=True)
 class _Draft:
-    """An interval while what belongs to it is gathered. It notes the dates that it is asked for,
-    so that many repeats of one thing cost no more than their number."""
+    """An interval whose statements are still being collected. It keeps sets of the dates seen, so
+    that the cost of many repeats stays linear."""
 
     target: Target
     stated: list[StatedInterval] = field(default_factory=list)
     ends: set[Date] = field(default_factory=set)
-    """Of its own, after its beginning."""
+    """Stated by its own statements, after its start."""
     first_end: datetime | None = None
     dates: set[Date] = field(default_factory=set)
 
     def add(self, one: StatedInterval) -> None:
-        """One more, the last of them."""
+        """Append a stated interval."""
         self.stated.append(one)
         if one.end_date is not None and self._ended_by(one.end_date.at):
             self.ends.add(one.end_date)
@@ -281,7 +282,7 @@ class _Draft:
     def goes_on(
         self, one: StatedInterval, ends: Sequence[StatedEnd], behaviour: TypeBehaviour
     ) -> bool:
-        """Whether what comes after all of this speaks of the same stretch."""
+        """Whether the next stated interval belongs to this one."""
         if behaviour.event and one.dated and not self._has_date(one.anchor_date):
             return False
         known = (end.date for end in ends if self._ended_by(end.at))
@@ -310,7 +311,7 @@ def _drafts(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehavio
         if before is not None:
             last.remove(before.stated[-1])
         for target in list(last.excluded(one)):
-            over = open_.pop(target, None)  # of a couple it may be found at both ends
+            over = open_.pop(target, None)  # a pair may be found at both endpoints
             if over is not None:
                 last.remove(over.stated[-1])
         draft.add(one)
@@ -320,7 +321,7 @@ def _drafts(stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehavio
 
 
 def _interval(number: int, draft: _Draft, ends: Sequence[StatedEnd]) -> Interval:
-    """Its own start and end, before its neighbours are looked at."""
+    """The interval with its own start and end, before conflicts are resolved."""
     edits = [s.edit for s in draft.stated if s.edit and s.edit.valid_at]
     starts = [s for s in draft.stated if s.start is not None]
     since, dated = None, True
@@ -343,8 +344,8 @@ def _interval(number: int, draft: _Draft, ends: Sequence[StatedEnd]) -> Interval
 
 
 def _earliest(stated: Sequence[StatedInterval]) -> tuple[Date, bool]:
-    """The first start, and whether it is a stated date. A vague date gives way to a finer one
-    within it, unless something undated was said to hold before that."""
+    """The earliest start, and whether it is a stated date. A finer date within a vague one replaces
+    it, unless an undated statement was made before the finer date."""
     first = min(stated, key=lambda s: (s.anchor, not s.dated))
     if not first.dated:
         return first.anchor_date, False

@@ -1,6 +1,6 @@
-"""From when to when something held: as one statement says, and as all of them come to.
+"""Intervals: the one that each statement gives, and those computed from all statements.
 
-Values only. :mod:`.fold` makes intervals of statements, :mod:`.stated_ends` and :mod:`.rivals`
+Values only. :mod:`.fold` computes intervals from statements, :mod:`.stated_ends` and :mod:`.rivals`
 decide where they end.
 """
 
@@ -24,8 +24,8 @@ _Place: TypeAlias = tuple[str, tuple[str, int] | None]
 
 @dataclass(frozen=True)
 class StatedInterval:
-    """What one statement says of its target: that it held from ``start`` to ``end``. Without
-    ``start`` it held just before ``anchor``, from nobody knows when."""
+    """The interval that one statement gives for its target: ``start`` to ``end``. Without ``start``
+    it held until ``anchor``, since an unknown time."""
 
     statement: Statement
     target: Target
@@ -35,9 +35,9 @@ class StatedInterval:
     dated: bool
     edit: Edit | None = None
     undated_past: bool = False
-    """It only says that it was over by then ("I used to live in Lyon")."""
+    """Known only to have ended before ``anchor`` ("I used to live in Lyon")."""
 
-    # It is asked for these again and again, by all that it may exclude.
+    # Cached: read for every comparison with an interval that may conflict.
 
     @cached_property
     def start(self) -> datetime | None:
@@ -53,13 +53,13 @@ class StatedInterval:
 
     @cached_property
     def key(self) -> tuple[datetime, bool]:
-        """Its place in time."""
+        """By what stated intervals are ordered in time."""
         return (self.anchor_date.at, self.start_date is not None)
 
     @cached_property
     def bounded_in(self) -> tuple[str, int] | None:
-        """The episode and turn that say both when it began and when it ended; None where they do
-        not. Two such intervals of different turns may overlap."""
+        """The episode and turn, if they state both start and end; else None. Two such intervals of
+        different turns may overlap."""
         bounded = self.dated and self.end_date is not None
         return (self.statement.episode_id, self.statement.turn) if bounded else None
 
@@ -70,7 +70,7 @@ class StatedInterval:
 
     @cached_property
     def kind(self) -> _Kind:
-        """What decides whether it is stated at once with another, and whether it is over."""
+        """Intervals of one kind compare alike in :func:`stated_at_once` and ``undated_past``."""
         statement = self.statement
         turn = statement.episode_id, statement.turn
         return self.undated_past, *turn, self.key, self.end, self.dated
@@ -78,7 +78,7 @@ class StatedInterval:
 
 @dataclass(frozen=True, slots=True)
 class StatedEnd:
-    """A statement, or a person's edit, that says that something ended at that ``date``."""
+    """A statement or a person's edit by which something ended at ``date``."""
 
     statement: Statement
     date: Date
@@ -92,7 +92,7 @@ class StatedEnd:
 
 @dataclass(frozen=True)
 class Interval:
-    """A stretch of time in which one target held, and what says so.
+    """A time during which one target held, and the statements that say so.
 
     ``dated``: ``since`` was stated as a date, or follows from one. ``followed_by`` is the
     ``number`` of the interval that took its place, ``reason`` why it ended.
@@ -111,7 +111,7 @@ class Interval:
 
     @property
     def modality(self) -> str:
-        """That of its statements: they have one."""
+        """The modality that all its statements share."""
         return self.stated[0].statement.modality
 
     @cached_property
@@ -124,28 +124,28 @@ class Interval:
 
     @property
     def begin_date(self) -> Date:
-        """``since_date``, or before everything when that is not known."""
+        """``since_date``, or ``LONG_AGO`` when that is not known."""
         return self.since_date or Date(LONG_AGO, "instant")
 
     @cached_property
     def begins(self) -> datetime:
-        """Its moment."""
+        """The moment of ``begin_date``."""
         return LONG_AGO if self.since_date is None else self.since_date.at
 
     @cached_property
     def edited_end(self) -> Date | None:
-        """The end that a person set: nothing else moves it."""
+        """The end that a person set, which no statement changes; the latest of several."""
         edited = [one.end_date for one in self.stated if one.end_date and one.ended_by_edit]
         return max(edited, key=by_moment) if edited else None
 
     @cached_property
     def past_only(self) -> bool:
-        """Whether it is only known to have been over by some time."""
+        """Whether it is known only to have ended, not from when to when it held."""
         return all(stated.undated_past for stated in self.stated)
 
     @cached_property
     def empty(self) -> bool:
-        """Whether no time is left of it."""
+        """Whether it ends at or before its start."""
         return self.until_date is not None and self.until_date.at <= self.begins
 
     def covers(self, moment: datetime) -> bool:
@@ -154,7 +154,7 @@ class Interval:
 
 
 def own_end(stated: StatedInterval) -> StatedEnd | None:
-    """The end that the statement of an interval says itself."""
+    """The end given by the statement itself, or by an edit of it."""
     if stated.end_date is None:
         return None
     by_edit = stated.ended_by_edit
@@ -164,7 +164,7 @@ def own_end(stated: StatedInterval) -> StatedEnd | None:
 def stated_interval(
     statement: Statement, behaviour: TypeBehaviour, edit: Edit | None
 ) -> StatedInterval:
-    """From when to when a statement says that it holds, and a person's edit over it."""
+    """The interval a statement gives, with a person's edit applied."""
     own = statement if edit is None or not edit.cleared else _without(statement, edit.cleared)
     start, end = _span(own)
     dated = own.valid_at is not None and start is not None
@@ -182,7 +182,7 @@ def stated_interval(
 
 
 def _without(statement: Statement, cleared: Collection[str]) -> Statement:
-    """A statement without the dates that a person took away."""
+    """The statement without the dates that a person cleared."""
     if "valid_at" in cleared:
         statement = replace(statement, **valid_from(None))
     if "invalid_at" in cleared:
@@ -191,8 +191,8 @@ def _without(statement: Statement, cleared: Collection[str]) -> Statement:
 
 
 def _span(statement: Statement) -> tuple[Date | None, Date | None]:
-    """Without a date it holds from when it was stated, unless it says that it was over by then:
-    then nobody knows from when."""
+    """Start and end of a statement. Without a start date it starts when it was stated, or, if it
+    had ended by then, at an unknown time (None)."""
     start, end = statement.valid_date, statement.invalid_date
     if start is not None and end is not None and end.at <= start.at:
         start, end = (start, None) if start.at == end.at else (None, end)
@@ -202,7 +202,7 @@ def _span(statement: Statement) -> tuple[Date | None, Date | None]:
 
 
 def by_moment(date: Date) -> datetime:
-    """What dates are ordered by."""
+    """Sort key of dates."""
     return date.at
 
 
@@ -210,8 +210,8 @@ def by_moment(date: Date) -> datetime:
 
 
 def statement_order(statement: Statement) -> tuple[Any, ...]:
-    """The order in which statements were made. Only those of the very same moment, as when no more
-    than the day is known, go by the order of arrival: ids rise with the time."""
+    """Sort key: the order in which statements were made. Those of the same moment (often only the
+    day is known) are in order of arrival, as ids rise with time."""
     return (
         statement.stated_at,
         statement.episode_id,
@@ -223,8 +223,8 @@ def statement_order(statement: Statement) -> tuple[Any, ...]:
 
 
 class _Wording:
-    """A text among others: by its key, then as it stands. Only statements of the very same moment
-    are compared by that, so no key is made before."""
+    """Orders texts by key, then verbatim. The key is computed only when two are compared, which
+    is rare: only for statements of the same moment and place."""
 
     __slots__ = ("_text",)
 
@@ -242,8 +242,8 @@ class _Wording:
 
 
 def stated_before(one: Statement, other: Statement, *, same_turn: bool) -> bool:
-    """Whether ``one`` was stated first. What speaks of something presupposes it: at the same time
-    in two episodes, the end or withdrawal (``other``) comes second."""
+    """Whether ``one`` was stated before ``other``, an end or a withdrawal. At the same time in two
+    episodes it was, as an end presupposes what it ends."""
     if one.stated_at != other.stated_at:
         return one.stated_at < other.stated_at
     if one.episode_id != other.episode_id:
@@ -252,7 +252,8 @@ def stated_before(one: Statement, other: Statement, *, same_turn: bool) -> bool:
 
 
 def stated_at_once(one: StatedInterval, other: StatedInterval) -> bool:
-    """Whether the two are stated as holding at the same time."""
+    """Whether two stated intervals may hold at the same time: one turn states both with the same
+    times, or different turns each state a start and an end."""
     a, b = one.statement, other.statement
     if (a.episode_id, a.turn) == (b.episode_id, b.turn):
         return one.key == other.key and one.end == other.end
@@ -260,10 +261,10 @@ def stated_at_once(one: StatedInterval, other: StatedInterval) -> bool:
 
 
 def any_stated_at_once(one: Sequence[StatedInterval], other: Sequence[StatedInterval]) -> bool:
-    """Whether one of these is stated as holding at the same time as one of those."""
+    """Whether :func:`stated_at_once` holds for any pair of the two sequences."""
     if len(one) == 1 == len(other):
         return stated_at_once(one[0], other[0])
-    # Of all that is stated in one turn only a few differ in what this looks at.
+    # Deduplicated: the statements of one turn mostly have the same times.
     mine, theirs = ({_moment_of(stated): stated for stated in many} for many in (one, other))
     if not mine.keys().isdisjoint(theirs):
         return True
@@ -279,30 +280,30 @@ def _moment_of(stated: StatedInterval) -> tuple[object, ...]:
 
 
 def cannot_coexist(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
-    """Whether the two cannot both be. Of two that are over and began nobody knows when, either may
-    have been first."""
+    """Whether two stated intervals conflict. Two that are known only to have ended do not: either
+    may have been first."""
     return behaviour.rivals(one.target, other.target) and not _can_coexist(one, other, behaviour)
 
 
 def _can_coexist(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:
-    """Whether the two can both be, though their targets are rivals."""
+    """Whether two stated intervals of conflicting targets can still both hold."""
     if one.undated_past and other.undated_past:
         return True
     return behaviour.may_overlap and stated_at_once(one, other)
 
 
 class Exclusion:
-    """Stated intervals by what they can exclude, so that one is held against kinds of them and not
-    against each: those with an entity in common that can exclude, stated at once or not."""
+    """An index of stated intervals that finds conflicts. They are filed by endpoint, turn and kind,
+    so that a new one is compared once with each kind and not with every interval."""
 
     def __init__(self, behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
         self._filed: dict[_Place, dict[_Kind, tuple[StatedInterval, dict[Target, None]]]] = {}
         self._turns: dict[str, dict[tuple[str, int] | None, None]] = {}
-        """By entity, the turns that state a bounded interval of it."""
+        """By entity, the turns (None: unbounded) under which intervals are filed."""
 
     def add(self, one: StatedInterval) -> None:
-        """One more; of one target each kind is there once."""
+        """File an interval; each target is filed once under each kind."""
         turn = one.bounded_in
         for entity in self._endpoints(one):
             self._turns.setdefault(entity, {})[turn] = None
@@ -310,7 +311,7 @@ class Exclusion:
             kinds.setdefault(one.kind, (one, {}))[1][one.target] = None
 
     def remove(self, one: StatedInterval) -> None:
-        """One less."""
+        """Remove the interval's target from its kind."""
         turn = one.bounded_in
         for entity in self._endpoints(one):
             kinds = self._filed[entity, turn]
@@ -323,11 +324,11 @@ class Exclusion:
                 del self._turns[entity][turn]
 
     def excluded(self, one: StatedInterval) -> Iterator[Target]:
-        """The targets of those that cannot be beside this one (:func:`cannot_coexist`)."""
+        """Other targets whose filed intervals conflict with this one; may repeat a target."""
         turn = one.bounded_in
         for entity in self._endpoints(one):
-            # Bounded intervals of different turns may overlap: what is left to compare are those
-            # without bounds, and those of this turn.
+            # Bounded intervals of different turns may overlap, so only unbounded ones and those of
+            # this turn are compared.
             few = turn is not None and self._behaviour.may_overlap
             for other in (None, turn) if few else list(self._turns.get(entity, ())):
                 for like, targets in list(self._filed.get((entity, other), {}).values()):

@@ -1,4 +1,4 @@
-"""All that belief reads of the ledger: what a change touches, into one frozen :class:`Snapshot`."""
+"""Reads from the ledger what a change can affect, into one frozen :class:`Snapshot`."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class BeliefReader:
     async def load(
         self, query: StatementQuery, into: Snapshot | None = None
     ) -> tuple[Snapshot, list[str]]:
-        """What a query finds and all that can touch it; and the ids of what it finds."""
+        """Load the statements a query finds, with their conflict groups; return also their ids."""
         found = await self.ledger.statements(query)
         snapshot = (into or Snapshot(self.types)).with_loaded(found)
         ids = [statement.id for statement in found.statements]
         return await self.load_groups(snapshot, snapshot.keys_of(ids)), ids
 
     async def load_groups(self, snapshot: Snapshot, keys: Collection[GroupKey]) -> Snapshot:
-        """With these conflict groups, read in one go; of symmetric single-valued relations with
-        all that hang together."""
+        """Add these conflict groups, read in one go; for symmetric single-valued relations also
+        all groups that are linked to them."""
         missing = set(keys) - snapshot.loaded
         while missing:
             places = {place for key in missing for place in places_of(key, self.types)}
@@ -50,25 +50,25 @@ class BeliefReader:
         return snapshot
 
     async def load_for(self, statements: Iterable[Statement], snapshot: Snapshot) -> Snapshot:
-        """With all that new statements are going to touch."""
+        """Add the conflict groups of new statements."""
         read = self.types.read(statements)
         keys = {key for s in read for key in group_keys(s, self.types.behaviour(s.type))}
         return await self.load_groups(snapshot, keys)
 
     async def load_sentences(self, texts: Iterable[str]) -> Snapshot:
-        """All that these plain sentences are going to touch."""
+        """Load the conflict groups of these plain sentences."""
         return await self.load_groups(Snapshot(self.types), {text_group(text) for text in texts})
 
     async def load_undone(
         self, query: StatementQuery, into: Snapshot | None = None
     ) -> tuple[Snapshot, tuple[Statement, ...]]:
-        """The facts and edits of what was undone, and its statements, which count no more."""
+        """Load the facts and edits of undone statements; return those statements separately."""
         found = await self.ledger.statements(query)
         snapshot = (into or Snapshot(self.types)).with_loaded(replace(found, statements=()))
         return snapshot, found.statements
 
     async def load_support(self, snapshot: Snapshot) -> Snapshot:
-        """With all that present facts rest on: it may have been one type with the rest before."""
+        """Add all support of present facts: their statements may have shared a type before."""
         asked: frozenset[str] = frozenset()
         while missing := snapshot.missing_support() - asked:
             asked |= missing
@@ -76,13 +76,13 @@ class BeliefReader:
             snapshot, _ = await self.load(query, snapshot)
         return snapshot
 
-    # Sentences that are nearly the same
+    # Sentences that repeat known ones in nearly the same words
 
     async def load_repeated(
         self, statements: Sequence[Statement], snapshot: Snapshot, new_entities: Collection[str]
     ) -> tuple[Snapshot, list[Statement]]:
-        """New statements, each plain sentence with the key of the known one that it repeats, if it
-        does; and the snapshot with those. Nothing was ever stated of ``new_entities``."""
+        """Give each new plain sentence that repeats a known one that one's key; return the
+        statements, and the snapshot with the known ones. ``new_entities`` have no facts yet."""
         repeated = await self._repeated(statements, snapshot, new_entities)
         if not repeated:
             return snapshot, list(statements)
@@ -95,7 +95,7 @@ class BeliefReader:
     async def _repeated(
         self, statements: Sequence[Statement], snapshot: Snapshot, new_entities: Collection[str]
     ) -> dict[str, list[Fact]]:
-        """The known sentences that each new one may repeat, by its id."""
+        """The known sentences that each new one repeats, by statement id."""
         found: dict[str, list[Fact]] = {}
         plain: _PlainFacts | None = None
         for statement in statements:
@@ -142,8 +142,8 @@ class BeliefReader:
 
 
 class _PlainFacts:
-    """The present facts of a snapshot that are plain sentences, and those that were read beside
-    them: by what a sentence that repeats one has in common with it."""
+    """The present plain-sentence facts of a snapshot, by modality and text or entities, and the
+    facts read from the ledger since (``stored``), by entities."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.ids = snapshot.facts.keys()
@@ -158,7 +158,7 @@ class _PlainFacts:
 
 
 def _known_key(facts: Sequence[Fact], snapshot: Snapshot) -> str | None:
-    """The key of the first plain sentence that one of these facts rests on."""
+    """The key of the first plain sentence among the support of these facts."""
     for fact in facts:
         known = (snapshot.resolved.get(id) for id in fact.support)
         plain = next((one for one in known if one is not None and one.type is None), None)

@@ -1,11 +1,11 @@
-"""How it is decided what is believed, from top to bottom.
+"""Decides what is believed.
 
-load what is touched → change it → fold the statements into beliefs → compare them with the facts →
-plan the decisions. Only :mod:`.load` reads the ledger; the rest are functions of values.
+load the conflict groups → change them → fold the statements into beliefs → compare the beliefs with
+the facts → plan the decisions. Only :mod:`.load` reads the ledger; the rest are functions of
+values.
 
-Nothing is decided by itself: all that can touch what changes is folded again. So the order in which
-statements arrive does not matter, and to take an episode, an edit or a merge back is to fold
-without it.
+Every change folds the whole of each affected conflict group again. So the order in which statements
+arrive does not matter, and an episode, edit or merge is undone by folding without it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from graphmem.off_loop import off_loop, stop_if_given_up
 from graphmem.ports.ledger import StatementQuery
 
 _MANY = 200
-"""Statements, from which they are folded off the loop: a few milliseconds."""
+"""More statements than this are folded off the event loop: it takes more than a few ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,8 @@ class BeliefPipeline:
         new_entities: Mapping[str, str] = MappingProxyType({}),
         snapshot: Snapshot | None = None,
     ) -> BeliefPlan:
-        """Believe new statements. Nothing was ever stated of ``new_entities`` (their names by
-        id); ``snapshot`` is what was loaded and planned before, which the ledger does not know of
-        yet."""
+        """Believe new statements. ``new_entities``: by id, the names of entities that nothing was
+        stated of yet. ``snapshot``: what was loaded and planned before and is not committed yet."""
         before = snapshot or Snapshot(self.reader.types)
         ledger, tenant = self.reader.ledger, self.reader.tenant
         if any(without_owner(one) for one in statements):
@@ -72,17 +71,17 @@ class BeliefPipeline:
         return replace(done, statements=tuple(keyed))
 
     async def remove_statements(self, query: StatementQuery) -> BeliefPlan:
-        """Believe what is left without the statements that the query finds."""
+        """Fold again without the statements that the query finds."""
         before, ids = await self.reader.load(query)
         return await self._decide(before, before.without_statements(ids), ids)
 
     async def apply_edit(self, edit: Edit) -> BeliefPlan:
-        """Believe what a person set on a fact."""
+        """Fold again with what a person set on a fact."""
         before, _ = await self.reader.load(self._resting_under(edit))
         return await self._decide(before, before.with_edit(edit), edit.statement_ids)
 
     async def remove_edit(self, edit: Edit) -> BeliefPlan:
-        """Believe what holds without an edit."""
+        """Fold again without an edit."""
         before, _ = await self.reader.load(self._resting_under(edit))
         return await self._decide(before, before.without_edit(edit), edit.statement_ids)
 
@@ -92,13 +91,13 @@ class BeliefPipeline:
     async def change_merges(
         self, query: StatementQuery, changes: Mapping[str, str | None]
     ) -> BeliefPlan:
-        """Believe what the statements say once these entities stand for those, or (None) for
-        themselves. The query finds all that is stated of any of them."""
+        """Fold again after merges changed: by entity id, the entity it is merged into, or None if
+        it is unmerged. The query finds the statements about any of them."""
         before, _ = await self.reader.load(query)
         return await self._decide(before, before.with_merges(changes), before.statements)
 
     async def decide_again(self, query: StatementQuery) -> BeliefPlan:
-        """Believe what the query finds, whose types behave otherwise than before."""
+        """Fold again what the query finds, after the behaviour of its relation types changed."""
         loaded, _ = await self.reader.load(query)
         loaded = await self.reader.load_support(loaded)
         return await self._decide(loaded, loaded, loaded.statements)
@@ -106,7 +105,7 @@ class BeliefPipeline:
     async def _decide(
         self, before: Snapshot, after: Snapshot, statement_ids: Iterable[str]
     ) -> BeliefPlan:
-        """The plan for a change of these statements: those that were, are, or were changed."""
+        """The plan for going from ``before`` to ``after``, which differ in these statements."""
         ids = list(statement_ids)
         keys = list(dict.fromkeys([*before.keys_of(ids), *after.keys_of(ids)]))
         snapshot = await self.reader.load_groups(after, keys)
@@ -118,7 +117,7 @@ class BeliefPipeline:
     def _plan(
         self, snapshot: Snapshot, keys: Sequence[GroupKey], removed: Collection[str]
     ) -> BeliefPlan:
-        """The plan for all that these groups touch, ``removed`` being statements that are gone."""
+        """The plan for all statements connected with these groups. ``removed``: those now gone."""
         groups = components(snapshot, keys)
         touched = frozenset[str]().union(*groups)
         edits = [e for e in snapshot.edits.values() if not touched.isdisjoint(e.statement_ids)]
@@ -147,8 +146,8 @@ def _fold(
 
 
 def _joined(foldings: Iterable[FoldedGroup]) -> FoldedGroup:
-    """What several groups come to, as one. An attribute, which names no other entity, is no
-    relation: it is believed as a sentence."""
+    """The results of several groups as one. A belief without an object (an attribute) is no
+    relation and becomes a plain sentence."""
     beliefs: list[Belief] = []
     accounts: dict[str, StatementOutcome] = {}
     for folded in foldings:
@@ -167,8 +166,8 @@ def _joined(foldings: Iterable[FoldedGroup]) -> FoldedGroup:
 def _facts_at_stake(
     snapshot: Snapshot, touched: frozenset[str], removed: Collection[str]
 ) -> list[Fact]:
-    """Facts, present or retired, that rest on statements that are folded, or that rested on what
-    was removed and rest on nothing else."""
+    """Facts, present or retired, whose support includes a folded statement, or included a removed
+    one and has nothing left."""
     facts_by_statement = {id for one in touched for id in snapshot.facts_by_statement.get(one, ())}
     bereft = {id for one in removed for id in snapshot.facts_by_statement.get(one, ())}
     return [

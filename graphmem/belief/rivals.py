@@ -1,6 +1,5 @@
-"""The end of what something newer replaces: intervals that cannot hold together, which of them ends
-which, and what goes on after an interruption. An index holds each against few others, not against
-all."""
+"""Resolves overlaps between conflicting intervals: a newer one ends the older, and an interval may
+resume after an interruption. An index limits how many intervals each is compared with."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from graphmem.clock import Date
 from graphmem.relation_types.types import Target, TypeBehaviour
 
 Order: TypeAlias = tuple[int, ...]
-"""The place of an interval among others."""
+"""The position of an interval in order of time."""
 _Entry: TypeAlias = tuple[Order, int]
 _Turn: TypeAlias = tuple[str, int]
 _InTurn: TypeAlias = _Turn | Literal["any"] | None
@@ -26,8 +25,8 @@ _NOBODY: frozenset[int] = frozenset()
 
 
 class IntervalIndex:
-    """Intervals by the entities that they share, in order. One that is only known to be over
-    excludes others like it only where their target is its own."""
+    """Intervals by endpoint, in order of time. Two that are known only to have ended
+    (``past_only``) conflict only if they have the same target."""
 
     def __init__(self, behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
@@ -44,7 +43,7 @@ class IntervalIndex:
     def near(
         self, one: Interval, remaining: Mapping[int, Interval]
     ) -> Iterator[tuple[Order, Interval]]:
-        """Those that may exclude this, in order, of what ``remaining`` has."""
+        """The intervals in ``remaining`` that may conflict with ``one``, in order."""
         turn = self._bounded_in(one)
         # Bounded intervals of different turns may overlap.
         turns: tuple[_InTurn, ...] = ("any",) if turn is None else (None, turn)
@@ -60,24 +59,24 @@ class IntervalIndex:
     def _keys(
         self, one: Interval, pasts: Iterable[bool], turns: Iterable[_InTurn]
     ) -> list[_IndexKey]:
-        """Of those with an entity in common: over or not; in any turn, bounded in this one, or not
-        bounded."""
+        """Index keys of every endpoint: past only or not, and the turn that bounds the interval
+        (None: unbounded; ``"any"``: bounded or not)."""
         endpoints = self._behaviour.endpoints(one.target)
         return [(past, turn, entity) for past in pasts for turn in turns for entity in endpoints]
 
     def _bounded_in(self, one: Interval) -> _Turn | None:
-        """The turn of a single statement that says from when to when, where such count."""
+        """The turn that states start and end, for types whose bounded intervals may overlap."""
         single = self._behaviour.may_overlap and len(one.stated) == 1
         return one.stated[0].bounded_in if single else None
 
 
 class _OrderedIntervals:
-    """Intervals in order, those that are alike and follow each other together."""
+    """Intervals in order, with consecutive alike ones in one group."""
 
     def __init__(self) -> None:
         self._groups: list[_AlikeIntervals] = []
         self._first = 0
-        """The group before which nothing is left."""
+        """Groups before this index have no remaining intervals."""
 
     def add(self, entry: _Entry, one: Interval) -> None:
         groups = self._groups
@@ -97,7 +96,7 @@ class _OrderedIntervals:
     def near(
         self, one: Interval, remaining: Mapping[int, Interval], behaviour: TypeBehaviour
     ) -> Iterator[_Entry]:
-        """Those that may exclude this; some are not there any more."""
+        """Entries that may conflict with ``one``; some may no longer be in ``remaining``."""
         while self._first < len(self._groups) and self._groups[self._first].used_up(remaining):
             self._first += 1
         for place in range(self._first, len(self._groups)):
@@ -107,28 +106,28 @@ class _OrderedIntervals:
 
 
 class _AlikeIntervals:
-    """Intervals that stand one after another, of which all or none are stated at once with any
-    other: single statements of one turn with the same times. In a list of a thousand things that
-    somebody did in one year each would be compared with each."""
+    """Consecutive intervals with a single statement each, of one turn and with the same times, so
+    that one comparison decides for all. Without this, a turn that lists a thousand things done in
+    one year would need a million comparisons."""
 
     def __init__(self, like: Interval) -> None:
         self._like = like
         self._numbers: dict[Target, set[int]] = {}
         self.entries: list[_Entry] = []
         self.first = 0
-        """Before this place nothing is left."""
+        """Entries before this index no longer remain."""
 
     def add(self, entry: _Entry, one: Interval) -> None:
         self.entries.append(entry)
         self._numbers.setdefault(one.target, set()).add(one.number)
 
     def is_like(self, one: Interval) -> bool:
-        """Whether it could be one of them."""
+        """Whether an interval belongs in this group."""
         mine, other = self._like.stated, one.stated
         return len(mine) == 1 == len(other) and mine[0].kind == other[0].kind
 
     def split(self, entry: _Entry) -> _AlikeIntervals:
-        """Those from a place on, as a group of their own."""
+        """Move the entries from ``entry`` on into a new group and return it."""
         cut, rest = bisect(self.entries, entry), _AlikeIntervals(self._like)
         rest._numbers = self._numbers
         rest.entries, self.entries = self.entries[cut:], self.entries[:cut]
@@ -141,7 +140,7 @@ class _AlikeIntervals:
         return self.first == len(self.entries)
 
     def can_coexist(self, one: Interval, behaviour: TypeBehaviour) -> bool:
-        """Whether none of them can exclude it."""
+        """Whether no interval of the group conflicts with ``one``."""
         if len(self._like.stated) != 1 or self._numbers.get(one.target, _NOBODY) - {one.number}:
             return False
         if one.past_only and self._like.past_only:
@@ -153,11 +152,11 @@ _REPLACED = "something else held from then on"
 
 
 def resolve_overlaps(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
-    """Intervals, given in order of time, with their final ends: none overlaps one that cannot hold
-    beside it. Of some nothing is left; they are ``empty``.
+    """Return intervals, given in order of time, with their final ends, so that no two conflicting
+    ones overlap. Some may become ``empty``.
 
-    A newer start ends the older interval. What was interrupted by something that ended, and was
-    said to hold after that, goes on.
+    A newer start ends the older interval. An interrupted interval resumes after the interruption
+    ended, if it was stated to hold after that.
     """
     if behaviour.single_valued:
         return _resolve_overlaps(intervals, behaviour)
@@ -171,7 +170,7 @@ def resolve_overlaps(intervals: Sequence[Interval], behaviour: TypeBehaviour) ->
 
 def _resolve_overlaps(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
     if len(intervals) == 1:
-        return list(intervals)  # as most are: there is nothing that could end it
+        return list(intervals)  # the usual case: nothing could end it
     waiting, done = _Waiting(intervals, behaviour), _Done(behaviour)
     next_number = waiting.resumed_from
     while (first := waiting.take()) is not None:
@@ -182,7 +181,7 @@ def _resolve_overlaps(intervals: Sequence[Interval], behaviour: TypeBehaviour) -
 
 
 def _cannot_coexist(one: Interval, other: Interval, behaviour: TypeBehaviour) -> bool:
-    """Whether the two cannot hold at once."""
+    """Whether two intervals conflict."""
     if one.target == other.target:
         return not behaviour.event
     if one.past_only and other.past_only:
@@ -193,7 +192,7 @@ def _cannot_coexist(one: Interval, other: Interval, behaviour: TypeBehaviour) ->
 
 
 class _Waiting:
-    """Intervals in order of time that are still to get their ends."""
+    """Intervals, in order of time, whose final ends are not decided yet."""
 
     def __init__(self, intervals: Sequence[Interval], behaviour: TypeBehaviour) -> None:
         self._remaining = {one.number: one for one in intervals}
@@ -212,7 +211,7 @@ class _Waiting:
         self._index.add(order, one)
 
     def take(self) -> Interval | None:
-        """The first, which waits no more."""
+        """Remove and return the first interval; None if none is left."""
         if self._at == len(self._order):
             return None
         _, number = self._order[self._at]
@@ -220,30 +219,30 @@ class _Waiting:
         return self._remaining.pop(number)
 
     def excluded_by(self, one: Interval, behaviour: TypeBehaviour) -> Iterator[Interval]:
-        """Those that cannot hold beside it, in order."""
+        """The waiting intervals that conflict with ``one``, in order."""
         for _, other in self._index.near(one, self._remaining):
             if _cannot_coexist(one, other, behaviour):
                 yield other
 
     def change(self, one: Interval) -> None:
-        """It is now so."""
+        """Replace the waiting interval of the same number."""
         self._remaining[one.number] = one
         if one.begins < one.stated[0].anchor:
             self._early[one.number] = None
 
     def early(self) -> Iterator[Interval]:
-        """Those that begin before their anchors, since others were decided."""
+        """Waiting intervals whose start was moved before their anchor."""
         return (self._remaining[number] for number in self._early if number in self._remaining)
 
     def put_after(self, one: Interval, place: Interval) -> None:
-        """One more, right after another."""
+        """Add an interval right after ``place``."""
         self._remaining[one.number] = one
         # A higher number comes later: of several after one place the last is the nearest to it.
         self._put((*self._orders[place.number], -one.number), one)
 
 
 class _Done:
-    """Intervals with their final ends, in order."""
+    """Intervals whose final ends are decided, in order."""
 
     def __init__(self, behaviour: TypeBehaviour) -> None:
         self.intervals: list[Interval] = []
@@ -261,17 +260,17 @@ class _Done:
                 self._edited.append((place, one))
 
     def ending(self, one: Interval) -> Iterator[tuple[Order, Interval]]:
-        """Those with an end that may exclude it."""
+        """Intervals with an end that may conflict with ``one``, with their positions."""
         return self._index.near(one, self._ending)
 
     def edited(self, after: int) -> Iterator[Interval]:
-        """Those whose end a person set, from that place on."""
+        """Intervals whose end a person set, from position ``after`` on."""
         return (one for place, one in self._edited if place >= after)
 
 
 def _started(one: Interval, earlier: _Done, behaviour: TypeBehaviour) -> Interval:
-    """Not before the end that a person set of another, and when nobody knows from when, not before
-    the end of the one before it."""
+    """The interval with its final start. An unknown start becomes the end of the first conflicting
+    interval in ``earlier``; no start is before a conflicting end that a person set."""
     place = 0
     if one.since is None:
         ended = ((n, d) for (n, *_), d in earlier.ending(one) if _cannot_coexist(one, d, behaviour))
@@ -287,8 +286,8 @@ def _started(one: Interval, earlier: _Done, behaviour: TypeBehaviour) -> Interva
 
 
 def _ended(one: Interval, later: _Waiting, behaviour: TypeBehaviour, next_number: int) -> Interval:
-    """The interval, ended by what comes after it; that gets the beginning that this tells, and what
-    goes on of the interval after an interruption is put there."""
+    """The interval, ended where the first conflicting one of ``later`` starts. Also gives the
+    nearest one a start if it has none, and adds to ``later`` what resumes after an interruption."""
     rivals = later.excluded_by(one, behaviour)
     nearest = next(rivals, None)
     if nearest is None:
@@ -317,9 +316,9 @@ def _first_begun(
     early: Iterator[Interval],
     resumed: int,
 ) -> Date:
-    """When the first of these begins. They are in order of their anchors, before which none does
-    but those that are ``early``, and what goes on after an interruption: that has a number from
-    ``resumed`` on."""
+    """The earliest start of these. All but ``early`` are in order of their anchors; none starts
+    before its anchor except those in ``early`` and resumed intervals, whose numbers are at least
+    ``resumed``. So the search can stop early."""
     begun = [nearest.since_date]
     for other in chain(() if after is None else (after,), rest):
         begun.append(other.since_date)
@@ -331,8 +330,9 @@ def _first_begun(
 
 
 def _replaced_at(one: Interval, later: Interval) -> Date:
-    """When ``later``, of which only the end is known, took the place of ``one``: not before ``one``
-    was last said to hold, else after its vague start, else halfway."""
+    """When ``later``, which has no known start, replaced ``one``: at the end of ``one`` if known,
+    else when ``one`` was last stated to hold, after its vague start, or halfway between the start
+    of ``one`` and the end of ``later``, whichever is last; each only if within that time."""
     end = later.until_date or later.stated[0].anchor_date
     begins = one.begins
     if one.since_date is None:
@@ -348,7 +348,7 @@ def _replaced_at(one: Interval, later: Interval) -> Date:
 
 
 def _last_stated(one: Interval) -> datetime:
-    """When it was last said to hold, without an end."""
+    """When it was last stated to hold without an end."""
     open_ = [s.statement.stated_at for s in one.stated if s.end is None and s.start]
     return max((one.begins, *open_))
 
@@ -356,9 +356,10 @@ def _last_stated(one: Interval) -> datetime:
 def _resumed(
     one: Interval, nearest: Interval, after: Interval | None, number: int
 ) -> Interval | None:
-    """What goes on of ``one`` after ``nearest`` ended, when it was said to hold after that end, and
-    either knowing of it or beside an interruption that was stated with its end: an interval of that
-    number, or a later one of the same that begins sooner."""
+    """What resumes of ``one`` after ``nearest``, which interrupted it, ended; None if nothing does.
+    A dated statement of ``one`` must have been made after that end, and also after the end was
+    stated, unless ``nearest`` was stated together with its end. The result is a new interval with
+    this number, or ``after`` with an earlier start if it has the same target."""
     end_date, end = nearest.until_date, nearest.until
     if end is None or one.target == nearest.target or one.since is None:
         return None
@@ -371,7 +372,7 @@ def _resumed(
         if stated.dated
         and stated.end is None
         and stated.statement.stated_at >= end
-        # Where only the end of the interruption was stated, what was said before that counts not.
+        # If the end was stated separately, only statements made after it count.
         and (
             whole
             or all(

@@ -13,25 +13,25 @@ from rapidfuzz import fuzz
 
 from graphmem.text import fold, text_key, words
 
-_NEAR = 96.0  # from which two sentences are one
-_NEAR_WORD = 80.0  # and from which two words of them are
-_ALIKE = 72.0  # from which two sentences may be about one thing
-_ALIKE_BUT = 60.0  # the same where a number or a negation tells them apart
-_LONGEST = 2000  # characters: to hold two texts against each other takes the square of it
+_NEAR = 96.0  # least likeness of two sentences that count as the same
+_NEAR_WORD = 80.0  # and of each pair of words in them
+_ALIKE = 72.0  # least likeness of two sentences that may be about one thing
+_ALIKE_BUT = 60.0  # the same, if they differ in numbers, signs or negations
+_LONGEST = 2000  # characters; the time to compare two texts grows with the square of it
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nobody", "nothing"})
 _NUMBER = re.compile(r"\d+")
 _ARTICLE = re.compile(r"(?:^\s*(?:The|An|A)|\b(?:the|an|a))\s")
-"""A capital A within a sentence is a name (plan A)."""
+"""Capitalised only at the start: a capital A within a sentence is a name (plan A)."""
 _POINTS = ".,:;!?…()[]\"'"
 _SIGN = re.compile(r"[^\w\s.,:;!?…()\[\]'\"‘’“”–—-]|[-−–](?=\d)|!=")
 """What is neither a word nor its punctuation: symbols, emoji, and the minus of a number."""
 
 
 def same_sentence(one: str, other: str) -> bool:
-    """Word for word the same, or spelled nearly the same as a whole and word by word (in a long
-    sentence a single word that differs, north and south, changes little of it, and all that it
-    says), articles and accents aside, with the same numbers, signs and negations. A text that is
-    too long to be a sentence is the same word for word only."""
+    """Whether two sentences say the same: word for word, or nearly so in spelling, with the same
+    numbers, signs and negations. Articles and accents are ignored. Spelling is compared word by
+    word too: one different word (north, south) hardly changes the likeness of long sentences. Texts
+    of more than ``_LONGEST`` characters are compared word for word only."""
     if text_key(one) == text_key(other):
         return True
     if max(len(one), len(other)) > _LONGEST:
@@ -40,9 +40,9 @@ def same_sentence(one: str, other: str) -> bool:
 
 
 def alikeness(one: str, other: str, names: Iterable[str]) -> float | None:
-    """How alike two sentences are that are not the same, what both are about (``names``) left out;
-    None when they are not alike. Those that a number or a negation tells apart come first: 100 is
-    added to theirs."""
+    """How alike two different sentences are, ignoring the words of ``names``; None when too little.
+    If they differ in numbers, signs or negations, less is required and 100 is added, so that such
+    pairs sort first."""
     if max(len(one), len(other)) > _LONGEST:
         return None
     shared = {word for name in names for word in words(name)}
@@ -56,8 +56,8 @@ def alikeness(one: str, other: str, names: Iterable[str]) -> float | None:
 
 
 def without_date(text: str, moment: datetime | None) -> str:
-    """The key of a text without the parts of a date that is known from elsewhere: they tell no two
-    sentences apart."""
+    """The key of a text without the year, month and day of ``moment``, which is known from
+    elsewhere and so does not distinguish two sentences."""
     if moment is None:
         return text_key(text)
     parts = {str(moment.year), str(moment.day), str(moment.month), f"{moment:%B}", f"{moment:%b}"}
@@ -84,6 +84,6 @@ def _spelled_alike(one: str, other: str) -> bool:
 
 
 def _marks(text: str) -> tuple[list[str], list[str], frozenset[str]]:
-    """What makes two similar sentences differ after all: numbers, signs and negations."""
+    """Numbers, signs and negations: similar sentences that differ in these say different things."""
     negations = _NEGATIONS & frozenset(words(text.replace("n't", " not")))
     return _NUMBER.findall(text), _SIGN.findall(text), negations

@@ -1,6 +1,6 @@
-"""What an end means that gives a part of a name, or only what it is: "I've sold the Fiesta" and "I
-sold my car" are of the one Ford Fiesta that somebody owns, "I left the choir" of the one Riverside
-Choir that they are in."""
+"""Resolves the object of an end that is named by part of its name or by its kind: "I've sold the
+Fiesta" and "I sold my car" mean the one Ford Fiesta that the subject owns, "I left the choir" the
+one Riverside Choir that they are in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphmem.relation_types.types import RelationTypes
 from graphmem.text import name_key
 
 _MOST = 200
-"""Facts of one subject, of which one may be meant; the newest."""
+"""At most so many facts of one subject are considered, newest first."""
 
 
 async def with_whole_names(
@@ -23,9 +23,9 @@ async def with_whole_names(
     ledger: DecisionReads,
     tenant: str,
 ) -> list[Statement]:
-    """Statements; an end of something that was never told of, as one of what its subject has by a
-    longer name, where that is one thing. ``new_names``: of entities that the ledger does not know,
-    by id."""
+    """Return the statements. An end whose object is a new entity gets instead the object its
+    subject is known to have under a longer name, if exactly one fits. ``new_names``: by id, the
+    names of entities that the ledger does not know."""
     subjects = {one.subject_id for one in statements if _is_new(one, new_names)}
     held = {id: await _held(id, ledger, tenant) for id in sorted(filter(None, subjects))}
     return [
@@ -41,7 +41,7 @@ def _is_new(one: Statement, new_names: Mapping[str, str]) -> bool:
 
 
 async def _held(subject_id: str, ledger: DecisionReads, tenant: str) -> list[tuple[Fact, Entity]]:
-    """What holds of a subject, each with its object."""
+    """The facts about what a subject still has, each with its object."""
     of = (subject_id, None, None)
     facts = await ledger.facts(FactQuery(tenant, relation=of, newest_first=True, limit=_MOST))
     there = {f.object_id: f for f in facts if f.object_id and f.invalid_at is None}
@@ -70,7 +70,7 @@ def _with_whole_name(
 
 
 def _is_part(name: str, whole: str) -> bool:
-    """Whether some, and not all, of the words of a name are its first or its last."""
+    """Whether ``name`` is the first or the last words of the longer name ``whole``."""
     part, words = name_key(name).split(), name_key(whole).split()
     size = len(part)
     return 0 < size < len(words) and part in (words[:size], words[-size:])

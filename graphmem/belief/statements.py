@@ -1,4 +1,4 @@
-"""Candidates to statements: what an episode says, about resolved entities, in one form."""
+"""Turns the candidates of an episode into statements about resolved entities."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def statements_of(
     types: RelationTypes,
     clock: Clock,
 ) -> list[Statement]:
-    """One statement for each candidate, and the ends that it implies (``married_to`` ends
-    ``engaged_to``), in order. Types are in their one form, ends turned where that form wants it.
+    """One statement for each candidate, followed by the ends that it implies (``married_to`` ends
+    ``engaged_to``). Relation types are normalised; subject and object are swapped where the normal
+    type is the inverse of the given one.
 
-    A candidate that names an entity that cannot be resolved, or one and the same as subject and
-    object, is a plain sentence.
+    A candidate with an unresolved subject or object, or the same entity as both, becomes a plain
+    sentence.
     """
     found: list[Statement] = []
     turns = {turn.ordinal: turn for turn in episode.turns}
@@ -52,7 +53,7 @@ def statements_of(
 
 
 class _Candidate:
-    """One candidate with its entities and its place."""
+    """One candidate with its resolved entities and its position in the episode."""
 
     def __init__(
         self,
@@ -77,10 +78,10 @@ class _Candidate:
         self._type = form.type if form is not None and self._related() else None
 
     def _related(self) -> bool:
-        """Whether it is a relation or an attribute, or takes back all of a kind."""
+        """Whether it is a relation, an attribute, or a retraction of all objects of a type."""
         given = self._given
         if given.subject is None and given.object is None and given.value is not None:
-            return True  # of whom, is for what is known to say
+            return True  # its owner is found later (unsaid_owners)
         if self._subject is None or self._subject is self._object:
             return False
         if self._object is not None:
@@ -88,7 +89,7 @@ class _Candidate:
         return given.object is None and (given.value is not None or given.retracts)
 
     def statements(self, turns: Mapping[int, Turn], clock: Clock) -> Iterator[Statement]:
-        """``turns`` are the episode's by their ordinals."""
+        """The statements of this candidate. ``turns``: those of the episode, by ordinal."""
         given, episode = self._given, self._episode
         stating = [turns[number] for number in given.turns if number in turns]
         stated_at = (stating[0].occurred_at if stating else None) or episode.occurred_at
@@ -141,7 +142,7 @@ class _Candidate:
                 yield self._of_posts(over, clock)
 
     def _going_with(self, made: Statement, clock: Clock) -> Iterator[Statement]:
-        """What else is over between the same two when this is."""
+        """The ends of the other types that end with this one."""
         for type in self._types.go_with(made.type or ""):
             yield replace(made, id=clock.new_id(), type=type)
         if made.type == "works_at":
@@ -149,7 +150,7 @@ class _Candidate:
 
     @staticmethod
     def _of_posts(left: Statement, clock: Clock) -> Statement:
-        """The posts that were held at a company go with the job."""
+        """Leaving a company ends the posts (``works_as``) held there."""
         return replace(left, id=clock.new_id(), type="works_as", object_id=None)
 
     def _kind(self) -> StatementKind:
@@ -157,12 +158,12 @@ class _Candidate:
         if not given.retracts:
             return "assert"
         ended = given.invalid_at is not None or _NO_LONGER.search(given.text) is not None
-        # What is only heard or supposed to be wrong takes nothing back.
+        # Hearsay or a supposition that something is wrong withdraws nothing.
         return "end" if ended or given.modality not in _PLAIN else "withdraw"
 
     def _end(self, stated_at: datetime) -> Date | None:
-        """The end that was told; a word that is itself in the past (``worked_at``) tells one: after
-        its date, as vague as that is, at the latest when it was said."""
+        """The stated end. A type in the past tense (``worked_at``) without one implies an end: at
+        the end of its (vague) start date, but not later than when it was stated."""
         given = self._given
         stated_date = Date(stated_at, "instant")
         if given.invalid_at is not None or given.retracts or not self._past:

@@ -1,5 +1,5 @@
-"""Whose a value is that a statement gives without saying so: "the deadline is now 31 October" is of
-the one thing that has a deadline, where there is one."""
+"""Finds the project that a value belongs to when a statement does not name it: "the deadline is
+now 31 October" is attributed to the only project that has a deadline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphmem.ports.ledger import DecisionReads, EntityQuery, FactQuery
 
 _KIND = "project"
 _MOST = 50
-"""Things with values of their own, of which one may be meant; of more, none is."""
+"""At most so many projects are considered."""
 
 
 def without_owner(one: Statement) -> bool:
@@ -21,8 +21,8 @@ def without_owner(one: Statement) -> bool:
 async def with_owners(
     statements: Sequence[Statement], ledger: DecisionReads, tenant: str
 ) -> list[Statement]:
-    """Statements, each value without an owner with the one thing that has such a value; those of
-    which nothing has one, or several have, are left out."""
+    """Return the statements, each value without an owner assigned to the one project that has such
+    a value. It is dropped if no project has one, or several have."""
     things = await ledger.entities(EntityQuery(tenant, kind=_KIND, limit=_MOST))
     ids = tuple(thing.id for thing in things)
     query = FactQuery(tenant, entity_ids=ids, newest_first=True)
@@ -42,7 +42,7 @@ async def with_owners(
 
 
 def _is(fact: Fact, what: str) -> bool:
-    """Whether it says which deadline, or which budget, something has now."""
+    """Whether a fact gives the current ``what`` (a deadline, a budget) of some entity."""
     whose = fact.text.partition(" is ")[0].lower()
     held = fact.invalid_at is None and fact.retired_at is None and fact.modality == "stated"
     return (

@@ -1,4 +1,4 @@
-"""What becomes of a memory with time: the policy of each type, and what a sweep decides.
+"""Expiry, archiving and promotion of facts: the policy of each memory type, and sweep decisions.
 
-Pure functions of values: the engine reads what they look at and writes what they decide.
+Pure functions of values: the engine reads their input and writes their decisions.
 """

@@ -1,5 +1,5 @@
-"""What each type of memory is for: when it expires, whether a sweep archives or promotes it, and
-whether a search finds it unasked. One table, which the setting ``memory_types`` changes."""
+"""The policy of each memory type: when it expires, whether a sweep archives or promotes it, and
+whether a search includes it by default. The setting ``memory_types`` changes this table."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LONGEST_DAYS = 36_600
 class TypePolicy:
     """The policy of one type of memory.
 
-    ``expires_after_days``: the default expiry of what is added, counted from then; None for never.
-    ``archives``, ``promotes``: whether a sweep looks at it. ``searched``: whether search and
+    ``expires_after_days``: the default time-to-live, counted from the add; None for never.
+    ``archives``, ``promotes``: whether a sweep may do so. ``searched``: whether search and
     context find it without a filter that names ``memory_type``.
     """
 
@@ -31,7 +31,7 @@ class TypePolicy:
     searched: bool = True
 
     def expiry(self, added_at: datetime) -> datetime | None:
-        """When something added then expires by itself."""
+        """The default expiry of something added at that time; None for never."""
         if self.expires_after_days is None:
             return None
         return added_at + timedelta(days=self.expires_after_days)
@@ -48,9 +48,9 @@ DEFAULT_POLICIES: Policies = MappingProxyType(
 
 
 def policies_of(changes: Mapping[str, Any]) -> Policies:
-    """The table with these changes: by type, the fields that differ.
+    """The default table with these changes: by type, the fields that differ.
 
-    :class:`~graphmem.errors.UsageError` names what is unknown or wrong.
+    Raises :class:`~graphmem.errors.UsageError` for an unknown type or field, or a bad value.
     """
     if not changes:
         return DEFAULT_POLICIES
@@ -64,7 +64,7 @@ def policies_of(changes: Mapping[str, Any]) -> Policies:
 
 
 def unsearched(policies: Policies) -> tuple[MemoryType, ...]:
-    """The types that a search leaves out, unless its filter names them."""
+    """The types that a search leaves out unless its filter names them."""
     return tuple(kind for kind, policy in policies.items() if not policy.searched)
 
 

@@ -1,4 +1,4 @@
-"""What a sweep decides of one fact: a function of the fact, its use, and the thresholds."""
+"""The decision of a sweep about one fact, from the fact, its reads and the thresholds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PER_USE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class SweepThresholds:
-    """From when on what is done; see docs/settings.md."""
+    """When a sweep promotes and archives; the settings are described in docs/settings.md."""
 
     promote_reads: int
     promote_importance: float
@@ -27,7 +27,7 @@ class SweepThresholds:
 
 
 def weighed(fact: Fact, reads: int, thresholds: SweepThresholds) -> float:
-    """How important a fact is, with what its reads add, if they do."""
+    """The importance of a fact (0 to 1), raised by its reads if the thresholds say so."""
     if not thresholds.reads_raise_importance:
         return fact.importance
     return min(1.0, fact.importance + _PER_USE * reads)
@@ -36,7 +36,7 @@ def weighed(fact: Fact, reads: int, thresholds: SweepThresholds) -> float:
 def sweep_decision(
     fact: Fact, reads: int, now: datetime, policies: Policies, thresholds: SweepThresholds
 ) -> SweepDecision | None:
-    """What becomes of a fact that is not archived; None: nothing."""
+    """The decision about a fact; None to leave it as it is, as always if it is archived."""
     if fact.archived_at is not None:
         return None
     if fact.expires_at is not None and fact.expires_at <= now:
@@ -54,8 +54,8 @@ def sweep_decision(
 
 
 def was_reversed(decision: SweepDecision, last: Change) -> bool:
-    """Whether the last that happened to a fact was that somebody took this back, by undoing it or
-    by hand: then it is not done again, until the fact changes otherwise. What has expired has."""
+    """Whether the last change of a fact reversed this decision, so that a sweep must not repeat it
+    until the fact changes again. An expiry is never reversed."""
     before, after = last.before, last.after
     if before is None or after is None or decision == "expire":
         return False

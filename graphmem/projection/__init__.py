@@ -1,3 +1,3 @@
-"""The ledger's events applied to the graph and the vectors, and the three compared: the only writer
-of both. ``apply`` says what events come to in each, ``catch_up`` keeps step.
-Nothing here writes the ledger, nor decides what is believed."""
+"""Applies the ledger's events to the graph and the vectors (their only writer) and verifies both.
+``apply`` turns events into writes, ``catch_up`` applies those that are missing.
+Nothing here writes the ledger or decides what is believed."""

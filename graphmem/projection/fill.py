@@ -1,5 +1,5 @@
-"""A new store filled from the ledger, beside the one that serves: in this process or in one of its
-own. It is closed when it is whole, so that it can take the other's place."""
+"""Fills a new store from the ledger while the old one still serves, in this process or in another.
+The new store is closed when it is complete, so that it can replace the old one."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from graphmem.projection.catch_up import Projection, SetAsideRow
 from graphmem.projection.verify import Mismatches, compare_stores
 
 FEW_EVENTS = 1_000
-"""A ledger that has come to no more is projected in a few tenths of a second."""
+"""Up to so many events are projected in a few tenths of a second."""
 SOON_RENEWED = 10_000
-"""Events that are projected in a few seconds."""
+"""Up to so many events are projected in a few seconds."""
 Report: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What is to be filled."""
+    """Which store to fill, and how."""
 
     kind: Literal["graph", "vectors"]
     url: str
     store_id: str
     size: int
-    """Of a vector."""
+    """Dimensions of a vector."""
     compare: bool = False
-    """Whether what it holds is compared with the ledger at the end."""
+    """Whether to compare the store with the ledger at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What became of it: how far it came, what it could not take, and what was compared."""
+    """The result: the last event applied, rows set aside, counts compared and differences."""
 
     applied_seq: int
     aside: tuple[SetAsideRow, ...] = ()
@@ -48,8 +48,9 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who wants it filled. ``report`` is told the last event that it holds; ``nearly`` is waited
-    for before the last events are applied: from then on the store that serves gets none."""
+    """Callbacks of whoever fills a store. ``report`` gets the ``seq`` of the last event applied.
+    ``nearly`` is awaited before the last events are applied; from then on the serving store must
+    get none."""
 
     report: Report | None
     nearly: Callable[[], Awaitable[None]]
@@ -64,7 +65,7 @@ class FillStore(Protocol):
 
 
 class _Noted:
-    """What is set aside meanwhile: the ledger's list is the list of the store that serves."""
+    """Keeps the rows set aside in memory: the ledger's list belongs to the serving store."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
@@ -84,7 +85,7 @@ async def fill_graph(
     embedder: CachedEmbedder,
     watch: Watch,
 ) -> Filled:
-    """Fill a graph that nobody else uses."""
+    """Fill a graph that nobody else uses, and close it."""
     try:
         reread = partial(graph.open, filling.store_id)
         projection = await _followed(filling, ledger, graph_target(graph), reread, watch)
@@ -101,7 +102,7 @@ async def fill_vectors(
     embedder: CachedEmbedder,
     watch: Watch,
 ) -> Filled:
-    """Fill vectors that nobody else uses, and index them."""
+    """Fill and index a vector store that nobody else uses, and close it."""
     try:
         reread = partial(vectors.open, filling.store_id, embedder.name, filling.size)
         target = vector_target(vectors, embedder)
@@ -120,8 +121,8 @@ async def _followed(
     reread: Callable[[], Awaitable[Checkpoint]],
     watch: Watch,
 ) -> Projection:
-    """The projection of a new store, which has caught up with the ledger once."""
-    # By a name of its own: where a ledger is shared nobody has to wait for it.
+    """Create the projection of a new store and catch up with the ledger once."""
+    # A name of its own, so that on a shared ledger no other process waits for it.
     projection = Projection(f"{filling.kind} beside", ledger, target, notes=_Noted())
     projection.begin(await reread(), reread)
     await projection.catch_up(watch.report)
@@ -133,7 +134,7 @@ async def _filled(
     compare: Callable[..., Awaitable[tuple[Mismatches, Mismatches]]] | None,
     watch: Watch,
 ) -> Filled:
-    """What is compared, and what has come meanwhile."""
+    """Apply the events that arrived meanwhile, compare if asked, and return the result."""
     since = projection.applied_seq
     await projection.catch_up()
     checked: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Relation types: their one name, how they behave, what a person declares of them, their wording.
+"""Relation types: their normalised names, behaviour, declarations and wording.
 
-Tables and pure functions only. What is believed because of a type, and what the data teaches about
-it, is for ``belief``; nothing here reads a store."""
+Tables and pure functions only; nothing here reads a store. Applying types to statements, and
+learning them from data, is done in ``belief``."""

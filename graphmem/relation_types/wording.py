@@ -1,4 +1,4 @@
-"""How questions speak of relation types: by their names, and by the names of the same."""
+"""The words by which a question can mean a relation type: its names and synonyms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SMALL = frozenset(
         "relationship", "company", "group",
     }
 )  # fmt: skip
-"""Words of types that name no relation by themselves."""
+"""Words in type names that do not identify a type by themselves."""
 _BESIDE = {
     "lives_in": "has_home has_address has_city move",
     "works_at": "has_job has_company has_office has_workplace",
@@ -35,10 +35,10 @@ _BESIDE = {
     "member_of": "works_at has_job has_employer",
     "comes_from": "from has_country",
 }
-"""What else a question may call them; in the form of a type's name."""
+"""Other names that a question may use for a type, in the form of type names."""
 
 _OTHER = {"works_as": ("work", "works", "working", "employed")}
-"""Words of a type's names that ask for another: where somebody works is not what as."""
+"""Words in a type's names that mean another type: "works" asks where, not as what."""
 
 
 class BuiltInWording:
@@ -76,7 +76,7 @@ def _wordings(type: str) -> Mapping[str, frozenset[Wording]]:
 
 
 def _named(name: str, *, inverted: bool) -> list[tuple[str, Wording]]:
-    """The words of a type's name that speak of it, and how."""
+    """The words of a type's name that identify it, each with the form in which it is used."""
     parts = name.split("_")
     spoken = [part for part in parts if part not in _SMALL]
     if parts[-1] == "of" and len(parts) > 1:

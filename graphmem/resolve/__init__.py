@@ -1,4 +1,4 @@
-"""Which entity a name means: known ones by likeness and by what is named with them, or a new one.
+"""Resolves a name to a known entity, by similarity and by the names around it, or to a new one.
 
-Also what two entities are that a person merged. It reads the ledger and writes nothing; what is
-believed of an entity is for ``belief``."""
+Also computes what merged entities look like. It reads the ledger and writes nothing; facts about
+an entity are decided in ``belief``."""

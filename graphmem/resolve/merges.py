@@ -1,9 +1,8 @@
-"""Two entities that are one, by hand, and the way back.
+"""Merges entities by hand, and undoes merges.
 
-A merge is a record, never a rewriting: statements keep the entity ids that they were resolved to,
-and every reader sees them through the map that the ledger makes of the records
-(``merged_of``). To unmerge is to drop the record; what was said in between stays with the entity
-that it was said of.
+A merge is a record and rewrites nothing: statements keep the entity ids that they were resolved to,
+and readers translate these by the map that the ledger makes of the records (``merged_of``).
+Unmerging drops the record; statements made in between stay with the entity they were resolved to.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ _VAGUE = "thing"
 
 
 def with_merges(statements: Iterable[Statement], merged: Mapping[str, str]) -> list[Statement]:
-    """Statements as they read with merged entities. A relation of an entity to itself, which such
-    a merge can leave, is a plain sentence; told as an end or a withdrawal it says nothing more."""
+    """The statements with merged entity ids replaced. A relation whose subject and object have
+    become the same entity turns into a plain sentence; an end or withdrawal of one is dropped."""
     if not merged:
         return list(statements)
     seen = []
@@ -44,8 +43,8 @@ def with_merges(statements: Iterable[Statement], merged: Mapping[str, str]) -> l
 
 
 def merged_entity(kept: Entity, gone: Sequence[Entity]) -> Entity:
-    """The entity that several are, computed from each as it is by itself: the kept one's name, and
-    the names and aliases of all."""
+    """The merged entity, computed from the unmerged ones: the kept one's name, with all other names
+    and aliases as aliases. Kind and summary are the first known ones."""
     have = {name_key(kept.name)}
     aliases: list[str] = []
     for name in [*kept.aliases, *(n for e in gone for n in (e.name, *e.aliases))]:
@@ -62,7 +61,7 @@ def merged_entity(kept: Entity, gone: Sequence[Entity]) -> Entity:
 
 
 def unmerged_entity(kept: Entity, merge: Merge) -> Entity:
-    """The kept entity without what it had from the one that was merged into it."""
+    """The kept entity without what the merge added. ValueError if the merge lacks its entities."""
     before, gone = merge.before, merge.gone
     if before is None or gone is None:
         raise ValueError(f"the merge {merge.id} was not read from a ledger")

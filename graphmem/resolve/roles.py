@@ -1,7 +1,7 @@
-"""Who is meant by what they are to somebody: "Ann's gran" is the Ivy of whom that was told.
+"""Resolves a role to an entity: "Ann's gran" is Ivy, if Ivy is stated to be Ann's gran.
 
-Told before the name, the other way round: when Ivy is said to be Ann's gran, she is the one who was
-spoken of as that. Only what nobody has two of is joined so (a mother, a boss), as far as is known.
+Also the reverse: when Ivy is stated to be Ann's gran, an earlier "Ann's gran" is Ivy. This is done
+only for roles that usually one entity has (a mother, a boss), if no second holder is known.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ _ALIKE = (
     "dog puppy pup",
     "cat kitten kitty",
 )
-"""Words for the same, in each row."""
+"""Each row lists words for the same role."""
 _SAME = {word: tuple(row.split()) for row in _ALIKE for word in row.split()}
 _ONE_ALONE = frozenset(_SAME).union(
     ["partner", "landlord", "landlady", "rabbit", "hamster", "horse", "pony", "parrot", "tortoise"]
 )
-"""Of these somebody who tells the name later has spoken of the same one before."""
+"""Roles of which people usually have one: a name given later means the one mentioned before."""
 _NAME_OF_ROLE = re.compile(r"(?P<owner>\S.*?)(?:['’]s|(?<=s)['’]) (?P<role>[^\W\d_A-Z][\w-]*)")
 _ROLE_STATED = re.compile(
     r"['’]s? (?:[\w-]+ ){0,2}?(?P<kin>[\w-]+)\.?$"
     r"|\bhas an? (?:[\w-]+ ){0,2}?(?P<pet>[\w-]+),? (?:named|called)\b"
 )
 _FROM_OWNER = ("has_pet", "managed_by", "parent_of")
-"""Relations whose subject is who has the pet, the boss, the child."""
+"""Relations whose subject is the owner of the role: who has the pet, the boss, the child."""
 _MOST_READ = 200
-"""Relations towards somebody that are looked at."""
+"""Most relations that one query about an owner returns."""
 _MOST_OWNERS = 100
-"""So many people's relatives are read for one episode: a text of nothing but "X's dog" costs no
-more."""
+"""Most owners whose roles are read for one episode: bounds the cost of a text that is nothing but
+"X's dog"."""
 
 
 class EntityReads(Protocol):
-    """The two reads of the ledger that resolution takes."""
+    """The two ledger reads that resolution needs."""
 
     async def entities(self, query: EntityQuery) -> list[Entity]: ...
 
@@ -59,14 +59,14 @@ class EntityReads(Protocol):
 
 
 def owner_and_role(name: str) -> tuple[str, str] | None:
-    """The Ann and the gran of "Ann's gran"."""
+    """Split "Ann's gran" into ("Ann", "gran"); None if it has not that form."""
     match = _NAME_OF_ROLE.fullmatch(name)
     return (match["owner"], match["role"]) if match else None
 
 
 def names_by_role(facts: Iterable[CandidateFact]) -> Iterator[tuple[str, str]]:
-    """Each name that is told of somebody with a role, and what they may have been called before
-    it was: ``Ivy`` and ``Ann's gran``, ``Ivy`` and ``Ann's granny``."""
+    """Each name stated for the holder of a role, with every role name that they may have been
+    mentioned by: ``Ivy`` and ``Ann's gran``, ``Ivy`` and ``Ann's granny``."""
     for fact in facts:
         match = _ROLE_STATED.search(fact.text)
         if match is None or fact.subject is None or fact.object is None:
@@ -83,7 +83,7 @@ def names_by_role(facts: Iterable[CandidateFact]) -> Iterator[tuple[str, str]]:
 
 @dataclass(slots=True)
 class Roles:
-    """Who has which role for whom, as the ledger has it; each owner's are read once."""
+    """The known holders of roles, by owner; each owner is read from the ledger once."""
 
     ledger: EntityReads
     tenant: str
@@ -92,7 +92,7 @@ class Roles:
     """Owner's id -> role -> ids of those who have it."""
 
     async def holder(self, owner_id: str, role: str) -> Entity | None:
-        """The only one who is said to be that to the owner, and still is."""
+        """The only current holder of a role; None if none, several, or too many owners read."""
         if owner_id not in self.read:
             if len(self.read) == _MOST_OWNERS:
                 return None

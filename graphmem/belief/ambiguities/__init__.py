@@ -1,4 +1,4 @@
-"""What structure cannot settle about one episode, and a model asked about it in one call.
+"""The ambiguities of one episode, which structure cannot settle, put to a model in one call.
 
-``find.py`` says what is ambiguous and what follows from a verdict, ``ask.py`` asks and reads the
-answer, ``process.py`` goes between them. Nothing is decided here."""
+``find.py`` finds them and applies the answers, ``ask.py`` asks the model and reads its answer,
+``process.py`` connects the two. Nothing is decided here."""
