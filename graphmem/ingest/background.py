@@ -1,9 +1,9 @@
 """Episodes that were added with ``wait=False``: they are journalled, and a background task takes
 them through the remaining stages.
 
-Each tenant has its own queue, worked off in order, so that a slow model for one does not hold up
-the others. The ledger has the queued episodes as pending; the queue holds only their ids. What a
-process leaves behind, ``resume`` finds.
+Each tenant has its own queue, processed in order, so that a slow model for one does not hold up the
+others. In the ledger the queued episodes are pending; the queue holds only their ids. ``resume``
+finds what a process did not finish.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from graphmem.model import Receipt, Scope
 
 _log = logging.getLogger("graphmem")
 
-_AT_A_TIME = 16  # episodes that a queue takes on together
-_MOST_LEFT = 1_000  # receipts kept of what could not be finished
+_AT_A_TIME = 16  # episodes of a queue that are processed together
+_MOST_LEFT = 1_000  # receipts of unfinished episodes that are kept
 
 Process = Callable[[Sequence[str]], Awaitable[Sequence[Receipt]]]
 
@@ -31,20 +31,20 @@ class _TenantQueue:
     """The queue of one tenant."""
 
     waiting: dict[str, Scope] = field(default_factory=dict)
-    """By id, in order; until it is finished, or could not be."""
+    """Scope by episode id, in order, until the episode has been processed, finished or not."""
     reserved: int = 0
     callers: int = 0
-    """Who waits for room, or has it and is about to queue."""
+    """The number of callers that wait for room, or have it and are about to queue."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     worker: asyncio.Task[None] | None = None
 
 
 class BackgroundQueue:
-    """A queue for each tenant, of limited length: who adds to a full one waits for room."""
+    """A queue for each tenant, of limited length: callers that add to a full one wait for room."""
 
     def __init__(self, process: Process, most: int) -> None:
-        """``process`` takes episodes through the stages by id. It skips those that are gone or
-        done. ``most`` is the length of a tenant's queue."""
+        """``process`` takes episodes through the stages, by id, skipping those that are gone or
+        done. ``most`` is the maximum length of a tenant's queue."""
         self._process = process
         self._most = most
         self._queues: dict[str, _TenantQueue] = {}
@@ -52,15 +52,15 @@ class BackgroundQueue:
         self._closed = False
 
     def __len__(self) -> int:
-        """The number of episodes that wait, of all tenants."""
+        """The number of waiting episodes of all tenants."""
         return sum(len(queue.waiting) for queue in self._queues.values())
 
     @contextlib.asynccontextmanager
     async def room(self, counts: Mapping[str, int]) -> AsyncIterator[None]:
-        """Reserve places, by tenant, until the episodes are queued or the block ends. Callers wait
-        here before they have stored anything."""
+        """Reserve places (number by tenant) until the block ends. Callers wait here before they
+        have stored anything; :class:`UsageError` if the queue is closed meanwhile."""
         async with contextlib.AsyncExitStack() as places:
-            for tenant in sorted(counts):  # in one order, so that none waits for another in a ring
+            for tenant in sorted(counts):  # in a fixed order, so that callers cannot deadlock
                 await places.enter_async_context(self._room_in(tenant, counts[tenant]))
             yield
 
@@ -69,7 +69,7 @@ class BackgroundQueue:
         queue = self._queues.setdefault(tenant, _TenantQueue())
         queue.callers += 1
         try:
-            # More at once than a queue holds go in when it is empty.
+            # A caller with more episodes than a queue holds gets room when it is empty.
             fits = max(0, self._most - count)
             async with queue.changed:
                 while len(queue.waiting) + queue.reserved > fits:
@@ -97,8 +97,8 @@ class BackgroundQueue:
             queue.worker = asyncio.create_task(self._work_off(scope.tenant, queue))
 
     async def flush(self, within: Callable[[Scope], bool]) -> list[Receipt]:
-        """Wait until the episodes of these scopes that are queued now are done. Returns, once, the
-        receipts of those that could not be finished."""
+        """Wait until the episodes of these scopes that are queued now have been processed. Return
+        the receipts of those that could not be finished; each is returned only once."""
         for queue in list(self._queues.values()):
             ids = {id for id, scope in queue.waiting.items() if within(scope)}
             async with queue.changed:
@@ -139,8 +139,8 @@ class BackgroundQueue:
         self._forget_if_empty(tenant)
 
     async def _receipts(self, ids: Sequence[str]) -> Sequence[Receipt]:
-        """Process these episodes. An error has no caller to go to: it is logged, and becomes the
-        reason of each receipt."""
+        """Process these episodes. An error cannot be raised to a caller: it is logged, and becomes
+        the reason of each receipt."""
         try:
             return await self._process(ids)
         except GraphmemError as error:
@@ -162,7 +162,7 @@ class BackgroundQueue:
             queue.changed.notify_all()
 
     def _forget_if_empty(self, tenant: str) -> None:
-        """Drop an empty queue: a store may have many tenants."""
+        """Drop the queue if it is empty: a store may have many tenants."""
         queue = self._queues.get(tenant)
         if queue is not None and not queue.waiting and not queue.callers:
             del self._queues[tenant]

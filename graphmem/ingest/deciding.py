@@ -1,7 +1,7 @@
-"""Decides what a tenant believes, one decision after another, each on what the one before it left.
+"""Decides what a tenant believes, one decision at a time, each based on the result of the last.
 
-Everything that changes what is believed goes through :meth:`Deciding.decided`: an episode, a change
-by hand, an erasure. How an episode is decided stands here too: resolve → belief → commit.
+Everything that changes beliefs goes through :meth:`Deciding.decide_alone`: an episode, a change by
+hand, an erasure. An episode's decision is made here: resolve → belief → commit.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ from graphmem.resolve.resolver import resolve
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_TRIES = 100  # each lost one is another process's gain
-_MANY_RULING = 1_000  # tenants with rules of their own that are kept at hand
+_TRIES = 100  # an attempt fails only when another process's succeeds
+_MANY_RULING = 1_000  # tenants whose own rules of relation types are cached
 _MUCH = 60
-"""Facts and mentions, from which an episode is decided off the loop: a few milliseconds."""
+"""An episode with more facts and mentions is decided off the event loop: it takes milliseconds."""
 _ERASED = "erased before it was finished"
 UNDONE = "undone before it was finished"
 KNOWN = "remembered before"
@@ -74,8 +74,8 @@ class Deciding:
         )
 
     async def tenant_state(self, tenant: str, episode_ids: Sequence[str] = ()) -> TenantState:
-        """The state that the next decision starts from: how far the tenant has come, and the
-        statuses of these episodes.
+        """The state that the next decision starts from: the tenant's last event, and the statuses
+        of these episodes.
 
         The rules of relation types are read again when they have changed. If they are newer than
         the state, the commit fails with a :class:`~graphmem.errors.Conflict`.
@@ -92,7 +92,7 @@ class Deciding:
         """Read the tenant's own rules of relation types, if there are any newer ones."""
         known = self._own.get(tenant)
         if not seq:
-            self._own.pop(tenant, None)  # they were forgotten, or never were
+            self._own.pop(tenant, None)  # the rules were forgotten, or there never were any
         elif known is None or known[0] < self._types_seq or known[1] < seq:
             found = await self._ledger.type_rules(tenant)
             types = RelationTypes.ruled(in_force(found.everybodys, found.own))
@@ -133,8 +133,8 @@ class Deciding:
     async def decide_extracted(
         self, episode: Episode, extraction: Extraction | ModelError
     ) -> Receipt:
-        """Decide an episode with its candidates. On an error that is due to the episode it is left
-        pending, and the ones behind it go on."""
+        """Decide an episode with its candidates. On an error that is due to the episode, it is left
+        pending and those after it go on."""
         try:
             return await self._finished(episode, extraction)
         except Exception as error:
@@ -159,7 +159,7 @@ class Deciding:
             decide = partial(self._decide, episode, extraction, open_ambiguities=open_ambiguities)
             much = len(extraction.facts) + len(extraction.mentions) > _MUCH
             with long_work() if much else nullcontext():
-                if much:  # others are served meanwhile
+                if much:  # the event loop serves other calls meanwhile
                     beside = ReadsOffLoop(self._ledger)
                     commit, _ = await run_off_loop(partial(decide, ledger=beside))
                 else:
@@ -171,7 +171,7 @@ class Deciding:
             return _receipt(episode, "done", spent, commit=commit)
 
         while (receipt := await self.decide_alone(tenant, attempt)) is None:
-            if open_ambiguities is not None:  # not while the tenant is held: a model is slow
+            if open_ambiguities is not None:  # without the tenant's lock: a model is slow
                 async with self._extracting.model_slots(tenant):
                     await open_ambiguities.ask()
         return receipt
@@ -185,8 +185,8 @@ class Deciding:
         open_ambiguities: OpenAmbiguities | None = None,
         ledger: DecisionReads | None = None,
     ) -> tuple[Commit, Snapshot]:
-        """The commit of an episode, and the snapshot of beliefs after it. Off the event loop it
-        reads ``ledger``."""
+        """The commit of an episode, and the snapshot of beliefs after it. ``ledger`` is read
+        instead of the own one, off the event loop."""
         chosen = open_ambiguities.names if open_ambiguities else {}
         known = ledger or self._ledger
         resolution = await resolve(extraction, episode, known, self._clock, chosen=chosen)
@@ -195,7 +195,7 @@ class Deciding:
             statements = await open_ambiguities.settle(resolution, statements, self._types, known)
         belief = self.belief(episode.scope.tenant, ledger)
         if episode.reason == RESUBMITTED:
-            # With the ids that it had before, so that its facts come back as themselves.
+            # Statements get the ids that they had before, so that facts come back with theirs.
             query = StatementQuery(episode.scope.tenant, episode_ids=(episode.id,), undone_too=True)
             snapshot, undone = await belief.reader.load_undone(query, snapshot)
             ids = {_place(one): one.id for one in undone}
@@ -232,7 +232,7 @@ class Deciding:
     def _open_ambiguities(
         self, episode: Episode, extraction: Extraction | ModelError
     ) -> OpenAmbiguities | None:
-        """What to ask a model about; None when no model has read the episode."""
+        """The ambiguities to ask a model about; None unless that model extracted the episode."""
         ambiguity_model = self._ambiguity_model
         if ambiguity_model is None or isinstance(extraction, ModelError):
             return None
@@ -248,7 +248,7 @@ class Deciding:
         )
 
     async def _postpone(self, episode: Episode, error: ModelError) -> Receipt:
-        """Leave the episode pending, with the reason and with what the failed answers cost."""
+        """Leave the episode pending; keep the reason, and the cost of the failed answers."""
         reason = str(error)
         spent = self._extracting.nothing()
         if isinstance(error, BadModelOutput):
@@ -260,8 +260,8 @@ class Deciding:
         return _receipt(episode, "pending", spent, reason=reason)
 
     async def decide_verbatim(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Decide texts that are stored as they are. Each is decided on what the ones before it
-        left; all are written in one transaction."""
+        """Decide ``infer=False`` texts. Each decision is based on the result of those before it;
+        all are written in one transaction."""
         by_tenant: dict[str, list[Episode]] = {}
         for episode in episodes:
             by_tenant.setdefault(episode.scope.tenant, []).append(episode)

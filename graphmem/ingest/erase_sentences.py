@@ -1,8 +1,8 @@
 """Removes sentences from an episode whose facts were erased.
 
 The sentence that shares most words with a fact is taken to state it, and so are those that share
-nearly as many. When no sentence shares a third of the words (a model may have reworded it), the
-whole turn is removed: too much is better than too little.
+nearly as many. When none shares 30 % of the words (a model may have reworded it), the whole turn is
+removed: too much is better than too little.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def without_sentences(episode: Episode, erased: Mapping[str | None, Collection[s
         turns=tuple(turns),
         content=content,
         content_hash=digest(episode.kind, content),
-        # A relation that was given is not there to be read again.
+        # Freed, so that the erased relation can be given again under its key.
         idempotency_key=None if episode.kind == "statements" else episode.idempotency_key,
     )
 
 
 def no_longer_named(before: Turn, after: Turn, entities: Collection[Entity]) -> list[Entity]:
-    """Those of the entities that a turn named before it was rewritten, and names no more."""
+    """Those of the entities that the turn named ``before`` it was rewritten but not ``after``."""
     then, now = (
         frozenset(
             key
@@ -63,8 +63,8 @@ def no_longer_named(before: Turn, after: Turn, entities: Collection[Entity]) -> 
 
 
 def _without(text: str, stated: str, *, stating: bool) -> str:
-    """The text without one fact. ``stating``: the turn is its source; otherwise only a plain
-    repetition is removed."""
+    """The text without one fact. ``stating``: the turn is its source; if not, only sentences that
+    repeat at least 80 % of its words are removed."""
     wanted = _stems(stated)
     parts = sentences(text)
     shared = [len(wanted & _stems(part)) / max(1, len(wanted)) for part in parts]

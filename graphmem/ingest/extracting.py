@@ -1,5 +1,4 @@
-"""From an episode to its candidates: by the rules or a model, or from a model's answer that was
-kept."""
+"""From an episode to its candidates: by rules, by a model, or from a stored answer of a model."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ from graphmem.text import name_keys, name_keys_in
 _log = logging.getLogger(__name__)
 _KNOWN_NAMES = 200
 _KNOWN_FACTS = 200
-_LONG = 5000  # characters, from which a text is taken apart off the loop
+_LONG = 5000  # characters; a longer text is processed off the event loop
 _QUESTIONS_AT_ONCE = 32
 
 
@@ -42,7 +41,7 @@ def of_one_episode(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Extracting:
-    """Reads episodes with one extractor. An answer that the ledger has kept is used again."""
+    """Reads episodes with one extractor. An answer stored in the ledger is used again."""
 
     _ledger: Ledger
     _extractor: Extractor
@@ -57,7 +56,7 @@ class Extracting:
             return await self._candidates(episode)
         except ModelError as error:
             return error
-        except UsageError as error:  # a prompt of its own that was there when it was told
+        except UsageError as error:  # its own prompt file, which existed when it was added
             return ModelError(str(error), retryable=False)
         except Exception as error:
             if not of_one_episode(error):
@@ -90,8 +89,8 @@ class Extracting:
         return found
 
     def model_slots(self, tenant: str) -> asyncio.Semaphore:
-        """A semaphore to hold while a model is asked for this tenant: one tenant with many
-        questions for a slow model leaves connections to the others."""
+        """A semaphore to hold while a model is asked for this tenant, so that a tenant with many
+        questions does not take all connections."""
         return self._shares.setdefault(tenant, asyncio.Semaphore(_QUESTIONS_AT_ONCE))
 
     async def _known(self, episode: Episode) -> list[Entity]:
@@ -105,7 +104,7 @@ class Extracting:
     async def _grounded(
         self, found: Extraction, episode: Episode, known: Sequence[Entity]
     ) -> Extraction:
-        """Those candidates of a model that the text supports, corrected to what the text says."""
+        """The candidates of a model that the text supports, corrected by what the text says."""
         if not found.by_model:
             return found
         checked = await self._checked(found, episode, known, None)
@@ -134,8 +133,8 @@ class Extracting:
     async def _implied(
         self, found: Extraction, checked: Extraction, episode: Episode
     ) -> Implied | None:
-        """What is known of the names that a rejected candidate gives in full and the text does
-        not."""
+        """The known entities, with their facts, that rejected candidates name: a candidate may give
+        a name in full where the text gives only a part."""
         kept = {fact.text for fact in checked.facts}
         names = [n for f in found.facts if f.text not in kept for n in (f.subject, f.object) if n]
         keys = tuple(sorted({key for name in names for key in name_keys(name)}))[:_KNOWN_NAMES]
@@ -153,7 +152,8 @@ class Extracting:
         return Implied(entities, facts)
 
     def options_of(self, episode: Episode) -> ExtractionOptions:
-        """The extraction options of the call that added the episode, over those of the store."""
+        """The extraction options of the call that added the episode, with those of the store as
+        defaults."""
         if episode.extraction is None:
             return self._options
         return ExtractionOptions.from_json(episode.extraction).over(self._options)

@@ -1,8 +1,8 @@
-"""Statements that are given as they are, one or as the rows of a table: no model, no rules. To an
-episode, and back to candidates.
+"""Relations that are given directly, one or as rows of a table, without extraction: as an episode,
+and from there as candidates.
 
-The episode's content is one JSON object, the same text for the same statement, so that a repeated
-one is found out as any repeated episode is. Its one turn is the sentence.
+The episode's content is one JSON object, with the same text for the same statement, so that a
+repetition is recognised like that of any episode. Its one turn is the sentence.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def is_empty(value: object) -> bool:
         return True
     if isinstance(value, float) and math.isnan(value):
         return True
-    # Of a list within lists there may be no text at all.
+    # Collections are excluded: ``str`` of a deeply nested list may fail.
     return not isinstance(value, str | int | Collection) and str(value).lower() in _MISSING
 
 
@@ -58,7 +58,7 @@ RELATION_OPTIONS = frozenset(
     {"fact", "valid_at", "invalid_at", "occurred_at", "modality", "subject_kind", "object_kind"}
     | {"metadata", "tags", "importance", "idempotency_key", "actor", *_SCOPE}
 )
-"""What :meth:`~graphmem.ports.api.MemoryAPI.relate` takes beside the three."""
+"""The options of :meth:`~graphmem.ports.api.MemoryAPI.relate` beside subject, type and object."""
 
 _KINDS: Mapping[str, tuple[str | None, str | None]] = {
     "works_at": ("person", "organization"),
@@ -81,7 +81,7 @@ _KINDS: Mapping[str, tuple[str | None, str | None]] = {
     ),
     ("person", "person"),
 )  # fmt: skip
-"""What the ends of a relation are, nearly always; used where no kind is given."""
+"""The usual kinds of a relation's subject and object; used where no kind is given."""
 
 _IS = frozenset(
     {"married_to", "engaged_to", "allergic_to", "related_to", "located_in", "based_in"}
@@ -101,7 +101,8 @@ _MEANT: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class GivenRelation:
-    """A checked relation. Without ``object`` it can only take back: every object."""
+    """A checked relation. ``object`` may be None only if it retracts, and then means every
+    object."""
 
     subject: str
     type: str
@@ -123,7 +124,7 @@ def checked(
     *,
     retracts: bool = False,
 ) -> GivenRelation:
-    """The relation, or :class:`~graphmem.errors.UsageError` that names what is wrong."""
+    """The checked relation; :class:`~graphmem.errors.UsageError` names what is wrong."""
     names = [_name(subject, "subject")]
     if object_ is not None or not retracts:
         names.append(_name(object_, "object"))
@@ -168,7 +169,8 @@ def content_of(given: GivenRelation) -> str:
 def build_relation_episode(
     given: GivenRelation, options: Mapping[str, Any], scope: Scope, clock: Clock, *, max_bytes: int
 ) -> Episode:
-    """An episode of kind ``statements``; raises as :func:`checked` does."""
+    """An episode of kind ``statements``; :class:`~graphmem.errors.UsageError` for a wrong
+    option."""
     content = make_episode.check_text(
         content_of(given), "the statement", max_bytes, remedy=limits.SHORTER_OR_MORE
     )
@@ -277,7 +279,7 @@ def _name(value: object, what: str) -> str:
 
 
 def _type(value: object) -> str:
-    """``works at`` and ``worksAt`` as ``works_at``; synonyms become one where it is decided."""
+    """``works at`` and ``worksAt`` as ``works_at``; synonyms are unified when it is decided."""
     most = limits.RELATION_TYPE_CHARACTERS
     verb = f"write a verb phrase of up to {most} characters, for example works_at"
     text = make_episode.check_text(value, "type", 4 * most, remedy=verb)

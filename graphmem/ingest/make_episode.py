@@ -1,4 +1,4 @@
-"""Checks raw input and builds an episode of it, cut into turns. Nothing is stored here."""
+"""Checks raw input and builds an episode from it, split into turns. Nothing is stored here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from graphmem.text.outline import paragraphs
 
 _OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})
 _MISSPELT = 0.85
-"""How alike a key must be to a known one to be it misspelt (``created_at`` is less than .7)."""
+"""The least similarity of a key to a known one to count as its misspelling (that of ``created_at``
+is below 0.7)."""
 OPTIONS = frozenset(AddArgs.__annotations__) | frozenset(
     {"user_id", "agent_id", "run_id", "project_id"}
 )
@@ -53,7 +54,7 @@ def build_episode(
 ) -> Episode:
     """An episode from what :meth:`~graphmem.ports.api.MemoryAPI.add` was given.
 
-    Raises :class:`UsageError` that names the argument and the remedy.
+    Raises a :class:`UsageError` that names the argument and the remedy.
     """
     check_options(options)
     given = parse_when_or_none(options.get("occurred_at"), name="occurred_at")
@@ -115,10 +116,10 @@ def items_of(contents: object) -> Iterator[Any]:
 
 
 def split_item(item: object) -> tuple[Content, dict[str, Any]]:
-    """An item of ``add_many``: its content, and the options that it carries itself.
+    """An item of ``add_many``: its content, and the options that it has itself.
 
-    A mapping is a message by itself when it says who speaks (``role`` or ``name``) or has options
-    of no other kind; its options are taken out of it.
+    A mapping with text as ``content`` is a message if it has a ``role``, ``name`` or ``id``, else a
+    text with options. A message's options are taken out of it, but ``occurred_at`` stays too.
     """
     if not isinstance(item, Mapping):
         return cast(Content, item), {}
@@ -137,8 +138,8 @@ def split_item(item: object) -> tuple[Content, dict[str, Any]]:
 
 
 def check_text(text: object, name: str, max_bytes: int, *, remedy: str) -> str:
-    """Text that every store can hold; anything else is a :class:`UsageError`. ``remedy`` is what
-    helps against one that is too long: only some of the limits are settings."""
+    """Text that every store can hold; anything else is a :class:`UsageError`. ``remedy`` is the
+    advice for a text that is too long, as only some limits are settings."""
     if not isinstance(text, str):
         raise UsageError(f"{name} must be text, got {type(text).__name__}")
     if blank(text):
@@ -166,7 +167,7 @@ def check_tags(tags: object) -> tuple[str, ...]:
 
 
 def name_part(name: object) -> str | None:
-    """Part of a name in the form that names are compared in; None stays None."""
+    """Part of a name, normalised as names are for comparison; None stays None."""
     return None if name is None else name_key(checked_name(name, "name"))
 
 
@@ -202,8 +203,8 @@ def check_memory_type(value: object) -> MemoryType:
 
 
 def _extraction(options: object) -> Metadata | None:
-    """The call's own extraction options as JSON. They are checked now: later, the episode is stored
-    already."""
+    """The call's own extraction options as JSON. They are checked here, before the episode is
+    stored."""
     if options is None:
         return None
     if not isinstance(options, ExtractionOptions):
@@ -223,7 +224,7 @@ def check_key(key: object) -> str:
 
 
 def check_actor(actor: object) -> str | None:
-    """The name of who stores something; None stays None."""
+    """The checked name of who stores something; None stays None."""
     return None if actor is None else checked_name(actor, "actor")
 
 
@@ -235,12 +236,12 @@ def _speaker(role: str, scope: Scope) -> str | None:
     if role == "assistant":
         return scope.agent_id or "assistant"
     name = scope.called or scope.agent_id
-    # Who is called as a role is would be taken for the machine.
+    # A user whose name is that of a role would be mistaken for the machine.
     return None if role in MACHINE_ROLES or name_key(name or "") in MACHINE_ROLES else name
 
 
 def _messages(content: object, max_bytes: int) -> tuple[str, list[_Message]]:
-    """The messages as JSON, and checked. Messages without text (a picture) are skipped."""
+    """The messages as JSON, and as checked values, without those that have no text (a picture)."""
     if isinstance(content, Mapping):
         content = [content]
     if isinstance(content, bytes) or not isinstance(content, Sequence):

@@ -1,7 +1,7 @@
-"""The way of a write: journal → extract → resolve → belief → commit. Projection follows.
+"""The stages of a write: journal → extract → resolve → belief → commit. Projection follows.
 
-Once journalled, an episode is durable. Whatever happens to the model afterwards leaves it pending,
-never lost and never half written.
+Once journalled, an episode is durable. If a model fails afterwards, the episode stays pending; it
+is never lost or half written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extractor
 
-_TRIES = 10  # to store something of a user whom others forget and meet again
+_TRIES = 10  # to journal while other processes forget the user and store them again
 
 
 class Ingest(Deciding):
@@ -42,8 +42,8 @@ class Ingest(Deciding):
         ambiguity_model: AmbiguityModel | None = None,
         renamed: Callable[[Scope], Awaitable[Scope]] | None = None,
     ) -> None:
-        """``at_once`` is how many episodes are extracted at the same time; ``renamed`` gives a
-        scope with the pseudonym that its user has now."""
+        """``at_once`` is how many episodes are extracted at the same time; ``renamed`` returns the
+        scope with its user's current pseudonym."""
         extracting = Extracting(ledger, extractor, options or ExtractionOptions())
         super().__init__(ledger, clock, extracting, ambiguity_model)
         self._window_s = duplicate_window_s
@@ -54,9 +54,9 @@ class Ingest(Deciding):
     async def add(
         self, episodes: Sequence[Episode], queue: BackgroundQueue | None = None
     ) -> list[Receipt]:
-        """Journal all episodes, then take each through the stages; receipts in order. A text that
-        is stored as it is (``infer=False``) and repeats nothing is complete with the journal. With
-        a ``queue``, in which room is reserved, the rest is left to it."""
+        """Journal all episodes, then take each through the stages; receipts in order. A text with
+        ``infer=False`` that repeats nothing is done when journalled. With a ``queue``, in which
+        room must be reserved, the other stages are left to it."""
         for tries_left in reversed(range(_TRIES)):
             short = {e.id: verbatim_commit(e, self._clock) for e in episodes if not e.infer}
             commits = list(short.values())
@@ -76,7 +76,7 @@ class Ingest(Deciding):
         for asked, kept in zip(episodes, stored, strict=True):
             if asked.id == kept.id and kept.status == "done":
                 receipts[kept.id] = Receipt(kept.id, "done", short[kept.id].decisions)
-            # A repeated add of what is still pending is taken as a wish to go on with it.
+            # Adding an episode again that is still pending processes it now.
             elif asked.id == kept.id or kept.status == "pending":
                 todo.setdefault(kept.id, kept)
         if queue is not None:
@@ -92,7 +92,7 @@ class Ingest(Deciding):
         return results
 
     async def resume(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Take pending episodes on from where they stopped."""
+        """Continue pending episodes from where they stopped."""
         return await self._once({episode.id: episode for episode in episodes})
 
     async def finish(self, ids: Sequence[str]) -> list[Receipt]:
@@ -101,8 +101,8 @@ class Ingest(Deciding):
         return await self.resume([episode for episode in found if episode.status == "pending"])
 
     async def _once(self, episodes: dict[str, Episode]) -> list[Receipt]:
-        """Process the episodes that no other call is working on. For the others, wait until that
-        call is done and say how it ended."""
+        """Process the episodes that no other call is working on. For the others, wait for that call
+        and return a receipt of how it ended."""
         others = {id: self._under_way[id] for id in episodes if id in self._under_way}
         mine = {id: episode for id, episode in episodes.items() if id not in others}
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -113,7 +113,7 @@ class Ingest(Deciding):
             for id in mine:
                 del self._under_way[id]
             ended.set_result(None)
-        # Only now: nobody waits for what is waiting itself.
+        # Only after the own episodes are done, so that two calls cannot wait for each other.
         for other in others.values():
             await asyncio.shield(other)
         for episode in await self._ledger.episodes_by_id(list(others)) if others else []:
@@ -126,7 +126,7 @@ class Ingest(Deciding):
         return receipts
 
     async def _process(self, episodes: dict[str, Episode]) -> list[Receipt]:
-        """Process in order: runs of verbatim texts in one transaction each, the others one by
+        """Process in order: consecutive ``infer=False`` texts in one transaction, others one by
         one."""
         receipts: list[Receipt] = []
         for infer, own in itertools.groupby(episodes.values(), key=lambda episode: episode.infer):
@@ -135,7 +135,7 @@ class Ingest(Deciding):
         return receipts
 
     async def _infer(self, episodes: Sequence[Episode]) -> list[Receipt]:
-        """Extract a few ahead, decide in order: an older statement is decided before a newer."""
+        """Extract up to ``at_once`` episodes ahead, but decide in order, older ones first."""
         waiting = iter(episodes)
         ahead: deque[asyncio.Task[Receipt]] = deque()
         receipts: list[Receipt] = []

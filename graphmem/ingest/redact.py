@@ -1,4 +1,4 @@
-"""Takes out of a call's arguments what is not to be stored, before anything is made of them."""
+"""Removes what must not be stored from a call's arguments, before anything else is done."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from graphmem.ports.redactor import Redactor
 
 _T = TypeVar("_T")
 
-_SHORT = 10_000  # characters that are looked through at once
+_SHORT = 10_000  # characters; more are searched off the event loop
 _KEPT = frozenset(
     {
         "id", "role", "type", "occurred_at", "valid_at", "invalid_at", "expires_at", "modality",
         "memory_type", "actor", "extraction", "user_id", "agent_id", "run_id", "project_id",
     }
 )  # fmt: skip
-"""Names of values that say how to store, not what."""
+"""Names of values that are not redacted: they say how to store, not what."""
 
 
 class Redaction:
-    """All redactors of a memory; without any it changes nothing."""
+    """All redactors of a memory; without any, nothing changes."""
 
     def __init__(self, redactors: Sequence[Redactor] = ()) -> None:
         for one in redactors:

@@ -1,9 +1,9 @@
 """``infer=False``: a text is stored as it is, as one fact, without extraction.
 
-Such a text names no entity and no date, so it only touches the same sentence said before. When
-there is none, the result of deciding is known in advance. :func:`verbatim_commit` writes that down
-without reading anything, and the ledger takes it with the journal if the sentence is indeed new.
-This makes such an add, and a bulk load, fast. A test holds both ways to the same result.
+Such a text has no entity and no date, so it affects only an earlier fact with the same sentence. If
+there is none, the result of deciding is known in advance: :func:`verbatim_commit` makes it without
+reading anything, and the ledger commits it with the journal if the sentence is indeed new. This
+makes such an add, and a bulk load, fast. A test checks that both ways give the same result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from graphmem.ports.llm import CandidateFact, Extraction
 
 
 def verbatim(episode: Episode) -> Extraction:
-    """The text as one candidate; of messages each is one."""
+    """The text as one candidate, or each message as one."""
     if episode.kind == "text":
         ordinals = tuple(turn.ordinal for turn in episode.turns)
         facts = [CandidateFact(episode.content, turns=ordinals[:1])]

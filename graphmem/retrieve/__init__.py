@@ -1,5 +1,6 @@
-"""The way of a read: a question to hits, each with its explanation; and relationship queries.
+"""Reading: from a question to hits with explanations; relationship queries; summaries.
 
-``pipeline`` has its stages in order: question → candidates → signals → rank → present. They read
-the stores and write nothing; models are asked only for vectors and by a reranker.
+``pipeline`` shows the stages of a search in order: question → candidates → signals → rank →
+present. They read the stores and write nothing; models are asked only for vectors and by a
+reranker.
 """

@@ -1,5 +1,5 @@
-"""The way of a read, from top to bottom: question and seeds → candidates → signals → one ranking →
-hits, explained."""
+"""The stages of a search in order: question and seeds → candidates → signals → one ranking → hits
+with explanations."""
 
 from __future__ import annotations
 
@@ -73,8 +73,7 @@ class Retriever:
         self._reranked_hits = reranked_hits
 
     def forget(self) -> None:
-        """Keep nothing of the texts that were read for ranking: some were erased, or there are
-        enough."""
+        """Drop the cached text analyses: some of the texts were erased, or the cache is full."""
         self._texts = TextAnalyser(self._ledger, self._words)
 
     async def search(self, query: SearchQuery) -> SearchResult:
@@ -92,12 +91,12 @@ class Retriever:
         return SearchResult(query.text, hits, seeds, ranked.reason, likelihood.answerable)
 
     def answerable(self, ranked: RankedCandidates, looked_at: int) -> float:
-        """How likely anything that was found answers."""
+        """The probability (0 to 1) that any of the best ``looked_at`` candidates answers."""
         return self._formula.of(ranked, ranked.best(looked_at)).answerable
 
     async def similarities(self, ranked: RankedCandidates, places: Sequence[int]) -> list[float]:
-        """How near the vectors of these candidates are to the question's, from 0 to 1; those that
-        the dense arm did not find are looked up."""
+        """The similarity (cosine, clipped to 0..1) of each candidate's vector to the question's, in
+        the order of ``places``; those that the dense arm did not find are embedded."""
         inputs = ranked.inputs
         known = {p: similarity_of(ranked, inputs.ids[p]) for p in places}
         missing = [place for place, value in known.items() if value is None]
@@ -112,13 +111,13 @@ class Retriever:
         return [known[place] or 0.0 for place in places]
 
     async def _near(self, ranked: RankedCandidates, threshold: float) -> list[int]:
-        """The places of those that are similar enough, best first."""
+        """The places of candidates whose similarity is at least ``threshold``, best first."""
         places = ranked.best(len(ranked.inputs.ids))
         similar = await self.similarities(ranked, places)
         return [place for place, one in zip(places, similar, strict=True) if one >= threshold]
 
     async def rank(self, query: SearchQuery) -> RankedCandidates:
-        """All that is found for a question, with what every signal says of it."""
+        """Find and rank all candidates for a question, with every signal of each."""
         if self._texts.full:
             self.forget()
         texts, ledger = self._texts, self._ledger
@@ -127,8 +126,8 @@ class Retriever:
         seeds = await find_seeds(ledger, query, question)
         relations = RelationMatcher(question, seeds, query.scope.user_name, self._wording)
 
-        # The graph first: it looks on by itself while the vectors are asked, and only then. While
-        # Python runs, each of its steps waits long for the interpreter.
+        # The graph search is started first, so that it advances while the vector store is awaited.
+        # Beside running Python code each of its steps would wait long for the interpreter.
         reached, found = await asyncio.gather(
             self._find_by_graph(query, seeds, relations),
             find_by_vectors(self._vectors, self._embedder, query, left_out=self.weights.left_out),
@@ -180,8 +179,8 @@ class Retriever:
     async def _shown_though_ended(
         self, query: SearchQuery, ended: Sequence[Fact]
     ) -> dict[str, Fact]:
-        """Those that nothing but their end keeps out of a search: not expired or archived, and
-        passing its filter."""
+        """Those of ``ended``, by id, that a search omits only because they ended: not expired or
+        archived, and passing its filter."""
         now, view = query.view.current, query.view
         ids = tuple(
             fact.id
@@ -198,7 +197,7 @@ class Retriever:
     async def _find_by_graph(
         self, query: SearchQuery, seeds: Sequence[Entity], relations: RelationMatcher
     ) -> list[ReachedFact]:
-        """The facts that the graph leads to from what the question names."""
+        """The facts that the graph arm reaches from the seeds, best first."""
         if "fact" not in query.kinds or "graph" in self.weights.left_out:
             return []
         start = {seed.id: 1.0 for seed in seeds}
@@ -207,7 +206,7 @@ class Retriever:
         )
         if query.view.where is None or not reached:
             return reached
-        # What does not pass must not take the place of what does.
+        # Only the first few are kept later: facts that fail the filter must not be among them.
         ids = tuple(one.fact_id for one in reached)
         found = await self._ledger.facts(query.view.query(query.scope, ids=ids, limit=len(ids)))
         passing = {fact.id for fact in found}
@@ -220,7 +219,8 @@ class Retriever:
         facts: Mapping[str, Fact],
         seeds: Sequence[Entity],
     ) -> Neighbourhood:
-        """What stands around the best turns and facts, where those turns are passages."""
+        """The neighbourhood of the best turns and facts; empty unless some of those turns are
+        passages."""
         if "graph" in self.weights.left_out:
             return Neighbourhood()
         turns = found.ids["turn"]

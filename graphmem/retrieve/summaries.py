@@ -1,4 +1,5 @@
-"""A few sentences of many facts: theirs, or a model's, held against the facts that they cite."""
+"""Summaries of many facts in a few sentences: the facts' own, or a model's, checked against the
+facts that they cite."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ from graphmem.ports.llm import LLM, Completion, Prompt
 from graphmem.text import words
 
 CONSOLIDATES = "consolidates"
-"""The key of the metadata under which a summary that is kept as a fact names its facts."""
+"""The metadata key under which a summary stored as a fact lists the ids of its facts."""
 _SHOWN = 60  # facts that a model is shown
-_LONGEST = 400  # characters of one
+_LONGEST = 400  # characters of each fact or turn that are shown
 _LONGEST_TITLE = 60
 _ENOUGH_CHANGED = 0.2
 _SYSTEM = (
@@ -57,17 +58,17 @@ _TITLE_SCHEMA = {
     "required": ["title"],
     "additionalProperties": False,
 }
-_JOINERS = "\u200c\u200d"  # between letters, and in pictures that are made of several
+_JOINERS = "\u200c\u200d"  # needed between letters of some scripts and in composed emoji
 _TELLING = re.compile(r"(?<!^)\b[A-Z]\w+|\d+")
 
 
 def is_summary(fact: Fact) -> bool:
-    """Whether it only repeats what other facts say."""
+    """Whether the fact is a stored summary of other facts."""
     return CONSOLIDATES in fact.metadata
 
 
 def consolidated_facts(metadata: Metadata) -> frozenset[str]:
-    """The facts that it names, if it is one."""
+    """Ids of the facts that a stored summary with this metadata sums up; empty for other facts."""
     named = metadata.get(CONSOLIDATES)
     return (
         frozenset(one for one in named if isinstance(one, str))
@@ -77,8 +78,8 @@ def consolidated_facts(metadata: Metadata) -> frozenset[str]:
 
 
 def facts_that_matter(facts: Sequence[Fact], most: int) -> list[Fact]:
-    """The most important ones, what several sources say and what is newer before the rest; in the
-    order of time."""
+    """The ``most`` facts of the highest importance, several sources and a late date adding to it;
+    in order of time."""
     newest = sorted(facts, key=lambda fact: (_since(fact), fact.id))
     place = {fact.id: at / max(1, len(newest)) for at, fact in enumerate(newest)}
 
@@ -90,13 +91,13 @@ def facts_that_matter(facts: Sequence[Fact], most: int) -> list[Fact]:
 
 
 def own_sentences(facts: Sequence[Fact]) -> tuple[SummarySentence, ...]:
-    """The facts as they are worded: each says what it cites."""
+    """The facts' own texts as sentences, each citing its fact."""
     return tuple(SummarySentence(fact.text, (fact.id,), _since(fact)) for fact in facts)
 
 
 def is_good(kept: KeptSummary, facts: Sequence[Fact]) -> bool:
-    """Whether all that a summary cites is believed as it was, and little else of what it was made
-    of has changed."""
+    """Whether a stored summary is still valid: the facts it cites have the same versions, and few
+    of all the facts it was made of have changed, gone or been added."""
     now, then = versions_of(facts).items(), kept.made_of.items()
     same = {id for id, _ in now & then}
     cited = set(kept.summary.fact_ids) if kept.summary else set()
@@ -104,13 +105,13 @@ def is_good(kept: KeptSummary, facts: Sequence[Fact]) -> bool:
 
 
 def versions_of(facts: Sequence[Fact]) -> dict[str, int]:
-    """What a summary of these is made of."""
+    """The version of each fact by id: what a summary of these facts is made of."""
     return {fact.id: fact.version for fact in facts}
 
 
 class SummaryModel:
     """Asks a chat model for summaries and titles, each in one call. ``account`` is entered with the
-    tenant that asks: what the call costs is put down to it."""
+    tenant that the cost of the call is charged to."""
 
     def __init__(self, llm: LLM, account: Callable[[str], AbstractContextManager[None]]) -> None:
         self._llm = llm
@@ -123,9 +124,11 @@ class SummaryModel:
     async def sum_up(
         self, about: str, facts: Sequence[Fact], most: int, *, tenant: str
     ) -> tuple[str | None, tuple[SummarySentence, ...]]:
-        """A title, and sentences of which each cites facts that say it: others are left out.
+        """A title, if one is given, and at most ``most`` sentences; a sentence that the facts it
+        cites do not support is left out.
 
-        :class:`~graphmem.errors.ModelError` when the model cannot be asked, or gives none."""
+        :class:`~graphmem.errors.ModelError` when the model cannot be asked, or no sentence is
+        left."""
         shown = facts_that_matter(facts, _SHOWN)
         lines = [
             f"{n}. ({_since(fact).date()}) {_one_line(fact.text)}"
@@ -138,10 +141,10 @@ class SummaryModel:
         return self._read(answer, shown, most)
 
     async def title(self, turns: Sequence[Turn], *, tenant: str) -> str:
-        """What a conversation is called that begins with these turns; of names and numbers only
-        those that stand there.
+        """A title for the conversation that begins with these turns.
 
-        :class:`~graphmem.errors.ModelError` when the model cannot be asked, or gives none."""
+        :class:`~graphmem.errors.ModelError` when the model cannot be asked, or gives no title, or
+        one with a name or number that is not in the turns."""
         lines = [f"{turn.speaker or turn.role}: {_one_line(turn.text)}" for turn in turns]
         with self._account(tenant):
             answer = await self._llm.complete(
@@ -175,7 +178,8 @@ class SummaryModel:
 
 
 def _sentence(given: object, shown: Sequence[Fact]) -> SummarySentence | None:
-    """A sentence whose names and numbers all stand in the facts that it cites; else None."""
+    """The sentence a model gave; None unless all its names and numbers, and a third of its words,
+    are in the facts that it cites."""
     if not isinstance(given, Mapping):
         return None
     text, numbers = _worded(given.get("text")), given.get("facts")
@@ -192,12 +196,13 @@ def _sentence(given: object, shown: Sequence[Fact]) -> SummarySentence | None:
 
 
 def _telling(text: str) -> set[str]:
-    """The names and numbers of a sentence: what cannot be another way to say the same."""
+    """The words of names and numbers in a sentence: these cannot be paraphrases."""
     return {word for part in _TELLING.findall(text) for word in words(part)}
 
 
 def _worded(given: object) -> str:
-    """What a model gave as a text, in one line, of what can be printed; empty where it is none."""
+    """A text that a model gave, in one line, without unprintable characters; empty if it is not a
+    string."""
     if not isinstance(given, str):
         return ""
     shown = "".join(c for c in given if c.isprintable() or c.isspace() or c in _JOINERS)

@@ -1,5 +1,4 @@
-"""What a read may see: the facts of its view, what a caller asks of a search, and what of a fact
-a scope may be given."""
+"""The view of a read, the query of a search, and facts and history reduced to a scope."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from graphmem.ports.ledger import FactQuery, LedgerView
 @dataclass(frozen=True, slots=True)
 class View:
     """Which facts a read sees. With ``at``: those that held then. With ``current``: those that have
-    not ended by then, begun or not; with ``begun`` too, without those that are stated to begin
+    not ended by then, even if they begin later; ``begun`` leaves out those whose ``valid_at`` is
     later. With neither: all."""
 
     current: datetime | None = None
@@ -28,7 +27,7 @@ class View:
     """A filter that facts must pass, resolved (see :mod:`graphmem.retrieve.question.filters`)."""
     begun: bool = False
     archived: bool = False
-    """Whether archived facts are seen, as far as nothing else keeps them out."""
+    """Whether archived facts are seen too, if the rest of the view includes them."""
 
     def query(self, scope: Scope, **more: Any) -> FactQuery:
         """The query for facts of a scope that this view sees."""
@@ -50,11 +49,11 @@ class View:
 
     @property
     def moment(self) -> datetime | None:
-        """The moment by which a fact that is seen has not ended; None when ends do not matter."""
+        """Facts that ended by this moment are not seen; None when ends do not matter."""
         return self.at or self.current
 
     def shows(self, link: Link) -> bool:
-        """Whether a link may be walked: it is stated, and seen as far as its dates say."""
+        """Whether a link may be followed: it is stated, and its dates are within the view."""
         if link.modality != "stated":
             return False
         if self.moment is None:
@@ -63,14 +62,15 @@ class View:
         if link.invalid_at is not None and link.invalid_at <= seen_at:
             return False
         if self.at is None:
-            # Told of a later day than today's is only what says so: clocks and zones differ.
+            # Only ``valid_at`` counts as a later start: clocks and time zones differ, so
+            # ``stated_at`` may be a little ahead of now.
             return not (self.begun and link.valid_at is not None and link.valid_at > seen_at)
         start = _start(link.valid_at, link.stated_at, link.invalid_at)
         return start is None or start <= seen_at
 
 
 def of_kind(where: Where | None, kind: HitKind) -> Where | None:
-    """A filter over things that are all facts, or all turns."""
+    """The filter with its tests of ``kind`` settled: for a search of facts only, or turns only."""
     return None if where is None else known(where, kind=(kind,))
 
 
@@ -84,7 +84,7 @@ _LONGEST = 8_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """A question, by whom it is asked, and what the answer may contain."""
+    """A question, the scope that asks it, and what the result may contain."""
 
     text: str
     scope: Scope
@@ -93,25 +93,25 @@ class SearchQuery:
     view: View
     """Which facts may be seen."""
     rerank: bool = True
-    """Whether a reranker, where there is one, orders the best hits anew."""
+    """Whether a reranker, where there is one, reorders the best hits."""
     min_score: float = 0.0
-    """How likely anything that was found must answer; where it is less, there are no hits."""
+    """There are no hits when the probability that anything found answers is below this."""
 
     threshold: float = 0.0
-    """How similar a hit must be, by its vector."""
+    """The least similarity of a hit's vector to the question's, 0 to 1."""
 
     @property
     def beginning(self) -> str:
-        """What of the question is looked for: what a search costs grows with its words."""
+        """The part of the question that is searched for: a search costs more with every word."""
         return self.text[:_LONGEST]
 
 
 OUTSIDE = "because of what was told outside this agent or run"
-"""The reason of a change that another agent or run brought."""
+"""The reason given for a change by an episode outside the agent or run of the scope."""
 
 
 def fact_in_scope(fact: Fact, scope: Scope) -> Fact | None:
-    """A fact with the sources that are inside; None when it has none."""
+    """A fact with only its sources inside the scope; None when it has none there."""
     agent, run = scope.narrow_agent_id, scope.run_id
     if agent is None and run is None:
         return fact
@@ -128,14 +128,14 @@ def fact_in_scope(fact: Fact, scope: Scope) -> Fact | None:
 
 
 async def facts_in_scope(ledger: LedgerView, scope: Scope, query: FactQuery) -> list[Fact]:
-    """The facts that a query of this scope finds, as they may be given in it."""
+    """The facts that a query finds, each reduced to the scope by :func:`fact_in_scope`."""
     found = (fact_in_scope(fact, scope) for fact in await ledger.facts(query))
     return [fact for fact in found if fact is not None]
 
 
 async def history_in_scope(ledger: LedgerView, scope: Scope, fact_id: str) -> list[Change]:
-    """What happened to a fact while the scope held it, oldest first. Of a change that came from
-    outside it is shown by what it left, not by its words."""
+    """The changes of a fact while it was in the scope, oldest first. A change by an episode outside
+    the scope is given without the episode and its reason."""
     changes = await ledger.history(scope.tenant, fact_id)
     if scope.narrow_agent_id is None and scope.run_id is None:
         return changes

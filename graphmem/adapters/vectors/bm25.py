@@ -1,11 +1,12 @@
 """Qdrant's own BM25 as sparse vectors: English stop words and stemming, k 1.2, b 0.75, length 256.
 
-The tokenizer hashes each stemmed word to a 32-bit index. Made once, at first use, because the
-package is heavy to import. What every vector adapter shares sits here, so that all score alike.
+The tokenizer hashes each stemmed word to a 32-bit index. The model is made once, at first use,
+because the package is slow to import. All vector adapters use this module, so that all score alike.
 
-To stem a word takes the square of its length: one longer than any word is (a key, a picture as
-text) stands as its digest, in texts and in questions alike. The package holds the interpreter up
-while it works: a long text goes to it in pieces, between which others run, and comes to the same.
+Stemming a word takes time quadratic in its length: one longer than words are (a key, an image as
+text) is replaced by its digest, in texts and in questions alike. The package holds the
+interpreter's lock while it works: a long text is passed to it in pieces, between which other
+threads run; the result is the same.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _PIECE = 1 << 15  # characters: 5 ms
 _BETWEEN_WORDS = re.compile(r"[\s!-/:-@\[-`{-~]")
 _K, _B, _LENGTH = 1.2, 0.75, 256
 _COUNTING_K = 1e6
-"""A saturation so late that weights tell how often each word comes."""
+"""A saturation so high that weights show how often each word occurs."""
 _LONG_RUN = re.compile(rf"\S{{{_LONGEST_WORD + 1}}}")
 
 Sparse: TypeAlias = tuple[list[int], list[float]]
@@ -63,12 +64,12 @@ def _with_short_words(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _long_words() -> re.Pattern[str]:
-    """Letters and digits, with the marks on them, more of them than a word has."""
+    """Matches runs of letters and digits, with combining marks, that are longer than a word."""
     marks = [unicodedata.category(chr(code)).startswith("M") for code in range(0x10000)]
     places = itertools.groupby(range(0x10000), key=marks.__getitem__)
     runs = (list(run) for is_mark, run in places if is_mark)
     ranges = "".join(f"\\u{run[0]:04x}-\\u{run[-1]:04x}" for run in runs)
-    # Tried only where a word begins: else what is almost one is read a hundred times.
+    # Matched only where a word begins: else a run that is just too short is read a hundred times.
     return re.compile(rf"(?<![^\W_])(?<![{ranges}])(?:[^\W_]|[{ranges}]){{{_LONGEST_WORD + 1},}}")
 
 
@@ -82,7 +83,8 @@ def document(text: str) -> Sparse:
 
 
 def _in_pieces(text: str) -> Sparse:
-    """The same of a long text: words counted piece by piece, weighed as the package weighs them."""
+    """The same for a long text: words are counted piece by piece, then weighted like the package
+    does."""
     found, counts = [], []
     for piece in _pieces(text):
         vector = _counting_model().embed_document(_with_short_words(piece))
@@ -97,7 +99,7 @@ def _in_pieces(text: str) -> Sparse:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut where no word goes on."""
+    """The text in pieces, cut between words."""
     at = 0
     while at < len(text):
         cut = _BETWEEN_WORDS.search(text, at + _PIECE)
@@ -108,6 +110,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=256)  # a search asks for the same words in several collections
 def query(text: str) -> Sparse:
-    """Term weights of a question: 1 for each distinct word. Not to be changed: it is shared."""
+    """Term weights of a question: 1 for each distinct word. The result is cached: do not change
+    it."""
     vector = _model().embed_query(_with_short_words(encodable(text)))
     return vector.indices, vector.values

@@ -1,4 +1,4 @@
-"""Points as Qdrant stores them, compared with what they should be."""
+"""Compares points as Qdrant stores them with what they should be."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from graphmem.adapters.vectors.payload import BM25, DENSE, WINDOW, sparse_vector
 from graphmem.ports.vectors import Point, Vector
 
 _NEAR = 1e-4
-"""How far two numbers of a unit vector may be apart: engines store what they were given in 32 bits,
-made to length 1 once more."""
+"""How far two numbers of a unit vector may differ: engines round to 32 bits and normalise again."""
 
 
 def differing_points(
@@ -21,9 +20,9 @@ def differing_points(
     records: Iterable[Any],
     payload_of: Callable[[Point], Mapping[str, Any]],
 ) -> set[str]:
-    """The ids of those points that no record is of, or one with something else. Records are the
-    engine's: with ``id``, ``payload``, and ``vector``, which is by name. ``payload_of`` says what a
-    point's payload should be."""
+    """The ids of points without a record, or with a different one. Records are the engine's: with
+    ``id``, ``payload``, and ``vector``, which maps names to vectors. ``payload_of`` returns the
+    payload that a point should have."""
     stored = {str(record.id): record for record in records}
     found: set[str] = set()
     dense: list[Point] = []
@@ -49,7 +48,8 @@ def _same_payload(stored: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
 
 
 def _same_words(vectors: Mapping[str, Any], made: Mapping[str, Sparse]) -> bool:
-    """Terms with their weights; a text without any word has none, or an empty list."""
+    """Whether all terms and weights are the same. A text without words has no vector or an empty
+    one."""
     for name in (BM25, WINDOW):
         one = vectors.get(name)
         found = {} if one is None else dict(zip(one.indices, one.values, strict=True))
@@ -68,7 +68,7 @@ def _near(one: float, other: float) -> bool:
 def _other_directions(
     stored: Sequence[Sequence[float] | None], made: Sequence[Vector]
 ) -> list[bool]:
-    """For each, whether it is another direction. All at once: numbers are slow one by one."""
+    """For each pair, whether the directions differ. Computed for all at once, for speed."""
     if not made:
         return []
     wanted = np.stack([np.asarray(one, dtype=np.float32) for one in made])
@@ -84,7 +84,7 @@ def _other_directions(
 
 
 def _plain(value: Any) -> Any:
-    """Equal however an engine gives lists of one and numbers back."""
+    """A value in a form that compares equal: without None in mappings, and with tuples as lists."""
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items() if one is not None}
     if isinstance(value, list | tuple):

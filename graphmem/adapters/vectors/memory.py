@@ -1,4 +1,4 @@
-"""Vectors in memory (``memory://``): exact, simple, and what the real stores are compared with."""
+"""Vectors in memory (``memory://``): exact, simple, and the reference for the other stores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from graphmem.ports.vectors import (
 
 @dataclass(slots=True)
 class _Words:
-    """Which points have which word, with its weight there."""
+    """An inverted index: for each word the points that have it, with its weight there."""
 
     postings: dict[int, dict[str, float]] = field(default_factory=dict)
     terms: dict[str, list[int]] = field(default_factory=dict)

@@ -3,13 +3,13 @@
 Writing costs 3 µs for each value of a payload and up to 15 µs for each index it is in, so there
 are few of both (measured on the embedded engine):
 
-- ``labels``: one whole number for each pair of a field and a value that can be asked for by
-  ``=`` (a hash), and one that says which fields have a value at all. One index for all of them.
-- ``occurred_at``, ``recorded_at``, ``invalid_at``; ``begins_at`` where it is another than
-  ``occurred_at``; ``ended_at``, ``agent_ids`` and ``run_ids``, which every point has had anyway.
-- ``importance`` where it is not the usual one, ``numbers`` of metadata where there are any.
+- ``labels``: an integer (a hash) for each pair of a field and a value that filters can test for
+  equality, and a bit mask of the fields that have a value at all. One index covers all of them.
+- ``occurred_at``, ``recorded_at``, ``invalid_at``; ``begins_at`` where it differs from
+  ``occurred_at``; ``ended_at``, ``agent_ids`` and ``run_ids`` where there are any.
+- ``importance`` where it is not 0.5, ``numbers`` of metadata where there are any.
 
-What is usual (semantic, stated) is not written: a filter asks for it by what it is not.
+Default values (semantic, stated) are not written: a filter finds them by the absence of others.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from graphmem.ports.vectors import Only, Point, Vector
 C = TypeVar("C")
 
 DENSE, BM25, WINDOW = "dense", "bm25", "window"
-"""The names of a point's vectors: its own, that of its words, that of the words of its window."""
+"""The names of a point's vectors: the embedding, BM25 of its text, BM25 of its window."""
 LABELS = "labels"
 TIMES = ("occurred_at", "recorded_at", "invalid_at", "begins_at")
 IMPORTANCE = "importance"
 NUMBERS, NUMBER_KEY, NUMBER = "numbers", "key", "value"
 NEVER = -1
-"""A label that nothing has."""
+"""A label that no point has."""
 
 _MAYBE = (
     "type", "subject", "object", "about", "speaker", "tag", "valid_at", "modality", "memory_type",
@@ -50,7 +50,7 @@ _OTHERS: dict[str, tuple[Scalar, ...]] = {
 }
 _USUAL_IMPORTANCE = 0.5
 _BEFORE_ALL = "0001-01-01T00:00:00.000000Z"
-"""``begins_at`` of what began nobody knows when."""
+"""``begins_at`` of a point whose begin is not known."""
 _FLAT = ("type", "subject", "object", "tag", "speaker", "episode", "source")
 _LISTS = {"agent": "agent_ids", "run": "run_ids"}
 
@@ -58,7 +58,7 @@ _LISTS = {"agent": "agent_ids", "run": "run_ids"}
 def payload(
     point: Point, names: Callable[[Sequence[str]], str | list[str]] = list
 ) -> dict[str, Any]:
-    """All of a point's payload; ``names`` writes its agents and runs."""
+    """A point's whole payload; ``names`` converts its lists of agents and runs."""
     made = {"tenant": point.tenant, **record_payload(point.fields)}
     if point.agent_ids:
         made["agent_ids"] = names(point.agent_ids)
@@ -76,20 +76,20 @@ def sparse_vectors(point: Point) -> dict[str, bm25.Sparse]:
 
 
 def numbers(dense: Vector) -> list[float]:
-    """A vector as a list: the embedded engine reads arrays more slowly (15 µs, 9 µs with the making
-    of the list)."""
+    """A vector as a list: the embedded engine reads an array more slowly (15 µs; 9 µs for making
+    and reading the list)."""
     made: list[float] = np.asarray(dense, dtype=np.float32).tolist()
     return made
 
 
 def one_or_many(values: Sequence[str]) -> str | list[str]:
-    """Values of a field as payload: a list of one is written as that one, which is found alike and
-    costs the embedded engine a third."""
+    """Values of a field as payload: a list of one is written as a plain value, which filters find
+    alike and costs the embedded engine a third."""
     return values[0] if len(values) == 1 else list(values)
 
 
 def record_payload(record: Record) -> dict[str, Any]:
-    """What a filter sees of a point, as payload."""
+    """The payload of what filters can test of a point."""
     if not record:
         return {}
     made: dict[str, Any] = {LABELS: list(_labels(record))}
@@ -145,13 +145,13 @@ def _numbers(record: Record, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _hashed(key: str, kind: str, text: str) -> int:
     data = "\0".join((key, kind, text)).encode("utf-8", "surrogatepass")
-    # 53 bits: every part of the way, JavaScript included, keeps them apart.
+    # 53 bits are exact in every system on the way, JavaScript included.
     return 1024 + (int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 12)
 
 
 @lru_cache(maxsize=50_000, typed=True)
 def label(key: str, value: Scalar) -> int:
-    """The number of a field's value; of equal numbers it is the same."""
+    """The label of a field's value; equal numbers have the same label."""
     if isinstance(value, bool):
         return _hashed(key, "truth", str(value))
     if isinstance(value, str):
@@ -161,8 +161,8 @@ def label(key: str, value: Scalar) -> int:
 
 
 class Conditions(ABC, Generic[C]):
-    """How an engine writes the few conditions that filters are made of; and, of these, any
-    filter."""
+    """The few conditions that filters are made of, as an engine writes them; any filter is composed
+    of these."""
 
     @abstractmethod
     def labelled(self, field: str, values: Sequence[Any]) -> C:
@@ -170,7 +170,7 @@ class Conditions(ABC, Generic[C]):
 
     @abstractmethod
     def time(self, field: str, bounds: dict[str, str]) -> C:
-        """The field lies within (``lt``, ``lte``, ``gt``, ``gte``)."""
+        """The field is within bounds (``lt``, ``lte``, ``gt``, ``gte``)."""
 
     @abstractmethod
     def number(self, field: str, bounds: dict[str, float]) -> C: ...
@@ -189,11 +189,11 @@ class Conditions(ABC, Generic[C]):
     ) -> C: ...
 
     def inside(self, tenant: str, *more: C) -> C:
-        """In this tenant, and all of these too."""
+        """In this tenant, meeting all of these conditions."""
         return self.joined(must=[self.labelled("tenant", [tenant]), *more])
 
     def seen(self, only: Only) -> C:
-        """What a search may see."""
+        """The condition for points that a search may see."""
         must = [self.labelled("tenant", [only.tenant])]
         if only.agent_id is not None:
             must.append(self.labelled("agent_ids", [only.agent_id]))
@@ -284,7 +284,7 @@ class Conditions(ABC, Generic[C]):
         return self.time(field, {test.op: str(test.values[0])})
 
     def _begun(self, test: Test) -> C:
-        """By ``begins_at`` where it is written, else by ``occurred_at``, which is the same then."""
+        """Test ``begins_at`` where it is written, else ``occurred_at``, which is then the same."""
         unwritten = self.empty("begins_at")
         unknown = self.time("begins_at", {"lte": _BEFORE_ALL})
         written = self.joined(must=[self._time("begins_at", test)], must_not=[unknown])

@@ -1,4 +1,4 @@
-"""What every vector adapter checks and derives, so that all refuse and understand alike."""
+"""Checks and derived values that all vector adapters share, so that all behave alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from graphmem.ports.vectors import (
 )
 
 LARGEST_SIZE = 65_536
-"""Numbers in a vector: the limit of a Qdrant server, kept by all."""
+"""The most numbers in a vector: the limit of a Qdrant server, applied by all adapters."""
 
 
 _CANONICAL = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -52,7 +52,7 @@ def check_collection(name: str) -> None:
 
 
 def check_changes(changes: VectorChanges, size: int) -> None:
-    """:class:`UsageError` for the first thing that no store could hold as it is."""
+    """Raise :class:`UsageError` for the first thing that a store could not hold unchanged."""
     for collection in (*changes.points, *changes.removed):
         check_collection(collection)
     for removed in changes.removed.values():
@@ -74,7 +74,7 @@ def check_changes(changes: VectorChanges, size: int) -> None:
 
 
 def check_id(value: str) -> None:
-    """Ids are UUIDs in canonical form: what goes in is what comes out."""
+    """Ids must be UUIDs in canonical form, so that stores return them unchanged."""
     if not _CANONICAL.fullmatch(value):
         raise UsageError(f"a point's id must be a UUID in lower case with hyphens, got {value!r}")
 
@@ -116,13 +116,14 @@ def check_only(only: Only) -> None:
 
 
 def ended_at(point: Point) -> str | None:
-    """When it first ended, expired or was archived: the stored form sorts as text."""
+    """The earliest time at which it ended, expired or was archived; the stored form sorts as
+    text."""
     ends = (point.invalid_at, point.expires_at, point.archived_at)
     return min((end for end in ends if end is not None), default=None)
 
 
 def best(found: Iterable[Scored], limit: int) -> list[Scored]:
     """The ``limit`` best by falling score, ties by id."""
-    # Twice by one column each, which takes less than once by both turned into one.
+    # Two stable sorts by one column each are faster than one by a combined key.
     by_id = sorted(found, key=itemgetter(0))
     return sorted(by_id, key=itemgetter(1), reverse=True)[: max(limit, 0)]

@@ -1,4 +1,4 @@
-"""What may answer: facts and turns found by vectors, by words and through the graph, with texts.
+"""Candidates: facts and turns found by vectors, by words and through the graph, and their texts.
 
-Each arm finds, none decides: how good a candidate is, ``signals`` say.
+The arms only find candidates; how good each is, ``signals`` measure.
 """

@@ -1,5 +1,5 @@
-"""The candidates: what the vectors are asked, which facts the ledger is asked for (it has the last
-word on scope and validity), and the turns and facts that are ranked, with what stands beside them.
+"""Gathers the candidates: queries the vector store, loads facts from the ledger (which decides on
+scope and validity), and returns the turns and facts to rank, with their neighbouring turns.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _log = logging.getLogger(__name__)
 
 _DEPTH = 50  # candidates of each arm
 _DEEPER = 4
-_BY_WORDS = 150  # of the arms that find most: turns by their own words, and with those beside
-_DENSE = 120  # whose nearness is known; the first of them are candidates
+_BY_WORDS = 150  # candidates by words: turns by their own, and with those of their neighbours
+_DENSE = 120  # turns whose similarity is read; the first of them are candidates
 _SESSIONS = 50
-_TURNS = 150  # candidates, whose texts are read with those around them
-_PAST = 20  # best facts of any time
+_TURNS = 150  # candidates whose texts are read, with their neighbours
+_PAST = 20  # best facts, ended or not
 
 _ARM_WEIGHTS = {"bm25": 1.0, "dense": 0.8}
 _ARM_OF = {
@@ -41,9 +41,9 @@ _ARM_OF = {
 
 @dataclass(frozen=True, slots=True)
 class StoreScores:
-    """What the store scored, by id: facts and turns by their own words (``words``) and vectors
-    (``dense``), turns with those beside them (``window``; facts by their own words), and whole
-    episodes (``session``)."""
+    """Scores of the vector store, by id: BM25 of facts and turns by their own words (``words``),
+    similarity of their vectors (``dense``), BM25 of turns with their neighbours (``window``; facts
+    by their own words) and of whole episodes (``session``)."""
 
     words: Mapping[str, float] = field(default_factory=dict)
     window: Mapping[str, float] = field(default_factory=dict)
@@ -53,22 +53,23 @@ class StoreScores:
 
 @dataclass(frozen=True, slots=True)
 class VectorCandidates:
-    """What the vector store found: facts and turns by id, roughly best first."""
+    """What the vector store found: ids of facts and of turns, roughly best first."""
 
     ids: Mapping[HitKind, Sequence[str]]
     scores: StoreScores
     ended: Mapping[str, float]
-    """Facts that have ended and would be among the best, by how near to the best (0 to 1)."""
+    """Facts that have ended and would be among the best: score relative to the best one's (0 to 1),
+    by id."""
     reason: str | None = None
-    """Why nothing was looked for by meaning, if so."""
+    """Why there was no search by vector, if so."""
 
 
 async def find_by_vectors(
     vectors: VectorStore, embedder: CachedEmbedder, query: SearchQuery, *, left_out: Set[str]
 ) -> VectorCandidates:
-    """All that the store is asked, in one call: facts and turns, by meaning and by words; turns
-    with the words around them, and whole sessions; and the best facts that have ended, for what the
-    question would have found before it changed."""
+    """Query the vector store, in one call, for facts and turns by vector and by words, turns with
+    their neighbours' words, whole sessions, and the best facts that have ended, which show what the
+    question would have found before a change."""
     depth = _depth(query)
     dense, reason = await _embed(embedder, query)
     queries = _queries(query, depth, dense)
@@ -100,7 +101,7 @@ async def find_by_vectors(
 
 
 async def _embed(embedder: CachedEmbedder, query: SearchQuery) -> tuple[Vector | None, str | None]:
-    """The question's vector; none, and why, when no more may be spent on one."""
+    """The question's vector; or None and the reason, when the budget for it is spent."""
     try:
         return await embedder.query(query.beginning), None
     except BudgetExceeded as error:
@@ -109,16 +110,16 @@ async def _embed(embedder: CachedEmbedder, query: SearchQuery) -> tuple[Vector |
 
 
 def _depth(query: SearchQuery) -> int:
-    """Candidates of each arm. At a moment there must be more of them: the vectors know when a fact
-    ended, not when it began."""
+    """Candidates of each arm. A view as of a moment needs more: the vector store knows when a fact
+    ended, but not when it began."""
     return max(_DEPTH, 2 * query.limit) * (_DEEPER if query.view.at else 1)
 
 
 def _queries(query: SearchQuery, depth: int, dense: Vector | None) -> dict[str, VectorQuery]:
-    """By name; those by meaning only where that is known."""
+    """The queries by name; those by vector only where there is one (``dense``)."""
     scope, where = query.scope, query.view.where
     moment = stamp_or_none(query.view.moment)
-    # Sessions only tell about their turns, and so need not pass.
+    # Sessions only add to the score of their turns, so the filter does not apply to them.
     only = Only(scope.tenant, scope.narrow_agent_id, scope.run_id, moment)
     only_facts = only_turns = only
     if where is not None:
@@ -141,7 +142,7 @@ def _queries(query: SearchQuery, depth: int, dense: Vector | None) -> dict[str, 
 
 
 def _among_the_best(ended: Sequence[Scored], holding: Sequence[Scored]) -> dict[str, float]:
-    """What has ended of the best :data:`_PAST` of all, as a share of the best one's score."""
+    """The ended facts among the best :data:`_PAST` of all: score relative to the best, by id."""
     best = sorted((*ended, *holding), key=lambda hit: (-hit.score, hit.id))[:_PAST]
     gone = {hit.id for hit in ended}
     return {hit.id: hit.score / best[0].score for hit in best if hit.id in gone}
@@ -149,17 +150,18 @@ def _among_the_best(ended: Sequence[Scored], holding: Sequence[Scored]) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class ArmHits:
-    """What one arm found of facts or turns, best first."""
+    """The facts or turns that one arm found, best first."""
 
     arm: str
     hits: Sequence[Scored]
 
 
 def fuse_arms(arms: Sequence[ArmHits]) -> dict[str, float]:
-    """All candidates of all arms with how good they look, best first.
+    """The candidates of all arms with their first score, best first: the weighted sum of each arm's
+    scores, scaled to 0..1.
 
-    Scores are scaled and summed, not ranks (rank fusion throws away how much better the better
-    arm's first hits are; see docs/decisions).
+    Scores are summed, not ranks: rank fusion would discard by how much an arm's first hits are
+    better (see docs/decisions).
     """
     totals: dict[str, float] = {}
     for found in arms:
@@ -174,10 +176,10 @@ def fuse_arms(arms: Sequence[ArmHits]) -> dict[str, float]:
     return {id: totals[id] for id in sorted(totals, key=lambda id: (-totals[id], id))}
 
 
-_FACTS = 20  # looked at closely, and of those that only the graph leads to
-_GRAPH = 12
-_ARCHIVED = 200  # looked at, where archived facts are asked for
-_ENDED = 5  # of them, those that have ended and are followed up
+_FACTS = 20  # facts found by vectors that are loaded
+_GRAPH = 12  # facts reached by the graph that are loaded
+_ARCHIVED = 200  # archived facts that are loaded, where they are asked for
+_ENDED = 5  # ended facts whose replacement is looked for
 
 
 async def load_facts(
@@ -187,18 +189,18 @@ async def load_facts(
     reached: Sequence[ReachedFact],
     relations: RelationMatcher,
 ) -> dict[str, Fact]:
-    """The best of the facts that the vectors found and that the graph led to."""
+    """The best facts that the vector store found (``found``) and that the graph reached, by id."""
     near = [one for one in reached if one.score > 0]
     asked = [one for one in near if relations.asks(one.type)]
     graph = [one.fact_id for one in (*asked[:_GRAPH], *near[:_GRAPH])]
-    # At a moment many of the best may not have begun yet: the vectors know ends only.
+    # As of a moment, many of the best may not have begun: the vector store knows only ends.
     most = sys.maxsize if query.view.at else max(_FACTS, 2 * query.limit)
     ids = tuple(dict.fromkeys([*found[:most], *graph]))
     facts = await _of_hubs(ledger, query, reached, relations)
     if ids:
         facts += await ledger.facts(query.view.query(query.scope, ids=ids, limit=len(ids)))
     if query.view.archived and "fact" in query.kinds:
-        # They are in no other store: the newest are looked at, one by one.
+        # Archived facts are in no projection: the newest are loaded from the ledger.
         more = {"archived_only": True, "newest_first": True, "limit": _ARCHIVED}
         facts += await ledger.facts(query.view.query(query.scope, **more))
     return {fact.id: fact for fact in facts}
@@ -210,9 +212,9 @@ async def find_superseded(
     scores: Mapping[str, float],
     asked: Sequence[tuple[str | None, str, str | None]] = (),
 ) -> tuple[list[tuple[Fact, float]], list[tuple[Fact, float]]]:
-    """What would have been found but has ended, and what holds in its stead; with the score
-    (0 to 1) that the ended one would have had. Of the ``asked`` relations (subject, type, object),
-    all that have ended are among the best."""
+    """The facts that would have been found but have ended, and the facts that hold in their place,
+    both with the score (0 to 1) that the ended one would have had. Ended facts of the ``asked``
+    relations (subject, type, object) have score 1."""
     now, scope = query.view.moment, query.scope
     if now is None or not (scores or asked):
         return [], []
@@ -256,8 +258,8 @@ async def _of_hubs(
     reached: Sequence[ReachedFact],
     relations: RelationMatcher,
 ) -> list[Fact]:
-    """The relations that are asked for of whom so much is known that the graph was not read to its
-    end."""
+    """Facts of the relations asked for, of seeds with so many facts that the graph arm read only
+    some of them."""
     known = Counter(one.via[0] for one in reached if len(one.via) == 1)
     queries = [
         query.view.query(query.scope, relation=ends, newest_first=True, limit=_GRAPH)
@@ -272,12 +274,12 @@ async def _of_hubs(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A turn or fact that is ranked, or (``shown`` is False) a turn that only stands beside one."""
+    """A turn or fact that is ranked. ``shown`` is False for a turn that only serves as context."""
 
     id: str
     text: AnalysedText
     context: AnalysedText
-    """The turn that it is, or that states it; else its own text."""
+    """The turn that it is or that states it, else its own text."""
     shown: bool = True
 
 
@@ -289,8 +291,8 @@ async def make_candidates(
     *,
     may_show: Set[str] | None,
 ) -> list[Candidate]:
-    """Turns in order, those that stand beside them too, then facts. Only turns of ``may_show``,
-    where that is given, are shown."""
+    """Turns with their neighbours, in order, then facts. Where ``may_show`` is given, only those
+    turns are shown."""
     stated_in = {fact.id: stating_turn(fact, scope) for fact in facts.values()}
     wanted = dict.fromkeys([*turn_ids, *filter(None, stated_in.values())])
     read = await texts.turns(scope.tenant, list(wanted))
@@ -312,7 +314,8 @@ async def make_candidates(
 
 
 def first_source(fact: Fact, scope: Scope) -> Source | None:
-    """The first source, with a turn if there is one, inside what the search is narrowed to."""
+    """The first source inside the scope's agent and run, preferring one with a turn; None if there
+    is none."""
     agent, run, first = scope.narrow_agent_id, scope.run_id, None
     for source in fact.sources:
         if agent in (None, source.agent_id) and run in (None, source.run_id):
@@ -329,9 +332,9 @@ def stating_turn(fact: Fact, scope: Scope) -> str | None:
 
 
 def _stating_turns(facts: Mapping[str, Fact], turns: Mapping[str, Turn]) -> set[str]:
-    """The turns that state facts from one episode alone, which is then inside the scope and has not
-    expired, as the fact has not. A fact that says all of its turn (no inference) needs no turn
-    beside it."""
+    """The ids of turns that state a fact whose sources are all in one episode: like the fact, that
+    episode is inside the scope and not expired. A fact that contains its turn's whole text
+    (``infer=False``) does not need the turn beside it."""
     return {
         turn.id
         for fact in facts.values()

@@ -1,11 +1,10 @@
-"""What the graph brings: how much of the question's attention reaches each fact (the graph arm),
-and what is known around the candidates.
+"""The graph arm, which finds facts near the seeds, and the neighbourhood of the candidates.
 
-The arm is personalised PageRank over a small graph near the seeds, entities and facts as its nodes.
-The graph is read from the store as far as it is needed and no further: the seeds' facts, then those
-of the best entities reached. Around the candidates is read near the question only: the entities of
-the best, then the turns and facts of those entities that promise most. What very many texts name
-links nothing.
+The arm is personalised PageRank over a small graph of entities and facts around the seeds. Only
+what is needed of it is read from the store: the seeds' facts, then those of the best entities
+reached. The neighbourhood is limited too: the entities of the best candidates, then the most
+promising turns and facts of those entities. An entity that very many texts name (a hub) links
+nothing.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from graphmem.ports.ledger import EntityQuery, LedgerView, MentionQuery, Mention
 from graphmem.retrieve.question.names_and_relations import entity_keys
 from graphmem.retrieve.view import SearchQuery
 
-_MOST_LINKS = 200_000  # kept, and entities that were asked for; about 400 bytes each
+_MOST_LINKS = 200_000  # links and entities in the cache; about 400 bytes each
 
 
 class GraphReads(Protocol):
-    """What of a graph store a search needs."""
+    """The part of a graph store that a search needs."""
 
     async def expand(
         self, tenant: str, entity_ids: Sequence[str], *, limit: int
@@ -36,7 +35,7 @@ class GraphReads(Protocol):
 
 
 class CachedGraph:
-    """A graph that remembers what it was asked, tenant by tenant, until it is told to forget."""
+    """A graph that caches what it read, by tenant, until it is told to forget."""
 
     def __init__(self, graph: GraphReads) -> None:
         self._graph = graph
@@ -44,7 +43,7 @@ class CachedGraph:
         self._size = 0
 
     def forget(self, tenants: Set[str] | None) -> None:
-        """The graph holds something else now, in these tenants or (None) anywhere."""
+        """Drop the cache of these tenants, or (None) of all: the graph has changed."""
         if tenants is None:
             self._known, self._size = {}, 0
             return
@@ -62,7 +61,7 @@ class CachedGraph:
         if missing:
             found = await self._graph.expand(tenant, missing, limit=limit)
             new = {(id, limit): found.get(id) for id in missing if (id, limit) not in known}
-            # Into what was in force when it was asked: by now it may be another.
+            # Into the cache from before the call: by now it may have been dropped.
             known.update(new)
             if self._known.get(tenant) is known:
                 self._size += _size(new.values())
@@ -83,11 +82,11 @@ def pagerank(
     damping: float,
     degrees: Mapping[str, int] | None = None,
 ) -> dict[str, float]:
-    """What reaches each node; links go both ways, and all add up to at most 1.
+    """Personalised PageRank of every node; links go both ways. The values add up to at most 1.
 
-    A node hands on ``damping`` of what it has, in equal shares to each of its links; the rest goes
-    back to the seeds. ``degrees`` has how many links a node has in all, where that is
-    known: the shares of those that are not here are lost, so that hubs give little.
+    A node passes on ``damping`` of its value in equal shares over its links; the rest goes back to
+    the seeds. ``degrees`` has the number of all links of a node, where known: the shares of links
+    that are not among ``links`` are lost, so that hubs pass on little.
     """
     nodes = dict.fromkeys([*seeds, *[end for link in links for end in link]])
     index = {node: n for n, node in enumerate(nodes)}
@@ -100,7 +99,7 @@ def pagerank(
     one = np.array([index[a] for a, _ in links], dtype=np.intp)
     two = np.array([index[b] for _, b in links], dtype=np.intp)
     source, target = np.concatenate([one, two]), np.concatenate([two, one])
-    # Summed in the order of the sources, so that nodes which stand alike come out alike.
+    # Summed in the order of the sources, so that symmetric nodes get exactly equal values.
     order = np.argsort(source, kind="stable")
     source, target = source[order], target[order]
     degree = np.bincount(source, minlength=len(index))
@@ -122,7 +121,8 @@ _ENOUGH = 32  # facts reached at the first hop that make a second one needless
 
 @dataclass(frozen=True, slots=True)
 class ReachedFact:
-    """A fact that attention reached, with the entities it came by: the seed first."""
+    """A fact reached from a seed, with the ids of the entities on the way (``via``), the seed
+    first."""
 
     fact_id: str
     score: float
@@ -137,8 +137,8 @@ async def reach_facts(
     *,
     preferred: Callable[[str | None], bool] = lambda _: False,
 ) -> list[ReachedFact]:
-    """Facts near the seeds (entity id to weight), by falling score. The entities that relations of
-    a ``preferred`` type lead to are looked around first."""
+    """Facts near the seeds (entity id to weight), by falling score. Entities that relations of a
+    ``preferred`` type lead to are expanded first."""
     if not seeds:
         return []
     near = dict(await graph.expand(tenant, list(seeds), limit=LINKS_PER_ENTITY))
@@ -163,8 +163,8 @@ def _distinct(near: Mapping[str, Sequence[Link]]) -> dict[str, Link]:
 
 
 def _attention(links: Mapping[str, Link], seeds: Mapping[str, float]) -> dict[str, float]:
-    """By fact and by entity. What an entity has is shared among its facts, so hubs pass on
-    little."""
+    """The PageRank of facts and entities, by id. An entity's value is divided among its facts, so
+    hubs pass on little."""
     edges = [(id, entity) for id, link in links.items() for entity in link.entity_ids]
     return pagerank(edges, seeds, damping=_DAMPING)
 
@@ -172,7 +172,7 @@ def _attention(links: Mapping[str, Link], seeds: Mapping[str, float]) -> dict[st
 def _via(
     link: Link, seeds: Mapping[str, float], near: Mapping[str, Sequence[Link]]
 ) -> tuple[str, ...]:
-    """The way from a seed to the fact: directly, or over the one entity between them."""
+    """The entities on the way from a seed to the fact: the seed, and the entity between, if any."""
     direct = [id for id in link.entity_ids if id in seeds]
     if direct:
         return (direct[0],)
@@ -185,33 +185,33 @@ def _via(
 
 
 HUB = 100
-"""An entity that more turns name links none of them."""
+"""An entity that is named by more turns than this links none of them."""
 FACT_HUB = 50
 BEST_TURNS = 20  # whose entities are followed
 _BEST_FACTS = 40
-_KNOWN_TURNS = 30  # of which it is known whom they name
-_ENTITIES = 120  # that are looked at
+_KNOWN_TURNS = 30  # the best turns, whose mentions are read
+_ENTITIES = 120  # entities whose mentions are read
 _FOLLOWED = 24  # entities whose other turns become candidates
 _TURNS_EACH = 16
 _FOLLOWED_BY_FACTS = 16
 _FACTS_EACH = 24
 _SEED = 2.0
-"""What following an entity that the question names promises: more than any other."""
+"""The promise of an entity that the question names: higher than that of any other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """``mentions`` of the candidates, and what they led to: turns and facts that were none."""
+    """The ``mentions`` around the candidates, and the further turns and facts that these led to."""
 
     mentions: Mentions = field(default_factory=Mentions)
     turns: Sequence[str] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By entity id the keys of its names, of those that may be what a text is about."""
+    """By entity id the keys of its names, for entities that may be a text's title."""
 
     def linking_entities(self, ids: Sequence[str]) -> dict[str, list[int]]:
-        """By entity the turns (as places in ``ids``) that name it, of entities that link: no hubs,
-        and not what only one of them names."""
+        """By entity the turns (as places in ``ids``) that name it, for entities that link turns: no
+        hubs, and none that only one of these turns names."""
         places = {id: n for n, id in enumerate(ids)}
         found = {
             entity: [places[turn] for turn in turns if turn in places]
@@ -223,7 +223,7 @@ class Neighbourhood:
     async def with_names(
         self, ledger: LedgerView, tenant: str, ids: Iterable[str]
     ) -> Neighbourhood:
-        """The same, with the names of these entities."""
+        """A copy with the names of these entities."""
         query = EntityQuery(tenant, ids=tuple(sorted(ids)))
         found = await ledger.entities(query) if query.ids else []
         return replace(self, names={entity.id: entity_keys(entity) for entity in found})
@@ -237,8 +237,8 @@ async def read_neighbourhood(
     facts: Sequence[Fact],
     seeds: Sequence[Entity],
 ) -> Neighbourhood:
-    """What is around the best ``turns`` (with their first score, best first) and ``facts``, and
-    around what the question names (``seeds``)."""
+    """The neighbourhood of the best ``turns`` (id to first score, best first), the best ``facts``
+    and the ``seeds``."""
     scope = query.scope
     first = list(turns)[:BEST_TURNS]
     known = await ledger.mentions(MentionQuery(scope, turn_ids=tuple(turns)[:_KNOWN_TURNS]))
@@ -278,7 +278,7 @@ async def read_neighbourhood(
 def _promise(
     scored: Iterable[tuple[str, float]], named: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
-    """By entity the score of the best that names it."""
+    """By entity, the score of the best text that names it."""
     promise: dict[str, float] = {}
     for id, score in scored:
         for entity in named.get(id, ()):
@@ -297,8 +297,9 @@ def _followed(
     entities: int,
     each: int,
 ) -> dict[str, None]:
-    """The texts that name the most promising entities, the rarer the better; an entity with one
-    text, or with very many, leads nowhere."""
+    """The texts that name the most promising entities, at most ``each`` per entity; rarer entities
+    are preferred. One with a single text, or with more than ``hub``, is skipped, unless it is a
+    seed."""
     worth = {
         id: score / log2(1 + len(texts[id]))
         for id, score in promise.items()

@@ -1,7 +1,7 @@
-"""Texts read once for ranking: their words as numbers, and what kind of answer they could be.
+"""Analyses texts for ranking: words as rows of a vocabulary, and hints at what they may answer.
 
-A turn never changes, so what was read of it is kept, up to a bound, and a search pays only for
-turns that no search before it came near.
+A turn never changes, so its analysis is cached, up to a bound, and a search pays only for turns
+that no earlier search read.
 """
 
 from __future__ import annotations
@@ -56,14 +56,15 @@ def corrects(text: str) -> bool:
 
 
 def names_a_change(text: str) -> float:
-    """From 0 to 1, how much of a text tells that something is not as it was: "no longer",
-    "instead", "now"."""
+    """How many words of a text indicate a change ("no longer", "instead", "now"): 0 to 1, which is
+    two or more."""
     found = _CHANGES.findall(text, 0, _CHANGE_WITHIN)
     return min(_MOST_CHANGES, len(found)) / _MOST_CHANGES
 
 
 def refers_back(text: str) -> float:
-    """From 0 to 1, how much a text goes by what is known already: "it", "the", "the same"."""
+    """How many words at a text's beginning refer to something known ("it", "the", "same"): 0 to 1,
+    which is three or more."""
     found = _REFERS.findall(text, 0, _REFERS_WITHIN)
     return min(_MOST_REFERENCES, len(found)) / _MOST_REFERENCES
 
@@ -87,13 +88,13 @@ def _by_word() -> dict[str, list[str]]:
 
 
 AROUND = 2
-"""Turns on each side that tell what a turn is about."""
+"""Turns on each side of a turn that are read as its context."""
 _MOST_READ = 30_000  # texts kept; about 1 KiB each
 _MOST_WORDS = 65_536  # different words kept; 64 MiB of vectors
 _LONGEST = 400  # words of one text that are looked at
 _MOST_CHARACTERS = 20_000
 _NOTHING = 0
-"""The word that stands first in every text, near to none."""
+"""The row of the placeholder word that begins every text; its vector is zero."""
 
 _TIME = re.compile(
     r"\b(yesterday|today|tonight|tomorrow|last|next|ago|weeks?|weekend|months?|years?|morning|"
@@ -134,18 +135,19 @@ _PROPER = re.compile(r"(?<=[\w,;] )(?!I\b)[^\W\d_a-z][\w&-]+")
 _SOMEBODY = re.compile(r"\b(?:i|me|my|we|us|our|he|him|his|she|her|they|them|their)\b")
 _BEGINNING = 2_000  # characters
 _OFTEN = 50
-"""Prose quotes people, but not in one of so many words."""
+"""A text is personal if more than one word in so many is "I", "you" or the like. Prose has fewer,
+in quotations."""
 
 
 class AnalysedText:
     """A text as ranking needs it. ``words`` are rows of the vocabulary, in order, without stop
-    words; the first is always :data:`_NOTHING`. What only some questions ask for is looked for
-    when one does."""
+    words; the first is always :data:`_NOTHING`. What only some questions need is computed on first
+    use."""
 
     def __init__(self, text: str, words: NDArray[np.int32], turn: Turn | None) -> None:
         self.text = text
         self.head = text[:_MOST_CHARACTERS]
-        """What of it is looked at: a search must not take longer because somebody told much."""
+        """The part that is analysed: a very long text must not slow down a search."""
         self.words = words
         self.turn = turn
         self.asks = text.rstrip().endswith("?")
@@ -155,7 +157,7 @@ class AnalysedText:
 
     @cached_property
     def sentences(self) -> list[tuple[int, int]]:
-        """From where to where in ``words`` each sentence stands; one at least."""
+        """The (start, end) of each sentence in ``words``; at least one."""
         ends = np.cumsum([1, *[len(content_words(one)) for one in sentences(self.head)]])
         ends = np.minimum(ends, len(self.words)).tolist()
         found = [(start, end) for start, end in pairwise(ends) if end > start]
@@ -163,23 +165,23 @@ class AnalysedText:
 
     @cached_property
     def only_heading(self) -> bool:
-        """It is a heading, or several, of what stands below, and says nothing by itself."""
+        """Whether it consists of Markdown headings only, and so says nothing by itself."""
         return self.text.startswith("#") and _ONLY_HEADING.fullmatch(self.head.strip()) is not None
 
     @cached_property
     def title(self) -> str:
-        """The key of what it says that it is about; empty when it does not say."""
+        """The key of the heading of an episode's first turn; empty where there is none."""
         found = heading(self.head) if self.turn is not None and self.turn.ordinal == 0 else None
         return name_key(found) if found else ""
 
     @cached_property
     def personal(self) -> bool:
-        """Whether somebody speaks in it: of "I" and "you"."""
+        """Whether it speaks of "I" and "you" (``_OFTEN``)."""
         return len(_PERSON.findall(self.head)) * _OFTEN > self.head.count(" ") + 1
 
     @cached_property
     def names(self) -> float:
-        """From 0 to 1, as are the following."""
+        """How many words after its first are capitalised: 0 to 1, which is three or more."""
         return min(_MOST_NAMES, len(_NAME.findall(self.head))) / _MOST_NAMES
 
     @cached_property
@@ -197,29 +199,29 @@ class AnalysedText:
 
     @cached_property
     def changes(self) -> float:
-        """It tells that something is not as it was."""
+        """See :func:`names_a_change`."""
         return names_a_change(self.head)
 
     @cached_property
     def refers(self) -> float:
-        """It goes by what is known already."""
+        """See :func:`refers_back`."""
         return refers_back(self.head)
 
     @cached_property
     def subject(self) -> str:
-        """What it begins with and says something of ("my locker at the pool"); empty where that is
-        not plain."""
+        """The noun phrase that it begins with ("locker at the pool" of "My locker at the pool is
+        …"); empty where none is recognised."""
         found = _SUBJECT.match(self.head)
         return found.group(1) if found else ""
 
     @cached_property
     def topics(self) -> frozenset[str]:
-        """The things of everyday life that its beginning speaks of."""
+        """The everyday topics that its beginning mentions."""
         return topics_of(words(self.head[:_BEGINNING]))
 
     @cached_property
     def somebody(self) -> bool:
-        """Whether it speaks of people by "I", "she" or the like."""
+        """Whether it has a pronoun such as "I", "she" or "they"."""
         return _SOMEBODY.search(self.head.lower()) is not None
 
     @cached_property
@@ -234,23 +236,23 @@ class AnalysedText:
 
     @cached_property
     def proper_names(self) -> frozenset[str]:
-        """The words in it that are written as names, but for those that begin a sentence."""
+        """The capitalised words in it, in lower case, except where one begins a sentence."""
         return frozenset(word.lower() for word in _PROPER.findall(self.head))
 
     @cached_property
     def people(self) -> frozenset[str]:
-        """What people are to whoever speaks: sister, boss."""
+        """The words in it for somebody's relatives and the like: sister, boss."""
         return frozenset(_PEOPLE.findall(self.head.lower()))
 
     @cached_property
     def others(self) -> frozenset[str]:
-        """Of them whom it begins with, and so is about."""
+        """The one of them that it begins with ("My sister …"), and so is about."""
         found = _BEGINS_WITH.match(self.head.lower())
         return frozenset(found.groups()) if found else frozenset()
 
 
 class Vocabulary:
-    """Words and their vectors, growing."""
+    """Words and their vectors; grows as texts are read."""
 
     def __init__(self, source: WordVectors) -> None:
         self._source = source
@@ -266,7 +268,7 @@ class Vocabulary:
         return found
 
     async def learn(self, texts: Iterable[Sequence[str]]) -> None:
-        """Take in every word that is new."""
+        """Add the words that are new, with their vectors."""
         new = list(dict.fromkeys([w for text in texts for w in text if w not in self._index]))
         if not new:
             return
@@ -275,18 +277,18 @@ class Vocabulary:
         while end > len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
         self._vectors[self._filled : end] = vectors
-        # Another search may have met one of them meanwhile: texts that it read keep its row.
+        # A concurrent search may have added one of them meanwhile: its texts refer to its row.
         for row, word in enumerate(new, start=self._filled):
             self._index.setdefault(word, row)
         self._filled = end
 
     def rows(self, text: Sequence[str]) -> NDArray[np.int32]:
-        """The words of a text that was learnt, :data:`_NOTHING` before them."""
+        """The rows of the words of a learnt text, after :data:`_NOTHING`."""
         return np.array([_NOTHING, *[self._index[word] for word in text]], dtype=np.int32)
 
 
 class TextAnalyser:
-    """Analyses turns and facts, and remembers them."""
+    """Analyses turns and facts, and caches the results."""
 
     def __init__(self, ledger: LedgerView, source: WordVectors) -> None:
         self._ledger = ledger
@@ -298,20 +300,21 @@ class TextAnalyser:
 
     @property
     def full(self) -> bool:
-        """Whether it is time to go on with a new one."""
+        """Whether the cache is full and the analyser should be replaced by a new one."""
         read = len(self._turns) + len(self._facts)
         return read > _MOST_READ or len(self.vocabulary) > _MOST_WORDS
 
     async def turns(self, tenant: str, ids: Sequence[str]) -> list[AnalysedText]:
-        """These turns and those up to :data:`AROUND` beside them, in order inside an episode."""
+        """These turns and their neighbours, up to :data:`AROUND` on each side, ordered inside each
+        episode."""
         await self.read(tenant, ids)
         return self._with_neighbours(
             [self._turns[tenant, id] for id in ids if (tenant, id) in self._turns]
         )
 
     async def read(self, tenant: str, ids: Iterable[str], *, asked: Sequence[str] = ()) -> None:
-        """What :meth:`turns` will be asked for, all in one call; and the words that are asked for
-        are learnt with theirs."""
+        """Read what :meth:`turns` will be asked for, and learn the words of the question
+        (``asked``) with it, to save calls of the ledger and of the word vectors."""
         while missing := [id for id in ids if (tenant, id) not in self._centred]:
             found = await self._ledger.turns(tenant, missing, around=AROUND)
             new = [turn for turn in found if (tenant, turn.id) not in self._turns]
@@ -338,7 +341,7 @@ class TextAnalyser:
     async def facts(
         self, facts: Sequence[Fact], turns: Iterable[AnalysedText] = ()
     ) -> list[AnalysedText]:
-        """``turns`` have been read; a fact that was told in just these words need not be."""
+        """Analyse facts; one with the same text as one of ``turns`` takes its words from there."""
         new = [fact for fact in facts if (fact.id, fact.version) not in self._facts]
         words = {read.text: read.words for read in turns} if new else {}
         split = {fact.text: content_words(fact.text) for fact in new if fact.text not in words}
@@ -350,5 +353,5 @@ class TextAnalyser:
 
 
 def content_words(text: str) -> list[str]:
-    """The words of a text that could be asked for."""
+    """The first words of a text, without stop words."""
     return [word for word in words(text[:_MOST_CHARACTERS])[:_LONGEST] if word not in STOP_WORDS]

@@ -1,4 +1,4 @@
-"""What a caller is given: hits, a context for a prompt, and where something comes from.
+"""The results for a caller: hits, a context for a prompt, and explanations.
 
 Nothing is searched or ranked here.
 """

@@ -1,4 +1,4 @@
-"""Hits as text for a prompt: grouped by what they are about, dated, cited, within a budget."""
+"""Writes hits as text for a prompt: grouped by entity, dated, cited, within a budget of tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphmem.ports.tokens import TokenCounter
 from graphmem.text import printable, text_key
 
 NOTHING_KNOWN = "Nothing that is known answers this."
-"""The context of a search that was asked for what is sure only, and found nothing."""
+"""The context of a search with a minimum score that found nothing."""
 
 _STATED = "Said"
 _OTHER = "Other"
@@ -28,14 +28,13 @@ async def write_context(
     now: datetime,
     nothing: str = "",
 ) -> Context:
-    """The best hits that fit, each sentence once; then, if there is room, of ``past`` (facts of any
-    time) what has ended.
+    """The best hits that fit the budget, each sentence once; then, if there is room, the facts of
+    ``past`` (facts of any time) that have ended.
 
-    Facts stand under the entity that they are about: one that was asked about (``seeds``) if there
-    is one, else their subject. What was said stands last. Under a heading what holds comes before
-    what does not any more, the older before the newer. Every line is ``[n] date text``; the numbers
-    go through the text in order. The same hits give the same text. Without any hit it is
-    ``nothing``.
+    Facts are grouped under the entity that they are about: one of ``seeds`` if there is one, else
+    their subject. Turns come last. Within a group, current lines come before ended ones, older
+    before newer. Every line is ``[n] date text``, numbered through the whole text. The same hits
+    give the same text. Without any hit it is ``nothing``, if that fits.
     """
     order = [seed.id for seed in seeds]
     chosen = _distinct([*hits, *(hit for hit in past if _over(hit, now))])
@@ -63,12 +62,12 @@ async def write_context(
         (used,) = await tokens.count([str(context)])
         if used <= budget_tokens:
             return Context.of(str(context), context.citations, used)
-        # A tokenizer may count a whole text higher than its lines; never over the budget.
+        # A tokenizer may count a whole text higher than its lines: drop hits until it fits.
         kept.pop()
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Hit]:
-    """Each sentence once, in order; as a fact rather than as what was said, for its dates."""
+    """Each sentence once, in order; a fact is preferred to a turn, for its dates."""
     found: dict[str, Hit] = {}
     for hit in hits:
         key = text_key(hit.text)
@@ -135,7 +134,7 @@ def _line(hit: Hit, number: int) -> str:
 
 
 def _notes(hit: Hit) -> str:
-    """What must not be missed: that it is over, or not meant as so."""
+    """What a reader must not miss: that it has ended, or is a plan, hearsay or the like."""
     notes = []
     if hit.fact is not None:
         if hit.fact.modality != "stated":

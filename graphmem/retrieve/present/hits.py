@@ -1,5 +1,5 @@
-"""What was found as it is given: the best candidates as hits, with their source and how the graph
-led to them; what explains one; and what several owners' reads found, as one."""
+"""Makes hits of the best candidates, with their source and path in the graph; explains a fact or
+turn; and merges the results of several projects."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BEGINNING = 60
 async def make_hits(
     ledger: LedgerView, ranked: RankedCandidates, places: Sequence[int], likelihood: Likelihood
 ) -> tuple[Hit, ...]:
-    """The candidates at these places, in this order."""
+    """The candidates at these places as hits, in this order."""
     inputs, ranking = ranked.inputs, ranked.ranking
     paths = await _paths(ledger, ranked, places)
     outdated = outdated_turns(inputs.ended)
@@ -68,7 +68,8 @@ async def make_hits(
 
 
 def similarity_of(ranked: RankedCandidates, id: str) -> float | None:
-    """How near a candidate's vector is to the question's, where the dense arm found it."""
+    """The similarity (0 to 1) of a candidate's vector to the question's; None if the dense arm did
+    not find it."""
     near = ranked.inputs.scores.dense.get(id)
     return None if near is None else min(1.0, max(0.0, near))
 
@@ -89,7 +90,7 @@ def _fact_hit(hit: Callable[..., Hit], fact: Fact, turns: Mapping[str, Turn], sc
 
 
 def unranked_hits(facts: Sequence[Fact], scope: Scope) -> tuple[Hit, ...]:
-    """Facts that no question was asked about, as hits in the order given, without a score."""
+    """Facts as hits in the order given, with score 0: for reads without a question."""
     ranked = (partial(Hit, id=fact.id, score=0.0, rank=rank) for rank, fact in enumerate(facts, 1))
     return tuple(
         _fact_hit(partial(hit, signals=()), fact, {}, scope)
@@ -113,8 +114,8 @@ def _turn_hit(hit: Callable[..., Hit], turn: Turn, outdated: str | None) -> Hit:
 async def _paths(
     ledger: LedgerView, ranked: RankedCandidates, places: Sequence[int]
 ) -> dict[int, str]:
-    """By place how the graph led there: to a fact from what the question names, to a turn from
-    another that names the same."""
+    """By place, how the graph led there: to a fact from a seed, to a turn from another turn that
+    names the same entity."""
     inputs, ranking = ranked.inputs, ranked.ranking
     via = {fact.fact_id: fact.via for fact in inputs.reached if fact.via}
     facts = {
@@ -152,14 +153,14 @@ def _path_of_fact(fact: Fact, way: tuple[str, ...], names: Mapping[str, str]) ->
 
 
 def _beginning(text: str) -> str:
-    """The first words of a text, on one line: enough to know it by."""
+    """The beginning of a text's first line, enough to recognise it."""
     return beginning(next(iter(text.strip().splitlines()), ""), _BEGINNING)
 
 
 async def explain(ledger: LedgerView, scope: Scope, id: str, hit: Hit | None = None) -> Explanation:
-    """By the id of a fact or a turn. What this scope does not hold is
-    :class:`~graphmem.errors.NotFound`; sources and changes outside an agent or run that it is
-    narrowed to are not told."""
+    """Explain the fact or turn with this id; :class:`~graphmem.errors.NotFound` if this scope does
+    not hold it. Sources and changes from outside an agent or run that the scope is narrowed to are
+    not revealed."""
     for fact in await facts_in_scope(ledger, scope, View().query(scope, ids=(id,))):
         return Explanation(
             kind="fact",
@@ -221,8 +222,8 @@ _T = TypeVar("_T")
 def merged_search(
     query: str, found: Sequence[tuple[str, SearchResult]], limit: int
 ) -> SearchResult:
-    """The results of projects, by name: each in its own order, among each other by how likely they
-    answer."""
+    """Merge the results of projects (name and result): each keeps its order, and hits of different
+    projects are ordered by score."""
     ordered = [_falling([replace(hit, project_id=name) for hit in one]) for name, one in found]
     best = heapq.merge(*ordered, key=lambda pair: -pair[0])
     hits = [replace(hit, rank=n) for n, (_, hit) in enumerate(itertools.islice(best, limit), 1)]
@@ -237,7 +238,7 @@ def merged_search(
 
 
 def merged_newest(found: Sequence[tuple[str, SearchResult]], limit: int) -> SearchResult:
-    """The same of results that nothing was asked for: the newest first, whatever the project."""
+    """Merge results of reads without a question, each newest first, in the same order."""
     lists = [[replace(hit, project_id=name) for hit in one] for name, one in found]
     newest = heapq.merge(*lists, key=lambda hit: hit.id, reverse=True)
     hits = itertools.islice(newest, limit)
@@ -247,13 +248,14 @@ def merged_newest(found: Sequence[tuple[str, SearchResult]], limit: int) -> Sear
 def merged_lists(
     found: Sequence[Sequence[_T]], key: Callable[[_T], Any], *, limit: int, offset: int = 0
 ) -> list[_T]:
-    """Lists in the order of ``key``, each from its beginning, as a part of one."""
+    """Merge lists that are sorted by ``key``, and return ``limit`` items from ``offset`` on. Each
+    list must be given from its beginning."""
     return list(itertools.islice(heapq.merge(*found, key=key), offset, offset + limit))
 
 
 def merged_subgraphs(found: Sequence[Subgraph], limit: int) -> Subgraph:
-    """What surrounds an entity of each project: in turns, the nearest of each first, and of the
-    relations those among what is shown."""
+    """Merge the neighbourhoods of one entity per project: entities of the projects alternate,
+    nearest first, and relations are kept if both ends are."""
     turns = itertools.chain(*itertools.zip_longest(*(one.entities for one in found)))
     entities = tuple(itertools.islice((one for one in turns if one is not None), limit))
     shown = {one.id for one in entities}
@@ -263,14 +265,14 @@ def merged_subgraphs(found: Sequence[Subgraph], limit: int) -> Subgraph:
 
 
 def merged_tables(found: Sequence[Table], max_rows: int) -> Table:
-    """What one query returned of each project, one after another."""
+    """The rows that one query returned for each project, one project after another."""
     rows = tuple(itertools.chain(*(one.rows for one in found)))
     cut = len(rows) > max_rows or any(one.truncated for one in found)
     return Table(found[0].columns, rows[:max_rows], cut)
 
 
 def relation_begin(relation: Relation) -> tuple[datetime, str]:
-    """The order of relations: by when they began, else (only that is known) ended."""
+    """The sort key of relations: when they began, else (if only that is known) ended."""
     stated_at = relation.stated_at or relation.recorded_at
     over = relation.invalid_at is not None and relation.invalid_at <= stated_at
     begins_at = relation.valid_at or (relation.invalid_at if over else stated_at)
@@ -278,8 +280,8 @@ def relation_begin(relation: Relation) -> tuple[datetime, str]:
 
 
 def _falling(hits: Sequence[Hit]) -> list[tuple[float, Hit]]:
-    """Hits in their order, each with the best score from there on: they are merged by it, and the
-    order of none is changed."""
+    """Hits in their order, each with the highest score from there on. These never rise, so that
+    merging by them keeps the order of every list."""
     best, pairs = 0.0, list[tuple[float, Hit]]()
     for hit in reversed(hits):
         best = max(best, hit.score)

@@ -1,4 +1,4 @@
-"""A question taken apart: words, dates, names of entities, relations that it asks for, filters.
+"""Parses a question: its words, dates, names of entities, relations that it asks for, filters.
 
-Only the ledger's entities are looked up here; what answers is found in ``candidates``.
+Only the ledger's entities are looked up here; ``candidates`` finds what may answer.
 """

@@ -1,5 +1,5 @@
-"""A filter made ready for one read: the time of the call put in, times in words ("last week",
-"since March", "between May and July") as dates, names looked up in its scope."""
+"""Prepares a filter for one read: fills in the time of the call, turns times in words ("last week",
+"since March", "between May and July") into dates, and looks up names in the scope."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from graphmem.retrieve.question.names_and_relations import (
 )
 
 Span: TypeAlias = tuple[datetime | None, datetime | None]
-"""From when, until before when; None where it is open."""
+"""Begin (inclusive) and end (exclusive); None where unbounded."""
 
 _NUMBER = rf"\d{{1,4}}|{'|'.join(NUMBERS)}"
 _LENGTH = re.compile(
@@ -43,7 +43,7 @@ _DAYS = {"hour": 1 / 24, "day": 1, "week": 7}
 
 
 def span_of(text: str, now: datetime) -> Span | None:
-    """The time that words mean at a moment; None when they mean none."""
+    """The span that a time in words means at the moment ``now``; None if it means none."""
     words = " ".join(text.lower().split())
     first, _, rest = words.partition(" ")
     if first in _OPEN:
@@ -68,7 +68,7 @@ def _back(now: datetime, count: int, unit: str) -> datetime:
 
 
 def _stretch(words: str, now: datetime) -> tuple[datetime, datetime] | None:
-    """One phrase, as facts are dated by it."""
+    """The span of one phrase, by the same rules that date facts in a text."""
     named = " ".join(word.capitalize() for word in words.split())
     for phrase in (
         named,
@@ -105,10 +105,11 @@ _NAMED = frozenset(field.name for field in FIELDS["facts"].values() if field.hol
 
 
 async def resolved(where: Where, ledger: LedgerView, scope: Scope, now: datetime) -> Where:
-    """The filter with entities by id: every entity that a name can mean. When nothing is called so,
-    one word means everybody with that given name or surname.
+    """The filter with dates for times in words, and ids for names: of every entity with that name
+    or, if there is none and it is one word, with that given name or surname.
 
-    An id or a name that this scope does not hold is :class:`~graphmem.errors.NotFound`.
+    Raises :class:`~graphmem.errors.NotFound` for an id or name that is not in this scope, and
+    :class:`~graphmem.errors.UsageError` for a time that is not understood.
     """
     wanted = {
         str(value): None for test in tests(where) if test.field in _NAMED for value in test.values
@@ -125,7 +126,7 @@ async def resolved(where: Where, ledger: LedgerView, scope: Scope, now: datetime
 
 
 def _with_dates(where: Where, now: datetime) -> Where:
-    """The filter with dates where it has times in words."""
+    """The filter with dates in place of times in words."""
 
     def put(test: Test) -> Where:
         words = time_words(test)

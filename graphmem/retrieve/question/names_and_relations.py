@@ -1,8 +1,8 @@
-"""Whom a name means, what to say of one that nobody has, and which relation a question asks for, of
-whom: "Where does Ada's brother work?"
+"""Finds the entities that a name means (or the error for an unknown one), and the relation that a
+question asks for, and of whom: "Where does Ada's brother work?"
 
-A relation is asked for when a word of the question names it, and it is asked of the entities that
-the question names. A noun may lead on: the brother of Ada, and then where he works.
+A relation type is asked for when a word of the question names it, and it is asked of the entities
+that the question names. A noun may be a step in between: the brother of Ada, then where he works.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CAPITAL = re.compile(r"(?<!\w)[^\W\d_a-z][\w-]+")
 
 
 async def entities_named(ledger: LedgerView, scope: Scope, name_or_id: str) -> list[Entity]:
-    """The entity with this id, else all with this name or alias, by id."""
+    """The entity with this id, else all with this name or alias, ordered by id."""
     by_id = await ledger.entities(EntityQuery(scope.tenant, ids=(name_or_id,)))
     if by_id:
         return by_id
@@ -36,7 +36,7 @@ async def entities_named(ledger: LedgerView, scope: Scope, name_or_id: str) -> l
 
 
 async def entities_partly_named(ledger: LedgerView, scope: Scope, name: str) -> list[Entity]:
-    """All with this one word as their given name or surname, by id."""
+    """All entities with this one word as their given name or surname, ordered by id."""
     hints = tuple(name_hints(name)) if len(core_words(name)) == 1 else ()
     found = await ledger.entities(EntityQuery(scope.tenant, keys=hints)) if hints else []
     return sorted(found, key=lambda entity: entity.id)
@@ -45,7 +45,8 @@ async def entities_partly_named(ledger: LedgerView, scope: Scope, name: str) -> 
 async def find_seeds(
     ledger: LedgerView, query: SearchQuery, question: ParsedQuestion
 ) -> list[Entity]:
-    """Entities that the question names; the owner when it says "I" or "we"."""
+    """The entities that the question names, longest names first; the user too when it says "I" or
+    "we"."""
     keys = name_keys_in(query.beginning, longest=_LONGEST_NAME)
     if query.scope.user_name and not _FIRST_PERSON.isdisjoint(question.words):
         keys.append(name_key(query.scope.user_name))
@@ -59,12 +60,12 @@ async def find_seeds(
 
 
 def _name_parts(text: str) -> dict[str, frozenset[str]]:
-    """Each capitalised word, with the keys of names that it may be the given name or surname of."""
+    """Each capitalised word, with the keys of the given name and surname that it may be."""
     return {word: _parts(word) for word in capitalised_words(text)}
 
 
 def capitalised_words(text: str) -> list[str]:
-    """Words that may be names or parts of them, each once."""
+    """The capitalised words of a text that may be names or parts of names, each once."""
     found = (word for name in _CAPITAL.findall(text) for word in words(name))
     return list(dict.fromkeys(word for word in found if word not in STOP_WORDS))
 
@@ -72,8 +73,8 @@ def capitalised_words(text: str) -> list[str]:
 def _unambiguous(
     found: Sequence[Entity], keys: Set[str], parts: Mapping[str, Collection[str]]
 ) -> list[Entity]:
-    """Those whose whole name is among the keys, and those of whom a part is, where it is no part of
-    another name that is there, and only one has it."""
+    """Entities whose whole name is among the keys; and those of whose name only a part is in the
+    question, if it is no part of one of the whole names and no other entity has it."""
     hinted = frozenset().union(*parts.values())
     whole = [e for e in found if keys & entity_keys(e) or _hints(e).isdisjoint(hinted)]
     used = {word for entity in whole for name in _names(entity) for word in words(name)}
@@ -96,8 +97,8 @@ def entity_keys(entity: Entity) -> frozenset[str]:
 
 def written_as_names(question: str, entities: Iterable[Entity]) -> frozenset[str]:
     """Ids of the entities that a question writes as names: with a capital, unless it has none at
-    all. The longest come first, and no words are read twice: who asks for the "New York Times" does
-    not name New York, and "which city" no city."""
+    all. Longer names are matched first, and no word twice: "New York Times" does not name New York,
+    and "which city" names no city."""
     parts = [(words(part), part) for part in question.split()]
     capitals = {
         of_part[0]
@@ -125,14 +126,14 @@ def _hints(entity: Entity) -> frozenset[str]:
 
 LISTS = "entities() lists those it has"
 _CLOSE = 70
-"""From 0 to 100: how alike a name must be to be suggested."""
+"""The least similarity (0 to 100) of a name that is suggested."""
 _SUGGESTED = 3
 _PAGE = 1000
 _PAGES = 10
 
 
 async def no_entity(ledger: LedgerView, tenant: str, name: str, *, where: str = "") -> NotFound:
-    """The error for a name, with the names and aliases in this tenant that are most like it."""
+    """The error for an unknown name, with the most similar names and aliases of this tenant."""
     names: dict[str, None] = {}
     after: str | None = None
     for _ in range(_PAGES):
@@ -145,7 +146,7 @@ async def no_entity(ledger: LedgerView, tenant: str, name: str, *, where: str = 
 
 
 def did_you_mean(asked: str, known: Iterable[str]) -> str:
-    """``; did you mean … or …?`` when something is spelt alike, else nothing."""
+    """``; did you mean … or …?`` when a known name is spelt alike, else an empty string."""
     from rapidfuzz import fuzz, process, utils
 
     best = process.extract(
@@ -159,12 +160,12 @@ def did_you_mean(asked: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(name for name, _, _ in best)}?" if best else ""
 
 
-_BRIDGE = 0.4  # of what leads to the answer, and of what holds the other way round
-_OTHERWISE = 0.3  # of a fact of the same relation without the noun that others of it have
+_BRIDGE = 0.4  # factor of a fact that only leads to the answer, or is the other way round
+_OTHERWISE = 0.3  # factor of a fact without the question's noun, if others of its type have it
 _NOWHERE = -1
 _LESS = 0.25
-"""Of each word of the question that neither names the relation nor is in the fact: what more is
-asked for, the fact may not answer."""
+"""The factor for each word of the question that neither names the relation nor is in the fact: the
+fact may not answer that part of the question."""
 
 
 class RelationMatcher:
@@ -177,7 +178,7 @@ class RelationMatcher:
         owner: str | None,
         wording: TypeWording,
     ) -> None:
-        """``owner`` says "I" in the question."""
+        """``owner`` is the name of the user, whom "I" in the question means."""
         parts = question.words
         self._wording = wording
         self._seeds = {seed.id: _position(seed, parts, owner) for seed in seeds}
@@ -194,18 +195,19 @@ class RelationMatcher:
 
     @property
     def types(self) -> list[str]:
-        """The types known beforehand that the question names."""
+        """The types of the wording table that words of the question name."""
         return sorted({type for word in self._positions for type in self._wording.types(word)})
 
     def asked_of_seeds(self) -> list[tuple[str | None, str, str | None]]:
-        """Each relation that is asked for, of each entity that the question names, both ways."""
+        """The relations asked for, as (subject, type, object): each seed once as subject and once
+        as object, the other end None."""
         return [
             ends for id in self._seeds for type in self.types
             for ends in ((id, type, None), (None, type, id))
         ]  # fmt: skip
 
     def scores(self, facts: Collection[Fact]) -> dict[str, float]:
-        """How well facts answer, from 0 to 1, by fact id; those that do not are left out."""
+        """How well facts answer, from 0 to 1, by fact id; facts that do not are left out."""
         asked = [fact for fact in facts if self.asks(fact.type)]
         worded = {fact.type for fact in asked if self._has_noun(fact)}
         direct = {
@@ -241,7 +243,8 @@ class RelationMatcher:
         return {word for word, of in wordings.items() if any(one.noun for one in of)}
 
     def _covered(self, *facts: Fact) -> float:
-        """How much of what is asked these facts speak of."""
+        """A factor from 0 to 1: ``_LESS`` for each content word of the question that these facts
+        lack."""
         rest = set(self._content)
         for fact in facts:
             rest -= self._wordings(fact.type or "").keys()
@@ -249,12 +252,13 @@ class RelationMatcher:
         return _LESS ** len(rest)
 
     def _has_noun(self, fact: Fact) -> bool:
-        """Whether it has the very noun of the question: a sibling may be a sister or a brother."""
+        """Whether the fact's text has the noun of the question: a fact of the type ``sibling_of``
+        may be about a sister or a brother."""
         return not self._nouns(fact).isdisjoint(stem(word) for word in words(fact.text))
 
     def _direction(self, fact: Fact) -> float:
-        """1 when whom the question names is the subject (or object) that it asks of, less when
-        it is the other end, 0 when it is neither."""
+        """1 when a seed is at the end (subject or object) that the question asks of, ``_BRIDGE``
+        when it is at the other, 0 when it is at neither."""
         type = fact.type or ""
         best = 0.0
         for id, subject in {fact.subject_id: True, fact.object_id: False}.items():
@@ -272,7 +276,8 @@ class RelationMatcher:
         return best
 
     def _leads(self, bridge: Fact, fact: Fact) -> bool:
-        """Whether one fact, by a noun, leads to whom the other, by another word, is about."""
+        """Whether ``bridge``, named by a noun of the question, leads to an entity that ``fact``,
+        named by another word, is about."""
         shared = set(bridge.entity_ids) & {fact.subject_id, fact.object_id} - {None}
         if not shared - self._seeds.keys():
             return False
@@ -281,7 +286,8 @@ class RelationMatcher:
 
 
 def _position(seed: Entity, parts: Sequence[str], owner: str | None) -> int:
-    """Where the question names an entity; the owner also by "I" and "my"."""
+    """The index of the first word of the question that names the entity, or ``_NOWHERE``; the owner
+    is also named by "I" and "my"."""
     own = _name_words(seed)
     if owner is not None and name_key(owner) in map(name_key, (seed.name, *seed.aliases)):
         own |= _FIRST_PERSON

@@ -1,4 +1,4 @@
-"""What a question asks for: when, how many, how something is or was; read from its words."""
+"""Parses what a question asks for (when, how many, how something is or was) from its words."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BEFORE = re.compile(
     r"\b(?:before|previously|previous|formerly|former|used to|originally)\b", re.IGNORECASE
 )
 _SPAN = re.compile(r"how (?:long|many (?:days|weeks|months|years|times))\b", re.IGNORECASE)
-"""From when to when, or how often: something that happened."""
+"""Asks how long or how often: about events, not the state of one thing."""
 _UNTIL_NOW = re.compile(r"(?:have|has)\b", re.IGNORECASE)
 _EVER = re.compile(r"\bever\b", re.IGNORECASE)
 _NOW = frozenset({
@@ -43,7 +43,7 @@ _VERB = re.compile(rf"\b(?:{'|'.join([*_NOW, *_THEN])})\b|'(?:s|re|ve|m)\b", re.
 _WHO_DOES = re.compile(
     r"(?:who|(?:what|which) \w+[^\Ws]) (?!was\b)(?:still |now )?\w+[^\Wsu]s\b", re.IGNORECASE
 )
-"""Who lives upstairs: the verb itself says when."""
+"""A question like "Who lives upstairs?", where the main verb shows the tense."""
 _NOT_ONE_THING = re.compile(
     r"\b(?:order|between|in total|total (?:number|amount|cost|of)|altogether|different|across|"
     r"summar\w*|overview|compare\w*|list|two|"
@@ -51,13 +51,13 @@ _NOT_ONE_THING = re.compile(
     r"when\b(?=.*\b(?:i|he|she|we|they)\b))\b",
     re.IGNORECASE,
 )
-"""A comparison, a list, a request, or a time of its own: not how one thing is now."""
+"""Marks a comparison, a list, a request or a time: not a question how one thing is now."""
 _SENTENCES = re.compile(r"[.!]\s+\w")
 
 
 def asks_about(text: str) -> AsksAbout | None:
-    """``now`` when it asks how one thing is, ``before`` when it asks how it was before something
-    changed; None for all else, what happened among it."""
+    """``now`` when the question asks how one thing is, ``before`` when it asks how it was before a
+    change; None for all else, such as what happened."""
     text = text.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     if _SENTENCES.search(text):
         return None
@@ -114,41 +114,41 @@ class ParsedQuestion:
     text: str
     content: tuple[str, ...]
     sequence: tuple[str, ...]
-    """The same with repeats: neighbours here are pairs that a text may have too."""
+    """The same with repeats: adjacent words are pairs that a text may have too."""
     words: tuple[str, ...]
-    """All of them."""
+    """All words, stop words included."""
     who_or_where: bool
     when: bool
     how_many: bool
     overview: bool
-    """A summary is wanted: of what was replied too, and at length."""
+    """It asks for a summary: for that, replies of an assistant and long texts are as good."""
     months: frozenset[int]
     years: frozenset[int]
     days: frozenset[tuple[int, int]] = frozenset()
     """Month and day of each day that is named."""
 
     event: frozenset[str] = frozenset()
-    """The words of what the question calls earlier or later than what it asks for."""
+    """The words of an event that it asks for the time before or after."""
     side: int = 0
-    """-1 when that was ``before`` the event, 1 when it was ``after`` it or ``since``."""
+    """-1 when it asks for ``before`` the event, 1 for ``after`` or ``since``, 0 if it has none."""
     asks_about: AsksAbout | None = None
     """Whether it asks how something is, or how it was before it changed."""
     periods: tuple[tuple[datetime, datetime], ...] = ()
-    """The past years, or months, that it asks about: from (inclusive) to (exclusive)."""
+    """The past years or months that it asks about, as (begin, end), the end exclusive."""
 
     past_tense: bool = False
-    """Whether its verb is of the past."""
+    """Whether its verb is in the past tense."""
 
     @property
     def time_words(self) -> frozenset[str]:
-        """Those of its words that say of which time it asks."""
+        """The words that only say which time it asks about."""
         if self.asks_about == "before":
             return self.event | _EARLIER
         return _OF_TIME.union(map(str, self.years)) if self.periods else frozenset()
 
     @property
     def asks_of_past(self) -> bool:
-        """Whether what has ended may answer."""
+        """Whether facts that have ended may answer."""
         return self.of_another_time or self.past_tense
 
     @property
@@ -157,22 +157,22 @@ class ParsedQuestion:
         return self.asks_about == "before" or bool(self.periods)
 
     def held_then(self, begins: datetime | None, ends: datetime | None) -> bool:
-        """Whether something that held from ``begins`` to ``ends`` (None: unbounded) held at the
-        time that it asks about; true of everything where it names none."""
+        """Whether something that held from ``begins`` to ``ends`` (None: unbounded) held in a
+        period that it asks about; True for everything where it names none."""
         return not self.periods or any(
             (begins is None or begins < until) and (ends is None or ends > since)
             for since, until in self.periods
         )
 
     def day_of(self, at: datetime | None) -> float:
-        """1 on a day that the question names; never in another year than that which it names."""
+        """1 on a day that the question names, else 0; if it names years, only in one of those."""
         if at is None or (at.month, at.day) not in self.days:
             return 0.0
         return float(not self.years or at.year in self.years)
 
     def month_of(self, at: datetime | None) -> float:
-        """1 when a time is in a month that the question names; less in another year than that
-        which it names."""
+        """1 in a month that the question names, else 0; less than 1 if it names years and this is
+        another."""
         if at is None or at.month not in self.months:
             return 0.0
         return 1.0 if not self.years or at.year in self.years else _OTHER_YEAR
@@ -182,7 +182,7 @@ class ParsedQuestion:
 
 
 def parse_question(text: str, now: datetime | None = None) -> ParsedQuestion:
-    """A question taken apart; with ``now`` it is known which summer is the last one."""
+    """Parse a question. Relative times ("last summer") are understood only with ``now``."""
     parts = words(text)
     sequence = tuple(word for word in parts if word not in STOP_WORDS)
     first, used, lower = (parts or [""])[0], set(parts), text.lower()
@@ -229,8 +229,8 @@ def parse_question(text: str, now: datetime | None = None) -> ParsedQuestion:
 def _periods(
     years: Collection[int], months: Collection[int], now: datetime
 ) -> tuple[tuple[datetime, datetime], ...]:
-    """The years, or the months of them, that began before now. A month without a year is the last
-    one that has begun."""
+    """The (begin, end) of those years, or months of them, that have begun by now. A month without a
+    year is the latest one that has begun."""
     if months and not years:
         of = [(now.year - (month > now.month), month) for month in months]
     else:
@@ -241,7 +241,8 @@ def _periods(
 
 
 def _event(parts: Sequence[str]) -> tuple[frozenset[str], int]:
-    """What stands behind the last "before" or "after", when that is more than a date."""
+    """The content words after the last "before", "after" or "since", and the ``side``; empty and 0
+    when only a date follows."""
     at = max((n for n, word in enumerate(parts) if word in _SIDES), default=-1)
     if at < 0:
         return frozenset(), 0
@@ -261,7 +262,7 @@ def _days_named(lower: str) -> set[tuple[int, int]]:
 def _relative(
     lower: str, used: Collection[str], now: datetime
 ) -> Iterator[tuple[set[int], set[int]]]:
-    """The months and years of each time that is given from now on."""
+    """The months and years of each time that is given relative to now: yesterday, two years ago."""
     for word, days in _DAYS.items():
         if word in used:
             yield _days_off(now, -days)
@@ -287,11 +288,11 @@ def _days_off(now: datetime, days: int) -> tuple[set[int], set[int]]:
 
 
 def _occurrence(span: tuple[int, ...], step: int, now: datetime) -> tuple[set[int], set[int]]:
-    """Which years some months are in, the last time, this time or the next time that they come. A
-    winter begins in the year before that in which it ends."""
+    """The months of ``span``, and the years of its last (-1), current (0) or next (1) occurrence. A
+    winter begins in the year before the one in which it ends."""
     first, last = span[0], span[-1]
     begins = 1 if first > last else 0
-    # The year in which the one that is on, or the next to come, ends.
+    # The year in which the current occurrence, or else the next one, ends.
     end = now.year + (now.month > last)
     on = now.month in span
     end += {-1: -1, 0: 0 if on or now.month < first else -1, 1: 1 if on else 0}[step]

@@ -1,4 +1,5 @@
-"""From signals to one order: the weighted sum, its shares, and a reranker where there is one.
+"""From signals to one ranking: the weighted sum, each signal's share of it, and a reranker where
+there is one.
 
-How much each signal counts stands in ``weights.json``, found by ``benchmarks/fit.py``.
+The weights are in ``weights.json``, fitted by ``benchmarks/fit.py``.
 """

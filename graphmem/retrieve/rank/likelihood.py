@@ -1,11 +1,11 @@
-"""How likely it is that what was found answers: a number from 0 to 1 that means the same in every
-search.
+"""The probability that what was found answers the question: 0 to 1, comparable between searches.
 
-A total only tells which of two candidates is better: its signals are scaled by the best of the
-search. So how sure a search is comes from what has a meaning of its own (``EVIDENCE``), by a
-logistic formula for each kind of text, blended as the weights are; its numbers are found by
-``python -m benchmarks.fit_scores``. A hit's score is that, times how likely the hit is what
-answers, if anything does: by how far its total is behind the best, and how far that is ahead.
+Totals compare only the candidates of one search, as signals are scaled by the best value of that
+search. So the probability that anything answers comes from evidence with an absolute meaning
+(``EVIDENCE``), by a logistic formula for each kind of text, blended as the weights are; its
+coefficients are fitted by ``python -m benchmarks.fit_scores``. A hit's score is that probability
+times the probability that this hit is the answer, if there is one (``CLOSENESS``): from how far its
+total is behind the best, and how far the best is ahead of the next.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from graphmem.retrieve.signals.inputs import SAME_WORD, TEXT_KINDS, SignalInputs
 from graphmem.text import words
 
 SUGGESTED_MIN_SCORE: Final = 0.12
-"""What the documentation suggests: see docs/scores.md."""
+"""The ``min_score`` that the documentation suggests: see docs/scores.md."""
 LOOKED_AT: Final = 10
-"""The best hits, which evidence is taken from."""
+"""The number of best hits that evidence is taken from."""
 EVIDENCE: Mapping[str, str] = {
     "covered": "how much of what is asked, by rarity, the best hit and the turns beside it mean",
     "shared": "how rare the words are that a hit has in common with the question",
@@ -45,14 +45,16 @@ CLOSENESS: Mapping[str, str] = {
 _ALWAYS = "always"
 _SHIPPED = Path(__file__).with_name("likelihood.json")
 _ANY = "any"
-"""An embedder that the cosine's meaning is not known of: it is no evidence then."""
+"""Stands for embedders without a fitted formula: the scale of their cosines is not known, so the
+coefficient of ``near`` is 0."""
 
 _Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """How likely anything that one search found answers, and each of its hits."""
+    """The probability that anything one search found answers, and what the scores of its hits are
+    computed from."""
 
     answerable: float
     best: float = 0.0
@@ -60,7 +62,7 @@ class Likelihood:
     level: float = 0.0
 
     def of_hits(self, totals: Sequence[float]) -> list[float]:
-        """The scores of hits with these totals; falling with them."""
+        """The scores of hits with these totals; a lower total never scores higher."""
         behind = self.best - np.array(totals, dtype=np.float64).clip(max=self.best)
         shares = _logistic(self.level - self.steepness * behind)
         return [self.answerable * share for share in shares.tolist()]
@@ -68,13 +70,14 @@ class Likelihood:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodFormula:
-    """By kind of text (rows) what each piece of evidence counts, and last what is added always."""
+    """The coefficients by kind of text (row) and evidence (column); the last column is the
+    intercept."""
 
     answerable: _Numbers
     closeness: _Numbers
 
     def of(self, ranked: RankedCandidates, places: Sequence[int]) -> Likelihood:
-        """For the best candidates that may be shown, best first."""
+        """The likelihood for the candidates that may be shown (``places``, best first)."""
         if not places:
             return Likelihood(0.0)
         return self.from_evidence(
@@ -87,7 +90,8 @@ class LikelihoodFormula:
     def from_evidence(
         self, kinds: _Numbers, evidence: _Numbers, lead: float, best: float
     ) -> Likelihood:
-        """For shares of the kinds of text, what was measured, and the best total."""
+        """The likelihood from the shares of the kinds of text, the evidence, the lead and the best
+        total."""
         sure = (kinds @ self.answerable) @ np.append(evidence, 1.0)
         behind, by_lead, always = (kinds @ self.closeness).tolist()
         level = by_lead * lead + always
@@ -95,7 +99,7 @@ class LikelihoodFormula:
 
 
 def measure_evidence(ranked: RankedCandidates, places: Sequence[int]) -> _Numbers:
-    """Each of :data:`EVIDENCE`, of the best candidates."""
+    """The values of :data:`EVIDENCE`, in its order, for the best of these candidates."""
     inputs, ranking, first = ranked.inputs, ranked.ranking, list(places[:LOOKED_AT])
     rare = inputs.rarity[:, 0]
     covered = rare @ inputs.window_likeness[:, first] / max(float(rare.sum()), 1e-9)
@@ -121,8 +125,8 @@ def measure_lead(ranked: RankedCandidates, places: Sequence[int]) -> float:
 
 
 def _strangers(inputs: SignalInputs) -> float:
-    """Of the capitalised words of the question, but for the first of all, the share that is in no
-    candidate and no name."""
+    """The share of the question's capitalised words (its first word excepted) that occur in no
+    candidate and in no name of a speaker or seed."""
     parts = inputs.question.words
     named = [word for word in capitalised_words(inputs.question.text) if word != parts[0]]
     if not named:
@@ -135,7 +139,8 @@ def _strangers(inputs: SignalInputs) -> float:
 
 
 def formula_from(data: Mapping[str, Any]) -> LikelihoodFormula:
-    """From what a file holds: by kind of text ``answerable`` and ``closeness``, by name."""
+    """The formula from parsed JSON: by kind of text, the coefficients of ``answerable`` and
+    ``closeness`` by name."""
     tables = (("answerable", EVIDENCE), ("closeness", CLOSENESS))
     rows = (
         np.array([[float(data[kind][of][n]) for n in (*names, _ALWAYS)] for kind in TEXT_KINDS])
@@ -164,7 +169,7 @@ def formula_as_data(formula: LikelihoodFormula) -> dict[str, Any]:
 
 @lru_cache
 def shipped_formula(embedder: str) -> LikelihoodFormula:
-    """The one that comes with graphmem, for vectors of this embedder."""
+    """The formula shipped with graphmem for vectors of this embedder, else the one for any."""
     found = json.loads(_SHIPPED.read_text("utf-8"))
     return formula_from(found.get(embedder, found[_ANY]))
 

@@ -1,5 +1,5 @@
-"""What two candidates have in common, beside what the question says of both, and what one of them
-has alone."""
+"""Compares the meaning of pairs of candidates: what they share beyond the words of the question,
+and what only one of them has."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from graphmem.retrieve.candidates.text_analysis import AnalysedText, content_words, topics_of
 from graphmem.retrieve.signals.inputs import SignalInputs
 
-_FEW = 3  # candidates more that are near to nothing: of few, the mean says little
+_FEW = 3  # added to the count in a mean over candidates, which says little when they are few
 _MOST_SHARED, _MOST_TOPICS = 3.0, 3
 _LEAST_RARE = 0.1
-"""What a word counts, between this and 1, that all candidates have."""
-_ALIKE = 0.25  # words less alike than this have nothing to do with each other
-_LOOKED_AT = 60  # words of a text that are compared one by one
+"""The least rarity, that of a word which all candidates have; the highest is 1."""
+_ALIKE = 0.25  # words with a lower cosine than this are treated as unrelated
+_LOOKED_AT = 60  # first words of a text that are compared one by one
 
 _Numbers = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
@@ -25,41 +25,44 @@ _Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class PairMeaning:
-    """By pair of candidates: first (row) and second (column)."""
+    """Matrices over pairs of candidates: the first is the row, the second the column."""
 
     shared: _Numbers
-    """How rare the words are that both have and the question has not."""
+    """The summed rarity of words that are in both and not in the question, at most 3."""
     sentence: _Numbers
-    """How near the sentence of the first that answers, with what is asked, is to the nearest
-    sentence of the second: a change is told in passing, among much else."""
+    """The similarity of the first's best answering sentence, plus the question, to the nearest
+    sentence of the second, less its mean over all. Sentences are compared because a text may state
+    a change in one of many."""
     akin: _Numbers
-    """How near, and how rare, the nearest two words are of the second, and of the question or the
-    first."""
+    """The best match of a word of the second with one of the question or the first: their cosine
+    times the lower rarity."""
     subject: _Numbers
-    """How far from all words of the question and the first that is which the second begins with."""
+    """1 minus the cosine of the second's subject to the nearest word of the question or the first;
+    the highest, if the subject has several words."""
     different: _Numbers
-    """Which share of the words of the second the first has not."""
+    """The share of the second's words that the first lacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The different words of some texts and of what is asked, but for people that it names."""
+    """The distinct words of some texts and of the question; people that it names are in none of the
+    masks."""
 
     rows: NDArray[np.int32]
-    """In the vocabulary."""
+    """The row of each word in the vocabulary."""
     where: NDArray[np.intp]
-    """Of each word of all texts, and last of what is asked, its place in ``rows``."""
+    """The index in ``rows`` of each word of all texts, and after them of the question."""
     starts: NDArray[np.intp]
-    """In ``where``, by text; last where what is asked begins."""
+    """Where each text begins in ``where``, and last where the question begins."""
     has: _Flags
-    """By text and word."""
+    """Whether a text (row) has a word (column)."""
     asked: _Flags
     rare: _Numbers
 
 
 def compare_meaning(inputs: SignalInputs, best: Sequence[int], firsts: int) -> PairMeaning:
-    """What candidates (places) have in common, but for the people whom the question names; all
-    but ``shared`` and ``sentence`` of the first ``firsts`` rows only."""
+    """Compare the candidates at the places ``best``, leaving out people whom the question names.
+    Except for ``shared`` and ``sentence``, only the first ``firsts`` rows are computed."""
     texts = [inputs.texts[place] for place in best]
     words = _words_of(inputs, texts)
     others = words.has & ~words.asked
@@ -76,12 +79,12 @@ def compare_meaning(inputs: SignalInputs, best: Sequence[int], firsts: int) -> P
 def _sums(
     words: _Words, texts: Sequence[AnalysedText], plain: _Numbers
 ) -> tuple[_Numbers, NDArray[np.intp]]:
-    """The sum of the words of each sentence of all texts, and where those of each text begin."""
+    """The vector sum of each sentence of all texts, and the index of each text's first sentence."""
     bounds = np.concatenate(
         [start + np.array(t.sentences) for start, t in zip(words.starts, texts, strict=False)]
     )
-    # From a start to its end, and from there to the next start, which nobody asks for. The last end
-    # is where what is asked begins, which has a word at least.
+    # ``reduceat`` sums from each bound to the next: every second sum is a gap between sentences and
+    # is dropped. The last bound is the question's first word, which always exists.
     of_words = plain[words.where[: words.starts[-1] + 1]]
     sums: _Numbers = np.add.reduceat(of_words, bounds.ravel(), axis=0)[::2]
     return sums, np.cumsum([0, *[len(text.sentences) for text in texts[:-1]]])
@@ -92,7 +95,7 @@ def _words_of(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Words:
     names = [word for at, word in enumerate(inputs.words) if at in beside]
     asked = vocabulary.rows([word for word in names if word not in inputs.question.event] or names)
     people = vocabulary.rows([word for at, word in enumerate(inputs.words) if at not in beside])
-    # Of all texts at once: one by one it took longer than all that comes after it.
+    # For all texts at once: text by text, this took longer than everything after it.
     used, where = np.unique(
         np.concatenate([*(text.words for text in texts), asked]), return_inverse=True
     )
@@ -110,7 +113,7 @@ def _words_of(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Words:
 def _word_by_word(
     inputs: SignalInputs, texts: Sequence[AnalysedText], words: _Words, firsts: int
 ) -> tuple[_Numbers, _Numbers, _Numbers]:
-    """``akin``, ``subject`` and ``different`` of :class:`PairMeaning`: each word by itself."""
+    """``akin``, ``subject`` and ``different`` of :class:`PairMeaning`, which compare words."""
     looked_at = np.zeros_like(words.has)
     for row, (start, text) in enumerate(zip(words.starts, texts, strict=False)):
         looked_at[row, words.where[start : start + min(len(text.words), _LOOKED_AT)]] = True
@@ -136,8 +139,8 @@ def _word_by_word(
 
 
 def _sentences(every: _Numbers, starts: NDArray[np.intp], asked: _Numbers) -> _Numbers:
-    """How near the best sentence of each candidate, with what is ``asked``, is to the nearest of
-    each other, against how near all are to it; given the sums of the words of all."""
+    """``sentence`` of :class:`PairMeaning`, from the vector sums of ``every`` sentence, the index
+    of each text's first sentence, and the vector sum of what is ``asked``."""
     unit = _unit(every)
     to_question = unit @ _unit(asked)
     ends = [*starts[1:], len(every)]
@@ -157,8 +160,8 @@ def _unit(vectors: _Numbers) -> _Numbers:
 
 
 def margin_over_others(values: _Numbers, newer: _Flags) -> _Numbers:
-    """By pair, how far its value exceeds the best that the second has with any other text that is
-    older than it."""
+    """For each pair, its value minus the highest value of the same second with any other first that
+    is older than it."""
     older = np.where(newer, values, 0.0)
     most = older.max(axis=0)
     at_most = older.argmax(axis=0)
@@ -170,8 +173,8 @@ def margin_over_others(values: _Numbers, newer: _Flags) -> _Numbers:
 
 
 def shared_topics(question: Sequence[str], texts: Sequence[AnalysedText]) -> _Numbers:
-    """By text from 0 to 1, of how many things of everyday life both speak: a flat, work, a
-    price."""
+    """By text, how many everyday topics (a flat, work, a price) it shares with the question: 0 to
+    1, which is three or more."""
     asked = topics_of(question)
     found = [len(asked & text.topics) if asked else 0 for text in texts]
     share: _Numbers = np.minimum(np.array(found), _MOST_TOPICS) / _MOST_TOPICS

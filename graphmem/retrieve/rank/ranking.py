@@ -1,5 +1,5 @@
-"""Signals to one ranking: their weights, the weighted sum and what each gave, and a reranker where
-there is one."""
+"""From signals to one ranking: the weights, the weighted sum with each signal's share, and a
+reranker where there is one."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _SHIPPED = Path(__file__).with_name("weights.json")
 
 
 def checked_signals(names: str) -> frozenset[str]:
-    """Names of signals and groups of them, with commas, as a set; :class:`UsageError` for one that
-    is neither."""
+    """The set of names in a comma-separated list of signals and groups; :class:`UsageError` for an
+    unknown name."""
     wanted = {name.strip() for name in names.split(",") if name.strip()}
     if unknown := sorted(wanted - {*SIGNAL_GROUPS, *SIGNALS}):
         known = ", ".join(dict.fromkeys((*SIGNAL_GROUPS, *SIGNALS)))
@@ -50,7 +50,8 @@ class Weights:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """From a file; :class:`UsageError` names what it lacks or has too much."""
+        """From a JSON file; :class:`UsageError` if it is unreadable or does not have exactly one
+        finite weight for every signal and kind of text."""
         try:
             data = json.loads(path.read_text("utf-8"))
             kinds = {
@@ -76,7 +77,7 @@ class Weights:
         )
 
     def without(self, names: Set[str]) -> Self:
-        """The same with these signals and groups left out."""
+        """A copy with these signals and groups left out."""
         gone = {signal for name in names for signal in SIGNAL_GROUPS.get(name, {name})}
         kinds = {
             kind: {name: 0.0 if name in gone else weight for name, weight in signals.items()}
@@ -85,7 +86,7 @@ class Weights:
         return type(self)(kinds, frozenset(names))
 
     def blended(self, shares: Mapping[str, float]) -> Mapping[str, float]:
-        """The weights for texts of these kinds, which add up to 1."""
+        """The weights averaged over the kinds of text by their ``shares``, which add up to 1."""
         for kind, share in shares.items():
             if share == 1:
                 return self.kinds[kind]
@@ -101,7 +102,8 @@ def shipped_weights() -> Weights:
 
 
 def load_weights(file: str | None, without: str) -> Weights:
-    """Those of a file, or those shipped, without some signals (names with commas)."""
+    """The weights of a file, or those shipped, leaving out the signals and groups of ``without``
+    (comma-separated)."""
     weights = Weights.read(Path(file)) if file else shipped_weights()
     names = checked_signals(without)
     return weights.without(names) if names else weights
@@ -109,28 +111,28 @@ def load_weights(file: str | None, without: str) -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Candidates by falling total, with what each signal gave."""
+    """Candidates ordered by total, with the share of each signal in it."""
 
     ids: Sequence[str]
-    """In the order of ``values``."""
+    """The candidates, in the order of the columns of ``values``."""
     names: Sequence[str]
     values: NDArray[np.float32]
-    """What each signal says of each candidate: one row per signal."""
+    """The value of each signal (row, as in ``names``) for each candidate (column)."""
     shares: NDArray[np.float64]
-    """The same, weighted."""
+    """``values`` times the weights."""
     totals: NDArray[np.float64]
     order: Sequence[int]
-    """Places in ``ids``, best first; ties by id, which is by age."""
+    """Places in ``ids``, best first; equal totals are ordered by id, which is by age."""
 
     def signal(self, name: str) -> NDArray[np.float32]:
-        """What one signal says of each candidate."""
+        """The value of one signal for each candidate."""
         found: NDArray[np.float32] = self.values[self.names.index(name)]
         return found
 
     def with_signal(
         self, name: str, values: Mapping[int, float], shares: Mapping[int, float]
     ) -> Ranking:
-        """With one more signal, that says something of some places only."""
+        """A copy with one more signal, whose values and shares are given by place; 0 elsewhere."""
         column, share = np.zeros(len(self.ids), dtype=np.float32), np.zeros(len(self.ids))
         for place, value in values.items():
             column[place], share[place] = value, shares[place]
@@ -145,7 +147,8 @@ class Ranking:
         )
 
     def with_boosts(self, name: str, boosts: Mapping[int, float], weight: float) -> Ranking:
-        """With what a signal that was measured from this order says of some places."""
+        """A copy in which a signal that is measured from this ranking has values (``boosts``, by
+        place) and this weight."""
         if not boosts or not weight:
             return self
         row = self.names.index(name)
@@ -157,8 +160,8 @@ class Ranking:
         return Ranking(self.ids, self.names, values, shares, totals, _order(self.ids, totals))
 
     def explained(self, places: Sequence[int]) -> list[tuple[SignalScore, ...]]:
-        """What every signal that mattered gave to these candidates; the shares of each add up to
-        its score."""
+        """For each of these candidates the signals with a share other than 0; the shares add up to
+        its total."""
         if not places:
             return []
         chosen = self.values[:, list(places)]
@@ -173,7 +176,7 @@ class Ranking:
 def rank(
     ids: Sequence[str], signals: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]
 ) -> Ranking:
-    """Candidates by the weighted sum of what the signals say of them."""
+    """Rank candidates by the weighted sum of their signals."""
     names = list(signals)
     values = np.zeros((len(names), len(ids)), dtype=np.float32)
     for at, name in enumerate(names):
@@ -197,17 +200,17 @@ class RankedCandidates:
     inputs: SignalInputs
     ranking: Ranking
     kinds: Mapping[str, float]
-    """What share of the texts is of each kind."""
+    """The share of the texts that is of each kind."""
     reason: str | None = None
-    """Why a part of it was not looked for, if so."""
+    """Why a part of the search was skipped, if so."""
 
     def best(self, count: int) -> list[int]:
-        """The places of the best that may be shown, best first."""
+        """The places of the best ``count`` candidates that may be shown, best first."""
         return list(islice(filter(self._may_show, self.ranking.order), count))
 
     def _may_show(self, place: int) -> bool:
-        """Of the kind that is asked for; and at a moment, not from later, unless it states what
-        held then."""
+        """Whether it is of a requested kind and, in a view as of a moment, not a turn from later,
+        unless that turn states a candidate fact."""
         candidate, facts = self.inputs.candidates[place], self.inputs.facts
         turn = None if candidate.id in facts else candidate.text.turn
         if not candidate.shown or (turn is not None and candidate.text.only_heading):
@@ -238,9 +241,9 @@ _SCHEMA = {
 
 
 class ModelReranker:
-    """A :class:`~graphmem.ports.reranker.Reranker` that asks a chat model, one call a search.
+    """A :class:`~graphmem.ports.reranker.Reranker` that asks a chat model, one call per search.
 
-    ``account`` is entered with the tenant that asks: what the call costs is put down to it.
+    ``account`` is entered with the tenant that the cost of the call is charged to.
     """
 
     def __init__(self, llm: LLM, account: Callable[[str], AbstractContextManager[None]]) -> None:
@@ -267,7 +270,7 @@ class ModelReranker:
         await self._llm.close()
 
     def _read(self, answer: Completion, count: int) -> list[float]:
-        """What is around the JSON is passed over; anything but one number a text is refused."""
+        """Text around the JSON is ignored; anything but one finite number per text is refused."""
         text = answer.text
         try:
             found = json.loads(text[text.index("{") : text.rindex("}") + 1])["scores"]
@@ -282,8 +285,8 @@ class ModelReranker:
 async def rerank(
     reranker: Reranker, ranked: RankedCandidates, places: Sequence[int], count: int
 ) -> tuple[RankedCandidates, list[int]]:
-    """The best ``count`` of these places as a reranker orders them; as they were, with the reason,
-    when it cannot be asked."""
+    """Reorder the first ``count`` of these places by a reranker. If it fails, the order stays and
+    ``reason`` says why."""
     first, rest = list(places[:count]), places[count:]
     texts = [text_for_reranker(ranked.inputs.candidates[place]) for place in first]
     query = ranked.query
@@ -300,8 +303,8 @@ async def rerank(
 def reordered(
     ranking: Ranking, places: Sequence[int], scores: Sequence[float]
 ) -> tuple[Ranking, list[int]]:
-    """These places, the best of a ranking in order, by a reranker's scores: their totals are moved
-    inside the span that they had. What scores alike stays in order."""
+    """Reorder these places, the best of a ranking, by a reranker's scores: their totals are spread
+    over the range that they had. Equal scores keep their order."""
     worth = dict(zip(places, scores, strict=True))
     before = {place: float(ranking.totals[place]) for place in places}
     low = min(before.values())
@@ -313,7 +316,7 @@ def reordered(
 
 
 def text_for_reranker(candidate: Candidate) -> str:
-    """A candidate as a reranker reads it: with who said it and when."""
+    """The text of a candidate for a reranker; that of a turn with its speaker and date."""
     turn = candidate.text.turn
     if turn is None:
         return candidate.text.text

@@ -1,10 +1,11 @@
-"""What replaces, corrects or ends something is put above it, unless the question asks about before.
+"""Raises what replaces, corrects or ends a candidate above it, unless the question asks about
+before.
 
-Known only when there is an order: each of the best candidates is held against the newer turns among
-them. No words tell reliably that one replaces another ("we're in Ghent now", months after "a studio
-in Leuven"); that it is newer, by the same person, and about the same, does
-(:data:`PAIR_EVIDENCE`). The likeliest are put just above, or where that is less sure just below.
-Where the question asks about before, the two change places.
+This needs a finished ranking: each of the best candidates is compared with the newer turns among
+them. No words show reliably that one replaces another ("we're in Ghent now", months after "a studio
+in Leuven"); that it is newer, by the same person and about the same thing does
+(:data:`PAIR_EVIDENCE`). The likeliest are put just above, less likely ones just below. Where the
+question asks about before, the older of a pair is raised instead.
 """
 
 from __future__ import annotations
@@ -50,29 +51,29 @@ PAIR_EVIDENCE: Final[Mapping[str, str]] = {
     "usual": "how long what people say here usually is: in long texts much is alike",
     "talk": "how far people talk with each other: they come back to a thing without changing it",
 }
-"""What tells whether the second of two candidates replaces the first. (Where one asks about before,
-the second is the older.)"""
+"""The evidence on whether the second of two candidates replaces the first. (Where the question asks
+about before, the second is the older.)"""
 
 _BY_USUAL = ("sentence", "different", "close", "later")
-"""These tell more, or less, in long texts, where much is alike: they count a second time, times
-``usual``."""
+"""Evidence that is more, or less, telling in long texts, where much is alike: it counts a second
+time, multiplied by ``usual``."""
 PAIR_NUMBERS: Final = (*PAIR_EVIDENCE, *(f"{name}, by usual" for name in _BY_USUAL), "always")
-"""What is weighed, and last what is added always."""
+"""The names of all weights; the last is the intercept."""
 _BEST = 30  # candidates that are compared
-_OVERTAKEN = 5  # of which so many may be overtaken,
-_AT_LEAST = 0.4  # if they have so much of the best one's total,
-_EACH_BY, _AS_LIKELY = 2, 1.0  # each by so many, the others not so much less likely than the best
+_OVERTAKEN = 5  # the first of them, which others may be put next to,
+_AT_LEAST = 0.4  # if their total is at least this share of the best one's
+_EACH_BY, _AS_LIKELY = 2, 1.0  # how many next to each, and how far their evidence may be apart
 _DAY, _LONG = timedelta(days=1), 5.0
-"""What is later by as many e-folds of a day counts 1."""
+"""``later`` is the logarithm of the days between two turns, divided by ``_LONG``."""
 _NEXT, _SOON = 2, timedelta(minutes=10)
-"""So many turns further on, or in another episode so much later, stands what takes back what was
-just said."""
-_MOST = 1.3  # of the other's total: more is all the same
-_LONGEST = 2.5  # e-folds of 100 characters
-_NEXT_TO = 1e-4  # of a total: above or below, with nothing between
+"""A correction follows at most so many turns after what it corrects, or, in another episode, so
+long after it."""
+_MOST = 1.3  # the highest ratio of two totals that is told apart
+_LONGEST = 2.5  # the highest value of ``usual``: the logarithm of hundreds of characters
+_NEXT_TO = 1e-4  # the difference in total when one is put just above or below another
 _UNSURE = 1.25
-"""What is less likely than not, by so much at most, is put just below: both are in sight then, and
-what nothing replaced stays first."""
+"""A pair with evidence between minus this and 0 (replacement is less likely than not) is put just
+below: a caller then sees both, and a first that was not replaced stays first."""
 _SHIPPED = Path(__file__).with_name("replaced.json")
 
 _Numbers = NDArray[np.float64]
@@ -81,23 +82,23 @@ _Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class ComparedPairs:
-    """The best candidates (``places``), each as first (row) and as second (column) of a pair."""
+    """Matrices over pairs of the best candidates (``places``): first (row) and second (column)."""
 
     places: Sequence[int]
     turns: Sequence[Turn]
-    """By candidate the turn that it is or that states it."""
+    """For each candidate the turn that it is or that states it."""
     totals: _Numbers
     evidence: _Numbers
-    """By pair each of :data:`PAIR_NUMBERS`."""
+    """For each pair the values of :data:`PAIR_NUMBERS` without the last (on a third axis)."""
     possible: _Flags
-    """Whether the second may be put above the first at all."""
+    """Whether the second may be moved next to the first at all."""
     known: _Flags
-    """Whether the ledger knows that the second took the place of the first."""
+    """Whether the ledger has a fact of the second in place of an ended one of the first."""
 
 
 @lru_cache(maxsize=1)
 def shipped_pair_weights() -> _Numbers:
-    """What each of :data:`PAIR_NUMBERS` counts; found by ``python -m benchmarks.fit_replaced``."""
+    """The weights of :data:`PAIR_NUMBERS`, fitted by ``python -m benchmarks.fit_replaced``."""
     found = json.loads(_SHIPPED.read_text("utf-8"))
     return np.array([float(found[name]) for name in PAIR_NUMBERS])
 
@@ -110,8 +111,8 @@ def pair_weights_as_data(weights: _Numbers) -> dict[str, float]:
 def replacement_boosts(
     inputs: SignalInputs, ranking: Ranking, kinds: Mapping[str, float], at: datetime | None
 ) -> dict[int, float]:
-    """By place, how much is added to its total so that it stands just above what it replaces.
-    ``kinds`` are the shares of the kinds of text; what is later than ``at`` replaces nothing."""
+    """By place, how much to add to its total so that it is next to what it replaces. ``kinds`` are
+    the shares of the kinds of text; turns later than ``at`` replace nothing."""
     pairs = compare_pairs(inputs, ranking, kinds, at)
     return boosts_of_pairs(pairs, shipped_pair_weights()) if pairs is not None else {}
 
@@ -119,16 +120,16 @@ def replacement_boosts(
 def compare_pairs(
     inputs: SignalInputs, ranking: Ranking, kinds: Mapping[str, float], at: datetime | None
 ) -> ComparedPairs | None:
-    """The best candidates held against each other; None where nothing can replace anything."""
+    """Compare the best candidates with each other; None where nothing can replace anything."""
     about = inputs.question.asks_about
     best = [place for place in ranking.order[:_BEST] if inputs.contexts[place].turn is not None]
     if len(best) < 2 or (about is None and not any(inputs.contexts[n].corrects for n in best)):
         return None
-    # What a fact says is its own; who said it, and when, is the turn's that states it.
+    # A fact's meaning is compared by its own text, all else by the turn that states it.
     texts = [inputs.contexts[place] for place in best]
     turns = [text.turn for text in texts if text.turn is not None]
     newer, corrects, known = _newer(turns), _corrects(texts, turns), _known(inputs, turns)
-    if about == "before":  # the rows are newer: each pair is the other way round
+    if about == "before":  # the older of each pair is to be raised: swap first and second
         newer, corrects, known = newer.T, corrects.T, known.T
     totals = ranking.totals[best]
     values = _evidence(inputs, best, turns, newer)
@@ -150,7 +151,8 @@ def compare_pairs(
 def _evidence(
     inputs: SignalInputs, best: Sequence[int], turns: Sequence[Turn], newer: _Flags
 ) -> dict[str, Any]:
-    """By name what tells whether the second replaces the first: by pair, by second, or for all."""
+    """The evidence that the second replaces the first, by name: a matrix over pairs, a row over the
+    seconds, or one number for all."""
     texts = [inputs.contexts[place] for place in best]
     meaning = compare_meaning(inputs, best, _OVERTAKEN)
     length = np.log1p(np.array([len(text.text) for text in texts]) / 100).clip(max=_LONGEST)
@@ -185,7 +187,8 @@ def _same_speaker(turns: Sequence[Turn]) -> _Flags:
 
 
 def _covered(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
-    """By candidate how much of what is asked it has, the rare counting more."""
+    """By candidate, the share of the question (names of people excepted) that it covers, weighted
+    by rarity."""
     asked = inputs.beside_people
     rare = inputs.rarity[asked]
     total = float(rare.sum())
@@ -196,8 +199,8 @@ def _covered(inputs: SignalInputs, best: Sequence[int]) -> _Numbers:
 
 
 def _new_values(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Numbers:
-    """By pair whether the second has a value of the kind that is asked for, which the first has
-    not; half where that is unknown."""
+    """By pair, 1 if the second has a value of the kind asked for that the first lacks, else 0; 0.5
+    where no kind is asked for."""
     question = inputs.question
     if question.how_many:
         values = [text.amounts for text in texts]
@@ -211,9 +214,8 @@ def _new_values(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Numbers
 
 
 def boosts_of_pairs(pairs: ComparedPairs, weights: _Numbers) -> dict[int, float]:
-    """By place, how much is added to its total: of each of the first candidates the likeliest that
-    replace it are put just above it, where more speaks for it than against (above 0), else just
-    below."""
+    """By place, how much to add to its total: for each of the first candidates, the likeliest that
+    replace it are put just above it where their evidence is above 0, else just below."""
     speaks = pairs.evidence @ weights[:-1] + weights[-1]
     speaks[pairs.known] += 100
     speaks[~pairs.possible] = -np.inf
@@ -240,7 +242,8 @@ def boosts_of_pairs(pairs: ComparedPairs, weights: _Numbers) -> dict[int, float]
 def _stays(
     inputs: SignalInputs, best: Sequence[int], turns: Sequence[Turn], at: datetime | None
 ) -> _Flags:
-    """What is not raised: facts, what an assistant says, what is not shown, what is from later."""
+    """Which candidates are never raised: facts, turns of an assistant, turns that are not shown or
+    are later than ``at``."""
     return np.array(
         [
             inputs.texts[place].turn is None
@@ -253,8 +256,8 @@ def _stays(
 
 
 def _known(inputs: SignalInputs, turns: Sequence[Turn]) -> _Flags:
-    """Whether the second states a fact that holds in place of one that the first states, of the
-    relation that is asked for."""
+    """Whether the first states an ended fact, and the second a current one of the same subject and
+    type, of a type that the question asks for."""
     relations = inputs.relations
     found = np.zeros((len(turns), len(turns)), dtype=np.bool_)
     for ended, _ in inputs.ended:
@@ -281,8 +284,8 @@ def _newer(turns: Sequence[Turn]) -> _Flags:
 
 
 def _about_unnamed_relative(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
-    """Whether the second begins with somebody ("My sister …") whom neither the first nor the
-    question names."""
+    """Whether the second begins with a relative or the like ("My sister …") whom neither the first
+    nor the question mentions."""
     found = np.zeros((len(texts), len(texts)), dtype=np.bool_)
     for n, text in enumerate(texts):
         if others := text.others - set(inputs.question.words):
@@ -291,8 +294,8 @@ def _about_unnamed_relative(inputs: SignalInputs, texts: Sequence[AnalysedText])
 
 
 def _about_another_person(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
-    """Whether the first names whom the question names, and the second neither names them, nor is
-    said by them, nor speaks of "I", "she" or the like: it is about somebody else."""
+    """Whether the second is about somebody else: the first names a person of the question, and the
+    second neither names them, nor is said by them, nor has a pronoun such as "I" or "she"."""
     beside = set(inputs.beside_people)
     named = {word for at, word in enumerate(inputs.words) if at not in beside}
     if not named:
@@ -310,8 +313,8 @@ def _about_another_person(inputs: SignalInputs, texts: Sequence[AnalysedText]) -
 
 
 def _corrects(texts: Sequence[AnalysedText], turns: Sequence[Turn]) -> _Flags:
-    """Whether the second takes back what was said just before, as the first was: the last thing
-    that its speaker said, or what somebody else has just said to them."""
+    """Whether the second takes back the first, said just before it: either the last such turn by
+    the same speaker, or the last by anybody."""
     found = np.zeros((len(turns), len(turns)), dtype=np.bool_)
     for n, (text, turn) in enumerate(zip(texts, turns, strict=True)):
         before = [one for one in turns if text.corrects and _just_before(one, turn)]
@@ -322,8 +325,7 @@ def _corrects(texts: Sequence[AnalysedText], turns: Sequence[Turn]) -> _Flags:
 
 
 def _apart(turns: Sequence[Turn]) -> _Numbers:
-    """How long after one another two were said, on a logarithmic scale; 0 where that is not
-    known."""
+    """The time between two turns on a logarithmic scale (``_LONG``); 0 where unknown."""
     days = np.array([
         turn.occurred_at.timestamp() / _DAY.total_seconds() if turn.occurred_at else np.nan
         for turn in turns

@@ -1,4 +1,4 @@
 """Relationship queries: entities by name, relations, neighbours, paths, the timeline.
 
-They walk the graph and ask the ledger; ranking is no part of them.
+They walk the graph and query the ledger; nothing is ranked.
 """

@@ -1,7 +1,7 @@
-"""Communities of a graph: Louvain's method (Blondel et al. 2008), as networkx has it, seeded.
+"""Communities of a graph by Louvain's method (Blondel et al. 2008), with networkx and a fixed seed.
 
-It runs over the relations that the ledger holds, in an order that does not depend on ids drawn at
-random: the same relations give the same communities, whatever store holds the graph.
+It runs over the relations of the ledger, in an order that does not depend on random ids: the same
+relations give the same communities, whatever store holds the graph.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _NAMED_BY = 3
 
 
 def find_communities(graph: nx.MultiDiGraph[Any], least: int) -> list[list[Hashable]]:
-    """The nodes of each community of at least so many, the largest first, the central ones first in
-    each. Central is who has most relations within."""
+    """The nodes of each community that has at least ``least``, largest community first; in each,
+    nodes with most relations inside it first."""
     order = sorted(graph.nodes, key=lambda id: (graph.nodes[id]["name"], str(id)))
     number = {id: at for at, id in enumerate(order)}
-    # By number: sets of text have another order in every process.
+    # By number: the order of a set of strings differs between processes.
     counted = Counter(
         tuple(sorted((number[a], number[b]))) for a, b in graph.edges() if number[a] != number[b]
     )
@@ -39,7 +39,7 @@ def find_communities(graph: nx.MultiDiGraph[Any], least: int) -> list[list[Hasha
 
 
 def community_name(names: Sequence[str]) -> str:
-    """Of the names of its entities, the central ones first."""
+    """A community's name: the first of its entities' names, which are given most central first."""
     return ", ".join(names[:_NAMED_BY])
 
 

@@ -1,8 +1,8 @@
-"""The links that a walk may follow: found in the graph, where the ledger has the last word.
+"""The links that a walk may follow: found in the graph, checked by the ledger.
 
-The graph knows which facts are about an entity and when they hold. Which of them have expired, are
-archived, come from an agent or a run, or pass a filter, only the ledger knows; and it filters
-before it counts, so that it is asked about whoever has more links than the graph is asked for.
+The graph knows which facts are about an entity and when they hold. Only the ledger knows which of
+them have expired, are archived, come from an agent or a run, or pass a filter. It also filters
+before it limits: entities with more links than are read from the graph are read from the ledger.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.view import View
 
 Route: TypeAlias = list[tuple[str, Link]]
-"""Whither, and by which link, step by step."""
-_FEW = 200  # links of one entity that the graph is asked for, and that a page of the ledger has
-_MOST = 10_000  # links that are looked at for all the entities with more, at one step of a walk
+"""The steps of a path: the id of the entity reached and the link that leads there."""
+_FEW = 200  # links read per entity from the graph, and the size of a page of the ledger
+_MOST = 10_000  # links read in one step of a walk for all entities that have more
 _WIDEST = 2000  # entities that a walk may reach
-_ASKED_AT_ONCE = 100  # entities whose facts are asked for in one go
+_ASKED_AT_ONCE = 100  # entities per query of the ledger
 
 
 class Walk:
-    """Steps from entities, inside one scope."""
+    """Follows links from entities, inside one scope."""
 
     def __init__(self, ledger: LedgerView, graph: GraphStore) -> None:
         self._ledger = ledger
@@ -34,9 +34,8 @@ class Walk:
     async def links(
         self, scope: Scope, ids: Sequence[str], view: View, *, enough: int = _FEW
     ) -> dict[str, list[Link]]:
-        """Links from each of these entities that are to be seen, newest first: all, or of who has
-        very many as many as lead to ``enough`` entities, out of the newest
-        10,000."""
+        """The visible links of each of these entities, newest first. Of an entity with very many,
+        only as many as lead to ``enough`` others, and no more than its share of 10,000."""
         step = self._by_graph if view.where is None else self._by_ledger
         found, hubs = await step(scope, ids, view)
         most = max(_FEW, _MOST // max(1, len(hubs)))
@@ -54,9 +53,9 @@ class Walk:
         limit: int,
         view: View,
     ) -> list[Route]:
-        """Ways from one entity to another, shortest first: breadth first from the end with fewer
-        links. What stands beside the other end is known from there, so that it is found however
-        many links it has itself."""
+        """At most ``limit`` routes from one entity to another, shortest first: breadth first from
+        the end with fewer links. The links of the other end are read first, so that a neighbour of
+        it leads there however many links that neighbour has."""
         ends = (source, target)
         near = await self.links(scope, ends, view)
         if all(len(near.get(id, ())) >= _FEW for id in ends):
@@ -69,7 +68,7 @@ class Walk:
         seen = {start}
         for hop in range(max_hops):
             arrived = _onward(trails, beside, seen, limit).get(end, [])
-            # Then nobody else stands there, and the widest step need not be taken.
+            # All neighbours of the end are known: the last, widest step need not be read.
             if all_beside and (len(routes) + len(arrived) >= limit or hop + 1 == max_hops):
                 routes += arrived
                 break
@@ -85,14 +84,14 @@ class Walk:
         return whole if start == source else [_reversed(route, start) for route in whole]
 
     async def stated(self, scope: Scope, ids: Collection[str], view: View) -> list[Fact]:
-        """Those of these facts that are to be seen."""
+        """Those of these facts that are stated and in the view."""
         query = view.query(scope, ids=tuple(ids), stated_only=True, limit=max(1, len(ids)))
         return await self._ledger.facts(query) if ids else []
 
     async def _by_graph(
         self, scope: Scope, ids: Sequence[str], view: View
     ) -> tuple[dict[str, list[Link]], list[str]]:
-        """Of entities with few links; and who has more."""
+        """The visible links of entities with few; and the ids of entities with more (hubs)."""
         near = await self._graph.expand(scope.tenant, ids, limit=_FEW)
         hubs = [id for id, links in near.items() if len(links) >= _FEW]
         found = {
@@ -110,7 +109,7 @@ class Walk:
     async def _by_ledger(
         self, scope: Scope, ids: Sequence[str], view: View
     ) -> tuple[dict[str, list[Link]], list[str]]:
-        """The same through a filter, of which the graph knows nothing."""
+        """The same for a view with a filter, which the graph cannot apply."""
         found: dict[str, list[Link]] = {}
         for start in range(0, len(ids), _ASKED_AT_ONCE):
             some = tuple(ids[start : start + _ASKED_AT_ONCE])
@@ -157,7 +156,7 @@ def _onward(
     seen: Collection[str],
     limit: int,
 ) -> dict[str, list[Route]]:
-    """The trails one step on, by whither they lead, where nobody was before."""
+    """The trails extended by one step to entities not yet ``seen``, by the entity reached."""
     further: dict[str, list[Route]] = {}
     for here, ways in trails.items():
         for link in {link.fact_id: link for link in links.get(here, ())}.values():
@@ -177,7 +176,7 @@ def _by_entity(links: Sequence[Link]) -> Mapping[str, list[Link]]:
 
 
 def _reversed(route: Route, start: str) -> Route:
-    """A route from ``start``, as one to it."""
+    """A route from ``start``, reversed to lead to it."""
     stops = [start, *(id for id, _ in route)]
     return [(id, link) for id, (_, link) in zip(stops[-2::-1], reversed(route), strict=True)]
 

@@ -1,7 +1,7 @@
-"""Relationship queries: who, what, since when, how do these connect.
+"""Relationship queries: who, what, since when, and how entities connect.
 
-What is asked by id, name or time comes from the ledger, which has indexes for it; what is asked
-by walking comes from the graph, hop by hop, so that every backend walks alike (see
+Queries by id, name or time go to the ledger, which has indexes for them. Walks go to the graph, hop
+by hop, so that every backend gives the same result (see
 :mod:`graphmem.retrieve.relationships.paths`).
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 _STATE = re.compile(r" (?:is|are|has|have|was|were) ")
-"""Of a sentence without a relation: that it is no occasion."""
+"""Shows that a fact without a relation type describes a state and not an event."""
 
 
 class Relate:
@@ -42,8 +42,9 @@ class Relate:
         self._walk = Walk(ledger, graph)
 
     async def entity(self, scope: Scope, name_or_id: str, *, whole: bool = False) -> Entity:
-        """By id, then by name or alias; of homonyms the one that was known first. Unless it must be
-        the ``whole`` name: by a given name or surname that only one has."""
+        """Find an entity by id, then by name or alias (of several with that name, the first known).
+        Unless ``whole``, also by a given name or surname that only one has.
+        :class:`~graphmem.errors.NotFound` otherwise."""
         found = await entities_named(self._ledger, scope, name_or_id)
         if found:
             return found[0]
@@ -69,7 +70,8 @@ class Relate:
         view: View,
         limit: int,
     ) -> list[Relation]:
-        """Of any of these types, as they are stored; the earliest first."""
+        """Relations of these types (None: all), in either direction where an entity is given;
+        earliest first. Subject and object are as stored."""
         one = (await self.entity(scope, entity)).id if entity is not None else None
         two = (await self.entity(scope, other)).id if other is not None else None
         sides = {(one, two), (two, one)} if one or two else {(None, None)}
@@ -146,7 +148,7 @@ class Relate:
         limit: int,
         view: View,
     ) -> list[Path]:
-        """Shortest first."""
+        """Paths between two entities, shortest first; none from an entity to itself."""
         start, end = await self.entity(scope, source), await self.entity(scope, target)
         if start.id == end.id:
             return []
@@ -263,26 +265,26 @@ def _ends(link: Link) -> tuple[str, ...]:
 
 
 def _by_begin(fact: Fact) -> tuple[datetime, str]:
-    """The ledger's order, earliest first: by when it began, else ended."""
+    """The sort key of the ledger's order: when a fact began, else ended."""
     ends = (fact.invalid_at, fact.expires_at, fact.archived_at)
     return fact.begins_at or min(end for end in ends if end is not None), fact.id
 
 
 def happened(fact: Fact) -> bool:
-    """Whether it is of what happens, and then is over: a visit, a death."""
+    """Whether the fact is an event, such as a visit or a death, and not a state."""
     if fact.type is None:
         return fact.valid_at is not None and not _STATE.search(fact.text)
     return RelationTypes().behaviour(fact.type).event
 
 
 def in_time(moment: Moment) -> tuple[datetime, str, str]:
-    """The order of a timeline."""
+    """The sort key of a timeline."""
     return moment.at, moment.fact.id, moment.what
 
 
 def _moments(fact: Fact) -> list[Moment]:
-    """When it began (or, undated, was stated), and when it ended; of what is not stated, when it is
-    meant for, else when it was said."""
+    """When a fact began (or, undated, was stated), and when it ended; for a plan, hearsay and the
+    like, the date it is planned for, else its own date."""
     if fact.modality != "stated":
         at, precision = fact.planned_date or fact.known_date
         return [Moment(at, fact.modality, fact, precision)]

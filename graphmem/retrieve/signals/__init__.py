@@ -1,4 +1,5 @@
-"""Numbers about candidates: ``registry`` lists every signal, one module for each kind measures it.
+"""Numbers about candidates: ``registry`` lists every signal; each kind is measured in a module of
+its own.
 
-Measuring is arithmetic on values; nothing here reads a store or knows what a signal weighs.
+Measuring is arithmetic on values; nothing here reads a store or uses a weight.
 """

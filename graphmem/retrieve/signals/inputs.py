@@ -1,10 +1,10 @@
-"""What signals are measured from, the tables that several of them need, and what kinds of text the
-candidates are, which decides how much each signal counts.
+"""The inputs of signals, the tables that several of them need, and the kinds of text among the
+candidates, which decide the weights.
 
-Where people talk with each other, what stands beside a turn and its whole session tell what it is
-about. Who asks an assistant says all of it in one message, and gets a long reply that repeats the
-question. A passage stands for itself, and what is named in it leads to others. Most memories are of
-one kind; where they are not, each kind counts by its share.
+In a conversation between people, the neighbouring turns and the whole session show what a turn is
+about. A message to an assistant contains all of its question, and the long reply repeats it. A
+passage stands alone, and the entities that it names lead to other passages. Most memories hold one
+kind of text; where they do not, the weights are blended by the share of each kind.
 """
 
 from __future__ import annotations
@@ -29,18 +29,20 @@ from graphmem.retrieve.question.parse import ParsedQuestion
 from graphmem.text import words
 
 TEXT_KINDS = ("conversation", "chat", "passage")
-"""People who talk with each other; one person's messages, with an assistant's replies or without;
+"""People talking with each other; one person's messages, with or without an assistant's replies;
 prose."""
 
-_LONG = 25  # words, stop words not counted, from which on a text is prose
+_LONG = 25  # words without stop words; a longer text may be prose
 _MOSTLY = 0.5
 _OTHERS = 0.25
-"""Of the turns that people speak, so many by others than whoever speaks most are a conversation."""
+"""People's turns count fully as conversation if at least this share of them is not by whoever
+speaks most."""
 
 
 def kind_shares(texts: Sequence[AnalysedText], passages: NDArray[np.bool_]) -> Mapping[str, float]:
-    """What share of the turns among these texts is of each kind; ``passages`` says which are. What
-    people say is conversation as far as several of them speak."""
+    """The share of the turns among these texts that is of each kind. ``passages`` is the mask of
+    passages; people's turns are conversation to the degree that several of them speak, else
+    chat."""
     turns = [text.turn for text in texts if text.turn is not None]
     prose = int(passages.sum())
     spoken = Counter(
@@ -56,11 +58,11 @@ def kind_shares(texts: Sequence[AnalysedText], passages: NDArray[np.bool_]) -> M
 
 
 def passages_among(texts: Sequence[AnalysedText]) -> NDArray[np.bool_]:
-    """Which of these are passages: turns by one voice alone in their episode, with a title, or long
-    where that voice mostly does not speak of "I" and "you".
+    """The mask of passages: long or titled turns of an episode that has one speaker only and either
+    a title or mostly turns without "I" and "you".
 
-    In conversations and short notes what is named hardly ever links what is said: there the graph
-    costs more than it brings (measured on LoCoMo). Facts are no passages: what they are from is.
+    In conversations and short notes, shared names hardly ever link what is said: there the graph
+    costs more than it gains (measured on LoCoMo). Facts are not passages; their turns may be.
     """
     likely = np.array(
         [bool(t.turn and (len(t.words) > _LONG or t.title)) for t in texts], dtype=np.bool_
@@ -90,41 +92,42 @@ def passages_among(texts: Sequence[AnalysedText]) -> NDArray[np.bool_]:
 Column: TypeAlias = NDArray[np.float32]
 """One value for each candidate."""
 Columns: TypeAlias = Mapping[str, Column]
-"""By signal."""
+"""Columns by signal name."""
 
 BESIDE = 0.8
-"""What a word counts that stands in the turn before or after."""
+"""The weight of a word in the turn before or after, against one in the turn itself."""
 _FACT = -10
-"""The place of a fact in its episode: facts come last, and are nobody's neighbours."""
+"""The ordinal given to a fact, so that it is no turn's neighbour."""
 _SIMILAR = 0.3
-"""Words less alike than this have nothing to do with each other."""
+"""Words with a lower cosine than this are treated as unrelated."""
 SAME_WORD = 0.95
-"""Words more alike than this are the same one."""
+"""Words with a higher cosine than this are treated as the same."""
 _LITTLE = 0.1
-"""Of the usual length: what is shorter is all alike."""
+"""Added to relative lengths before the logarithm, so that very short texts differ little."""
 _TEXTS = 1_000
-"""How many texts there are, for how rare a word is: the ratio of rare to frequent matters."""
+"""The number of texts assumed for the inverse document frequency: only the ratio of rare to
+frequent words matters."""
 
 
 @dataclass(frozen=True)
 class SignalInputs:
-    """Everything that signals are measured from. ``candidates`` are turns in order, then facts."""
+    """All inputs of the signals. ``candidates`` are turns in order, then facts."""
 
     question: ParsedQuestion
     candidates: Sequence[Candidate]
     vocabulary: Vocabulary
     scores: StoreScores = field(default_factory=StoreScores)
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    """Those of the candidates, by id."""
+    """The candidates that are facts, by id."""
     seeds: Sequence[Entity] = ()
     """Entities that the question names."""
     relations: RelationMatcher | None = None
     reached: Sequence[ReachedFact] = ()
-    """What the graph leads to from the seeds."""
+    """The facts that the graph arm reached from the seeds."""
     ended: Sequence[tuple[Fact, float]] = ()
-    """Facts that would be among the best but have ended, with how good they would be (0 to 1)."""
+    """Facts that would be among the best but have ended, with the score (0 to 1) they would get."""
     replacing: Sequence[tuple[Fact, float]] = ()
-    """Facts that hold in their place."""
+    """Facts that now hold in their place, with that score."""
     neighbourhood: Neighbourhood = field(default_factory=Neighbourhood)
 
     @cached_property
@@ -133,7 +136,7 @@ class SignalInputs:
 
     @cached_property
     def turns(self) -> dict[str, Turn]:
-        """Those of the candidates, by id."""
+        """The candidates that are turns, by id."""
         return {text.turn.id: text.turn for text in self.texts if text.turn}
 
     @cached_property
@@ -155,13 +158,13 @@ class SignalInputs:
 
     @cached_property
     def words(self) -> list[str]:
-        """What is asked for; names of speakers are not."""
+        """The content words of the question, without the names of speakers."""
         names = {word for speaker in self.speakers for word in speaker.lower().split()}
         return [word for word in self.question.content if word not in names]
 
     @cached_property
     def beside_people(self) -> list[int]:
-        """Which of ``words`` are not the name of a person: what is asked of whom it names."""
+        """The indices in ``words`` that are not part of a person's name; all, if all are."""
         people = [seed for seed in self.seeds if seed.kind == "person"]
         names = {word for seed in people for word in words(seed.name)}
         beside = [n for n, word in enumerate(self.words) if word not in names]
@@ -169,13 +172,14 @@ class SignalInputs:
 
     @cached_property
     def likeness(self) -> NDArray[np.float32]:
-        """For each of ``words`` (rows) and each candidate, how near in meaning the candidate's
-        nearest word is."""
+        """For each of ``words`` (row) and each candidate (column), the cosine of the candidate's
+        nearest word; 0 if that is below ``_SIMILAR``."""
         return _likeness(self.words, self.texts, self.vocabulary)
 
     @cached_property
     def window_likeness(self) -> NDArray[np.float32]:
-        """The same with the turns beside each candidate, and with the turn that states it."""
+        """The same including the neighbouring turns (times ``BESIDE``) and, for a fact, those of
+        the turn that states it."""
         near, positions = self.likeness, self.positions
         around = np.maximum(positions.beside(near, -1), positions.beside(near, 1))
         window = np.maximum(near, BESIDE * around)
@@ -183,15 +187,15 @@ class SignalInputs:
 
     @cached_property
     def rarity(self) -> NDArray[np.float32]:
-        """How rare each of ``words`` is among the candidates (its inverse document frequency), as a
-        column."""
+        """The inverse document frequency of each of ``words`` among the candidates, as a column of
+        a matrix."""
         having = (self.likeness > SAME_WORD).sum(axis=1)
         rare: NDArray[np.float32] = np.log1p((_TEXTS - having + 0.5).clip(0.5) / (having + 0.5))
         return rare[:, None]
 
     @cached_property
     def meaning(self) -> Column:
-        """How much of what is asked each candidate means by its own words, against the best."""
+        """How much of the question each candidate covers by its own words, relative to the best."""
         return scaled((self.rarity * self.likeness).sum(axis=0))
 
     @cached_property
@@ -201,7 +205,7 @@ class SignalInputs:
 
     @cached_property
     def lengths(self) -> NDArray[np.float32]:
-        """How long each text is, in words, against the mean of the turns."""
+        """The length of each text in words, divided by the mean of the turns."""
         words = np.array([len(text.words) for text in self.texts], dtype=np.float32)
         turns = np.array([text.turn is not None for text in self.texts], dtype=np.bool_)
         usual = words[turns].mean() if turns.any() else words.mean() if len(words) else 1.0
@@ -210,7 +214,7 @@ class SignalInputs:
 
     @cached_property
     def longer(self) -> NDArray[np.float32]:
-        """How much longer than usual each text is: -1 (an eighth or less) to 1 (eight times)."""
+        """``lengths`` on a logarithmic scale: -1 (an eighth or less) to 1 (eight times or more)."""
         longer: NDArray[np.float32] = (np.log2(self.lengths + _LITTLE) / 3).clip(-1, 1)
         return longer
 
@@ -220,11 +224,11 @@ class SignalInputs:
 
 
 Measure: TypeAlias = Callable[[SignalInputs, Columns], Columns]
-"""Measures some signals; the second argument has those that were measured before."""
+"""Measures some signals; the second argument holds those measured before."""
 
 
 class Positions:
-    """Where each candidate stands; they are turns in order, then facts."""
+    """The place of each candidate in its session. Candidates are turns in order, then facts."""
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         self._size = len(candidates)
@@ -233,7 +237,7 @@ class Positions:
         alone = -1
         sessions: list[int] = []
         self.episodes: list[str] = []
-        """By candidate the id of its episode, or empty."""
+        """The id of each candidate's episode, or empty."""
         for candidate in candidates:
             turn = candidate.context.turn
             if turn is None:
@@ -242,25 +246,27 @@ class Positions:
             else:
                 sessions.append(number.setdefault(turn.episode_id, len(number)))
             self.episodes.append(turn.episode_id if turn else "")
-        # From 0 on, those of their own after all others.
+        # Sessions are numbered from 0; a candidate without a turn gets a number after all those.
         session = np.array(sessions, dtype=np.intp)
         self.session: NDArray[np.intp] = np.where(session < 0, len(number) - 1 - session, session)
         ordinals = np.array([turn.ordinal if turn else _FACT for turn in turns], dtype=np.intp)
         self._steps = {step: self._further(ordinals, step) for step in (-2, -1, 1, 2)}
         at = {turn.id: n for n, turn in enumerate(turns) if turn is not None}
         self.context = np.arange(self._size)
-        """By candidate the place of the turn that it is or that states it."""
+        """The place of the turn that each candidate is or is stated by; its own place if that turn
+        is not a candidate."""
         for n, candidate in enumerate(candidates):
             if candidate.context.turn is not None:
                 self.context[n] = at.get(candidate.context.turn.id, n)
 
     def beside(self, values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
-        """The values of the candidates so many turns further; 0 where there are none."""
+        """For each candidate the value of the one ``step`` turns further; 0 where there is none."""
         padded = np.concatenate([values, np.zeros_like(values[..., :1])], axis=-1)
         return padded[..., self._steps[step]]
 
     def best_of_session(self, values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-        """For each candidate the sum of the best values in its session, each context once."""
+        """For each candidate the sum of the ``count`` highest values in its session, not counting
+        facts whose turn is a candidate too."""
         mine = np.flatnonzero(self.context == np.arange(self._size))
         order = mine[np.lexsort((-values[mine], self.session[mine]))]
         session = self.session[order]
@@ -272,7 +278,8 @@ class Positions:
         return totals[self.session]
 
     def _further(self, ordinals: NDArray[np.intp], step: int) -> NDArray[np.intp]:
-        """For each candidate the one so many turns further, -1 where there is none."""
+        """For each candidate the place of the one ``step`` turns further, -1 where there is
+        none."""
         own = np.arange(self._size)
         there = np.clip(own + step, 0, max(self._size - 1, 0))
         same = (self.session[there] == self.session) & (ordinals[there] == ordinals + step)
@@ -281,7 +288,7 @@ class Positions:
 
 
 def scaled(values: Column) -> Column:
-    """From 0 to 1: divided by the highest, where that is positive."""
+    """The values divided by the highest, if that is positive."""
     highest = float(values.max(initial=0))
     divided: Column = values / highest if highest > 0 else values
     return divided
@@ -296,7 +303,7 @@ def _likeness(
     starts = np.cumsum([0, *[len(text.words) for text in texts[:-1]]])
     distinct, where = np.unique(every, return_inverse=True)
     asked, there = vocabulary.vectors(vocabulary.rows(words)[1:]), vocabulary.vectors(distinct)
-    # Not "@": for so little, waking the threads of a BLAS takes longer than the work itself.
+    # einsum instead of "@": for so little, waking the threads of a BLAS takes longer than the work.
     likeness = np.einsum("ik,jk->ij", asked, there)
     likeness[likeness < _SIMILAR] = 0.0
     nearest: NDArray[np.float32] = np.maximum.reduceat(likeness[:, where], starts, axis=1)

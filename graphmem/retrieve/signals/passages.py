@@ -1,9 +1,9 @@
-"""Signals of passages that answer a question together: found over what both name.
+"""Signals of passages that answer a question together, found through entities that both name.
 
-A question that takes two steps is answered by two texts that name the same: each covers some of its
-words, and both together cover more than any other two do. ``linked`` is what a text covers with its
-best partner. ``spread`` starts at the facts of the best pairs and at what the question names, and
-follows the graph on from there. ``named`` are texts about what the question names.
+A question that takes two steps is answered by two texts that name the same entity: each covers some
+of its words, and the two cover more than any other pair. ``linked`` is what a text covers together
+with its best partner. ``spread`` is PageRank from the facts of the best pairs and from entities
+that the question names. ``named`` marks texts whose title is in the question.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ from graphmem.retrieve.candidates.graph import FACT_HUB, HUB, pagerank
 from graphmem.retrieve.question.names_and_relations import written_as_names
 from graphmem.retrieve.signals.inputs import Column, Columns, SignalInputs
 
-_BEST = 30  # texts that are looked at for partners
-_DENSE = 0.4  # nearness as a whole against words, when texts are chosen to look at
-_NAMED = 0.5  # against the words, when they are chosen
-_COMMON = 0.05  # less for each e-fold of texts that name what links two
-_ABOUT = 0.15  # more when the link is what one of them is about
-_NEAR = 0.1  # how much nearness as a whole counts beside the words of a fact
-_FACTS = 20  # that are looked at for partners
+_BEST = 30  # texts whose partners are looked for
+_DENSE = 0.4  # weight of the vectors' similarity against words, when those are chosen
+_NAMED = 0.5  # weight of ``named`` against words, when those are chosen
+_COMMON = 0.05  # subtracted for each e-fold of texts that name the linking entity
+_ABOUT = 0.15  # added when the partner's title is the linking entity
+_NEAR = 0.1  # weight of the vectors' similarity against words, for pairs of facts
+_FACTS = 20  # facts whose partners are looked for
 _PAIRS = 4
-_SHARPLY = 4  # the power by which lesser pairs of facts start with less
-_TURNS = 30  # the best turns, with which spreading starts too
-_TURNS_WEIGH = 0.01  # against the best pair of facts
+_SHARPLY = 4  # power of a pair's worth, relative to the best, in its starting weight
+_TURNS = 30  # the best turns, where spreading starts too
+_TURNS_WEIGH = 0.01  # their starting weight, relative to the best pair of facts
 _DAMPING = 0.7
-_DECADES = 2.0  # of PageRank that are told apart
+_DECADES = 2.0  # of PageRank below the highest that get a value above 0
 _LITTLE, _ENOUGH = 0.25, 0.45
-"""Facts that cover less of the question say nothing of where to go on from; more, all."""
-_BY_NAME = 0.4  # of that trust, when only a name says where to start
+"""Pairs of facts that cover this little of the question are no place to start from; the trust in
+them grows with what they cover, up to the second number."""
+_BY_NAME = 0.4  # the least trust when spreading starts at an entity that the question names
 
 
 def measure_passages(inputs: SignalInputs, measured: Columns) -> Columns:
-    """``named``, ``linked`` and ``spread``: 0 for whatever is no passage."""
+    """``named``, ``linked`` and ``spread``: 0 for candidates that are not passages."""
     candidates = inputs.candidates
     passages = inputs.passages
     if not passages.any():
@@ -49,36 +50,38 @@ def measure_passages(inputs: SignalInputs, measured: Columns) -> Columns:
     named = _named(inputs)
     covers, likely = _covered(inputs), _first_sight(measured) + _NAMED * named
     linked, _ = _linked(inputs, covers, likely)
-    # What is usual for passages here says nothing, beside turns of conversations least of all.
+    # Less the median of the passages: what most of them have does not tell them apart, and would
+    # only raise them above turns of conversations.
     linked = np.maximum(linked - np.float32(np.median(linked[passages])), 0)
     spread = _spread(inputs, covers, likely)
     return {"named": named * passages, "linked": linked * passages, "spread": spread * passages}
 
 
 def linked_partners(inputs: SignalInputs, measured: Columns) -> dict[int, tuple[int, str]]:
-    """For each candidate with a partner (``linked``) its place, and the entity that both name."""
+    """For each place of a candidate with a partner (``linked``), the partner's place and the id of
+    the entity that both name."""
     likely = _first_sight(measured) + _NAMED * _named(inputs)
     return _linked(inputs, _covered(inputs), likely)[1]
 
 
 def _covered(inputs: SignalInputs) -> NDArray[np.float32]:
-    """For each word that is asked for (rows) and each candidate, what share of the question it
-    covers by that word."""
+    """For each word of the question (row) and each candidate (column), the share of the question
+    that it covers by that word."""
     rare = inputs.rarity
     share: NDArray[np.float32] = (rare / max(float(rare.sum()), 1e-9)).astype(np.float32)
     return inputs.likeness * share
 
 
 def _first_sight(measured: Columns) -> Column:
-    """How good each candidate is at first sight, by its words and its meaning as a whole: 0 to
-    1."""
+    """A first score of each candidate, from its words and its vector: at most 1."""
     first: Column = measured["window"] + np.float32(_DENSE) * measured["dense"]
     first /= np.float32(max(float(first.max(initial=0)), 1e-9))
     return first
 
 
 def _named(inputs: SignalInputs) -> Column:
-    """Texts whose title is in the question, the longest first; namesakes share."""
+    """A value for texts whose title is in the question, matched longest first: 1, or less where
+    several texts have the same title."""
     asked = f" {' '.join(inputs.question.words)} "
     titles = Counter(text.title for text in inputs.texts if text.title)
     found: dict[str, float] = {}
@@ -92,7 +95,8 @@ def _named(inputs: SignalInputs) -> Column:
 def _linked(
     inputs: SignalInputs, covers: NDArray[np.float32], likely: Column
 ) -> tuple[Column, dict[int, tuple[int, str]]]:
-    """What of the question each candidate covers with its best partner, and who that is."""
+    """The share of the question that each candidate covers with its best partner, and by place the
+    partner's place and the linking entity."""
     texts, around = inputs.texts, inputs.neighbourhood
     linked = np.zeros(len(texts), dtype=np.float32)
     chosen = set(np.argsort(-likely, kind="stable")[:_BEST].tolist())
@@ -111,7 +115,7 @@ def _linked(
         return linked, {}
     ones, others = np.array(pairs, dtype=np.intp).T
     worth = np.maximum(covers[:, ones], covers[:, others]).sum(axis=0) - np.array(less)
-    # Each pair counts for both of its texts; the best of each text is the first in this order.
+    # Each pair is listed for both of its texts, best first: ``unique`` finds the best of each text.
     mine, theirs = np.concatenate([ones, others]), np.concatenate([others, ones])
     order = np.argsort(-np.concatenate([worth, worth]), kind="stable")
     found, places = np.unique(mine[order], return_index=True)
@@ -126,9 +130,9 @@ def _linked(
 
 
 def _spread(inputs: SignalInputs, covers: NDArray[np.float32], likely: Column) -> Column:
-    """How much of what starts at the best pairs of facts, and at the names that are asked about,
-    reaches each turn, on a logarithmic scale; nothing when there is neither a name nor two facts
-    that cover enough of the question."""
+    """The PageRank of each turn from the best pairs of facts and the entities that the question
+    names, on a logarithmic scale from 0 to 1; all 0 when there is neither a name nor a pair that
+    covers enough of the question."""
     ids, mentions = inputs.ids, inputs.neighbourhood.mentions
     pairs = _fact_pairs(inputs, covers)
     trust = (max((cover for cover, *_ in pairs), default=0.0) - _LITTLE) / (_ENOUGH - _LITTLE)
@@ -159,8 +163,9 @@ def _spread(inputs: SignalInputs, covers: NDArray[np.float32], likely: Column) -
 def _edges(
     inputs: SignalInputs, turns: Collection[str], best: Sequence[str], start: Mapping[str, float]
 ) -> list[tuple[str, str]]:
-    """Who is named where, of the best turns, of those that name an entity of the start, and of what
-    more than one turn names; and which entities share a fact with one of the start."""
+    """The edges for PageRank: between a turn and an entity it names, if the turn is among the best
+    or names an entity of the start, or more than one turn names the entity; and between entities of
+    a fact that has one of the start."""
     mentions = inputs.neighbourhood.mentions
     near = {turn for entity in start for turn in mentions.turns.get(entity, ())} | {*best}
     found = {
@@ -184,7 +189,7 @@ def _edges(
 def _start(
     pairs: Sequence[tuple[float, float, tuple[Fact, Fact]]], mentions: Mentions
 ) -> dict[str, float]:
-    """Entities of the best pairs, the rarer the more; the most is 1."""
+    """The starting weights of entities in the best pairs: higher for rarer ones, at most 1."""
     best = max(worth for _, worth, _ in pairs)
     start: dict[str, float] = {}
     for _, worth, pair in pairs:
@@ -199,8 +204,8 @@ def _start(
 def _fact_pairs(
     inputs: SignalInputs, covers: NDArray[np.float32]
 ) -> list[tuple[float, float, tuple[Fact, Fact]]]:
-    """The best pairs of facts about the same: what they cover, what they are worth, they. A fact is
-    a pair with itself."""
+    """The best pairs of facts that share an entity, as (covered share of the question, worth,
+    facts). A fact also pairs with itself."""
     ids, facts, dense = inputs.ids, inputs.facts, inputs.scores.dense
     places = [n for n, id in enumerate(ids) if id in facts and facts[id].entity_ids]
     if not places:

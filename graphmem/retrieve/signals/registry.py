@@ -1,8 +1,8 @@
-"""The one list of signals: what each says of a candidate, who measures it, what it needs.
+"""The registry of signals: the name, measuring function, groups and explanation of each.
 
 To add one: measure it in the module of its kind (or a new one), give it an entry here, and a weight
-in ``rank/weights.json``. All else follows: the ranking, explanations, what can be left out
-(``GRAPHMEM_SEARCH_WITHOUT``, ``bench run --ablate``), and the fit of the weights.
+in ``rank/weights.json``. The ranking, the explanations, leaving signals out
+(``GRAPHMEM_SEARCH_WITHOUT``, ``bench run --ablate``) and the fit of the weights then include it.
 """
 
 from __future__ import annotations
@@ -25,22 +25,21 @@ from graphmem.retrieve.signals.texts_and_facts import (
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One number about a candidate, most from 0 to 1."""
+    """One number about a candidate, mostly from 0 to 1."""
 
     name: str
     measure: Measure | None
-    """Measures it, together with those of its kind. None where it is measured from the order that
-    all others give (``rank/replaced.py``)."""
+    """The function that measures it, together with others of its kind. None where it is measured
+    from the ranking by all others (``rank/replaced.py``)."""
     groups: tuple[str, ...]
-    """What it can be left out with."""
+    """The groups of signals that it is left out with."""
     explanation: str
     """One sentence: what makes it high."""
     needs: tuple[str, ...] = ()
-    """Signals that must be measured before."""
+    """Signals that must be measured before it."""
     fitted: bool = True
-    """Whether ``benchmarks/fit.py`` finds its weight. No conversation set asks often enough for
-    what has changed, and in one of two people who is named tells little: such weights are set by
-    hand."""
+    """Whether ``benchmarks/fit.py`` fits its weight. Some weights are set by hand: no conversation
+    data set asks often enough about changes, and in those of two people a name says little."""
 
 
 _ALL = (
@@ -184,26 +183,27 @@ SIGNAL_GROUPS: Mapping[str, frozenset[str]] = {
     group: frozenset(name for name, signal in SIGNALS.items() if group in signal.groups)
     for group in ("bm25", "dense", "meaning", "context", "dates", "graph")
 }
-"""Signals that are left out together; ``bm25``, ``dense`` and ``graph`` are arms, too: without them
-they find no candidates."""
+"""Signals that are left out together. ``bm25``, ``dense`` and ``graph`` are also arms: left out,
+they find no candidates either."""
 
 ABLATIONS = (
     *SIGNAL_GROUPS,
     *(n for n, s in SIGNALS.items() if s.measure in {measure_facts, measure_passages, None}),
 )
-"""What is worth leaving out one by one, to see what it brings."""
+"""Groups and signals that ``bench run --ablate`` leaves out one by one, to measure what each
+contributes."""
 
 
 _RERANKER = "The reranker, which read it with the question, puts it here."
 
 
 def explained_signal(name: str) -> str:
-    """In one sentence, what a signal says."""
+    """The sentence that explains a signal; for an unknown name, that of the reranker."""
     return SIGNALS[name].explanation if name in SIGNALS else _RERANKER
 
 
 def measure_signals(inputs: SignalInputs) -> dict[str, Column]:
-    """Every signal, with one value for each candidate."""
+    """Every signal by name, with one value for each candidate."""
     columns: dict[str, Column] = {}
     for measure in _MEASURES:
         columns |= measure(inputs, columns)
@@ -212,4 +212,5 @@ def measure_signals(inputs: SignalInputs) -> dict[str, Column]:
 
 
 _MEASURES = tuple(dict.fromkeys(signal.measure for signal in _ALL if signal.measure is not None))
-"""In the order of the list above: what is needed stands before what needs it."""
+"""The measuring functions in the order of the list above, where a signal comes after those that it
+needs."""

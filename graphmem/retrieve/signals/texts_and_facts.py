@@ -1,10 +1,9 @@
-"""Signals from the words of texts, when they were said and by whom, and from what is known of
-facts: the graph, whom they are about, whether they answer the relation that is asked for, whether
-they still hold.
+"""Signals from the words, time and speaker of texts, and from what is known of facts: the graph,
+their entities, whether they are of the relation asked for, and whether they still hold.
 
-Of a text's words the best counts for each word of the question, as near as it is in meaning and as
-much as that is rare here. A turn is judged by its own words, by the turns beside it, and by its
-session; a fact by its own words and by what surrounds the turn that states it.
+For each word of the question, the nearest word of a text counts: its cosine, times the rarity of
+the question's word. A turn is judged by its own words, by neighbouring turns and by its session; a
+fact by its own words and by the surroundings of the turn that states it.
 """
 
 from __future__ import annotations
@@ -21,13 +20,14 @@ from graphmem.text import words
 
 _BEST_OF_SESSION = 4
 _NAME_FITS, _NUMBER_FITS = 0.5, 0.5
-"""Against a time where one asks when: names and numbers stand in more texts than answer."""
+"""Relative to a time for a question that asks when: more texts have names and numbers than
+answer."""
 _MONTH_FITS, _YEAR_FITS = 0.6, 0.1
-"""Against the day itself."""
+"""Relative to the day itself."""
 _BY_LENGTH = 0.5
-"""How much the length of a text counts against what it means, as BM25's ``b`` does."""
+"""How much a text's length lowers ``focus``, like BM25's ``b``."""
 _THAT_EVENT = 0.5
-"""Of the words for an event, so much must be in a text and beside it to tell when it was."""
+"""The share of an event's words that a text and its neighbours must cover to date the event."""
 
 
 def measure_stores(inputs: SignalInputs, _: Columns) -> Columns:
@@ -55,9 +55,9 @@ def _column(scores: Mapping[str, float], ids: Sequence[str], otherwise: float = 
 
 
 def measure_meaning(inputs: SignalInputs, _: Columns) -> Columns:
-    """What is named after ``meaning``, ``focus`` and ``pairs``."""
+    """``focus``, ``pairs`` and the signals whose names begin with ``meaning``."""
     near, rare, positions = inputs.likeness, inputs.rarity, inputs.positions
-    # Who answers leaves out what was asked: the words of the question count as the answer's own.
+    # An answer need not repeat what was asked: the words of a question just before it count too.
     asking = np.array([text.questions for text in inputs.texts], dtype=np.float32)
     answer = np.maximum(near, positions.beside(near * asking, -1))
     answer = np.maximum(answer, answer[:, positions.context])
@@ -73,7 +73,7 @@ def measure_meaning(inputs: SignalInputs, _: Columns) -> Columns:
 
 
 def _pairs(inputs: SignalInputs) -> Column:
-    """How many pairs of words that stand side by side in the question do so in each text."""
+    """How many pairs of adjacent words of the question are adjacent in each text, scaled."""
     sequence, texts, vocabulary = inputs.question.sequence, inputs.texts, inputs.vocabulary
     counts = np.zeros(len(texts), dtype=np.float32)
     if len(sequence) < 2 or not texts:
@@ -106,8 +106,8 @@ def measure_form(inputs: SignalInputs, _: Columns) -> Columns:
 
 
 def _fitting(inputs: SignalInputs) -> Column:
-    """How well each text fits as an answer: a time for when, a name for who, a number for how
-    many."""
+    """Whether each text has what the question asks for: a time for when, a name for who or where, a
+    number for how many."""
     question, texts = inputs.question, inputs.texts
     fits = np.zeros(len(texts), dtype=np.float32)
     for asked, kind, worth in (
@@ -122,7 +122,7 @@ def _fitting(inputs: SignalInputs) -> Column:
 
 
 def speakers_named(content: Collection[str], speakers: Collection[str]) -> set[str]:
-    """The speakers of whom a word of the name is among these words."""
+    """The speakers with a word of their name in ``content``."""
     asked = set(content)
     return {speaker for speaker in speakers if asked.intersection(words(speaker))}
 
@@ -144,8 +144,8 @@ def measure_dates(inputs: SignalInputs, _: Columns) -> Columns:
 
 
 def _event(inputs: SignalInputs) -> Column:
-    """1 for what is from the side of an event that the question says: before or after the moment of
-    the text that has most of the words for it."""
+    """1 for texts from before (or after) an event, as the question asks; the event is dated by the
+    text that covers most of its words. 0 for all if none covers enough."""
     question, positions, times = inputs.question, inputs.positions, inputs.times
     side = np.zeros(len(inputs.candidates), dtype=np.float32)
     about = [n for n, word in enumerate(inputs.words) if word in question.event]
@@ -164,16 +164,16 @@ def _event(inputs: SignalInputs) -> Column:
     return side
 
 
-_MENTIONED = 0.4  # of what being its subject is worth
+_MENTIONED = 0.4  # ``about`` of a fact that names a seed as other than its first entity
 _AT_LEAST = {"about": 0.0, "graph": 0.25, "importance": 0.0}
-"""What is left of these signals for a fact that means nothing of the rest of the question: the
-graph also brings what shares no word with it."""
+"""The least factor of these signals, for a fact that covers nothing of the question: the graph also
+finds what shares no word with it."""
 
 
 def measure_facts(inputs: SignalInputs, _: Columns) -> Columns:
     """``graph``, ``about``, ``present``, ``relation``, ``importance`` (from -1 to 1, 0 where it was
-    given none) and ``outdated``. That a fact matters, or is about whom the question names, counts
-    as far as its meaning is near the rest of the question, and that sharply: much else is, too.
+    given none) and ``outdated``. ``graph``, ``about`` and ``importance`` are scaled down by the
+    square of ``meaning``: many facts matter or are about whom the question names, and few answer.
     """
     relations = inputs.relations.scores(inputs.facts.values()) if inputs.relations else {}
     question = inputs.question
@@ -197,7 +197,7 @@ def measure_facts(inputs: SignalInputs, _: Columns) -> Columns:
 
 
 def outdated_turns(ended: Sequence[tuple[Fact, float]]) -> dict[str, str]:
-    """What each turn says that has ended, and when."""
+    """By turn id, the ended fact that it states and its end, as text."""
     return {
         source.turn_id: f"{fact.type or fact.text} until "
         f"{printed_date(fact.invalid_at, fact.invalid_precision)}"
@@ -225,8 +225,9 @@ def _about(inputs: SignalInputs) -> dict[str, float]:
 
 
 def _present(inputs: SignalInputs) -> dict[str, float]:
-    """As far as a fact is the relation that is asked for, or means what is asked beside whom it is
-    asked of: that it holds now makes it no answer to something else."""
+    """By fact id, the score of a ``replacing`` fact: in full if it is of the relation asked for,
+    else times the share of the question (people's names excepted) that it covers, since it may
+    answer something else."""
     beside, place = inputs.beside_people, {id: at for at, id in enumerate(inputs.ids)}
     rare = inputs.rarity[beside, 0]
     present = {}
@@ -240,8 +241,8 @@ def _present(inputs: SignalInputs) -> dict[str, float]:
 
 
 def _outdated(ended: Sequence[tuple[Fact, float]], fits: Mapping[str, float]) -> dict[str, float]:
-    """For turns how good a fact that they state would be, had it not ended; below zero as far as it
-    is what the question asks about (``fits``, by fact)."""
+    """By turn id, the score that the ended fact it states would have; negative, times its fit, if
+    the fact fits the time that the question asks about (``fits``, by fact id)."""
     outdated: dict[str, float] = {}
     for fact, score in sorted(ended, key=lambda one: one[1]):
         fit = fits.get(fact.id, 0.0)

@@ -1,5 +1,5 @@
-"""How well the facts fit the time that a question asks of: "where did I live in 2021", "before
-Leeds". Of what has ended it asks too; of what began only afterwards it does not."""
+"""How well facts fit the time that a question asks about: "where did I live in 2021", "before
+Leeds". Facts that have ended may answer it; facts that began only afterwards may not."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from graphmem.retrieve.signals.inputs import SignalInputs
 from graphmem.text import words
 
 _MAY_HAVE = 0.25
-"""Of something stated after the time that is asked of, and not from when."""
+"""The fit of a fact without a start that was stated only after the time asked about."""
 _EARLIER = 0.5
-"""Of what had ended when something else of the same kind came, before what is asked of."""
+"""The fit of a fact that ended before that time, but not last of its group."""
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def time_fit(inputs: SignalInputs) -> Mapping[str, float]:
-    """From 0 to 1 by fact id, what has ended included; 1 for all where the question asks of no time
-    of its own."""
+    """The fit by fact id, 0 to 1, including facts that have ended; 1 for all where the question
+    names no time."""
     facts = {**inputs.facts, **{fact.id: fact for fact, _ in inputs.ended}}
     if inputs.question.asks_about == "before":
         return _before(inputs, list(facts.values()))
@@ -37,8 +37,9 @@ def _then(inputs: SignalInputs, fact: Fact) -> float:
 
 
 def _before(inputs: SignalInputs, facts: Sequence[Fact]) -> dict[str, float]:
-    """What ended last before the other that the question names began, or else before now; where
-    nothing is known to have, all facts may answer."""
+    """The fit of facts grouped by entity and type: 1 for what ended last before the fact named as
+    the event began (or ended last at all), ``_EARLIER`` for what ended before that, 0 for the rest
+    of the group. Where nothing ended, it is 1 for the whole group."""
     event = inputs.question.event
     named = {seed.id for seed in inputs.seeds if not event.isdisjoint(words(seed.name))}
     about = {seed.id for seed in inputs.seeds} - named

@@ -1,4 +1,4 @@
 """Kuzu and ladybug, embedded: a store in one file, its sessions, and how changes are written.
 
-No other folder knows that the engine is in this process, or what it cannot do.
+No other folder depends on the engine being in this process, or on its limits.
 """

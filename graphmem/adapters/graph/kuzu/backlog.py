@@ -1,4 +1,4 @@
-"""Large batches that wait to be written together, and for whom they have to be written now."""
+"""Large batches that wait to be written together, and whose reads need them written first."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ _MOST_ROWS = 60_000
 
 
 class Backlog:
-    """Batches in their order, and the ``seq`` that the last brings the graph to."""
+    """Batches in their order, and the ``seq`` of the graph after the last one."""
 
     def __init__(self) -> None:
         self._batches: list[GraphChanges] = []
         self._tenants: set[str] = set()
         self._of_any = False
-        """Whether something is removed: nothing says whose it is."""
+        """Whether something is removed: its tenant is not known here."""
         self._rows = self._characters = self._seq = 0
 
     def __bool__(self) -> bool:
         return bool(self._batches)
 
     def rows_with(self, changes: GraphChanges) -> int:
-        """How many nodes it comes to with these."""
+        """The number of nodes, with these changes added."""
         return self._rows + size_of(changes)[0]
 
     def put(self, changes: GraphChanges, seq: int) -> None:
@@ -41,7 +41,7 @@ class Backlog:
         return self._rows > _MOST_ROWS or self._characters > most_characters
 
     def concerns(self, tenant: str) -> bool:
-        """Whether it has entities or facts of theirs."""
+        """Whether it has entities or facts of this tenant, or removes anything."""
         return self._of_any or tenant in self._tenants
 
     def whole(self) -> tuple[GraphChanges, int]:

@@ -1,9 +1,9 @@
 """Console queries in processes of their own, on copies of the graph.
 
-Kuzu 0.11.3 can be crashed by a query that only reads (``1 IN null``), and neither its clock nor
-its buffer pool stops one that doubles a text thirty times. The engine lets nobody open a file that
-another process holds, not even to read, so that a copy is what is asked. It is made anew after the
-graph has changed, and the process stays for the next query.
+Kuzu 0.11.3 can be crashed by a query that only reads (``1 IN null``), and neither its timeout nor
+its buffer pool stops one that doubles a text thirty times. A file that one process has open cannot
+be opened by another, not even to read, so queries run on a copy. The copy is renewed after the
+graph has changed; the process is kept for the next query.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _PROGRAM = (
     "answer(*sys.argv[1:3])"
 )
 _INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
-"""No key of anybody's goes into such a process."""
+"""The environment variables that such a process gets: no API key is among them."""
 
 
 class Console:
@@ -78,7 +78,7 @@ class Console:
             used = process is not None
             answer = await self._answered(process or await self._started(), order)
             if used and answer.get("error") == "Unavailable":
-                # What the queries before it have left in that process is not to count.
+                # Memory that earlier queries left in use in that process must not count.
                 answer = await self._answered(await self._started(), order)
         return _table(answer, self._pool.engine.name, timeout_s)
 
@@ -93,13 +93,13 @@ class Console:
             process.end()
             raise
         if answer.get("error") == "Unavailable":
-            process.end()  # out of memory: what is left of it may be anything
+            process.end()  # out of memory: its state is not known
         else:
             self._idle.append(process)
         return answer
 
     async def close(self) -> None:
-        """Wait for what runs, and end all processes."""
+        """Wait for running queries, and end all processes."""
         async with AsyncExitStack() as stack:
             for _ in range(_AT_ONCE):
                 await stack.enter_async_context(self._free)
@@ -130,7 +130,7 @@ class Console:
         process.changes = changes
 
     async def _in_thread(self, process: _Process, job: Callable[[], _T]) -> _T:
-        """Run a job to its end; cancelled, its process is ended first."""
+        """Run a job to its end; on cancellation, its process is killed first."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_AT_ONCE, "graphmem-console")
         future = asyncio.get_running_loop().run_in_executor(self._threads, job)
@@ -162,16 +162,17 @@ class _Process:
         except OSError as error:
             raise Unavailable(f"no process for the query can be started: {error}") from error
         self.end = weakref.finalize(self, _ended, self._process)
-        """Kill it and forget it; done too when nobody holds it any more."""
+        """Kills the process and closes its pipes; also called when this object is collected."""
 
     @property
     def is_stale(self) -> bool:
-        """Whether it has ended, or is about to for having had nothing to do."""
+        """Whether it has ended, or is about to because it was idle."""
         waited_s = time.monotonic() - self._used_at
         return self._process.poll() is not None or waited_s > IDLE_S / 2
 
     def answer(self, within_s: float, **order: Any) -> dict[str, Any]:
-        """Send an order and wait for its answer; ``died`` instead when the process did."""
+        """Send an order and return its answer; an ``error`` of kind Interrupted or Crashed if the
+        process ended."""
         to, back = self._process.stdin, self._process.stdout
         assert to is not None and back is not None  # noqa: S101, PT018 - both are pipes
         begun = time.monotonic()
@@ -192,7 +193,7 @@ class _Process:
         return {"error": kind, "message": _signal_name(ended)}
 
     def kill(self) -> None:
-        """From any thread: what runs in it stops."""
+        """Kill the process; may be called from any thread."""
         self._process.kill()
 
 
@@ -234,8 +235,8 @@ def _table(answer: Mapping[str, Any], engine: str, timeout_s: float) -> Table:
 
 
 def _query_error(message: str) -> str:
-    """Why a query failed, without anything that the data held: an engine's conversion error
-    quotes the value that it stumbled on."""
+    """Why a query failed, without any data: an engine's conversion error quotes the value that it
+    failed on."""
     kind = message.partition(": ")[2].partition(" exception")[0]
     if kind in ("Parser", "Binder", "Catalog", "Parameter"):
         return f"the graph does not accept this query: {message}"

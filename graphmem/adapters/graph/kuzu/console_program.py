@@ -1,9 +1,8 @@
 """The program that answers console queries: it runs in a process of its own (see ``console``).
 
 It reads orders from its standard input and answers on its standard output, each a line of JSON. It
-opens a copy of the graph, which it removes from the folder at once,
-and never the graph itself. What a query does to it (a crash of the engine, all its memory, no end)
-it does to nobody else.
+opens only a copy of the graph, which it removes from the folder at once. A query that crashes the
+engine, takes all memory or never ends affects no other process.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from graphmem.adapters.graph.kuzu.session import (
 from graphmem.errors import Unavailable
 
 MOST_HEAP = 256 << 20
-"""Memory beside the engine's buffer pool: strings and lists on their way, and the answer."""
+"""Bytes of memory beside the engine's buffer pool: for intermediate values and the answer."""
 MOST_ANSWER = 64 << 20
 """Bytes of the rows of one answer, as JSON."""
 IDLE_S = 60.0
-"""A process that nobody asks anything for so long ends."""
+"""A process without an order for so long ends."""
 GRACE_S = 2.0
-"""How long after its time a query that does not heed the engine's own clock ends its process."""
+"""How long after its timeout a query that ignores the engine's timeout has its process ended."""
 _LONGEST_MESSAGE = 4_000
 
 
 class TooLarge(Exception):
-    """The answer has more bytes than one may have."""
+    """The answer has more than ``MOST_ANSWER`` bytes."""
 
 
 class CopyReader:
@@ -52,8 +51,8 @@ class CopyReader:
         self._database: Any = None
 
     def open(self, path: str) -> bytes:
-        """Open a copy instead of the one before. It is removed from the folder now, and from the
-        disk when this process ends, however it ends."""
+        """Open a copy in place of the previous one. Its files are unlinked now, and so freed when
+        this process ends, however it ends."""
         _set_limit("RLIMIT_AS", None)
         if self._session is not None:
             self._session.close()
@@ -92,9 +91,9 @@ class CopyReader:
 
 
 def answer_queries(engine: str, buffer_pool_bytes: str) -> None:
-    """Answer until nobody asks any more."""
+    """Answer orders until standard input ends."""
     orders, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever the engine prints
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # for whatever the engine prints
     _set_limit("RLIMIT_CORE", 0)
     _end_in(IDLE_S)
     answering = CopyReader(engine, int(buffer_pool_bytes))
@@ -102,7 +101,7 @@ def answer_queries(engine: str, buffer_pool_bytes: str) -> None:
         _end_in(order.pop("within_s") + GRACE_S)
         try:
             answer = answering.open(**order) if "path" in order else answering.ask(**order)
-        except Exception as error:  # noqa: BLE001 - told to who asked, who raises it
+        except Exception as error:  # noqa: BLE001 - sent to the caller, which raises it
             answer = _failure(error)
         _end_in(IDLE_S)
         send(answers, answer)
@@ -115,7 +114,7 @@ def send(file: IO[bytes], message: bytes) -> None:
 
 
 def receive(file: IO[bytes]) -> dict[str, Any] | None:
-    """Read one message; None when the other side has gone, in the middle of it too."""
+    """Read one message; None when the other side has gone, even in the middle of a message."""
     line = file.readline()
     message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
     return message
@@ -128,21 +127,20 @@ def _failure(error: Exception) -> bytes:
 
 
 def _end_in(after_s: float) -> None:
-    """End this process then, unless told otherwise: the kernel does it, whatever runs here."""
+    """End this process after so long, unless called again: the kernel does it, whatever runs."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, after_s)
 
 
 def _limit_heap() -> None:
-    """From now on no more than ``MOST_HEAP`` beside what is mapped already, which only Linux
-    tells."""
+    """Allow no more than ``MOST_HEAP`` beside what is mapped already, which only Linux reports."""
     with suppress(OSError):
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         _set_limit("RLIMIT_AS", pages * os.sysconf("SC_PAGE_SIZE") + MOST_HEAP)
 
 
 def _set_limit(name: str, value: int | None) -> None:
-    """Set what this process may use; None for as much as it may have."""
+    """Set a resource limit of this process; None for the highest that is allowed."""
     try:
         import resource
     except ImportError:  # not on Windows

@@ -1,5 +1,5 @@
-"""The files of an embedded graph: looked at before the engine opens them, sealed when it has closed
-them, removed or set aside to make room for new ones."""
+"""The files of an embedded graph: checked before the engine opens them, sealed when it has closed
+them, removed or renamed to make room for new ones."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from graphmem.errors import Damaged, Unavailable
 
 _LOGS = (".wal", ".shadow", ".tmp")
 COPY_NAME, ROWS_NAME, NEXT_NAME = ".console-", ".rows-", ".next-"
-"""What the names of files that stand beside the graph for a time have after the graph's own:
-copies for the console, rows on their way into it, and a graph that is to take its place."""
+"""Follow the graph's name in the names of temporary files beside it: copies for the console, rows
+for a COPY, and a graph that is being filled to replace it."""
 _SMALLEST = 4096
 _MAGIC = (b"KUZU", b"LBUG", b"LADY")
 _UNREADABLE = 3
-"""What the program below ends with when the engine refuses to open the file: whoever opens it next
-is told the same, and lives."""
+"""The exit code of the program below when the engine refuses to open the file: then opening it here
+is safe, as it raises the same error."""
 
 _PROGRAM = f"""
 import importlib, sys
@@ -59,14 +59,14 @@ def seal_of(path: Path) -> Path:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The database and its logs, those that are there."""
+    """The database and its logs, as far as they exist."""
     named = (Path(f"{path}{suffix}") for suffix in ("", *_LOGS))
     return [file for file in named if file.is_file()]
 
 
 def check_files(path: Path, engine: str, buffer_pool_bytes: int) -> None:
-    """:class:`~graphmem.errors.Damaged` for files that the engine could not open and read, or that
-    changed since they were closed; for links, too: they may lead to what is somebody else's."""
+    """Raise :class:`~graphmem.errors.Damaged` for files that the engine fails to read or that have
+    changed since they were closed, and for links, which may lead to somebody else's files."""
     for suffix in ("", *_LOGS):
         if odd := not_a_file(Path(f"{path}{suffix}")):
             raise damaged_graph(path, odd)
@@ -90,14 +90,14 @@ def seal_files(path: Path) -> None:
 
 
 def remove_files(path: Path) -> None:
-    """The log goes first: a log without its file could be played into a new one."""
+    """Remove a database, its log first: a log without its file could be applied to a new one."""
     break_seal(seal_of(path))
     for suffix in (*_LOGS, ""):
         clear_place(Path(f"{path}{suffix}"))
 
 
 def remove_beside(path: Path, but: Collection[Path] = ()) -> None:
-    """What a process that was killed left beside the graph."""
+    """Remove temporary files that a killed process left beside the graph, except ``but``."""
     for kind in (COPY_NAME, ROWS_NAME, NEXT_NAME):
         for old in path.parent.glob(f"{glob.escape(path.name)}{kind}*"):
             ours = not not_a_file(old) and not any(old.name.startswith(one.name) for one in but)
@@ -106,14 +106,14 @@ def remove_beside(path: Path, but: Collection[Path] = ()) -> None:
 
 
 def remove_all(path: Path) -> None:
-    """A database, and what stands beside it."""
+    """Remove a database, and temporary files beside it."""
     remove_files(path)
     remove_beside(path)
 
 
 def check_closed_whole(filled: Path) -> None:
-    """:class:`~graphmem.errors.Unavailable` for a file that was not, as when the disk was full:
-    its seal is written last."""
+    """Raise :class:`~graphmem.errors.Unavailable` for a file that was not closed completely, as
+    when the disk was full: its seal, which is written last, is missing."""
     if not seal_of(filled).exists() or not filled.is_file():
         raise Unavailable(
             f"the graph {filled} could not be finished, perhaps because the disk is full; the one "
@@ -122,9 +122,9 @@ def check_closed_whole(filled: Path) -> None:
 
 
 def replace_files(path: Path, filled: Path) -> None:
-    """Put a file that was closed whole in the place of a closed database. Its logs go first, so
-    that none of the old is played into the new: killed in between, the old one is as it was at its
-    last checkpoint."""
+    """Replace a closed database by a file that was closed completely. The old logs are removed
+    first, so that none is applied to the new file: if this is killed in between, the old database
+    is as it was at its last checkpoint."""
     with filled.open("r+b") as file:
         os.fsync(file.fileno())
     break_seal(seal_of(path))
@@ -137,8 +137,8 @@ def replace_files(path: Path, filled: Path) -> None:
 
 
 def make_room_for_database(path: Path) -> None:
-    """Make room where a file cannot be opened. Graphmem's own holds nothing that the ledger does
-    not, and goes; what may be somebody's gets another name."""
+    """Make room for a new database where a file cannot be opened. Graphmem's own file is removed,
+    as the ledger has all of it; one that may be somebody else's is renamed."""
     if not_a_file(path) or (
         path.is_file() and not seal_of(path).exists() and not _is_database(path)
     ):

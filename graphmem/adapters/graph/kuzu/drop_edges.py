@@ -1,11 +1,11 @@
-"""Edges dropped so that the engine keeps all others.
+"""Drops edges in such a way that the engine keeps all others.
 
-Kuzu 0.11.3 holds the edges of 131,072 nodes together, in regions of 1,024 nodes, once for the nodes
-where they start and once for those where they end. At a checkpoint it looks at the regions that
-changed, and when no edge is left in any of those it throws away the edges of all 131,072 nodes: of
-500 edges and one far from them, dropping the one loses the 500. So whoever drops edges sets, in the
-same transaction, one of those that stay to what it is: then a region that is not empty has changed
-too. (Ladybug 0.22 counts right.)
+Kuzu 0.11.3 stores the edges of 131,072 nodes together, in regions of 1,024 nodes, once by the nodes
+where they start and once by those where they end. At a checkpoint it looks only at regions that
+changed, and if no edge is left in any of them, it discards the edges of all 131,072 nodes: of 500
+edges and one far from them, dropping the one loses the 500. So after dropping edges, one that stays
+is set to its own values in the same transaction: then a region that is not empty has changed too.
+(Ladybug 0.22 does not need this.)
 """
 
 from __future__ import annotations
@@ -33,18 +33,20 @@ _TYPE_OF_DROP = {
     "drop_fact_supersedes": "SUPERSEDES",
     "drop_fact_superseded": "SUPERSEDES",
 }
-_ALONE = "drop_fact_relates"  # takes the ends of the relation, too
+_ALONE = "drop_fact_relates"  # needs the ends of the relation, too
 _Part = tuple[str, int, int]
-"""Edges held together: their type, by which end, and the number of that end's 131,072 nodes."""
+"""Edges that are stored together: their type, by which end, and the number of the group of 131,072
+nodes that this end is in."""
 
 
 class EdgeDrops:
-    """Drops edges, for one writer: :meth:`keep_others` comes before the end of each transaction."""
+    """Drops edges, for one writer, which must call :meth:`keep_others` before each transaction
+    ends."""
 
     def __init__(self) -> None:
         self._dropped: set[_Part] = set()
         self._staying: dict[_Part, tuple[str, str]] = {}
-        """An edge by its ends, which stayed the last time: most often it still does."""
+        """For each part, the ends of an edge that stayed last time: it is probably still there."""
 
     def drop(self, session: Session, name: str, **parameters: str) -> None:
         """Run the statement of ``write.cypher`` that drops edges."""
@@ -52,19 +54,20 @@ class EdgeDrops:
             self._dropped |= _parts_of(_TYPE_OF_DROP[name], rows)
 
     def drop_all_of(self, session: Session, label: str, id: str) -> None:
-        """What empties a node of its edges before it is removed; of a fact all but its relation."""
+        """Drop all edges of a node before it is removed; of a fact, all but its relation."""
         for name in _TYPE_OF_DROP:
             if name.startswith(f"drop_{label.lower()}_") and name != _ALONE:
                 self.drop(session, name, id=id)
 
     def keep_others(self, session: Session) -> None:
-        """Make sure that the next checkpoint keeps what was not dropped."""
+        """Make sure that the next checkpoint keeps the edges that were not dropped."""
         for part in sorted(self._dropped):
             if part in self._dropped:
                 self._dropped -= {part} | self._keep_others_in(session, part)
 
     def _keep_others_in(self, session: Session, part: _Part) -> set[_Part]:
-        """Every part that the edge belongs to which now counts as changed."""
+        """Rewrite one edge of the part; return the parts that it belongs to, none if there is no
+        edge."""
         known = self._staying.pop(part, None)
         kept = _set_as_it_is(session, part, known) if known else set()
         if not kept and (known := _some_edge(session, part)):
@@ -75,12 +78,12 @@ class EdgeDrops:
 
 
 def _parts_of(type: str, rows: Sequence[int]) -> set[_Part]:
-    """What an edge belongs to, by the rows of its ends."""
+    """The two parts that an edge belongs to, from the row numbers of its ends."""
     return {(type, by, rows[by] // _NODES_TOGETHER) for by in (_START, _END)}
 
 
 def _set_as_it_is(session: Session, part: _Part, ends: tuple[str, str]) -> set[_Part]:
-    """Set an edge to what it is; nothing where it is gone."""
+    """Set an edge to its own values; return its parts, none if the edge is gone."""
     found = session.run(
         _statement("keep_edge", part[0]), {"source": ends[_START], "target": ends[_END]}
     )

@@ -1,4 +1,4 @@
-"""Kuzu and ladybug, made safe to share: one database, one writer, a few readers, own threads.
+"""Makes Kuzu and ladybug safe to share: one database, one writer, a few readers, own threads.
 
 The engines' own asynchronous connection swallows cancellation and spreads a transaction over
 several connections. Here every blocking call runs in a thread of this pool, a connection serves
@@ -41,31 +41,33 @@ _T = TypeVar("_T")
 
 _READERS = 3
 _LEAST_FREE = 32 * MIB
-"""A write that the disk cuts short leaves the engine unable to go on, and it may crash."""
+"""Room that must be left for a write: after one that fails on a full disk the engine is unusable
+and may crash."""
 _LOG_AHEAD = MIB
 _open_paths: set[Path] = set()
 _open_paths_lock = threading.Lock()
 _left_open: dict[Path, Any] = {}
-"""Databases that were closed when the disk was full: with something of their logs to be written the
-engine ends the process then, so they wait for room, or for the end of the process."""
+"""Databases that should have been closed when the disk was full. The engine then ends the process
+if part of the log is unwritten, so they stay open until there is room, or the process ends."""
 
 
 class Pool:
-    """A database with its threads and connections. Path None is a file that goes with the pool."""
+    """A database with its threads and connections. Path None is a temporary file, removed with the
+    pool."""
 
     def __init__(self, path: Path | None, engine: EngineName, buffer_pool_bytes: int) -> None:
         path_given = Path(path or "graph").expanduser().absolute()
-        # Links to its folder are followed; one in its own place is damage, never opened.
+        # Links in the path of its folder are followed; the file itself must not be a link.
         self.path = path_given.parent.resolve() / path_given.name
         self.passes = path is None
         self.engine = ENGINES[engine]
         self.buffer_pool_bytes = buffer_pool_bytes
         self.changes = 0
-        """How many times this was written to."""
+        """The number of writes so far."""
         self.successors: set[Path] = set()
-        """Files that are being filled beside this one, to take its place."""
+        """Files that are being filled beside this one, to replace it."""
         self._forget_folder: Callable[[], object] = lambda: None
-        """Removes the folder of a file that goes with the pool, also when nobody closes it."""
+        """Removes the folder of a temporary file, also when the pool is never closed."""
         self._module: Any = None
         self._database: Any = None
         self._writer: Session | None = None
@@ -80,8 +82,8 @@ class Pool:
         return self._database is not None
 
     async def open(self) -> None:
-        """Take the file and start the threads. A file of another version of the engine is begun
-        anew. Unavailable when it is in use, Rejected when it is not a database."""
+        """Take the file and start the threads. A file of another version of the engine is replaced
+        by an empty one. Unavailable when it is in use, Damaged when it is no readable database."""
         async with self._writing:
             if self.is_open:
                 return
@@ -101,7 +103,8 @@ class Pool:
                 raise
 
     async def close(self) -> None:
-        """Wait for what runs, fold the log into the file, let the file go. Safe to call twice."""
+        """Wait for running jobs, checkpoint the log into the file, release the file. Safe to call
+        twice."""
         async with AsyncExitStack() as stack:
             await self._alone(stack)
             threads, self._threads = self._threads, None
@@ -148,8 +151,8 @@ class Pool:
             return await self._in_thread(lambda: job(writer), None)
 
     async def copy(self) -> tuple[Path, int]:
-        """Copy the file and its log beside it, and say how many times it was written to then.
-        Whoever asked removes the copy. Unavailable without room for it on the disk."""
+        """Copy the file and its log beside it; return the path and the number of writes it has.
+        The caller removes the copy. Unavailable without room for it on the disk."""
         async with self._writing:
             self._check_open()
             changes = self.changes
@@ -180,38 +183,38 @@ class Pool:
         return self._in_flight == 0
 
     def wipe(self) -> Session:
-        """Begin with an empty database. Only inside a job that runs ``alone``, whose session ends
-        with it; returns the new writer."""
+        """Start over with an empty database. Only inside a job that runs ``alone``, whose session
+        this closes; returns the new writer."""
         self._stop(checkpoint=False)
         database_files.remove_files(self.path)
         return self._start()
 
     def switch_to(self, filled: Path) -> None:
-        """Put another file in the place of this one. Only inside a job that runs ``alone``, whose
-        session ends with it."""
+        """Replace this file by another. Only inside a job that runs ``alone``, whose session this
+        closes."""
         database_files.check_closed_whole(filled)
-        self.need_disk_space()  # without room the old one could not be closed
+        self.need_disk_space()  # without room the old database could not be closed
         self._stop(checkpoint=False)
         database_files.replace_files(self.path, filled)
         self._start()
 
     def replace_files(self, filled: Path) -> None:
-        """The same while this is closed."""
+        """Replace this file by another while the pool is closed."""
         database_files.check_closed_whole(filled)
         self.set_aside()
         database_files.replace_files(self.path, filled)
 
     def set_aside(self) -> None:
-        """Make room for a new database while this one is closed; see ``database_files``."""
+        """Make room for a new database while the pool is closed; see ``database_files``."""
         if not self.passes:
             database_files.make_room_for_database(self.path)
 
     def need_disk_space(self, log_bytes: Callable[[], int] = lambda: 0) -> None:
-        """Unavailable when the disk is nearly full; to be asked before anything is written.
+        """Raise Unavailable when the disk is nearly full; to be called before every write.
 
-        The engine ends the process when its log cannot be written and it is closed then. So, where
-        room is scarce, the log's blocks are taken before: for what is held back of it, and for the
-        ``log_bytes`` that the next transaction may come to."""
+        The engine ends the process if it is closed while its log cannot be written. So, where room
+        is scarce, blocks for the log are reserved: for what the engine has not written of it yet,
+        and for ``log_bytes``, which the next transaction may need."""
         what = f"the graph {self.path}, to be written,"
         need(self.path.parent, _LEAST_FREE, what)
         if scarce(self.path.parent):
@@ -220,7 +223,7 @@ class Pool:
             reserve(log, log.stat().st_size, _LOG_AHEAD + log_bytes(), what)
 
     def log_bytes(self) -> int:
-        """Size of the write-ahead log. Blocks: for jobs only."""
+        """The size of the write-ahead log in bytes. Blocking: call it in jobs only."""
         log = Path(f"{self.path}.wal")
         return log.stat().st_size if log.exists() else 0
 
@@ -236,7 +239,7 @@ class Pool:
         cancelled: asyncio.CancelledError | None = None
         while not future.done():
             try:
-                # An interrupt that comes between two statements is forgotten: say it again.
+                # The engine forgets an interrupt that comes between two statements: repeat it.
                 pause = 0.05 if cancelled and reader else None
                 await asyncio.wait([future], timeout=pause)
             except asyncio.CancelledError as error:
@@ -280,7 +283,7 @@ class Pool:
         if self._writer is not None:
             room = False
             try:
-                # Without room the log stays, and is played when the graph is opened.
+                # Without room the log stays, and is applied when the graph is opened.
                 with suppress(Unavailable):
                     self.need_disk_space()
                     room = True
@@ -296,12 +299,12 @@ class Pool:
                     if checkpoint and not self.passes:
                         database_files.seal_files(self.path)
                 else:
-                    # Never destroyed, not even with the interpreter.
+                    # One more reference, so that it is not destroyed when the interpreter exits.
                     ctypes.pythonapi.Py_IncRef(ctypes.py_object(database))
                     _left_open[self.path] = database
 
     def _hold(self) -> None:
-        """The engines lock a file against other processes, but not against this one."""
+        """Mark the file as in use: the engines lock it only against other processes."""
         with _open_paths_lock:
             if self.path in _open_paths:
                 raise _in_use(self.path, "in this process")
@@ -342,8 +345,8 @@ def remove_copy(path: Path) -> None:
 
 
 def _copy_quickly(source: Path, target: Path) -> None:
-    """Copy a file for its owner alone; inside the kernel where it can, which on some file systems
-    shares the blocks."""
+    """Copy a file, readable by its owner only; inside the kernel where possible, which shares the
+    blocks on some file systems."""
     copy = getattr(os, "copy_file_range", None)
     with source.open("rb") as old, open(target, "xb", opener=_private) as new:
         try:

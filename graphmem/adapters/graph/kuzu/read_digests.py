@@ -1,4 +1,4 @@
-"""The digests of an embedded graph, read row by row: columns are half as dear as whole nodes."""
+"""Reads the digests of an embedded graph row by row: columns cost half as much as whole nodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMN = re.compile(r"\b(\w+) (?:STRING|INT64|DOUBLE)")
 
 
 def read_digests(reader: Session, *, part: Part | None = None) -> Digests:
-    """One pass over each table, all of one moment."""
+    """Read the digests in one pass over each table, in one transaction."""
     total = DigestSum(part)
     reader.run("BEGIN TRANSACTION READ ONLY")
     for label in NODE_LABELS:
@@ -38,13 +38,13 @@ def read_digests(reader: Session, *, part: Part | None = None) -> Digests:
 
 
 def in_columns(table: str, properties: Properties) -> Hashable:
-    """The properties of a node or an edge as the columns of its table."""
+    """The properties of a node or an edge, in the order of its table's columns."""
     return _hashable([properties.get(name) for name in _columns(table)])
 
 
 @cache
 def _columns(table: str) -> tuple[str, ...]:
-    """As the schema names them, but for the id."""
+    """The columns of a table in the schema, without the id."""
     text = statement_text("schema.kuzu.cypher", table.lower())
     return tuple(name for name in _COLUMN.findall(text) if name != "id")
 

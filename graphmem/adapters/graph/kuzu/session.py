@@ -18,11 +18,11 @@ from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 EngineName = Literal["kuzu", "ladybug"]
 _T = TypeVar("_T")
 
-ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; the default of 8 TiB fits few times
+ADDRESS_SPACE = 1 << 38  # 256 GiB of addresses, not memory; few graphs fit with the default 8 TiB
 DISK_FULL = os.strerror(errno.ENOSPC)
-"""What an engine's message says of a full disk."""
+"""Part of an engine's message about a full disk."""
 NO_ADDRESSES = "Mmap for size"
-"""What it says where it cannot reserve addresses, which it does before it looks at the file."""
+"""Part of its message when it cannot reserve addresses, which it does before it reads the file."""
 _NO_MEMORY = ("uffer manager", "uffer pool", "bad_alloc")
 
 
@@ -76,7 +76,7 @@ class Session:
         self._stop = threading.Event()
 
     def run(self, text: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
-        """All rows of one statement. The engine's failures as graphmem errors."""
+        """All rows of one statement. The engine's failures are raised as graphmem errors."""
         result = self._execute(text, dict(parameters or {}), keep=True)
         try:
             return list(result.get_all())
@@ -86,7 +86,7 @@ class Session:
     def stream(
         self, text: str, parameters: Mapping[str, Any], *, timeout_s: float
     ) -> Generator[list[Any], None, None]:
-        """The names of the columns, then row by row, as long as the time lasts."""
+        """The names of the columns, then the rows one by one; Interrupted after ``timeout_s``."""
         ends = time.monotonic() + timeout_s
         self._connection.set_query_timeout(max(1, int(timeout_s * 1000)))
         with closing(self._execute(text, dict(parameters), keep=False)) as result:
@@ -97,7 +97,7 @@ class Session:
                 yield list(result.get_next())
 
     def rows(self, text: str) -> Iterator[list[Any]]:
-        """The rows of one statement, one by one: there may be more than memory takes."""
+        """The rows of one statement, one by one: all may be more than fits into memory."""
         result = self._execute(text, {}, keep=False)
         try:
             while result.has_next():
@@ -120,7 +120,7 @@ class Session:
             raise translated(error, self._engine.name) from error
 
     def interrupt(self) -> None:
-        """From another thread: end what runs, and let nothing more begin."""
+        """From another thread: stop the running statement, and let no other begin."""
         self._stop.set()
         self._connection.interrupt()
 
@@ -139,7 +139,7 @@ class Session:
 
 
 def new_database(module: Any, path: str, buffer_pool_bytes: int, *, read_only: bool = False) -> Any:
-    """Open a file, or make it."""
+    """Open a database file, or create it."""
     return module.Database(
         path,
         buffer_pool_size=buffer_pool_bytes,
@@ -181,13 +181,13 @@ def properties_of(element: Mapping[str, Any], *without: str) -> dict[str, Any]:
 
 
 def without_ids(value: Any) -> Any:
-    """A value as the engine gives it, without the engine's own ids. A node or an edge becomes its
-    properties and its ``label``; a path becomes ``nodes`` and ``edges``."""
+    """A value of the engine without its internal ids. A node or an edge becomes its properties and
+    its ``label``; a path becomes ``nodes`` and ``edges``."""
     if isinstance(value, list):
         return [without_ids(item) for item in value]
     if not isinstance(value, dict):
         return value
-    own = {k.lower(): v for k, v in value.items() if k.startswith("_")}  # ladybug shouts: _LABEL
+    own = {k.lower(): v for k, v in value.items() if k.startswith("_")}  # ladybug writes _LABEL
     if own.keys() == {"_nodes", "_rels"}:
         return {"nodes": without_ids(own["_nodes"]), "edges": without_ids(own["_rels"])}
     if own.keys() >= {"_id", "_label"}:

@@ -1,13 +1,13 @@
 """The embedded graph store: Kuzu, or ladybug (its maintained fork) by the same code.
 
-What the engines do well and badly decides the shape of this file; measured, one thread, 100,000
+This file is shaped by what the engines do well and badly, measured with one thread and 100,000
 facts:
 
-- Only primary keys are looked up on the way of a write or of ``expand``. One node or edge costs
-  0.2 to 0.3 ms whatever is stored; ``MERGE`` of an edge, lists and other properties scan.
-- Many edges at once go by ``COPY`` (Kuzu only), twenty times faster. But rolling a COPY back loses
-  the whole table of edges (Kuzu 0.11.3), so COPY comes last in its transaction, with its ends
-  checked, and if even that fails the graph is emptied and says so until it is opened again.
+- Writes and ``expand`` look up primary keys only. One node or edge costs 0.2 to 0.3 ms, however
+  much is stored; ``MERGE`` of an edge, and conditions on lists or other properties, scan.
+- Many edges at once are written by ``COPY`` (Kuzu only), twenty times faster. But rolling a COPY
+  back loses the whole table of edges (Kuzu 0.11.3), so COPY comes last in its transaction, with its
+  ends checked; if it still fails, the graph is emptied and unavailable until it is opened again.
 - The checkpoint is a node of the graph, written in the same transaction as the batch.
 """
 
@@ -53,7 +53,7 @@ from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, L
 from graphmem.ports.part import Part
 
 KUZU_FORMAT = 3
-"""Version of what the graph holds. A graph of another format is emptied and made anew."""
+"""Version of the graph's content. A graph of another format is emptied and rebuilt."""
 
 _DEFAULT_POOL = 512 << 20
 _POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
@@ -64,11 +64,11 @@ _text = partial(statement_text, "read.cypher")
 
 
 class KuzuGraph:
-    """A graph in one file; where ``path`` is None, one that goes when it is closed. See the port
-    for the contract.
+    """A graph in one file; where ``path`` is None, in a temporary one that is removed when it is
+    closed. See the port for the contract.
 
-    ``buffer_pool_bytes`` is the most memory that pages may take.
-    ``copy_from`` is from how many nodes or edges of one kind COPY is used, where it is sound.
+    ``buffer_pool_bytes`` is the most memory that pages may take. ``copy_from`` is the number of
+    nodes or edges of one kind from which COPY is used, where it is sound.
     """
 
     def __init__(
@@ -119,8 +119,8 @@ class KuzuGraph:
         return checkpoint
 
     async def owner(self) -> str | None:
-        """The id of the store that these files are the graph of, if of any; they are closed again.
-        To be asked before :meth:`open`, which empties the graph of another one."""
+        """The id of the store that these files belong to, or None; they are closed again. To be
+        called before :meth:`open`, which empties another store's graph."""
         await self._pool.open()
         try:
             found = await self._pool.write(self._read_checkpoint, alone=True)
@@ -131,14 +131,13 @@ class KuzuGraph:
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
         """Apply a batch and move the checkpoint in one transaction; see the port.
 
-        Large batches that follow one another are gathered and written together before somebody
-        reads what they concern, or when they have become many: each COPY costs the engine a
-        rewriting of what it touches. A process killed before that finds the older checkpoint, and
-        applies them again.
+        Consecutive large batches are gathered, and written together before a read that needs them,
+        or when there are many: with each COPY the engine rewrites what it touches. A process killed
+        before that finds the older checkpoint, and applies them again.
         (More text than a 32nd of the buffer pool takes several transactions, the checkpoint in the
         last.)
 
-        Cancellation waits: when this ends, what was begun is committed or undone.
+        Cancellation waits: when this ends, what was begun is committed or rolled back.
         """
         self._check()
         check_writable(changes, self._buffer_pool_bytes // 16)
@@ -156,8 +155,8 @@ class KuzuGraph:
                 await self._write_backlog()
 
     async def _read(self, job: Callable[[Session], _T], tenant: str | None = None) -> _T:
-        """Run a job on a reading connection, after all that was applied before. One that reads
-        facts and entities of a ``tenant`` alone does not wait for what others were given."""
+        """Run a job on a reading connection, after all that was applied before. One that reads only
+        facts and entities of a ``tenant`` does not wait for batches of other tenants."""
         self._check()
         if tenant is None or self._backlog.concerns(tenant):
             await self._settle()
@@ -182,7 +181,7 @@ class KuzuGraph:
             written = self._written is changes
             raise
         finally:
-            # Not before: who reads of it meanwhile has to wait.
+            # Only now: until then, reads that need the backlog wait for it.
             self._backlog, self._written = Backlog(), None
             if not written and self._lost is None:
                 self._lost = (
@@ -193,8 +192,8 @@ class KuzuGraph:
     async def _write(self, changes: GraphChanges, applied_seq: int) -> None:
         self._pool.need_disk_space(lambda: log_bytes(changes))
         bulky = self._copy_from is not None and most_of_a_kind(changes) >= self._copy_from
-        # In the writer's thread: of a large batch it takes seconds, in which the loop goes on, and
-        # who reads.
+        # In the writer's thread: for a large batch it takes seconds, while the event loop and reads
+        # go on.
         made = await self._pool.write(lambda _: self._loader(changes)) if bulky else None
         begun: list[Loader] = []
 
@@ -206,8 +205,8 @@ class KuzuGraph:
             if not loader.changed_lists:
                 self._written = changes
             if loader.bulky:
-                # What is not in its place yet is held in the buffer pool, and the log does not
-                # tell how much that is.
+                # Until a checkpoint, what was copied is held in the buffer pool, and the size of
+                # the log does not show how much that is.
                 writer.run(_text("checkpoint"))
             return self._pool.log_bytes()
 
@@ -228,7 +227,7 @@ class KuzuGraph:
         finally:
             if any(loader.copied for loader in begun):
                 await self._give_up()
-        if logged > _LOG_LIMIT and self._pool.quiet:  # no read would have to wait for it
+        if logged > _LOG_LIMIT and self._pool.quiet:  # no read has to wait for it
             await self._pool.write(lambda writer: writer.run(_text("checkpoint")), alone=True)
 
     def _put(self, loader: Loader, writer: Session, applied_seq: int) -> None:
@@ -239,7 +238,7 @@ class KuzuGraph:
             _set_checkpoint(writer, self._store_id, applied_seq)
 
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
-        """Fill an empty graph with rows as they are; the checkpoint stays."""
+        """Fill an empty graph with these rows; the checkpoint stays."""
         self._check()
         loader = self._loader(GraphChanges())
         await self._pool.write(
@@ -253,7 +252,7 @@ class KuzuGraph:
         if limit < 0:
             raise UsageError(f"limit must not be negative, got {limit}")
         wanted = tuple(dict.fromkeys(entity_ids))
-        # On two connections at a time: a search waits for this.
+        # On two connections at a time, as a search waits for this.
         parts = [part for part in (wanted[::2], wanted[1::2]) if part]
         found = await asyncio.gather(
             *(self._read(partial(_expand, tenant, part, limit), tenant) for part in parts)
@@ -304,7 +303,7 @@ class KuzuGraph:
         return digests_of_changes(changes, in_columns)
 
     async def clear(self) -> None:
-        """Remove everything; the checkpoint goes back to 0. Works on files that cannot be opened,
+        """Remove everything; the checkpoint becomes 0. Works on files that cannot be opened,
         too."""
         async with self._applying:
             self._backlog = Backlog()
@@ -312,11 +311,11 @@ class KuzuGraph:
                 await asyncio.to_thread(self._pool.set_aside)
                 return
             await self._empty(self._store_id)
-            await self._console.close()  # its processes hold copies of what was there
+            await self._console.close()  # its processes hold copies of the old graph
             self._lost = None
 
     async def _give_place_to(self, path: Path) -> None:
-        """Go on with another file, filled and closed."""
+        """Replace the graph by another file, which was filled and closed."""
         async with self._applying:
             if not self._pool.is_open:
                 await asyncio.to_thread(self._pool.replace_files, path)
@@ -327,7 +326,7 @@ class KuzuGraph:
             self._lost = None
 
     async def close(self) -> None:
-        """Write what was gathered and let the file go. Safe to call twice."""
+        """Write the backlog and release the file. Safe to call twice."""
         async with self._applying:
             try:
                 if self._pool.is_open:
@@ -354,14 +353,14 @@ class KuzuGraph:
         await self._alone(job)
 
     async def _alone(self, job: Callable[[Session], None]) -> None:
-        """Run what begins with another database, while nobody reads."""
+        """Run a job that starts another database, while nobody reads."""
         try:
             await self._pool.write(job, alone=True)
         except BaseException:
             if not self._pool.is_open:  # so that it can be opened again
                 await self._pool.close()
             raise
-        self._drops = EdgeDrops()  # what it knows of edges was so in the one before
+        self._drops = EdgeDrops()  # the old one knows edges of the previous database
 
     async def _give_up(self) -> None:
         self._lost = (

@@ -1,4 +1,4 @@
-"""How a batch of changes becomes statements for Kuzu and ladybug, inside one transaction."""
+"""Writes a batch of changes to Kuzu and ladybug by statements, inside one transaction."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ _KNOWN = {"Episode": "known_episodes", "Entity": "known_entities", "Fact": "know
 
 
 class Loader:
-    """One batch on its way into the graph: :meth:`remove`, :meth:`put_nodes`, :meth:`put_edges`,
-    and what is then in :attr:`changed_lists` by :meth:`set_lists`.
+    """Writes one batch: by :meth:`remove`, :meth:`put_nodes`, :meth:`put_edges` and, where there
+    are :attr:`changed_lists` then, :meth:`set_lists`.
 
-    A batch is one transaction, but for two cases: what is not committed must fit into the buffer
-    pool, so text beyond ``most_text`` characters is committed in between; and rows created singly
-    before a COPY into the same table are committed before it (else Kuzu 0.11.3 takes one row for
-    another). The checkpoint comes last, so whoever is killed in between applies the batch again.
+    A batch is one transaction, except in two cases: uncommitted rows must fit into the buffer pool,
+    so text beyond ``most_text`` characters is committed in between; and rows created singly before
+    a COPY into the same table are committed before it (else Kuzu 0.11.3 confuses rows). The
+    checkpoint comes last, so a process killed in between applies the batch again.
 
-    From ``copy_from`` of one kind on (None: never) rows go by COPY. ``bulky`` says that this batch
-    has such, and no read may be in flight; ``copied`` that a COPY is not committed: rolled back,
-    it loses the rows of others too (Kuzu 0.11.3), and the graph must not be used any more.
+    From ``copy_from`` rows of one kind on (None: never), they are written by COPY. ``bulky``: this
+    batch has such rows, and no read may be in flight. ``copied``: a COPY is not committed; rolled
+    back, it loses other rows too (Kuzu 0.11.3), and the graph must not be used any more.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Loader:
         copy_from: int | None,
         most_text: int,
     ) -> None:
-        """``path`` is the graph's file, beside which files for COPY stand for a moment."""
+        """``path`` is the graph's file; temporary files for COPY are made beside it."""
         self._changes = changes
         self._drops = drops
         self._path = path
@@ -81,17 +81,17 @@ class Loader:
         self.bulky = copy_from is not None and max(sizes) >= copy_from
         self.copied = False
         self._scopes: dict[str, dict[str, str]] = {label: {} for label in self._nodes}
-        """What is known to be in the graph: scope by label and id."""
+        """Nodes known to be in the graph: scope by label and id."""
         self._created: set[str] = set()
-        """Episodes that this batch brought: they mention nobody yet."""
+        """Episodes that this batch created: they have no mentions yet."""
         self._there: dict[str, tuple[set[str], set[str]]] = {}
-        """By fact that kept its edges, what states it, and what it took the place of."""
+        """For each fact that kept edges, the episodes that state it and the facts it supersedes."""
         self.changed_lists: list[tuple[str, str, str, Any]] = []
-        """Label, id, property and value of what :meth:`set_lists` is to set."""
+        """Label, id, property and value of the lists that :meth:`set_lists` is to set."""
         self._facts = {fact.id: fact for fact in changes.facts} if self.bulky else {}
 
     def remove(self, session: Session) -> None:
-        """Take away what is to be removed, with all its edges."""
+        """Remove the nodes that are to be removed, with all their edges."""
         for fact_id in dict.fromkeys(self._changes.removed_facts):
             stored = self._stored(session, "Fact", fact_id)
             if stored is not None:
@@ -108,7 +108,7 @@ class Loader:
             self._drops.drop(session, "drop_episode_mentions", id=id)
 
     def put_nodes(self, session: Session) -> None:
-        """Create the nodes that are new, set those that are there and take their own edges."""
+        """Create new nodes; set existing ones, and drop their own edges."""
         stored = {label: self._look_up(session, label) for label in self._nodes}
         for label, nodes in self._nodes.items():
             for id, row in stored[label].items():
@@ -123,7 +123,7 @@ class Loader:
             self._scopes[label].update((id, node.scope) for id, node in nodes.items())
 
     def _look_up(self, session: Session, label: str) -> dict[str, list[Any]]:
-        """The nodes of this batch that the graph has already."""
+        """The stored rows, by id, of this batch's nodes that the graph has already."""
         ids: Iterable[str] = self._nodes[label]
         if self._by_copy(self._nodes[label]):
             ids = self._many(session, label, ids)
@@ -162,7 +162,7 @@ class Loader:
         text = _write(f"create_{type.lower()}")
         for edge in edges:
             rest = edge.properties
-            if type != "RELATES":  # the others take their scope from their ends
+            if type != "RELATES":  # the others get their scope from their ends
                 rest = {name: value for name, value in rest.items() if name != "scope"}
             session.run(text, {"source": edge.source, "target": edge.target, **rest})
             self._count(session, rest)
@@ -182,7 +182,7 @@ class Loader:
         return self._copy_from is not None and len(rows) >= self._copy_from
 
     def _divided(self, rows: Sequence[_Row]) -> tuple[list[_Row], list[_Row]]:
-        """What goes by single statements, and what goes by COPY."""
+        """The rows to write by single statements, and those to write by COPY."""
         if not self._by_copy(rows):
             return list(rows), []
         single: list[_Row] = []
@@ -222,17 +222,17 @@ class Loader:
             self.changed_lists.append((node.label, node.id, name, value))
 
     def set_lists(self, session: Session) -> None:
-        """Set the lists of nodes that were there, with nothing else that is new since a checkpoint
-        before and none until one after: where a checkpoint has both to put in its place, another
-        row can be given a wrong list (Kuzu 0.11.3, ladybug 0.22)."""
+        """Set the lists of existing nodes. There must be a checkpoint before and one after it, with
+        nothing else written in between: if one checkpoint covers both, another row can get a wrong
+        list (Kuzu 0.11.3, ladybug 0.22)."""
         for label, id, name, value in self.changed_lists:
             text = _write("set_property").replace("LABEL", label).replace("PROPERTY", name)
             session.run(text, {"id": id, "value": value})
 
     def _set_what_changed(self, session: Session, id: str) -> bool:
-        """Set a plain fact property by property, and keep its edges where they are as they are to
-        be; False for one about entities. To set all of it would have the engine hold 2,048 rows of
-        each of its columns until a checkpoint: 0.7 MB a fact, where facts are far apart."""
+        """Set a plain fact property by property, and keep those of its edges that are still right;
+        False for a fact about entities. Setting all properties would make the engine hold 2,048
+        rows of each column until a checkpoint: 0.7 MB per fact, where facts are far apart."""
         node = self._nodes["Fact"][id]
         if node.properties["entity_ids"] or node.properties["type"]:
             return False
@@ -293,8 +293,8 @@ class Loader:
         return new
 
     def _with_ends(self, session: Session, edges: list[Edge]) -> list[dict[str, Any]]:
-        """Edges as rows for COPY, which fails on a missing end: only those whose ends are there,
-        in one scope."""
+        """Edges as rows for COPY, which fails on a missing end: only those with both ends in the
+        graph, and in one scope."""
         if not edges:
             return []
         starts, ends = (self._scopes[label] for label in EDGE_ENDS[edges[0].type])
@@ -318,7 +318,7 @@ class Loader:
             self._add(session, text)
 
     def _parts(self, rows: list[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], int]]:
-        """Rows cut so that no part has much more text than is allowed, each with how much it is."""
+        """Rows in parts of not much more text than ``most_text``, each with its amount of text."""
         part: list[dict[str, Any]] = []
         text = 0
         for row in rows:
@@ -334,7 +334,7 @@ class Loader:
         self._add(session, text_in(written))
 
     def _add(self, session: Session, text: int) -> None:
-        """Commit what has been written when it grows too much to be held back."""
+        """Count written text, and commit when there is too much of it to stay uncommitted."""
         self._text += text
         if self._text > self._most_text:
             self._commit(session)
@@ -347,8 +347,8 @@ class Loader:
 
 
 def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Bulk through a file of JSON lines: unlike CSV it keeps apart nothing, "" and []. It stands
-    where whoever opens the graph next finds it, should this process be killed."""
+    """Write rows by COPY from a file of JSON lines: unlike CSV it distinguishes null, "" and []. If
+    this process is killed, whoever opens the graph next finds the file beside it and removes it."""
     try:
         prefix = f"{path.name}{ROWS_NAME}"
         handle, name = tempfile.mkstemp(suffix=".json", prefix=prefix, dir=path.parent)
@@ -360,7 +360,7 @@ def _copy_rows(session: Session, table: str, rows: Iterable[Mapping[str, Any]], 
                 file.writelines(map(_line, rows))
         except OSError as error:
             raise Unavailable(f"the temporary file {name} for a bulk write: {error}") from error
-        # The engine takes it for a pattern.
+        # The engine treats the name as a glob pattern.
         quoted = glob.escape(name).replace("\\", "\\\\").replace("'", "\\'")
         session.run(f"COPY {table} FROM '{quoted}'")
     finally:
@@ -378,7 +378,7 @@ def _ids(row: Node | Edge) -> tuple[str, ...]:
 
 
 def _copies(row: Node | Edge) -> bool:
-    """Whether COPY may take it. Where all of it is short, no text of it needs to be looked at."""
+    """Whether a row may be written by COPY. If all of it is short, no text needs a closer look."""
     line = _encode((*_ids(row), row.properties))
     if len(line) <= _LONG and b"\\u0000" not in line:
         return True
@@ -386,7 +386,7 @@ def _copies(row: Node | Edge) -> bool:
 
 
 def _copyable(values: Iterable[object]) -> bool:
-    """Not long text, which COPY spends much memory on, nor text with NUL, which it loses."""
+    """Whether there is no long text, which costs COPY much memory, and no NUL, which it loses."""
     for value in values:
         if type(value) is str:
             if len(value) > _LONG or "\0" in value:
@@ -397,6 +397,6 @@ def _copyable(values: Iterable[object]) -> bool:
 
 
 def log_bytes(changes: GraphChanges) -> int:
-    """What a batch comes to in the engine's log, at most."""
+    """The most bytes that a batch takes in the engine's log."""
     rows, characters = size_of(changes)
     return _LOG_BYTES_A_ROW * rows + 8 * characters

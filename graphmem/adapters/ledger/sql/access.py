@@ -1,4 +1,4 @@
-"""The part of a ledger that keeps who may do what, what was used, and who did what."""
+"""The part of a ledger that keeps grants (who may do what), usage, and the audit log."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class AccessLedger(LedgerPart):
     async def audit_entries(self, query: AuditQuery) -> list[AuditEntry]:
         values = asdict(query)
         values |= {"since": stamp_or_none(query.since), "until": stamp_or_none(query.until)}
-        # As text: whether they are given is asked of them as of a text.
+        # As text: the statements compare only texts with NULL (see ``SqlDialect.given``).
         values["before"] = None if query.before is None else str(query.before)
         values["changed"] = None if query.changed is None else str(int(query.changed))
         name = "audit_entries" if query.organisation is None else "audit_entries_of"
@@ -140,16 +140,16 @@ class AccessLedger(LedgerPart):
 
 
 def forget_replies(scope: Scope) -> Steps[None]:
-    """What was answered about an owner: it may say what is erased. That it was stays known, so that
-    nothing is done twice."""
+    """Drop the stored replies about an owner, which may contain what is erased. The requests stay
+    known, so that none is done twice."""
     owner = scope.user_id or f"{_AGENT}{scope.agent_id}"
     yield from execute("forget_replies", {"project_id": scope.project_id, "owner": owner})
     yield from execute("forget_replies_of_nobody", {})
 
 
 def forget_grants(name: str, project_id: str, erasure_id: str, at: datetime) -> Steps[None]:
-    """Somebody was forgotten in a project: where no project of its organisation knows them any
-    more, nothing that the organisation has names them, and their keys are revoked."""
+    """After a user was forgotten in a project: leave notices for webhooks and, where no project of
+    the organisation knows the user any more, drop the user's memberships and revoke their keys."""
     for project in (yield from fetch("grants_about", kind="project", about=project_id)):
         ours = project["organisation"]
         yield from _notice(ours, project["id"], erasure_id, at)
@@ -169,7 +169,7 @@ def forget_grants(name: str, project_id: str, erasure_id: str, at: datetime) -> 
 
 
 def _notice(organisation: str, project: str, erasure_id: str, at: datetime) -> Steps[None]:
-    """What is to be told to those who want to know: not who it was, which nobody can say now."""
+    """Leave a notice of the erasure for each webhook; it does not say who was forgotten."""
     hooks = yield from fetch("grants_of", kind="webhook", organisation=organisation, about=None)
     body = {"project_id": project, "erasure_id": erasure_id, "at": stamp(at)}
     for hook in hooks:
@@ -183,7 +183,7 @@ def _request_row(keyed: KeyedRequest) -> dict[str, Any]:
 
 
 def _asked(kind: GrantKind, organisation: str | None, id: str | None, about: str | None) -> Fetch:
-    """Each by an index that has it."""
+    """The fetch for these conditions, by the statement whose index fits."""
     if id is not None:
         values = {"kind": kind, "id": id, "organisation": organisation, "about": about}
         return Fetch("grants", values)

@@ -1,5 +1,5 @@
-"""Whole tenants taken over from elsewhere: rows checked against what they say, then added in one
-transaction, with numbers of this ledger."""
+"""Imports whole tenants from elsewhere: rows are checked for consistency, then added in one
+transaction and numbered anew."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _ACTIONS = frozenset({"ADD", "UPDATE", "DELETE", "NONE", "REPLACE", "ERASE"})
 
 
 def row_of(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as it is kept, from its values with documents in place of their text; what its columns
-    say must be what its document says, else :class:`~graphmem.errors.UsageError`."""
+    """A row as it is stored, from values in which documents are not JSON text yet.
+    :class:`~graphmem.errors.UsageError` if a column is not what follows from the document."""
     for name, value in values.items():
         if isinstance(value, str) and "\0" in value:
             raise UsageError(f"{name} has a NUL character")
@@ -84,7 +84,8 @@ def _check_time(name: str, value: object) -> None:
 
 
 def _converted(document: object, kind: type[_T]) -> _T:
-    """A document as the value that it is; nothing in it that this version does not know."""
+    """A document as a value of ``kind``; :class:`UsageError` if it has a field that this version
+    does not know."""
     fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if not isinstance(document, dict) or document.keys() - fields:
         raise UsageError(f"it is no {kind.__name__.lower()} of this version")
@@ -106,7 +107,7 @@ def _check_episode(values: Mapping[str, Any]) -> None:
 def _check_body(
     kind: Any, row_of_value: Callable[[Any, str], Mapping[str, Any]], values: Mapping[str, Any]
 ) -> None:
-    """That the columns hold what follows from the body."""
+    """Check that the columns hold what follows from the body."""
     _converted(values["body"], kind)
     derived = row_of_value(kind.from_json(values["body"]), values["tenant"])
     for name in derived:

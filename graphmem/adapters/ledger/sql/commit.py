@@ -1,4 +1,4 @@
-"""How decisions are committed, each with its events."""
+"""Commits decisions, each with its events."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class _BelievedVersion:
 def commit(
     log: EventLog, commits: Sequence[Commit], since: Mapping[str, int], at: Sequence[datetime]
 ) -> Steps[None]:
-    """Check that what was decided on still stands, then write it; ``at`` gives each commit's
-    time."""
+    """Check that nothing which the decisions are based on has changed (:class:`Conflict` if it
+    has), then write them. ``at`` gives each commit's time."""
     present = yield from _check(commits, since)
     yield from register_users(one.owner for one in commits if one.owner is not None)
     plain: list[tuple[Commit, WriteContext]] = []
@@ -113,7 +113,7 @@ def write_plain(
 
 
 class _NewFacts:
-    """Facts that take no other's place, written with one statement for each table."""
+    """Facts that replace no earlier version, written with one statement for each table."""
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Row]] = {}
@@ -127,7 +127,7 @@ class _NewFacts:
         *,
         key: str | None = None,
     ) -> None:
-        """Take one, in the version that is recorded now; ``key`` is that of its text, if known."""
+        """Add the decision's fact, recorded now; ``key`` is the key of its text, if known."""
         fact = decision.after
         if fact is None:
             return
@@ -178,7 +178,7 @@ def _write(
 
 
 def tenant_of(commit: Commit) -> str | None:
-    """The one tenant that it writes in, None when it writes nothing."""
+    """The one tenant that a commit writes in; None when it writes nothing."""
     if commit.episode is not None:
         return commit.episode.scope.tenant
     if commit.tenant is not None:
@@ -202,8 +202,8 @@ def _put_edits_and_undo(
 def _check(
     commits: Sequence[Commit], since: Mapping[str, int]
 ) -> Steps[dict[str, _BelievedVersion]]:
-    """Raise :class:`Conflict` when an episode or a tenant is not as it was; give the facts that the
-    decisions change."""
+    """Raise :class:`Conflict` when an episode or a tenant has changed; return the versions of the
+    facts that the decisions change, by id."""
     tenants = list(since)
     episodes = [commit.episode.id for commit in commits if commit.episode]
     before = [d.before for commit in commits for d in commit.decisions if d.before is not None]
@@ -221,7 +221,7 @@ def _check(
             if statuses.get(id, "done") == "done":
                 what = "is done already" if id in statuses else "has been erased"
                 raise Conflict(f"episode {id} {what}; decide again")
-            statuses[id] = "done"  # two commits of one episode in one go
+            statuses[id] = "done"  # a second commit of it in this call is a conflict, too
     now = found[-1] if ids else []
     known = {(fact.id, fact.scope.tenant) for fact in before}
     return {
@@ -232,7 +232,7 @@ def _check(
 
 
 def check_since(since: Mapping[str, int]) -> Steps[None]:
-    """Raise :class:`Conflict` when a tenant is not as it was."""
+    """Raise :class:`Conflict` when a tenant has changed since."""
     found = yield from fetch_all([Fetch("last_change", {"tenant": tenant}) for tenant in since])
     _check_tenants(since, found)
 
@@ -264,7 +264,7 @@ def _put_mentions(log: EventLog, commit: Commit, by: WriteContext, episode: Epis
         for turn, entity in commit.mentions
     ]
     yield from execute("add_mention", *named)
-    # What was taken up again may have mentioned others before.
+    # A resubmitted episode may have mentioned others before.
     action = "REPLACE" if episode.reason == RESUBMITTED else "ADD"
     after = rows.mention_body({entity for _, entity in commit.mentions})
     of = by._replace(episode_id=episode.id)
@@ -278,8 +278,8 @@ def _change_fact(
     present: dict[str, _BelievedVersion],
     by: WriteContext,
 ) -> Steps[None]:
-    """Write what became of a fact. NONE notes a new source, and writes nothing when there is
-    none."""
+    """Write a changed or deleted fact. NONE adds a source, and writes nothing when there is no new
+    one."""
     after = decision.after
     if decision.action == "NONE" and after == before:
         return
@@ -310,8 +310,8 @@ def _change_fact(
 
 
 def _follow_again(log: EventLog, fact: Fact, by: WriteContext) -> Steps[None]:
-    """Tell projections again of the facts that supersede one that was archived and is back: while
-    it was away, their link to it had no other end."""
+    """Log again the facts that supersede one which was archived and is back: while it was away,
+    projections had no end for their link to it."""
     for row in (yield from fetch("facts_superseding", id=fact.id)):
         why = "what it follows is back"
         log.append(by, "fact", row["id"], "NONE", fact.scope.tenant, reason=why, after=row["body"])
@@ -336,7 +336,8 @@ def _retire(fact: Fact, now: _BelievedVersion, by: WriteContext) -> Steps[None]:
 
 
 def _index_rows(fact: Fact) -> dict[str, Sequence[Row]]:
-    """What the lookups by entity, statement and source keep of a fact, by statement to run."""
+    """The rows for lookups of a fact by entity, statement and source, by the statement that adds
+    them."""
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
     return {
         "add_fact_entity": about,
@@ -351,7 +352,7 @@ def _clear_index(fact_id: str) -> Steps[None]:
 
 
 def keep_extraction(episode_id: str, extraction: Extraction) -> Steps[None]:
-    """Keep an answer, and add its cost to what the episode has cost before."""
+    """Store a model's answer, and add its cost to what the episode has cost before."""
     if extraction.calls or extraction.raw is not None:
         values = {
             "episode_id": episode_id,
@@ -368,5 +369,5 @@ def keep_extraction(episode_id: str, extraction: Extraction) -> Steps[None]:
 def postpone(episode_id: str, reason: str, *, failed: bool) -> Steps[None]:
     status = "failed" if failed else "pending"
     values: dict[str, Any] = {"id": episode_id, "status": status, "reason": rows.storable(reason)}
-    # What another process has finished meanwhile stays so.
+    # An episode that another process has finished meanwhile stays done.
     yield from execute("postpone", values)

@@ -1,5 +1,5 @@
-"""What a ledger runs on: a database that runs steps, and a snapshot of one; and what every one of
-them refuses in the same words."""
+"""What a ledger runs on: a database that runs steps, and snapshots of it; and the errors that all
+databases have in common."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Database(Protocol):
     async def close(self) -> None: ...
 
     def fetch(self, *fetches: Fetch) -> Awaitable[list[ResultRows]]:
-        """The rows of each, all of one moment."""
+        """The rows of each fetch, all read from one snapshot."""
         ...
 
     async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
@@ -46,15 +46,15 @@ class Database(Protocol):
     ) -> tuple[_T, int]:
         """Run steps in one transaction: all of it is durable when this returns, or none.
 
-        Gives what they return, and the ledger's head then. Where the answer to a commit can be
-        lost, ``was_committed`` tells from what is stored whether it was done; without it the events
-        that were written tell, and what wrote none is done again.
+        Returns what they return, and the ledger's head after it. Where the answer to a commit can
+        be lost, ``was_committed`` reads whether it was done; without it, the written events show
+        that, and a transaction without events is repeated.
         """
         ...
 
     async def update(self, fetch: Fetch) -> ResultRows:
-        """Run one statement that changes counters, which no decision reads, and give its rows.
-        Where the database can, it neither waits for a writing transaction nor holds one up."""
+        """Run one statement that changes counters, which no decision reads, and return its rows.
+        Where the database can, it neither waits for a writing transaction nor delays one."""
         ...
 
     async def head(self) -> int: ...
@@ -64,21 +64,22 @@ class Database(Protocol):
         ...
 
     async def check(self, part: Part | None = None) -> LedgerCheck:
-        """The database's own check of what it stores; of a part the checksums alone."""
+        """The database's own check of what it stores; with ``part``, only of that part's
+        checksums."""
         ...
 
     @property
     def keeps_erased(self) -> bool:
-        """Whether its files may hold what was taken out of the tables, until :meth:`remake`."""
+        """Whether its files may still hold rows that were deleted, until :meth:`remake`."""
         ...
 
     async def erased(self) -> str | None:
-        """Called after an erasure: remove what is left of it beside the tables. Gives the reason
-        where somebody prevents that for now, else None."""
+        """Called after an erasure: remove what is left of it outside the tables. Returns the reason
+        if that is not possible now, else None."""
         ...
 
     async def remake(self) -> None:
-        """Write its files anew, without what was taken out of the tables. Writers wait."""
+        """Rewrite its files without deleted rows. Writers wait."""
         ...
 
     def named_lock(
@@ -86,12 +87,12 @@ class Database(Protocol):
     ) -> AbstractAsyncContextManager[Callable[[], Awaitable[None]]]: ...
 
     def snapshot(self) -> AbstractAsyncContextManager[Database]:
-        """The database as it is at one moment, to be read only."""
+        """A read-only view of the database at one moment."""
         ...
 
 
 class LedgerPart:
-    """What the parts of a ledger have in common: the database that they ask and change."""
+    """The base of all parts of a ledger, with the database that they read and write."""
 
     _db: Database
     _clock: Clock
@@ -109,12 +110,12 @@ def last_seq() -> Steps[int]:
 
 
 class ReadOnlyDatabase:
-    """What every kind of snapshot has in common: whoever made it opens and closes it."""
+    """The base of all snapshots. Whoever makes one opens and closes it."""
 
     shared = False
 
     async def read(self, begin: Callable[[], Steps[_T]]) -> _T:
-        """Run steps that only read: each kind in its own way."""
+        """Run steps that only read; implemented by each kind of snapshot."""
         raise NotImplementedError
 
     async def fetch(self, *fetches: Fetch) -> list[ResultRows]:
@@ -124,13 +125,13 @@ class ReadOnlyDatabase:
         return await self.read(last_seq)
 
     async def open(self) -> None:
-        """It is open as long as it is there."""
+        """A snapshot is open as long as it exists."""
 
     async def close(self) -> None:
-        """It ends with its context."""
+        """A snapshot ends with its context."""
 
     async def check(self, _part: Part | None = None) -> LedgerCheck:
-        """A snapshot is not what is on the disk: there is nothing to check."""
+        """There is nothing on disk to check for a snapshot."""
         return LedgerCheck({}, ())
 
     @property
@@ -166,7 +167,7 @@ def _refuse() -> NoReturn:
 
 
 def check_version(version: int, known: int, where: str) -> None:
-    """:class:`Rejected` when a store has a newer schema than the ``known`` ones."""
+    """Raise :class:`Rejected` when a store's schema is newer than the ``known`` version."""
     if version > known:
         raise Rejected(
             f"{where} was written by a newer graphmem (ledger version {version}, this one knows up "
@@ -179,7 +180,7 @@ def closed_memory() -> UsageError:
 
 
 def lone_surrogate() -> UsageError:
-    """What a ``UnicodeEncodeError`` of a driver means."""
+    """The error to raise for a driver's ``UnicodeEncodeError``."""
     return UsageError(
         "text with a lone surrogate cannot be stored or looked up; decode it as UTF-8"
     )

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL write differently: the words that the ``.sql`` files leave open."""
+"""The differences between SQLite and PostgreSQL: the placeholders of the ``.sql`` files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _GIVEN = re.compile(r"(:\w+) IS NULL")
 
 @dataclass(frozen=True, slots=True)
 class _Fragment:
-    """A word of the ``.sql`` files: ``{word:a|b}`` is its text with ``a`` and ``b`` filled in."""
+    """A placeholder's text: ``{word:a|b}`` in a ``.sql`` file is it with ``a`` and ``b`` filled
+    in."""
 
     text: str
 
@@ -26,31 +27,31 @@ class _Fragment:
 
 @dataclass(frozen=True, slots=True)
 class SqlDialect:
-    """How one database writes what the two write differently."""
+    """How one database writes what differs between the two."""
 
     name: str
     words: Mapping[str, str]
-    """What stands for each word in braces; ``{0}`` and ``{1}`` are what it is given."""
+    """The text of each placeholder; ``{0}`` and ``{1}`` in it are the placeholder's arguments."""
     in_list: str
-    """For ``= ANY(:list)``, a list of texts."""
+    """Replaces ``= ANY(:list)``, where the list holds texts."""
     given: str
-    """For ``:value``, a text, where it is only compared with NULL."""
+    """Replaces ``:value`` in ``:value IS NULL``, where the value is a text."""
     json_path: Callable[[Sequence[str]], str]
     """Keys as a path into a JSON document."""
 
     def spell(self, sql: str, **more: str) -> str:
-        """A text of the ``.sql`` files in this dialect; ``more`` are other words in it."""
+        """SQL of a ``.sql`` file in this dialect; ``more`` fills further placeholders."""
         words = {name: _Fragment(text) for name, text in self.words.items()}
         spelled = sql.format(**words, **more)
         spelled = _IN_LIST.sub(lambda found: self.in_list.format(found[1]), spelled)
         return _GIVEN.sub(lambda found: self.given.format(found[1]) + " IS NULL", spelled)
 
     def load(self, file: str) -> dict[str, str]:
-        """The statements of a ``.sql`` file for this database by name, not yet spelled."""
+        """The statements of a ``.sql`` file for this database, by name, before :meth:`spell`."""
         return {one.name: one.text for one in _load(file) if one.variant in {None, self.name}}
 
     def migrations(self) -> list[str]:
-        """The scripts that bring a store from each version of the schema to the next."""
+        """The scripts that migrate a store from each version of the schema to the next."""
         files = resources.files("graphmem.adapters.ledger.sql").iterdir()
         names = sorted(file.name for file in files if re.fullmatch(r"schema_\d+\.sql", file.name))
         return ["\n\n".join(map(self.spell, self.load(name).values())) for name in names]
@@ -66,7 +67,7 @@ def _sqlite_path(keys: Sequence[str]) -> str:
 
 
 def _postgres_path(keys: Sequence[str]) -> str:
-    """Strict: a key does not look into the members of a list."""
+    """In strict mode, a key is not looked up in the members of a list."""
     steps = (f".{json.dumps(key, ensure_ascii=False)}" for key in keys)
     return "".join(("strict $", *steps))
 
@@ -107,7 +108,7 @@ SQLITE = SqlDialect(
     json_path=_sqlite_path,
 )
 
-# A body is read as JSON without the NUL that a text may hold there, but PostgreSQL's may not.
+# A text in a body may contain NUL; PostgreSQL's JSON may not.
 _DOCUMENT = r"replace({0}.body, '\u0000', '\ufffd')::jsonb"
 
 POSTGRES = SqlDialect(
@@ -120,8 +121,8 @@ POSTGRES = SqlDialect(
         "in_hashed": "hashtextextended({0}, 0) = ANY(SELECT hashtextextended(k, 0)"
         " FROM unnest(:{1}::text[]) AS k) AND {0} = ANY(:{1})",
         "json_list": "coalesce(json_agg({0})::text, '[]')",
-        # An index entry has at most 2,704 bytes: what may be longer is indexed, and looked up, by
-        # its hash or its beginning, and then compared.
+        # An index entry has at most 2,704 bytes: longer texts are indexed, and looked up, by their
+        # hash or beginning, and then compared.
         "hash": "hashtextextended({0}, 0)",
         "prefix": "left({0}, 100)",
         "no_index": "",

@@ -1,4 +1,4 @@
-"""Entities: which of them nothing refers to any more; hiding, renaming and erasing them."""
+"""Entities: finding those that nothing refers to any more; hiding, renaming and erasing them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _UNREFERENCED = "undone: nothing else speaks of it"
 
 
 def unreferenced(ids: Collection[str]) -> Steps[dict[str, str | None]]:
-    """Of these entities, and of all that are merged with them, those that no mention and no fact
-    refers to, each with the one that it was merged into. One that another was merged into stays
-    while that does."""
+    """The ids, among these entities and all merged with them, that no mention and no fact refers
+    to, each with the id that it was merged into, if any. An entity counts as referred to while one
+    that was merged into it is."""
     kin = sorted(row["id"] for row in (yield from fetch("merged_group", ids=sorted(ids))))
     if not kin:
         return {}
@@ -53,11 +53,11 @@ def hide_entities(
 
 
 def erase_entities(log: EventLog, ids: Collection[str], by: WriteContext) -> Steps[None]:
-    """Remove entities for good, and their names from all that they were ever merged into."""
+    """Erase entities, and their names from every entity that they were ever merged into."""
     yield from _forget_merged(log, ids, by)
     for name in ("erase_merges", "erase_aliases", "erase_entities", "erase_event_contents"):
         yield from execute(name, {"ids": sorted(ids)})
-    for row in log.rows:  # what this very transaction has told of them
+    for row in log.rows:  # events of this transaction, which are not written yet
         if row["id"] in ids:
             row.update(after=None, reason="")
 
@@ -65,8 +65,8 @@ def erase_entities(log: EventLog, ids: Collection[str], by: WriteContext) -> Ste
 def remove_unreferenced(
     log: EventLog, ids: Collection[str], tenant: str, by: WriteContext
 ) -> Steps[None]:
-    """After an undone merge, keep only entities that something refers to. What an undone episode
-    brought is hidden like all of it; what only erased ones referred to is erased."""
+    """After an undone merge, remove those of these entities that nothing refers to: hide what an
+    undone episode brought, erase what only erased episodes referred to."""
     left = yield from unreferenced(ids)
     live = {row["id"] for row in (yield from fetch("entities_with_events", ids=sorted(left)))}
     aside, gone = set[str](), set[str]()
@@ -86,28 +86,29 @@ def remove_unreferenced(
 def log_erased(
     log: EventLog, kind: str, erased: Mapping[str, str | None], tenant: str, by: WriteContext
 ) -> None:
-    """What projections need to follow, by id; the text is gone."""
+    """Log the erasure of these ids for projections; ``erased`` has the body of each event, without
+    any text."""
     for id, after in sorted(erased.items()):
         log.append(by, kind, id, "ERASE", tenant, after=after)
 
 
 def forget_embeddings(texts: Collection[str], bodies: ResultRows) -> Steps[None]:
-    """Drop the cached vectors of texts, and of all versions of these facts."""
+    """Drop the cached vectors of these texts, and of these bodies of facts."""
     every = {*texts, *(text for row in bodies for text in rows.body_texts(row["body"]))}
     yield from execute("erase_embeddings", {"digests": sorted(map(digest, every))})
 
 
 @dataclass(slots=True)
 class _Names:
-    """What an entity has from those that are about to be erased: in its history, and still."""
+    """The names that an entity got from entities about to be erased: ever (``once``) and now."""
 
     once: set[str] = field(default_factory=set)
     now: set[str] = field(default_factory=set)
 
 
 def _forget_merged(log: EventLog, ids: Collection[str], by: WriteContext) -> Steps[None]:
-    """Take from entities the names of those, about to be erased, that were ever merged into them,
-    however far below."""
+    """Remove from entities the names of those about to be erased that were ever merged into them,
+    directly or through others."""
     above = yield from _merges_above(ids)
     if not above:
         return
@@ -128,7 +129,7 @@ def _forget_merged(log: EventLog, ids: Collection[str], by: WriteContext) -> Ste
             known.now |= names if counts else set()
 
     def left(id: str) -> Entity:
-        """As it is to be: what others have that are still one with it, it keeps."""
+        """The entity as it is to be; names that it has from others still merged into it stay."""
         others = [left(other) for other in below.get(id, ()) if other not in ids]
         gone = inherited.get(id, _Names()).now - {
             name for other in others for name in _names(other)
@@ -144,7 +145,8 @@ def _forget_merged(log: EventLog, ids: Collection[str], by: WriteContext) -> Ste
 
 
 def _merges_above(ids: Collection[str]) -> Steps[dict[str, ResultRows]]:
-    """What became in merges of these entities, and of those that they became, by their ids."""
+    """The merges of these entities into others, and of those into others again, by the id of the
+    one that was merged away."""
     found: dict[str, list[Row]] = {}
     seen: set[str] = set()
     todo = set(ids)
@@ -158,7 +160,8 @@ def _merges_above(ids: Collection[str]) -> Steps[dict[str, ResultRows]]:
 
 
 def _climb(above: Mapping[str, ResultRows], first: str) -> Iterable[tuple[Row, bool]]:
-    """The merges that lead up from an entity, each with whether all up to there still count."""
+    """The merges that lead up from an entity, each with whether it and all before it are in
+    force."""
     todo, seen = [(first, True)], set[tuple[str, bool]]()
     while todo:
         id, counts = todo.pop()
@@ -177,8 +180,8 @@ def _names(entity: Entity) -> set[str]:
 def forget_names(
     log: EventLog, episodes: Sequence[str], by: WriteContext, *, reason: str, erase: bool
 ) -> Steps[None]:
-    """Take from entities the aliases, kinds and spellings that these episodes brought; with
-    ``erase`` from their history too."""
+    """Remove from entities the aliases, kinds and spellings that these episodes brought; with
+    ``erase``, from their history too."""
     brought = yield from fetch("entity_states_by_episodes", ids=list(episodes))
     ids = sorted({row["id"] for row in brought})
     for row in (yield from fetch("entities_now", ids=ids)):
@@ -210,7 +213,7 @@ def update_entity(
 
 
 def scrub_history(id: str, names: Collection[str]) -> Steps[None]:
-    """Take names out of an entity's history, which keeps its shape: projections replay it."""
+    """Remove names from an entity's history. Its events stay, as projections replay them."""
     for row in (yield from fetch("entity_events", id=id)):
         then = rows.to_entity(row["after"])
         body = rows.as_body(_without(then, names))

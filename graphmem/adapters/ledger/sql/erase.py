@@ -1,6 +1,6 @@
-"""Erasure in a ledger: what a person has the right to, from history too.
+"""Erasure in a ledger, as a person has the right to: from history too.
 
-Entities and embeddings that nothing refers to any more go in ``entities.py``.
+Entities and embeddings that nothing refers to any more are erased in ``entities.py``.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from graphmem.text import digest
 
 
 def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> Steps[Removal]:
-    """Remove episodes (or single facts) with everything that only they support; ``receipt`` is
-    kept with what went."""
+    """Erase episodes (or single facts) with everything that only they support; ``receipt`` is
+    stored with the numbers and hashes of what was erased."""
     found = yield from erase_rows(log, erasure, receipt.at)
     if found is None:
         return Removal()
@@ -57,7 +57,8 @@ def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> S
 def erase_rows(
     log: EventLog, erasure: Erasure, at: datetime
 ) -> Steps[tuple[ResultRows, Mapping[str, Collection[str]]] | None]:
-    """How many rows went, by table, and what went, by kind; None where there was nothing."""
+    """Erase, and return the number of rows erased by table and the ids erased by kind; None where
+    there was nothing to erase."""
     tenant = erasure.scope.tenant
     if erasure.since is not None:
         yield from check_since({tenant: erasure.since})
@@ -108,8 +109,8 @@ def erase_rows(
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What an erasure takes: episodes, statements, and facts that nothing else supports; and what
-    it only touches: facts that others support, as they are to be without decisions."""
+    """What an erasure removes: episodes, statements, and facts that nothing else supports. ``kept``
+    are facts that other sources support, as they are to be where no decision changes them."""
 
     episodes: set[str]
     statements: set[str]
@@ -132,13 +133,13 @@ def _target(erasure: Erasure) -> Steps[_Target]:
         facts = _ids((yield from fetch("erase_facts_of_tenant", tenant=tenant, ids=wanted_facts)))
         versions = yield from fetch("versions_of", ids=sorted(facts))
         statements = {id for row in versions for id in rows.to_fact(row["body"]).statement_ids}
-        statements |= facts  # of what was believed before there were statements
+        statements |= facts  # a fact from before there were statements counts as one itself
         facts |= yield from _resting_only_on(statements)
     return _Target(episodes, statements, facts, [fact for fact in kept if fact.id not in facts])
 
 
 def _resting_only_on(statements: set[str]) -> Steps[set[str]]:
-    """Facts that rest, or rested, on nothing but these."""
+    """The ids of facts that rest, or rested, only on these statements."""
     made = yield from fetch("facts_made_of", ids=sorted(statements))
     return {
         fact.id
@@ -148,7 +149,8 @@ def _resting_only_on(statements: set[str]) -> Steps[set[str]]:
 
 
 def _changes(erasure: Erasure, target: _Target) -> list[Decision]:
-    """What is believed without it: as decided and, where nothing was, without the sources."""
+    """The changes of facts that stay: as decided and, where nothing was decided, without the erased
+    sources."""
     decided = [d for d in erasure.decisions if d.fact_id not in target.facts]
     decided_ids = {decision.fact_id for decision in decided}
     return decided + [
@@ -161,7 +163,7 @@ def _changes(erasure: Erasure, target: _Target) -> list[Decision]:
 
 
 def _scrub_edits(target: _Target) -> Steps[None]:
-    """Remove the edits of these statements; one that others rest on too is kept for those."""
+    """Erase the edits that rest only on erased statements; others keep the statements that stay."""
     gone = []
     for row in (yield from fetch("edits_of_statements", ids=sorted(target.statements))):
         edit = rows.to_edit(row["body"])
@@ -176,8 +178,9 @@ def _scrub_edits(target: _Target) -> Steps[None]:
 
 
 def _scrub_keys(target: _Target, tenant: str) -> Steps[None]:
-    """A statement that repeats, or ends, an erased sentence in other words has that sentence's key:
-    a digest takes its place, unless one that stays says the sentence itself."""
+    """Replace sentence keys that would reveal an erased sentence: a statement that repeats, or
+    ends, a sentence in other words has that sentence's key. It becomes a digest, unless a statement
+    with the sentence itself stays."""
     found = yield from fetch("statements_like", ids=sorted(target.statements))
     by_key: dict[str, list[Statement]] = {}
     for row in found:
@@ -191,7 +194,8 @@ def _scrub_keys(target: _Target, tenant: str) -> Steps[None]:
 
 
 def _scrub_versions(target: _Target) -> Steps[set[str]]:
-    """Of facts that stay, no version may tell what an erased statement said. Gives their ids."""
+    """Erase the versions, of facts that stay, that rest on erased statements. Returns the ids of
+    these facts."""
     touched = _ids((yield from fetch("facts_resting_on", ids=sorted(target.statements))))
     touched -= target.facts
     now: dict[str, str] = {}
@@ -202,7 +206,7 @@ def _scrub_versions(target: _Target) -> Steps[set[str]]:
             yield from execute("erase_version", {"id": row["id"], "version": row["version"]})
     for row in (yield from fetch("events_of", ids=sorted(touched))):
         if not target.statements.isdisjoint(rows.to_fact(row["after"]).statement_ids):
-            # The present in its place, not nothing: projections replay the events in order.
+            # The event gets the present body, not none: projections replay the events in order.
             after = now.get(row["id"])
             yield from execute("replace_event", {"seq": row["seq"], "after": after})
     yield from execute(
@@ -243,7 +247,7 @@ def _remove(lists: Mapping[str, list[str]], target: _Target) -> Steps[None]:
 
 
 def _episodes(erasure: Erasure) -> Steps[set[str]]:
-    """Episodes of a scope: by id, or all that its agent and run narrow it to."""
+    """The ids of a scope's episodes: those asked for, or all within its agent and run."""
     values = scope_values(erasure.scope)
     if erasure.episode_ids is None:
         return _ids((yield from fetch("erase_targets", **values)))
@@ -252,9 +256,9 @@ def _episodes(erasure: Erasure) -> Steps[set[str]]:
 
 
 def _unsupported(episodes: set[str]) -> Steps[tuple[set[str], list[Fact]]]:
-    """Facts to erase with these episodes, and those that other sources still support. One that is
-    believed no more is neither while another episode states it: it may be believed again, and what
-    was deleted by hand stays so."""
+    """The ids of facts to erase with these episodes, and the facts that other sources support. A
+    retired fact is neither while another episode states it: it may be believed again, and one that
+    was deleted by hand must stay deleted."""
     gone: set[str] = set()
     kept: list[Fact] = []
     retired: set[str] = set()
@@ -272,7 +276,7 @@ def _unsupported(episodes: set[str]) -> Steps[tuple[set[str], list[Fact]]]:
 
 
 def _reopen(episodes: set[str], kept: list[Fact]) -> Steps[list[Fact]]:
-    """Kept facts as they are to be: what these episodes alone had closed is open again."""
+    """The kept facts as they are to be: an end that only these episodes had set is undone."""
     facts = {fact.id: fact for fact in kept}
     for row in (yield from fetch("updates_by_episodes", episodes=sorted(episodes))):
         fact = facts.get(row["id"])
@@ -287,9 +291,9 @@ def _reopen(episodes: set[str], kept: list[Fact]) -> Steps[list[Fact]]:
 
 
 def _rewrite_episodes(log: EventLog, erasure: Erasure, by: WriteContext) -> Steps[set[str]]:
-    """Write episodes that stay without the sentences that stated what is erased, and take from them
-    what they mention no more; gives the texts of their turns as they may have been embedded
-    before."""
+    """Rewrite episodes that stay, without the sentences that stated what is erased and the mentions
+    that they no longer have. Returns the old texts of their turns, as they may have been
+    embedded."""
     ids = [episode.id for episode in erasure.rewritten]
     if not ids:
         return set()

@@ -72,7 +72,7 @@ class ErasingLedger(LedgerPart):
         return receipt
 
     def _receipt(self, what: Erased, at: datetime, pending: Mapping[str, str]) -> ErasureReceipt:
-        """Of an erasure that is still to be done."""
+        """The receipt of an erasure that is about to be done."""
         if self._db.keeps_erased:
             pending = {**pending, LEDGER: _KEPT}
         done_at = None if pending else at

@@ -1,4 +1,4 @@
-"""Receipts of erasures: what went, and which parts may still hold some of it."""
+"""Receipts of erasures: what was erased, and which parts may still hold some of it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ LEDGER = "ledger"
 
 
 def put_erasure(receipt: ErasureReceipt, tenant: str) -> Steps[None]:
-    """A new receipt; ``tenant`` is whose it was, empty where nobody may know that any more."""
+    """Store a new receipt. ``tenant`` is whose data was erased; empty where that must not be known
+    any more."""
     row = _row(receipt)
     yield from execute("add_erasure", {**row, "tenant": tenant, "at": stamp(receipt.at)})
 
 
 def without_part(ids: Collection[str], part: str, at: datetime) -> Steps[None]:
-    """A part holds nothing any more of what these erasures took."""
+    """Note that a part no longer holds anything of what was erased."""
     for receipt in receipts_of((yield from fetch("erasures_pending"))):
         if receipt.id in ids and part in receipt.pending:
             rest = {name: why for name, why in receipt.pending.items() if name != part}
@@ -32,7 +33,7 @@ def without_part(ids: Collection[str], part: str, at: datetime) -> Steps[None]:
 
 
 def with_reason(part: str, why: str) -> Steps[None]:
-    """Why a part still holds what was erased."""
+    """Note why a part still holds what was erased."""
     for receipt in receipts_of((yield from fetch("erasures_pending"))):
         if receipt.pending.get(part, why) != why:
             yield from execute(
@@ -45,13 +46,13 @@ def receipts_of(found: ResultRows) -> list[ErasureReceipt]:
 
 
 def rows_by_table(*answers: ResultRows, **more: int) -> Mapping[str, int]:
-    """How many rows went, by table; tables of which nothing went are left out."""
+    """The number of rows erased, by table; tables without any are left out."""
     found = {row["name"]: int(row["number"]) for answer in answers for row in answer}
     return {name: number for name, number in sorted({**found, **more}.items()) if number}
 
 
 def hashes_of(gone: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    """Of the ids that went, by kind."""
+    """The hashes of the erased ids, which are given by kind."""
     return tuple(sorted(erased_hash(kind, id) for kind, ids in gone.items() for id in ids))
 
 

@@ -1,4 +1,4 @@
-"""Filters as SQL: one condition put together from ``filters.sql``, its values as parameters."""
+"""Filters as SQL: a condition assembled from ``filters.sql``, with its values as parameters."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from graphmem.filters.tree import Scalar
 
 FilteredKind = Literal["fact", "entity"]
 _FILTER_PLACE = "/*where*/"
-"""Where a statement takes a filter."""
+"""Marks the place for a filter in a statement."""
 _PREFIX = "where_"
 _OPEN = ("test", "path", "value", "values", "texts", "numbers", "truths", "all")
-"""What a condition leaves open for the filter's own tests and values."""
+"""The placeholders of a condition that are filled with the filter's own tests and values."""
 
 
 class FilterSql:
-    """Puts filters into statements, as one database writes them."""
+    """Inserts filters into statements, in the dialect of one database."""
 
     def __init__(self, dialect: SqlDialect) -> None:
         later = {word: f"{{{word}}}" for word in _OPEN}
@@ -29,7 +29,7 @@ class FilterSql:
         self._dialect = dialect
 
     def insert(self, sql: str, kind: FilteredKind, where: Where) -> tuple[str, dict[str, Any]]:
-        """A statement with the filter in its place, and the filter's values."""
+        """A statement with the filter inserted, and the filter's values by parameter."""
         builder = _ConditionBuilder(self._pieces, self._dialect, kind)
         return sql.replace(_FILTER_PLACE, f"AND {builder.condition(where)}"), builder.values
 
@@ -92,7 +92,7 @@ class _ConditionBuilder:
 
 
 def _by_json_type(values: Sequence[Scalar]) -> dict[str, list[Any]]:
-    """By the type that JSON has for them, and all of them as JSON texts."""
+    """Values by their JSON type, under the placeholders for each; and all of them as JSON texts."""
     return {
         "{texts}": [v for v in values if isinstance(v, str)],
         "{numbers}": [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)],

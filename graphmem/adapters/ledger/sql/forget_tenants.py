@@ -1,5 +1,5 @@
-"""Whole tenants forgotten: what is in them, what their users are called, and the rules of relation
-types that nobody else uses."""
+"""Forgets whole tenants: what is in them, the names of their users, and rules of relation types
+that nobody else uses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ACTOR = "user"
 
 
 def count_tenants(forgetting: Forgetting) -> Steps[Mapping[str, int]]:
-    """How many rows there are of each table."""
+    """The number of rows that these tenants have, by table."""
     total: dict[str, int] = {}
     for scope in forgetting.scopes:
         found = rows_by_table((yield from fetch("count_tenant", tenant=scope.tenant)))
@@ -41,7 +41,7 @@ def count_tenants(forgetting: Forgetting) -> Steps[Mapping[str, int]]:
 def apply_forgetting(
     log: EventLog, forgetting: Forgetting, receipt: ErasureReceipt
 ) -> Steps[ErasureReceipt]:
-    """Take everything out; gives the receipt as it is kept, under no tenant."""
+    """Erase all that these tenants have; returns the receipt as it is stored, under no tenant."""
     rows = yield from count_tenants(forgetting)
     by = WriteContext(receipt.at, None, _ACTOR)
     gone: dict[str, set[str]] = {"episode": set(), "fact": set(), "entity": set()}
@@ -65,7 +65,7 @@ def apply_forgetting(
 
 
 def _forget_users(forgetting: Forgetting, erasure_id: str, at: datetime) -> Steps[None]:
-    """What they are called: in what everything is stored under, and in what keys are limited to."""
+    """Forget the names of users: those of their pseudonyms, and those in grants."""
     projects = {one.user_id: one.project_id for one in forgetting.scopes if one.user_id}
     ids = sorted(projects)
     named = yield from fetch("names_of_users", ids=ids)
@@ -75,7 +75,7 @@ def _forget_users(forgetting: Forgetting, erasure_id: str, at: datetime) -> Step
 
 
 def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str]]) -> Steps[None]:
-    """What no episode leads to any more: of things undone, hidden, or made by hand."""
+    """Erase what no episode leads to any more: what was undone, hidden or made by hand."""
     left: dict[str, set[str]] = {"entity": set(), "fact": set()}
     for row in (yield from fetch("left_in_tenant", tenant=tenant)):
         left[row["kind"]].add(row["id"])
@@ -102,8 +102,8 @@ def _sweep(log: EventLog, tenant: str, by: WriteContext, gone: dict[str, set[str
 
 
 def _forget_rules(log: EventLog, used: set[str], by: WriteContext) -> Steps[None]:
-    """Rules for everybody of types that were used by who is forgotten, and are by nobody else: a
-    type's name may say as much as a sentence."""
+    """Erase the rules for all tenants about types that only forgotten tenants used: a type's name
+    may reveal as much as a sentence."""
     last: dict[str, Mapping[str, object]] = {}
     for row in (yield from fetch("type_rules", tenant=ALL_TENANTS)):
         if row["after"]:
@@ -120,5 +120,5 @@ def _forget_rules(log: EventLog, used: set[str], by: WriteContext) -> Steps[None
     unused = sorted(type for type, both in theirs.items() if not both & still)
     if unused:
         yield from execute("erase_rules", {"ids": unused})
-        # Whoever decides by the rules reads them again.
+        # With this event, whoever decides by the rules reads them again.
         log.append(by, "type", "", "ERASE", ALL_TENANTS)

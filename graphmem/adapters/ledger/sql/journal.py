@@ -1,4 +1,4 @@
-"""How episodes are journalled, and with them what needs no decision."""
+"""Journals episodes, and with them writes the commits that need no decision."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ TimedCommit: TypeAlias = tuple[Commit, datetime]
 def journal(
     log: EventLog, episodes: Sequence[Episode], window_s: float, commits: Sequence[TimedCommit] = ()
 ) -> Steps[list[Episode]]:
-    """Store what is new; give for each the one that is stored."""
+    """Store new episodes; return for each the stored one, which is an earlier one if it repeats
+    that."""
     by_id = {
         commit.episode.id: (commit, at) for commit, at in commits if commit.episode is not None
     }
@@ -44,7 +45,8 @@ def journal(
 
 
 def _batches(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
-    """Consecutive episodes none of which can repeat another, so that one query looks up all."""
+    """Batches of consecutive episodes of which none repeats another, so that one query looks up all
+    of a batch."""
     batch: list[Episode] = []
     seen: set[tuple[str, str, str]] = set()
     for episode in episodes:
@@ -108,7 +110,7 @@ def _journal_batch(
 def _unrepeated(
     commits: Sequence[TimedCommit], keys: dict[str, str], known_sentences: dict[str, set[str]]
 ) -> Steps[dict[str, TimedCommit]]:
-    """The commits none of whose sentences is known in its tenant, by episode. Adds the key of each
+    """The commits of which every sentence is new in its tenant, by episode id. Adds the key of each
     statement to ``keys``, and each sentence to ``known_sentences`` of its tenant."""
     tenants = [tenant_of(commit) or "" for commit, _ in commits]
     wanted = set()
@@ -136,8 +138,8 @@ def _unrepeated(
 def _earlier(
     batch: Sequence[Episode], window_s: float
 ) -> Steps[tuple[list[str | None], dict[str, str]]]:
-    """For each episode the earlier one that it would repeat, and by scope the newest: three
-    questions, however many episodes there are."""
+    """For each episode the id of the earlier one that it repeats, or None; and the newest episode
+    of each scope. All in one request, however many episodes there are."""
     keyed = [at for at, episode in enumerate(batch) if episode.idempotency_key is not None]
     others = [at for at, episode in enumerate(batch) if episode.idempotency_key is None]
     scope_keys = list(dict.fromkeys(rows.scope_key(episode.scope) for episode in batch))
@@ -162,7 +164,7 @@ def _earlier(
 
 
 def _content(episode: Episode, window_s: float) -> tuple[object, ...]:
-    """What ``same_content`` is asked for."""
+    """An episode's parameters of ``same_content``."""
     window = timedelta(0) if episode.time_given else timedelta(seconds=window_s)
     since, until = stamp(episode.occurred_at - window), stamp(episode.occurred_at + window)
     scope_key = rows.scope_key(episode.scope)
@@ -170,5 +172,5 @@ def _content(episode: Episode, window_s: float) -> tuple[object, ...]:
 
 
 def _as_json_texts(wanted: Iterable[tuple[object, ...]]) -> list[str]:
-    """Tuples as statements take many of them: each as JSON text."""
+    """Each tuple as JSON text: the form in which statements take a list of tuples."""
     return [rows.as_array(one) for one in wanted]

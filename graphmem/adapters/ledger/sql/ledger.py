@@ -1,6 +1,7 @@
-"""A ledger in a SQL database, whichever it is: see ``sql/``.
+"""A ledger in any SQL database.
 
-What to do is in steps (:mod:`graphmem.adapters.ledger.sql.steps`); a :class:`Database` does it.
+What to do is written as steps (:mod:`graphmem.adapters.ledger.sql.steps`); a :class:`Database` runs
+them.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ from graphmem.ports.vectors import Vector
 
 _T = TypeVar("_T")
 _FEW = 60
-"""Rows that are read on the event loop; more are read beside it."""
+"""Up to so many rows are parsed on the event loop; more in a thread."""
 _SHOWN = 5
 _CHECKS = {
     "changed_facts": "facts that are not what their last event says",
@@ -84,7 +85,8 @@ _CHECKS = {
     "stray_mentions": "mentions of what is not there",
     "stray_sources": "sources of facts that are not there",
 }
-"""Whether what is there is what was believed last, by the statements that look for what is not."""
+"""Checks that the rows are what was believed last: statements that find wrong rows, and what those
+rows are."""
 _ProjectedKind = Literal["episode", "turn", "session", "entity", "fact", "mention"]
 
 
@@ -262,8 +264,8 @@ class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, Access
         )
 
     async def _check_rows(self) -> LedgerCheck:
-        """Rows against the events that made them. Where one check cannot be read the others go
-        on."""
+        """Check the rows against the events that made them. If one check fails to read, the others
+        go on."""
         checked: dict[str, int] = {}
         differences: list[str] = []
         for name, what in _CHECKS.items():

@@ -1,4 +1,4 @@
-"""The part of a ledger that lists who and what it holds, and how often it was read."""
+"""The part of a ledger that lists scopes, conversations, summaries and uses of facts."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class ListingLedger(LedgerPart):
     async def _part(
         self, name: str, values: Mapping[str, Any], limit: int, offset: int
     ) -> tuple[ResultRows, int]:
-        """Some rows, and how many there are in all."""
+        """A page of rows, and the total number of rows."""
         found = await self._rows(name, **values, limit=limit, offset=offset)
         if found or not offset:
             return found, found[0]["total"] if found else 0
@@ -131,7 +131,7 @@ def _count(row: Row) -> ScopeCount:
 
 
 def _conversation(row: Row, worded: Collection[tuple[str, str]]) -> ConversationState:
-    """``worded``: the tenants and runs whose title, as a model gave it, still has its sources."""
+    """``worded``: the (tenant, run) pairs whose title by a model still has all its sources."""
     made = (
         row["made_title"] if row["title"] is None and (row["tenant"], row["id"]) in worded else None
     )

@@ -1,4 +1,4 @@
-"""The named statements of one database, from ``queries.sql`` and, for copying, from the tables."""
+"""The named statements of one database: from ``queries.sql`` and, for copying, for each table."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ _SOME_OR_ALL = {
     "whose": {"": "1 = 1", "_of_tenants": r"\2 BETWEEN :first_tenant AND :last_tenant"},
     "ours": {"": "1 = 1", "_of": r"\2 = :organisation"},
 }
-"""Each word gives two statements: one for everybody, one for some. One statement with a parameter
-for which of the two is meant would have the database look at everybody each time."""
+"""Suffix and condition of the two statements that each of these placeholders yields: one for all
+tenants (or organisations), one for some. A single statement with a parameter for which of the two
+is meant would make the database scan all of them each time."""
 _WORD = re.compile(r"\{(whose|ours):([\w.]+)\}")
 RELATION_WAYS = {
     "subject_id": ("facts_by_subject", "subject"),
@@ -40,7 +41,7 @@ RELATION_WAYS = {
     "type": ("facts_by_type", "type"),
     "": ("facts_related", "type"),
 }
-"""By which columns of a relation are given, the statement that asks for it and its index."""
+"""By the columns of a relation that are given: the statement that finds it, and its index."""
 _BEGUN = {"": "", "_earliest": "coalesce(f.begins_at, f.ends_at), "}
 _COPYING = ("first", "next", "load", "adopt")
 
@@ -48,9 +49,10 @@ _COPYING = ("first", "next", "load", "adopt")
 class Queries:
     """A ledger's statements by name and direction; parameters are written ``:name``.
 
-    The queries of facts are filled in both directions and, with ``_then`` to the name, for what is
-    believed no more, that of relations for each way to ask and also with ``_earliest``; those that
-    ask whose something is also with ``_of_tenants`` or ``_of``; those that copy for each table.
+    One text in ``queries.sql`` may yield several statements. Those of facts exist in both
+    directions and, with the suffix ``_then``, for what was believed earlier; that of relations for
+    each combination of given columns, and with ``_earliest``; those with ``{whose}`` or ``{ours}``
+    also with ``_of_tenants`` or ``_of``; those for copying once for each table.
     """
 
     def __init__(self, dialect: SqlDialect) -> None:
@@ -71,7 +73,7 @@ class Queries:
                 self._by_name[f"{name}_{table.name}", False] = _for_table(sql, table)
 
     def filtered(self, fetch: Fetch) -> tuple[str, dict[str, Any]]:
-        """The statement that is asked for with its filter in place, and the filter's values."""
+        """The statement of a fetch with its filter inserted, and the filter's values."""
         sql = self._by_name[fetch.name, fetch.newest_first]
         if fetch.where is None:
             return sql, {}
@@ -91,7 +93,7 @@ class Queries:
         return {name for name, _ in self._by_name}
 
     def items(self) -> Iterator[tuple[tuple[str, bool], str]]:
-        """Each statement with its name and whether it is the one for newest first."""
+        """Each statement, by its name and whether it is the one for newest first."""
         yield from self._by_name.items()
 
     def __contains__(self, key: tuple[str, bool]) -> bool:
@@ -102,7 +104,7 @@ class Queries:
 
 
 def _spread(name: str, sql: str) -> Iterator[tuple[str, str]]:
-    """A statement as it is, or each of those that it stands for, with their names."""
+    """The statements that one text yields, with their names."""
     if name == "facts_related":
         for columns, (way, index) in RELATION_WAYS.items():
             given = "".join(f" AND {one} = :{one}" for one in columns.split())
@@ -118,7 +120,7 @@ def _spread(name: str, sql: str) -> Iterator[tuple[str, str]]:
 
 
 def _for_table(sql: str, table: TableSpec) -> str:
-    """A statement that copies rows, for one table."""
+    """A statement for copying rows, filled in for one table."""
     others = [column for column in table.columns if column not in table.key]
     if others:
         replaced = ", ".join(f"{column} = excluded.{column}" for column in others)

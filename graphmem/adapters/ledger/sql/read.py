@@ -1,4 +1,4 @@
-"""How a ledger is read."""
+"""The part of a ledger that reads episodes, turns, facts, entities and mentions."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _MOST_WAYS = 50
 _GONE = frozenset({"DELETE", "ERASE"})
 
 LAST_OF_ALL = "\U0010ffff"
-"""No tenant comes after it; behind the beginning of tenants, none of those."""
+"""Sorts after every tenant; appended to a prefix, after every tenant with that prefix."""
 
 
 def scope_values(scope: Scope | None) -> dict[str, Any]:
-    """A scope as the statements take it; none is the whole store."""
+    """A scope as parameters of statements; None is the whole store."""
     return {
         "tenant": scope.tenant if scope else None,
         "agent_id": scope.narrow_agent_id if scope else None,
@@ -49,7 +49,7 @@ def scope_values(scope: Scope | None) -> dict[str, Any]:
 
 
 def tenants_within(project_id: str | None, scope: Scope | None) -> dict[str, str]:
-    """Tenants from one to another: found by an index, whoever else is there."""
+    """The range of tenants of a scope, a project or the whole store, which an index finds."""
     if scope is not None:
         return {"first_tenant": scope.tenant, "last_tenant": scope.tenant}
     prefix = "" if project_id is None else tenant_prefix(project_id)
@@ -57,7 +57,7 @@ def tenants_within(project_id: str | None, scope: Scope | None) -> dict[str, str
 
 
 def fetch_for_scope(name: str, scope: Scope | None, project_id: str | None = None) -> Fetch:
-    """A statement for a scope, for a project or, with neither, for everybody."""
+    """The fetch of a statement for a scope, for a project or, with neither, for all tenants."""
     if scope is None and project_id is None:
         return Fetch(name, scope_values(None))
     values = {**scope_values(scope), **tenants_within(project_id, scope)}
@@ -127,14 +127,14 @@ class ReadingLedger(LedgerPart):
     async def facts(self, query: FactQuery) -> list[Fact]:
         answers = await self._db.fetch(*fact_fetches(query))
         bodies = [row["body"] for answer in answers for row in answer]
-        # Several entities are asked for one by one and may share facts.
+        # Each of several entities has a statement of its own, and they may share facts.
         by_id = {fact.id: fact for fact in map(rows.to_fact, bodies)}
         order = rows.by_begin if query.earliest_first else attrgetter("id")
         found = sorted(by_id.values(), key=order, reverse=query.newest_first)
         found = found if query.limit_each else found[: query.limit]
         if query.known_at is None or not found:
             return found
-        # Without sources that only came later: a repetition makes no new version.
+        # Drop sources from later on: a repetition adds a source without a new version.
         ids = sorted({source.episode_id for fact in found for source in fact.sources})
         known_at = stamp(query.known_at)
         then = await self._rows("existing_by_recorded", ids=ids, known_at=known_at)
@@ -145,7 +145,7 @@ class ReadingLedger(LedgerPart):
         ]
 
     async def count_facts(self, query: FactQuery) -> int:
-        """The facts of a whole tenant that pass."""
+        """The number of facts of a whole tenant that pass the query."""
         asked = [Fetch("facts_counted", _fact_values(query), where=query.where)]
         if query.known_at is not None:
             asked.append(asked[0]._replace(name="facts_counted_then"))
@@ -185,8 +185,7 @@ class ReadingLedger(LedgerPart):
 
 
 def by_id(ids: Sequence[str], tenant: str | None = None) -> list[Fetch]:
-    """Asks for what :func:`with_turns` makes episodes of; of ``tenant``, those of others are not
-    read at all."""
+    """The fetches for :func:`with_turns`. With a ``tenant``, episodes of others are not read."""
     wanted = {"ids": list(ids), "tenant": tenant}
     return [Fetch("episodes_by_id", wanted), Fetch("turns_of_episodes", wanted)]
 
@@ -211,8 +210,8 @@ def _is_within(episode: Episode, scope: Scope, status: str | None) -> bool:
 
 
 def fact_fetches(query: FactQuery) -> list[Fetch]:
-    """The statements for the first key that the query gives: of what is believed and, for another
-    time, of what was believed then."""
+    """The statements for the first criterion that the query gives: for what is believed and, with
+    ``known_at``, for what was believed then."""
     values = _fact_values(query)
     fetches = [
         Fetch(name, {**values, **more}, query.newest_first, query.where)
@@ -261,8 +260,8 @@ def _fetches_for(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _way_of_filter(query: FactQuery) -> Iterator[tuple[str, dict[str, Any]]]:
-    """By what must hold of every fact that passes the filter, the narrowest first; else all facts
-    of the tenant, in order."""
+    """The narrowest lookup that finds every fact which can pass the filter; else all facts of the
+    tenant, in order."""
     musts = {test.field: test.values for test in _required_tests(query.where)}
     for field, name, parameter in _FILTER_WAYS:
         values = musts.get(field, ())
@@ -280,7 +279,8 @@ def _required_tests(where: Where | None) -> Iterator[Test]:
 
 
 def _entity_fetch(query: EntityQuery) -> Fetch:
-    """Asks for entities or, at another time, for the events that :func:`_entities_as_of` reads."""
+    """The fetch of entities or, as of another time, of the events that :func:`_entities_as_of`
+    reads."""
     if query.known_at is not None:
         then = {"tenant": query.tenant, "known_at": stamp(query.known_at)}
         if query.ids is None:
@@ -298,8 +298,8 @@ def _entity_fetch(query: EntityQuery) -> Fetch:
 
 
 def _entities_as_of(query: EntityQuery, found: ResultRows) -> list[Entity]:
-    """Of entities as their events say that they were, those that the query is about: by the names
-    that they had, in order of name then id."""
+    """The entities that match the query as their events say that they were, by the names that they
+    had then; ordered by name, then id."""
     last = {row["id"]: row for row in found}
     there = (
         rows.to_entity(row["after"])
@@ -328,5 +328,6 @@ def _fits(query: EntityQuery, entity: Entity) -> bool:
 
 
 def changed_seq(found: ResultRows) -> int:
-    """From the rows of ``last_change``: a change for every tenant is one in this."""
+    """The number of a tenant's last change, from the rows of ``last_change``; a change of the rules
+    for all tenants counts too."""
     return int(max(found[0]["seq"], found[0]["types_seq"]))

@@ -1,5 +1,5 @@
-"""The newest events of a ledger that one process writes, still as the values they were written
-from: projections that keep up need not read back, and take apart, what was just put together."""
+"""The newest events that this process wrote to a ledger, as the values they were written from, so
+that projections which keep up need not read and parse them again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RecentEvents:
         self._characters = 0
 
     def add(self, log: EventLog) -> None:
-        """Take what a transaction has committed."""
+        """Add the events of a committed transaction."""
         with self._lock:
             for row, value in zip(log.rows, log.values, strict=True):
                 if row["seq"] != self._first + len(self._kept):
@@ -63,7 +63,7 @@ class RecentEvents:
         return [one if isinstance(one, Event) else rows.to_event(one) for one in found]
 
     def clear(self) -> None:
-        """Forget all: it was erased, or something else wrote."""
+        """Forget all events: some were erased, or another process wrote."""
         with self._lock:
             self._clear()
 

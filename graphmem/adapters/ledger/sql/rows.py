@@ -1,4 +1,4 @@
-"""Rows of a ledger to values and back."""
+"""Converts rows of a ledger to values and back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from graphmem.text import alias_keys, name_key, text_key, value_key
 
 _encoder = msgspec.json.Encoder()
 from_json = msgspec.json.Decoder().decode
-"""A value as the ledger keeps it; what is none is a ValueError."""
+"""Parse JSON of the ledger; ValueError for text that is no JSON."""
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -60,13 +60,13 @@ def as_array(values: Sequence[object]) -> str:
 
 
 def _small(value: Sequence[object] | Mapping[str, Any], empty: str) -> str:
-    """As JSON; ``empty``, with nothing to encode, where there is nothing in it, as mostly."""
+    """A value as JSON; ``empty``, without encoding, if it is empty, as most are."""
     return as_json(value) if value else empty
 
 
 @lru_cache(maxsize=1024)
 def scope_key(scope: Scope) -> str:
-    """The full scope as one text: what duplicates are looked for in."""
+    """The full scope as one text; duplicates are looked for within it."""
     return json.dumps(
         [scope.project_id, scope.user_id, scope.agent_id, scope.run_id], ensure_ascii=False
     )
@@ -76,7 +76,7 @@ _EPISODE = (
     "id", "kind", "content", "content_hash", "time_given", "previous_id", "idempotency_key",
     "document", "memory_type", "importance", "infer", "status", "reason", "actor",
 )  # fmt: skip
-"""Columns that hold what an episode has under the same name, as it is."""
+"""Columns that hold an episode's attribute of the same name, unchanged."""
 _TURN = ("id", "episode_id", "ordinal", "speaker", "role", "text", "source_id")
 _SCOPE = ("project_id", "user_id", "agent_id", "run_id")
 
@@ -114,14 +114,14 @@ def entity_row(entity: Entity) -> dict[str, Any]:
 
 
 def alias_rows(entity: Entity) -> list[dict[str, Any]]:
-    """Every key that an entity can be found by."""
+    """A row for every key that an entity can be found by."""
     names = (entity.name, *entity.aliases)
     keys = {key for name in names for key in alias_keys(name, entity.kind)}
     return [{"tenant": entity.tenant, "key": key, "id": entity.id} for key in sorted(keys)]
 
 
 def source_rows(fact: Fact) -> list[dict[str, Any]]:
-    """A fact's sources, each once."""
+    """A row for each source of a fact, without repetitions."""
     found = {(source.episode_id, source.turn_id or ""): source for source in reversed(fact.sources)}
     return [
         {
@@ -136,7 +136,7 @@ def source_rows(fact: Fact) -> list[dict[str, Any]]:
 
 
 def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
-    """``key`` is the key of its text, where that is known already."""
+    """The row of a fact. ``key`` is the key of its text, where that is known already."""
     ends = _ends(fact)
     return {
         "id": fact.id,
@@ -157,7 +157,7 @@ def fact_row(fact: Fact, *, key: str | None = None) -> dict[str, Any]:
 
 
 def by_begin(fact: Fact) -> tuple[datetime, str]:
-    """The sort key of relations, the earliest first: as `_earliest` in the statements."""
+    """The sort key of relations, earliest first, as in the statements with ``_earliest``."""
     return fact.begins_at or min(_ends(fact)), fact.id
 
 
@@ -166,7 +166,7 @@ def _ends(fact: Fact) -> list[datetime]:
 
 
 def statement_row(statement: Statement, tenant: str, *, key: str | None = None) -> dict[str, Any]:
-    """``key`` is :func:`sentence_of` it, where that is known already."""
+    """The row of a statement. ``key`` is its :func:`sentence_of`, where that is known already."""
     value = None if statement.value is None else "=" + value_key(statement.value)
     return {
         "id": statement.id,
@@ -181,7 +181,7 @@ def statement_row(statement: Statement, tenant: str, *, key: str | None = None) 
 
 
 def sentence_of(statement: Statement) -> str:
-    """The key that a statement's sentence is filed under."""
+    """The key of a statement's sentence, by which it is looked up."""
     return statement.key if statement.key is not None else text_key(statement.text)
 
 
@@ -243,22 +243,22 @@ def _known_scope(
 
 
 def mention_body(entity_ids: Iterable[str]) -> str:
-    """What an event says that an episode mentions."""
+    """The body of an event about the entities that an episode mentions."""
     return as_json({"entity_ids": sorted(entity_ids)})
 
 
 def retired(body: str, retired_at: str) -> str:
-    """A fact's body with the end of belief in it."""
+    """A fact's body with ``retired_at`` set."""
     return as_json({**from_json(body), "retired_at": retired_at})
 
 
 def turn_texts(row: Row) -> set[str]:
-    """A turn's text, alone and with who says it: as it may have been embedded."""
+    """The texts by which a turn may have been embedded: alone, and with its speaker."""
     return {row["text"], f"{row['speaker']}: {row['text']}"}
 
 
 def body_texts(body: str) -> set[str]:
-    """A fact's text, alone and with its relation: as it may have been embedded."""
+    """The texts by which a fact may have been embedded: alone, and with its relation type."""
     data = from_json(body)
     relation = (data.get("type") or "").replace("_", " ")
     return {data["text"], f"{data['text']} ({relation})"}
@@ -297,7 +297,7 @@ def present_event(
     value: Episode | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> Event:
-    """What is stored now, in the form of an event that would add it."""
+    """What is stored now, as an event that would add it."""
     return Event(0, _NEVER, kind, id, "ADD", tenant, after, value)
 
 
@@ -317,7 +317,7 @@ def present_events(kind: Literal["entity", "fact", "mention"], found: ResultRows
 
 
 def to_changes(rows: Sequence[Row]) -> list[Change]:
-    """History from events: what a change began from is what the one before it left."""
+    """History from events in order: ``before`` of each change is ``after`` of the previous one."""
     changes: list[Change] = []
     before: Fact | None = None
     for row in rows:
@@ -327,7 +327,7 @@ def to_changes(rows: Sequence[Row]) -> list[Change]:
 
 
 def to_change(row: Row, before: Fact | None) -> Change:
-    """An event as a change; the facts before and after only where it is a fact's."""
+    """An event as a change; ``before`` and ``after`` are set only for events of facts."""
     return Change(
         **{name: row[name] for name in ("seq", "action", "reason", "actor", "episode_id")},
         at=unstamp(row["at"]),
@@ -338,5 +338,5 @@ def to_change(row: Row, before: Fact | None) -> Change:
 
 
 def to_fact_or_none(row: Row, body: str | None) -> Fact | None:
-    """A fact's body in an event; None in that of anything else."""
+    """The fact in an event's body; None without a body, and for events of other kinds."""
     return to_fact(body) if body and row["kind"] == "fact" else None

@@ -1,5 +1,5 @@
-"""Rules that a ledger keeps as events: of relation types, and of how long to keep what. A rule is
-an event of the tenant that it holds in or (for everybody) of none; the last one of each holds."""
+"""Rules that a ledger stores as events: of relation types, and of retention. A rule is an event of
+the tenant that it applies to or (for all tenants) of none; the last event of a rule counts."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def put_retention(log: EventLog, commit: Commit, by: WriteContext) -> None:
     tenant = commit.tenant or ALL_TENANTS
     by = by._replace(episode_id=None)
     for rule in commit.retention:
-        # Whose it is says the tenant: what is kept of a user goes with the user.
+        # Only the tenant says whose rule it is, so that it is forgotten with the user.
         project = None if tenant else rule.project_id
         kept = replace(rule, project_id=project, user_id=None, agent_id=None)
         log.append(by, "retention", rule.id, "UPDATE", tenant, after=rows.as_json(kept))

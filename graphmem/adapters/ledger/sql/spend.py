@@ -1,4 +1,4 @@
-"""What models cost, as a ledger keeps it: by day, model and tenant, with the totals beside it."""
+"""The cost of models as a ledger stores it: by day, model and tenant, with totals."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from graphmem.adapters.ledger.sql.steps import Fetch, Steps, execute, fetch_all
 from graphmem.ports.ledger import Ceiling, Charge
 
 _TOTAL = "*"
-"""The table has totals beside its lines, so that what was spent is known without adding up. Totals
-have no model, and this in place of a tenant's digest: alone for a day of everybody and, without a
-day, for all that was ever spent; before the digest for a day of a tenant. An actor's day has ``@``
-and the actor's digest."""
+"""The table also has rows with totals, so that nothing needs to be added up. A total has an empty
+model, and in place of a tenant's digest: ``*`` for a whole day or, with an empty day, for all time;
+``*`` and the digest for a day of a tenant; ``@`` and the digest for a day of an actor."""
 
 
 def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:
-    """Note a charge with its totals, unless a ceiling would be broken."""
+    """Add a charge to its row and its totals, unless that would exceed a ceiling, which is then
+    returned."""
     totals = _totals(asked)
     if ceilings:
         found = yield from fetch_all(
@@ -36,7 +36,7 @@ def charge(asked: Charge, ceilings: Sequence[Ceiling]) -> Steps[Ceiling | None]:
 
 
 def _totals(asked: Charge) -> dict[str, tuple[str, str]]:
-    """The totals that a charge counts in, each by its day and what it is under."""
+    """The (day, tenant) keys of the totals that a charge counts in, by what a ceiling is per."""
     found = {"day": (asked.day, _TOTAL), "store": ("", _TOTAL)}
     if asked.tenant:
         found["owner"] = asked.day, f"{_TOTAL}{asked.tenant}"

@@ -1,4 +1,4 @@
-"""What a ledger keeps of what was said: statements, edits by hand, merges, and undoing them."""
+"""Stores and loads statements, edits by hand and merges, and undoes them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PARTED = "no longer one with another"
 
 
 def put_statements(commit: Commit) -> Steps[None]:
-    """What an episode says, in place of what it said when it was read before."""
+    """Store the statements of an episode; of a resubmitted one, in place of those it had before."""
     episode = commit.episode
     if episode is not None:
         if episode.reason == RESUBMITTED:
@@ -44,7 +44,8 @@ def put_statements(commit: Commit) -> Steps[None]:
 
 
 def support_rows(fact: Fact) -> list[Row]:
-    """Which statements a fact rests on; a fact of older days is its own."""
+    """The rows of the statements that a fact rests on; none for a fact from before there were
+    statements."""
     return [{"statement_id": id, "fact_id": fact.id} for id in fact.statement_ids]
 
 
@@ -58,15 +59,15 @@ def put_edits(log: EventLog, commit: Commit, tenant: str, by: WriteContext) -> S
 
 
 def undo_edit(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
-    """It counts no more; the turns that it silenced are searched again, unless another edit
-    silences them too."""
+    """Undo an edit; the turns that it silenced are searched again, unless another edit silences
+    them too."""
     yield from execute("undo_edit", {"id": id})
     yield from execute("end_silences", {"edit_id": id, "at": stamp(by.at)})
     yield from _project_silence(log, id, tenant, by)
 
 
 def _project_silence(log: EventLog, edit_id: str, tenant: str, by: WriteContext) -> Steps[None]:
-    """Tell projections of the episodes whose turns an edit silenced, or silences no more."""
+    """Log for projections the episodes whose turns an edit silenced, or no longer silences."""
     named: dict[str, list[str]] = {}
     for row in (yield from fetch("silenced_episodes", edit_id=edit_id)):
         own = named.setdefault(row["id"], [])
@@ -79,7 +80,8 @@ def _project_silence(log: EventLog, edit_id: str, tenant: str, by: WriteContext)
 
 
 def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Steps[None]:
-    """From here on the one stands for the other, and for all that the other stood for."""
+    """Store a merge: the kept entity stands for the other from here on, and for all that were
+    merged into that."""
     row = {
         "id": merge.id,
         "tenant": tenant,
@@ -100,7 +102,8 @@ def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Ste
 def undo_merge(
     log: EventLog, merge_id: str, tenant: str, by: WriteContext
 ) -> Steps[tuple[str, ...]]:
-    """The entity that was gone is there again, with all that it stood for before. Gives the two."""
+    """Undo a merge: the entity that was merged away is back, with all merged into it. Returns the
+    ids of the two entities; nothing if there is no such merge."""
     found = yield from fetch("merge_by_id", id=merge_id)
     if not found or found[0]["tenant"] != tenant:
         return ()
@@ -117,7 +120,7 @@ def undo_merge(
 
 
 def _below(id: str, tenant: str) -> Steps[list[str]]:
-    """Entities that were merged into this one, and into those."""
+    """The ids of entities that were merged into this one, directly or through others."""
     found: list[str] = []
     todo = [id]
     while todo:
@@ -132,7 +135,7 @@ def _below(id: str, tenant: str) -> Steps[list[str]]:
 def _replace_mentions(
     log: EventLog, ids: Sequence[str], tenant: str, by: WriteContext
 ) -> Steps[None]:
-    """Tell projections again what those episodes mention that mention one of these."""
+    """Log again, for projections, what episodes mention that mention one of these entities."""
     named: dict[str, list[str]] = {}
     for row in (yield from fetch("mentions_of", ids=list(ids))):
         named.setdefault(row["episode_id"], []).append(row["entity_id"])
@@ -142,8 +145,8 @@ def _replace_mentions(
 
 
 def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps[None]:
-    """Its statements count no more, entities that only it mentioned are hidden, and projections
-    remove it."""
+    """Undo an episode: its statements no longer count, entities that only it mentioned are hidden,
+    and projections remove it."""
     turns, named = yield from fetch_all(
         [
             Fetch("turns_of_episode", {"id": id}),
@@ -154,7 +157,7 @@ def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps
         yield from execute(name, {"id": id})
     left = yield from unreferenced(_ids(named))
     aside = [one for one, into in left.items() if into is None]
-    # With the episode's id: who erases it later finds by that what it took along.
+    # Logged with the episode's id: a later erasure of the episode finds these entities by it.
     of = by._replace(episode_id=id)
     yield from hide_entities(log, aside, tenant, of)
     yield from forget_names(log, [id], by, reason="undone", erase=False)
@@ -163,7 +166,8 @@ def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps
 
 
 def resubmit(log: EventLog, row: Row, by: WriteContext) -> Steps[None]:
-    """An undone episode is pending again; projections take it, and the link of the next to it."""
+    """Make an undone episode pending again; projections add it, and the link from the episode after
+    it."""
     yield from execute("set_pending", {"id": row["id"], "reason": RESUBMITTED})
     following = yield from fetch("episode_after", id=row["id"])
     for id in (row["id"], *(one["id"] for one in following)):
@@ -255,7 +259,8 @@ def _fetches_by_pattern(query: StatementQuery, alike: dict[str, list[str]]) -> I
 
 
 def manual_change(tenant: str, seq: int) -> Steps[tuple[Row, str | None, ManualChange] | None]:
-    """The event, the body before it, and the act by hand that it came of."""
+    """An event, the fact's body before it, and the edit or merge by hand that caused it; None
+    without such an event."""
     found = yield from fetch("event_by_seq", tenant=tenant, seq=seq)
     if not found:
         return None

@@ -1,8 +1,8 @@
-"""A ledger's work without I/O: generators that ask for named statements and are given rows.
+"""A ledger's work without I/O: generators that yield named statements and are sent rows.
 
-What a ledger does is written once, as steps; a driver runs them on its database. SQLite's runs
-each statement as it comes. PostgreSQL's sends what needs no answer along with the next question,
-so that a write costs a few round trips, however many statements it has.
+What a ledger does is written once, as steps; a driver runs them on its database. SQLite's runs each
+statement as it comes. PostgreSQL's sends statements without a result along with the next fetch, so
+that a write costs a few round trips, however many statements it has.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from graphmem.model import Episode, Fact
 _T = TypeVar("_T")
 
 SqlValues: TypeAlias = Mapping[str, Any]
-"""A statement's parameters. A list goes in as a list: each driver has its own way with it."""
+"""A statement's parameters. A list stays a list here: each driver converts it in its own way."""
 ResultRows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 class Fetch(NamedTuple):
-    """One statement whose rows are wanted. ``newest_first`` is for those written both ways."""
+    """One statement whose rows are wanted. ``newest_first`` is for those that exist in both
+    orders."""
 
     name: str
     values: SqlValues
@@ -33,7 +34,7 @@ class Fetch(NamedTuple):
 
 
 class Execute(NamedTuple):
-    """One statement for each of these rows of values; nothing comes back."""
+    """One statement, run for each of these rows of values; it returns nothing."""
 
     name: str
     rows: Sequence[SqlValues]
@@ -49,18 +50,18 @@ def fetch(name: str, /, **values: Any) -> Steps[ResultRows]:
 
 
 def fetch_all(fetches: Sequence[Fetch]) -> Steps[list[ResultRows]]:
-    """The rows of several statements, in one go."""
+    """The rows of several statements, in one request."""
     return (yield fetches) if fetches else []
 
 
 def execute(name: str, *given: SqlValues) -> Steps[None]:
-    """Run a statement for each row of values; an error may come with a later step."""
+    """Run a statement for each row of values; an error may be raised only at a later step."""
     if given:
         yield Execute(name, given)
 
 
 class WriteContext(NamedTuple):
-    """Who writes, when, because of what."""
+    """Who writes, when, and because of which episode."""
 
     at: datetime
     episode_id: str | None
@@ -73,7 +74,7 @@ class EventLog:
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.values: list[Episode | Fact | None] = []
-        """For each row what it says as a value, where that is at hand."""
+        """For each row its content as a value, where available."""
         self.seq = 0
         """The ledger's head after the transaction."""
 
@@ -89,7 +90,7 @@ class EventLog:
         after: str | None = None,
         value: Episode | Fact | None = None,
     ) -> None:
-        """``after`` is JSON, ``value`` the same as a value."""
+        """Add an event. ``after`` is its content as JSON, ``value`` the same as a value."""
         self.values.append(value)
         self.rows.append(
             {
@@ -106,13 +107,13 @@ class EventLog:
         )
 
     def rename_tenant(self, old: str, new: str) -> None:
-        """What happened in a tenant that has been forgotten names it no more."""
+        """Rename a forgotten tenant in the events of this transaction."""
         for row in self.rows:
             if row["tenant"] == old:
                 row["tenant"] = new
 
     def number(self, head: int) -> list[dict[str, Any]]:
-        """The rows of ``add_event``, numbered on from ``head``."""
+        """Number the events from ``head`` + 1 on, and return them as rows of ``add_event``."""
         for seq, row in enumerate(self.rows, start=head + 1):
             row["seq"] = seq
         self.seq = max(self.seq, head + len(self.rows))
@@ -120,7 +121,7 @@ class EventLog:
 
 
 TransactionSteps: TypeAlias = Callable[[EventLog], Steps[_T]]
-"""Begins the steps of one transaction; called again for each time that it is tried."""
+"""Begins the steps of one transaction; called again for every attempt."""
 
 
 def is_logged(log: EventLog) -> Steps[bool]:

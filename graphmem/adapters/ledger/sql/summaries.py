@@ -1,4 +1,4 @@
-"""What a model worded of facts and conversations: kept while all that it was made of is there."""
+"""Summaries and titles made by a model: stored while all that they were made of is unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WRONG = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 def put_summary(tenant: str, kept: KeptSummary) -> Steps[None]:
-    """Keep it, unless something that it was made of was erased, or changed, meanwhile."""
+    """Store a summary, unless something that it was made of was erased or changed meanwhile."""
     left = yield from fetch("sources_left", ids=sorted(kept.made_of))
     if not kept.made_of.items() <= {(row["id"], row["version"]) for row in left}:
         return
@@ -31,7 +31,7 @@ def put_summary(tenant: str, kept: KeptSummary) -> Steps[None]:
 
 
 def erase_summaries(tenant: str, sources: Collection[str]) -> Steps[None]:
-    """Those that were made of any of these facts or episodes."""
+    """Erase the summaries that were made of any of these facts or episodes."""
     found = yield from fetch("made_of_in", tenant=tenant)
     gone = [row["id"] for row in found if not set(sources).isdisjoint(json.loads(row["made_of"]))]
     if gone:
@@ -39,7 +39,7 @@ def erase_summaries(tenant: str, sources: Collection[str]) -> Steps[None]:
 
 
 def to_summary(row: Row) -> KeptSummary | None:
-    """A row as a value; None where it cannot be read: it is made again."""
+    """A row as a value; None if it cannot be read, so that the summary is made again."""
     try:
         made_of = {str(id): int(version) for id, version in json.loads(row["made_of"]).items()}
         summary = None if row["body"] is None else Summary.from_json(json.loads(row["body"]))

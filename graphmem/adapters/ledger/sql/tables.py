@@ -1,4 +1,4 @@
-"""The rows of a ledger as they are, table by table."""
+"""The tables of a ledger and their rows as they are stored, for copying."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from graphmem.errors import UsageError, shown
 from graphmem.ports.ledger import Row
 
 PAGE_SUMS = "page_sums"
-"""The setting of a file that names the state which the checksums of its pages are of."""
+"""The setting that names the state of a file to which the checksums of its pages belong."""
 LOG_OF = "log_of"
-"""The setting of a file that names the states of it that its write-ahead log may be put into."""
+"""The setting that names the states of a file to which its write-ahead log may be applied."""
 SETTINGS_OF_FILES = frozenset({PAGE_SUMS, LOG_OF})
 """Settings that describe one file of a ledger: they are not copied with the rows."""
 _TRUTHS = frozenset({"time_given", "infer", "undone", "changed"})
@@ -22,7 +22,7 @@ _TRUTHS = frozenset({"time_given", "infer", "undone", "changed"})
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """A table's columns, and those of them that its rows are told apart and ordered by."""
+    """A table's columns, and those of them (``key``) that identify and order its rows."""
 
     name: str
     key: tuple[str, ...]
@@ -114,7 +114,8 @@ def table_named(name: str) -> TableSpec:
 
 
 def row_page(table: TableSpec, found: ResultRows, limit: int) -> tuple[list[Row], str | None]:
-    """Rows as every ledger has them, and where the next ones begin."""
+    """A page of rows in the form common to all ledgers, and the position after it; None after the
+    last page."""
     plain = [
         {
             column: bool(row[column]) if column in _TRUTHS else row[column]
@@ -131,7 +132,7 @@ def row_page(table: TableSpec, found: ResultRows, limit: int) -> tuple[list[Row]
 
 
 def key_after(table: TableSpec, after: str) -> dict[str, Any]:
-    """The parameters of ``next_…`` from what :func:`row_page` gave."""
+    """The parameters of ``next_…`` from a position that :func:`row_page` returned."""
     try:
         values = json.loads(after)
         return {f"after_{column}": value for column, value in zip(table.key, values, strict=True)}

@@ -10,7 +10,7 @@ from graphmem.model import Scope, forgotten_tenant
 
 
 def pseudonyms_of(scopes: Iterable[Scope]) -> dict[str, Scope]:
-    """The pseudonyms under which something is to be stored, each with a scope of its."""
+    """The pseudonyms under which something is to be stored, each with one scope that has it."""
     return {
         scope.user_id: scope
         for scope in scopes
@@ -19,7 +19,7 @@ def pseudonyms_of(scopes: Iterable[Scope]) -> dict[str, Scope]:
 
 
 def register_users(scopes: Iterable[Scope]) -> Steps[None]:
-    """Something is stored in these scopes: their users are known from here on."""
+    """Store the users of these scopes, in which something is to be stored."""
     pseudonyms = pseudonyms_of(scopes)
     if pseudonyms:
         known = yield from fetch("users_under", ids=sorted(pseudonyms))
@@ -27,8 +27,8 @@ def register_users(scopes: Iterable[Scope]) -> Steps[None]:
 
 
 def check_users(pseudonyms: dict[str, Scope], known: ResultRows) -> Steps[None]:
-    """That these pseudonyms are those of their users, whom nobody has forgotten meanwhile; new ones
-    are stored. Else :class:`~graphmem.errors.UserRenamed`."""
+    """Check that these pseudonyms still belong to their users, and store new ones.
+    :class:`~graphmem.errors.UserRenamed` if a user was forgotten, or got another, meanwhile."""
     found = {row["pseudonym"] for row in known}
     new = {pseudonym: scope for pseudonym, scope in pseudonyms.items() if pseudonym not in found}
     if not new:

@@ -1,8 +1,8 @@
-"""Which store the collections of a Qdrant server belong to, and how far they got.
+"""The checkpoint of the collections on a Qdrant server: their store, and how far they got.
 
-The checkpoint is a point of its own in ``<prefix>_checkpoint``: read and replaced in one step by
-every server, where the metadata of a collection is neither there before 1.16 nor cheap to change in
-a cluster.
+It is a point of its own in ``<prefix>_checkpoint``, which every server reads and replaces
+atomically. Metadata of a collection does not exist before 1.16, and is costly to change in a
+cluster.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Self
 from graphmem.errors import Rejected
 
 CHECKPOINT_FORMAT = 2
-"""Raised when a point is stored differently: older collections are then made anew."""
+"""Increased when points are stored differently: older collections are then made anew."""
 
 CHECKPOINT_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "graphmem:checkpoint"))
 
@@ -26,8 +26,9 @@ def new_epoch() -> str:
 
 @dataclass(frozen=True, slots=True)
 class QdrantCheckpoint:
-    """``epoch`` changes whenever the collections are made anew: who still writes for an earlier one
-    is told so, and cannot move the checkpoint. Not ``ready`` means that they are being made.
+    """``epoch`` changes whenever the collections are made anew: a process that still writes for an
+    earlier one gets an error, and cannot move the checkpoint. ``ready`` is False while they are
+    being made.
 
     ``corpus_idf``: the server counts words inside the tenant (1.19 and later, one shard); otherwise
     points carry their words, and the adapter counts.
@@ -46,7 +47,7 @@ class QdrantCheckpoint:
     def parse(cls, payload: Mapping[str, Any] | None, place: str) -> Self:
         stored = dict(payload or {})
         if stored.get("format") != CHECKPOINT_FORMAT and isinstance(stored.get("store_id"), str):
-            # Of another version of graphmem: whose it is, is all that can be said of it.
+            # Of another version of graphmem: only its store is known.
             return cls(stored["store_id"], "", 0, corpus_idf=False, format=0)
         try:
             checkpoint = cls(**stored)
@@ -69,6 +70,6 @@ class QdrantCheckpoint:
         return asdict(self)
 
     def description(self) -> dict[str, Any]:
-        """For the collections' metadata, where people look."""
+        """The part of it that is copied into the collections' metadata, for people to read."""
         named = ("store_id", "embedder", "size", "format")
         return {"graphmem": {name: getattr(self, name) for name in named}}

@@ -1,4 +1,4 @@
-"""What a Qdrant server's failures mean: whether to try again, and what to tell the user.
+"""What failures of a Qdrant server mean: whether to retry, and what to tell the user.
 
 No message carries the API key: what a server or proxy echoes is redacted.
 """
@@ -47,7 +47,7 @@ _GRPC_STATUS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
 }
-"""The HTTP status of the same meaning; what is not here is 503."""
+"""The HTTP status of the same meaning; 503 for a gRPC status that is not here."""
 
 
 async def asking(
@@ -58,10 +58,10 @@ async def asking(
     timeout_s: float,
     sleep: Callable[[float], Awaitable[None]],
 ) -> _T:
-    """``ask``, again while its failure may pass; its last failure in our own words.
+    """Call ``ask``, retrying failures that may pass; the last one is raised as a graphmem error.
 
-    Everything asked of Qdrant may be repeated: reads change nothing, and writes are idempotent.
-    After ``timeout_s`` nothing is begun anew.
+    Every request may be repeated: reads change nothing, and writes are idempotent. No attempt is
+    begun after ``timeout_s``.
     """
     retrying = AsyncRetrying(
         retry=retry_if_exception(may_pass),
@@ -103,12 +103,12 @@ def status_of(error: BaseException) -> int | None:
 
 
 def is_missing(error: BaseException) -> bool:
-    """Whether a collection is not there (the client's local mode has only words for it)."""
+    """Whether a collection does not exist (the client's local mode says so only in the message)."""
     return status_of(error) == 404 or (isinstance(error, ValueError) and "not found" in str(error))
 
 
 def already_exists(error: BaseException) -> bool:
-    """Whether a collection is there already, made by another process a moment ago."""
+    """Whether a collection exists already, perhaps just made by another process."""
     if status_of(error) == 409:
         return True
     message = _server_message(error) if status_of(error) == 400 else str(error)
@@ -116,7 +116,7 @@ def already_exists(error: BaseException) -> bool:
 
 
 def explained(error: Exception, place: str, key: str | None) -> GraphmemError:
-    """The error to raise for a vendor's."""
+    """The graphmem error to raise for an error of the client."""
     quote = _redact(_server_message(error), key)
     status = status_of(error)
     if status is not None:
@@ -150,8 +150,8 @@ def _refusal(status: int, quote: str, place: str) -> GraphmemError:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Full jitter (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015), but
-    never less than the server asked for."""
+    """The wait in seconds: full jitter (M. Brooker, "Exponential Backoff and Jitter", AWS
+    Architecture Blog, 2015), but never less than the server asked for."""
     jitter = wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)(state)
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, ResourceExhaustedResponse):
@@ -171,7 +171,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _server_message(error: BaseException) -> str:
-    """What the server itself said, or what went wrong on the way."""
+    """The server's own message, or what went wrong on the way."""
     if isinstance(error, UnexpectedResponse):
         text = error.content.decode("utf-8", "replace").strip()
         try:

@@ -1,6 +1,6 @@
-"""Points, filters and collections in the words of ``qdrant-client``: values only, no calls.
+"""Points, filters and collections as values of ``qdrant-client``; nothing is sent here.
 
-Heavy to import; only what has to talk to a server imports it.
+Slow to import; only code that talks to a server imports it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from graphmem.errors import UsageError
 from graphmem.ports.vectors import Only, Point
 
 TERMS = {BM25: "terms", WINDOW: "window_terms"}
-"""The payload that has the words of each sparse vector, where the server cannot count them."""
+"""The payload fields with the words of each sparse vector, where the server cannot count them
+inside a tenant."""
 _FULL_SCAN_KIB = 131_072
-"""As in the embedded store: below 128 MiB of vectors in a tenant, search is exact."""
+"""As in the embedded store: a tenant with less than 128 MiB of vectors is searched exactly."""
 _MOST_BYTES = 8 * 1024 * 1024
-"""Of one request, estimated; a server takes 32 MiB."""
+"""The estimated size of one request; a server takes 32 MiB."""
 _MOST_POINTS = 500
 _MOST_IDS = 5_000
 _NUMBER_BYTES = 22
@@ -34,7 +35,7 @@ _INDEX_WITHOUT_HNSW_SINCE = (1, 17)
 
 
 def collection(size: int, options: QdrantOptions, *, corpus_idf: bool) -> dict[str, Any]:
-    """How a collection of points is made: arguments for ``create_collection``.
+    """The arguments of ``create_collection`` for a collection of points.
 
     Only the tenants get HNSW graphs (``m`` 0, ``payload_m``), as Qdrant advises for many tenants.
     """
@@ -75,7 +76,7 @@ def copies(options: QdrantOptions) -> dict[str, Any]:
 
 
 def _quantization(options: QdrantOptions) -> models.QuantizationConfig | None:
-    # Small vectors stay in memory even when the whole ones are on disk: that is their use.
+    # Quantized vectors stay in memory even when the originals are on disk: that is their purpose.
     if options.quantization == "scalar":
         return models.ScalarQuantization(
             scalar=models.ScalarQuantizationConfig(
@@ -88,8 +89,8 @@ def _quantization(options: QdrantOptions) -> models.QuantizationConfig | None:
 
 
 def index_requests(version: tuple[int, int], *, corpus_idf: bool) -> dict[str, Any]:
-    """The payload indexes of a collection: every field that a filter names, since a server in
-    strict mode filters by no other."""
+    """The payload indexes of a collection: one for every field that a filter names, since a server
+    in strict mode filters by no other."""
     plain: dict[str, Any] = {}
     if version >= _INDEX_WITHOUT_HNSW_SINCE:
         plain["enable_hnsw"] = False
@@ -149,7 +150,7 @@ def operations(
 def differing(
     points: Sequence[Point], records: Iterable[models.Record], *, with_terms: bool
 ) -> set[str]:
-    """The ids of points that are not among these records, or not as they should be."""
+    """The ids of points that are missing among these records, or different there."""
 
     def payload_of(point: Point) -> dict[str, Any]:
         return _payload(point, point_fields.sparse_vectors(point) if with_terms else {})
@@ -168,7 +169,7 @@ def _upsert(made: list[models.PointStruct]) -> models.UpsertOperation:
 
 
 def _payload(point: Point, terms: Mapping[str, bm25.Sparse]) -> dict[str, Any]:
-    """A point's payload, with the words that the server cannot count."""
+    """A point's payload, with the words (``terms``) that the server cannot count."""
     counted = {TERMS[name]: list(indices) for name, (indices, _) in terms.items() if indices}
     return {**point_fields.payload(point), **counted}
 
@@ -178,7 +179,8 @@ def is_value(key: str, value: str | int) -> models.FieldCondition:
 
 
 def holding(using: str, term: int | None) -> models.Condition:
-    """The points that have such a sparse vector, or such a word in it."""
+    """The condition for points with this sparse vector or, given a ``term``, with that word in
+    it."""
     if term is None:
         return models.HasVectorCondition(has_vector=using)
     return is_value(TERMS[using], term)
@@ -189,7 +191,7 @@ def inside(tenant: str, *more: models.Condition) -> models.Filter:
 
 
 def seen(only: Only) -> models.Filter:
-    """The points that a search may see."""
+    """The filter for points that a search may see."""
     try:
         return cast(models.Filter, _CONDITIONS.seen(only))
     except ValueError as error:

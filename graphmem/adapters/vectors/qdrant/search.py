@@ -1,10 +1,10 @@
-"""Searching a Qdrant server: all queries of a collection in one request, BM25 inside the tenant.
+"""Searches a Qdrant server: all queries of a collection in one request, BM25 inside the tenant.
 
 How rare a word is (IDF) must be counted inside the tenant. Since 1.19 Qdrant does so itself
-(``params.idf.corpus``), but shard by shard, and an older server passes over what it does not know
-and counts all owners together. There, points carry their words as an indexed payload, the sparse
-vector has no IDF modifier, and the query's weights are multiplied by the IDF here, from exact
-counts: one more turn of small requests, in parallel.
+(``params.idf.corpus``), but shard by shard; an older server ignores that parameter and counts all
+tenants together. With several shards or an older server, points carry their words as an indexed
+payload, the sparse vector has no IDF modifier, and the query's weights are multiplied by the IDF
+here, from exact counts: one more round of small requests, in parallel.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COUNTS_AT_ONCE = 16
 
 @dataclass(slots=True)
 class _Job:
-    """One query on its way; ``hits`` is set when it is answered."""
+    """One query in progress; ``hits`` is set when it is answered."""
 
     query: VectorQuery
     using: str
@@ -50,7 +50,8 @@ class _Job:
         )
 
     def take(self, found: Sequence[models.ScoredPoint]) -> None:
-        """The server breaks ties as it likes: ask for more until the last place is not shared."""
+        """Take an answer, or prepare to ask for more hits: the server breaks ties arbitrarily, so
+        the last place must not be tied with hits that were cut."""
         limit, asked = self.query.limit, self.query.limit + self.extra
         complete = len(found) < asked or found[-1].score < found[limit - 1].score
         if complete or self.extra > _MOST_EXTRA:
@@ -63,7 +64,8 @@ class _Job:
 async def search(
     server: QdrantServer, queries: Sequence[VectorQuery], *, corpus_idf: bool
 ) -> list[list[Scored]]:
-    """Best first, ties by id. More than 512 hits that tie at the limit are cut anyhow."""
+    """Hits for each query, best first, ties by id. More than 512 hits that tie at the limit are cut
+    arbitrarily."""
     jobs = [_dense(server, query) if query.dense is not None else _text(query) for query in queries]
     texts = [job for job in jobs if job.using in requests.TERMS and job.hits is None]
     if corpus_idf:
@@ -91,7 +93,7 @@ def _dense(server: QdrantServer, query: VectorQuery) -> _Job:
     if job.hits is None and query.dense is not None:
         job.vector = payload.numbers(query.dense)
         if server.options.quantization:
-            # Scores come from the whole vectors; the small ones only choose whom to score.
+            # Scores come from the original vectors; quantized ones only choose which to score.
             rescored = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
             job.params = models.SearchParams(quantization=rescored)
     return job
@@ -107,7 +109,7 @@ def _text(query: VectorQuery) -> _Job:
 
 async def _weigh(server: QdrantServer, jobs: Sequence[_Job]) -> None:
     """Multiply each query's weights by ``ln(1 + (N - n + 0.5) / (n + 0.5))``, N points of the
-    tenant of which n have the word: Qdrant's formula. Words that nobody has are left out."""
+    tenant of which n have the word: Qdrant's formula. Words that no point has are left out."""
     wanted: set[tuple[Collection, str, str, int | None]] = set()
     for job in jobs:
         home = (job.query.collection, job.query.only.tenant)

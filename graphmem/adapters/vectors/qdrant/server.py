@@ -1,4 +1,4 @@
-"""The calls that are made to one Qdrant server: retried, bounded, and failing in our own words."""
+"""The calls to one Qdrant server: retried, bounded in size, and failing with graphmem errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class QdrantServer:
         """Learn the server's version. :class:`~graphmem.errors.Rejected` when it is too old."""
         reported = (await self._ask(self._client.info)).version
         found = re.match(r"v?(\d+)\.(\d+)", reported or "")
-        # A server that does not say is asked for no more than the oldest can do.
+        # A server that reports no version is treated like the oldest.
         self.version = (int(found[1]), int(found[2])) if found else _OLDEST
         if self.version < _OLDEST:
             raise Rejected(
@@ -75,7 +75,7 @@ class QdrantServer:
     # ------------------------------------------------------------------------------
 
     async def checkpoint(self) -> QdrantCheckpoint | None:
-        """The checkpoint; None when there is none. One request."""
+        """The checkpoint, read in one request; None when there is none."""
         found = await self._ask_unless(
             failures.is_missing,
             lambda: self._client.retrieve(
@@ -111,7 +111,8 @@ class QdrantServer:
         )
 
     async def make_checkpoint_collection(self) -> None:
-        """Idempotent. Another's collection of that name is a :class:`UsageError`."""
+        """Make the collection for the checkpoint if it is missing. :class:`UsageError` if there is
+        one of that name with points, which graphmem did not make."""
         name = self._name("checkpoint")
         if await self._exists(name):
             counted = await self._ask(lambda: self._client.count(name, exact=True))
@@ -130,13 +131,13 @@ class QdrantServer:
     # -- collections ---------------------------------------------------------------------------
 
     async def existing(self) -> list[str]:
-        """Which collections of points are there."""
+        """The names of the collections of points that exist."""
         names = [self._name(kind) for kind in COLLECTIONS]
         there = await asyncio.gather(*(self._exists(name) for name in names))
         return [name for name, exists in zip(names, there, strict=True) if exists]
 
     async def make_collections(self, checkpoint: QdrantCheckpoint, *, afresh: bool) -> None:
-        """Make what is missing; ``afresh`` removes what is there first."""
+        """Make the collections that are missing; with ``afresh``, remove existing ones first."""
         described = (
             {"metadata": checkpoint.description()} if self.version >= _METADATA_SINCE else {}
         )
@@ -209,7 +210,7 @@ class QdrantServer:
     async def differing(
         self, kind: Collection, points: Sequence[Point], *, with_terms: bool
     ) -> set[str]:
-        """Those of these points that are not there, or not as they should be."""
+        """The ids of points that are missing on the server, or different there."""
         found: set[str] = set()
         for start in range(0, len(points), _PAGE):
             some = points[start : start + _PAGE]
@@ -234,7 +235,8 @@ class QdrantServer:
         return await self._ask(lambda: self._client.collection_exists(name))
 
     async def _create(self, name: str, **config: Any) -> None:
-        """It may be there already: made by another process, or by a request thought lost."""
+        """Create a collection. It may exist already: made by another process, or by a request whose
+        answer was lost."""
         await self._ask_unless(
             failures.already_exists, lambda: self._client.create_collection(name, **config)
         )
@@ -252,7 +254,7 @@ class QdrantServer:
     async def _ask_unless(
         self, expected: Callable[[BaseException], bool], ask: Callable[[], Awaitable[_T]]
     ) -> _T | None:
-        """What was asked for; None when it fails as ``expected``."""
+        """The answer, with retries; None when it fails as ``expected``."""
 
         async def once() -> _T | None:
             try:
@@ -265,7 +267,7 @@ class QdrantServer:
         return await self._ask(once)
 
     async def _ask(self, ask: Callable[[], Awaitable[_T]]) -> _T:
-        """What was asked for, with retries."""
+        """The answer, with retries."""
 
         async def once() -> _T:  # a coroutine function, which is what is retried
             return await ask()
@@ -285,7 +287,7 @@ def _client(options: QdrantOptions, api_key: str | None) -> AsyncQdrantClient:
             "the API key goes to %s unencrypted: use https where others may listen",
             options.address,
         )
-    # No proxy is asked for this machine's own servers.
+    # A server on this machine is not reached through a proxy.
     extra: dict[str, Any] = {}
     if options.local:
         extra = {"trust_env": False, "grpc_options": {"grpc.enable_http_proxy": 0}}
@@ -294,9 +296,9 @@ def _client(options: QdrantOptions, api_key: str | None) -> AsyncQdrantClient:
         grpc_port=options.grpc_port,
         prefer_grpc=options.grpc,
         timeout=options.timeout,
-        # As a header, because the client warns of http even where nobody can listen.
+        # As a header: given the key, the client warns of http even for a local server.
         headers={"api-key": api_key} if api_key else None,
-        # We ask for the version ourselves, and say what is wrong with it.
+        # ``greet`` checks the version itself.
         check_compatibility=False,
         limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
         **extra,

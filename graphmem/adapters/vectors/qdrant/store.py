@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from graphmem.adapters.vectors.qdrant.server import QdrantServer
 
 if importlib.util.find_spec("qdrant_client") is None:
-    # Imported for real when a store is opened: it takes a second.
+    # The import itself takes a second, and is left to the opening of a store.
     raise ModuleNotFoundError("No module named 'qdrant_client'", name="qdrant_client")
 
 _T = TypeVar("_T")
@@ -37,7 +37,8 @@ _log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 0.25
 _PATIENCE = 20
-"""Looks at collections that another process seems to be making, before we make them."""
+"""How often to look again at collections that another process seems to be making, before making
+them here."""
 _ROUNDS = 200
 
 
@@ -68,7 +69,7 @@ class QdrantVectors:
         self._checkpoint: QdrantCheckpoint | None = None
         self._asked_for: tuple[str, str, int] | None = None
         self._seen: str | None = None
-        """The epoch whose collections were found to be there."""
+        """The epoch whose collections were found to exist."""
         self._writing = asyncio.Lock()
         self._unfinished: set[asyncio.Task[Any]] = set()
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -87,7 +88,7 @@ class QdrantVectors:
         that graphmem did not make are never touched. Opening again costs one request."""
         validation.check_embedding(embedder, size)
         asked_for, before = (store_id, embedder, size), self._asked_for
-        # Clearing must know whose points it may clear, also when they could not be opened.
+        # ``clear`` must know whose points it may clear, even if opening failed.
         self._asked_for = asked_for
         try:
             return await self._finish(self._open_now(asked_for))
@@ -123,13 +124,13 @@ class QdrantVectors:
         return await server.differing(collection, points, with_terms=not checkpoint.corpus_idf)
 
     async def optimize(self) -> bool:
-        """Nothing to do: a server builds its indexes by itself, beside the work."""
+        """Nothing to do: a server builds its indexes by itself, in the background."""
         self._opened()
         return True
 
     async def clear(self) -> None:
-        """See the port. Works after an ``open`` that failed, too, but clears the points of another
-        store only with ``?replace=1``."""
+        """See the port. Works even if ``open`` failed, but clears the points of another store only
+        with ``?replace=1``."""
         if self._asked_for is None:
             raise UsageError(f"the vector store at {self._options.address} was never opened")
         closed_before = self._server is None
@@ -140,7 +141,7 @@ class QdrantVectors:
                 await self.close()
 
     async def close(self) -> None:
-        """Let writes under way finish, and the connections go. May be opened again after."""
+        """Wait for running writes, and close the connections. May be opened again afterwards."""
         while self._unfinished:
             await asyncio.wait(self._unfinished)
         server, self._server = self._server, None
@@ -173,7 +174,7 @@ class QdrantVectors:
     async def _in_force(
         self, server: QdrantServer, asked_for: tuple[str, str, int]
     ) -> QdrantCheckpoint:
-        """The checkpoint of collections that are ready for this store, made here if need be."""
+        """The checkpoint of collections that are ready for this store, made here if necessary."""
         store_id, embedder, size = asked_for
         waited, seen = 0, ""
         for _ in range(_ROUNDS):
@@ -187,7 +188,7 @@ class QdrantVectors:
             elif not self._usable(server, checkpoint):
                 await self._make(server, asked_for, afresh=True)
             elif not checkpoint.ready:
-                # Somebody else is at it, or was killed over it.
+                # Another process is making them, or was killed while it did.
                 waited, seen = (waited + 1 if seen == checkpoint.epoch else 0), checkpoint.epoch
                 if waited < _PATIENCE:
                     await self._sleep(_LOOK_AGAIN_S)
@@ -211,7 +212,7 @@ class QdrantVectors:
 
     async def _begin(self, server: QdrantServer, asked_for: tuple[str, str, int]) -> None:
         if foreign := await server.existing():
-            # Or another process made them just now, and its checkpoint with them.
+            # Unless another process made them just now, with its checkpoint, they are not ours.
             if await server.checkpoint() is None:
                 raise server.foreign(foreign)
             return
@@ -221,8 +222,8 @@ class QdrantVectors:
     async def _make(
         self, server: QdrantServer, asked_for: tuple[str, str, int], *, afresh: bool
     ) -> None:
-        """Claim the collections, make them, say that they are ready (unless another has claimed
-        them since: then the next look at the checkpoint finds that)."""
+        """Claim the collections, make them, and mark them as ready (unless another process has
+        claimed them since: then the next look at the checkpoint shows that)."""
         store_id, embedder, size = asked_for
         corpus_idf = _can_scope_idf(server) and server.options.shards == 1
         checkpoint = QdrantCheckpoint(store_id, embedder, size, corpus_idf)
@@ -267,7 +268,7 @@ class QdrantVectors:
             was_open, server = self._checkpoint is not None, await self._connected()
             checkpoint = await server.checkpoint()
             if checkpoint is None:
-                # Nothing of ours is there, and open looks at what is.
+                # Nothing of ours is there: make it, as ``open`` would.
                 await self._begin(server, asked_for)
             elif checkpoint.store_id != asked_for[0] and not self._replace:
                 raise self._of_another_store(checkpoint)
@@ -286,7 +287,7 @@ class QdrantVectors:
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._unfinished.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Raised to the caller, unless it was cancelled and asks no more.
+            # The caller gets it too, unless it was cancelled.
             _log.debug("%r: %s", self, error)
 
     def _opened(self) -> tuple[QdrantCheckpoint, QdrantServer]:

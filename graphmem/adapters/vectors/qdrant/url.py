@@ -1,4 +1,4 @@
-"""What a Qdrant URL says: where the server is, and how collections are to be made there."""
+"""Parses a Qdrant URL: where the server is, and how collections are to be made there."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 class QdrantOptions:
     """A parsed ``http|https://host[:port][/path][?option=value&…]``.
 
-    ``shards``, ``replication``, ``write_consistency``, ``quantization`` and ``on_disk`` count when
+    ``shards``, ``replication``, ``write_consistency``, ``quantization`` and ``on_disk`` apply when
     collections are made; changing them later needs a rebuild. ``timeout`` is in seconds, for one
     request. ``replace`` lets ``open`` clear the points of another store.
     """
 
     address: str
-    """The URL without its options: for the client, and fit to be shown."""
+    """The URL without its options: for the client, and safe to show."""
     host: str
     secure: bool
     prefix: str = "graphmem"
@@ -84,7 +84,7 @@ class QdrantOptions:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """:class:`~graphmem.errors.UsageError` for what is not known, with what is."""
+        """Parse a URL; :class:`~graphmem.errors.UsageError` for what is wrong or unknown in it."""
         where = redacted(url)
         try:
             parts = urlsplit(url.strip())

@@ -1,4 +1,4 @@
-"""Which store an Edge folder belongs to, how far it got, and which subfolders are in force."""
+"""The checkpoint of an Edge folder: its store, how far it got, and which subfolders are in use."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from graphmem.ports.vectors import COLLECTIONS, Collection
 
 _LARGEST = 1 << 62
 _FORMAT = 2
-"""Raised when a point is stored differently: an older folder is then cleared and filled anew."""
+"""Increased when points are stored differently: an older folder is then cleared and filled anew."""
 
 CHECKPOINT_FILE = "checkpoint.json"
 SEAL_FILE = "seal.json"
 NEXT_NAME = "next-"
-"""What the names of folders begin with that are filled to take the place of this one."""
+"""The prefix of folders that are being filled to replace this one."""
 _OWN_FOLDER = re.compile(rf"(?:{'|'.join(COLLECTIONS)})-\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeCheckpoint:
-    """The checkpoint file. ``folders`` name the subfolder of each collection: replacing the
-    checkpoint is what puts an optimized copy in force, whole or not at all. ``changed`` counts
-    points written since a collection was last optimized.
+    """The checkpoint file. ``folders`` names the subfolder of each collection: replacing the file
+    switches to an optimized copy atomically. ``changed`` counts points written since a collection
+    was last optimized.
 
-    ``applied_seq`` holds for as long as the machine stays up (``boot``), killed processes
-    included; after a power cut only ``durable_seq``, which was flushed to disk, is believed.
+    ``applied_seq`` is valid as long as the machine stays up (``boot``), even if the process is
+    killed; after a power cut only ``durable_seq``, which was flushed to disk, is trusted.
     """
 
     store_id: str
@@ -53,7 +53,7 @@ class EdgeCheckpoint:
         return self.applied_seq if self.boot and self.boot == boot_id() else self.durable_seq
 
     def paths(self, home: Path) -> list[Path]:
-        """The folders in force."""
+        """The folders in use."""
         return [home / folder for folder in self.folders.values()]
 
     @classmethod
@@ -92,26 +92,26 @@ class EdgeCheckpoint:
         return checkpoint
 
     def write(self, home: Path, *, durable: bool) -> None:
-        """Replace the checkpoint file in one step; ``durable`` outlives a power cut as well."""
+        """Replace the checkpoint file atomically; with ``durable`` it survives a power cut too."""
         data = dataclasses.asdict(self)
         content = json.dumps({"format": _FORMAT, "sum": _sum(data), **data}).encode()
         replace_file(home / CHECKPOINT_FILE, content, durable=durable)
 
 
 def _sum(data: Mapping[str, Any]) -> int:
-    """Of what a checkpoint says: a changed letter of it may read as well."""
+    """A checksum of the content: a changed character may still be valid JSON."""
     return zlib.crc32(json.dumps(data, sort_keys=True).encode())
 
 
 def erase(home: Path) -> None:
-    """Remove the checkpoint and every collection; nothing else that may lie in the folder."""
+    """Remove the checkpoint and every collection, but nothing else in the folder."""
     for name in (SEAL_FILE, CHECKPOINT_FILE, f"{CHECKPOINT_FILE}.new"):
         clear_place(home / name)
     erase_but(home, set())
 
 
 def erase_but(home: Path, kept: set[str]) -> None:
-    """Remove collection folders that are not in force: what a kill left behind."""
+    """Remove collection folders that are not ``kept``, as a killed process leaves them."""
     for path in own_folders(home):
         if path.name in kept:
             continue
@@ -122,19 +122,19 @@ def erase_but(home: Path, kept: set[str]) -> None:
 
 
 def erase_successors(home: Path, but: Iterable[Path] = ()) -> None:
-    """Remove what a process that was killed was filling."""
+    """Remove folders that a killed process was filling."""
     for path in home.glob(f"{NEXT_NAME}*"):
         if path not in but:
             shutil.rmtree(path, ignore_errors=True)
 
 
 def own_folders(home: Path) -> list[Path]:
-    """The folders of collections, in force or not."""
+    """The folders of collections, in use or not."""
     return [path for path in home.iterdir() if _OWN_FOLDER.fullmatch(path.name)]
 
 
 def next_folder(home: Path, collection: Collection) -> str:
-    """A name that is not taken."""
+    """The name of a new folder for a collection."""
     used = [
         int(path.name.removeprefix(f"{collection}-"))
         for path in own_folders(home)
@@ -144,7 +144,7 @@ def next_folder(home: Path, collection: Collection) -> str:
 
 
 def boot_id() -> str:
-    """Changes with every start of the machine; empty where the system does not tell."""
+    """An id that changes with every boot; empty where the system has none."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     return ""

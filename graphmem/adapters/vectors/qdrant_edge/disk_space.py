@@ -1,13 +1,13 @@
-"""Room on the disk for what Qdrant Edge does to a folder.
+"""Checks for room on the disk before Qdrant Edge writes to a folder.
 
-The engine writes through memory maps over files with holes. Where the disk has no block left for
-such a page, the system stops the whole process (SIGBUS, "Bus error") instead of telling it, so room
-is looked for before: a few microseconds. Where little is left, the blocks of what is about to be
-written are taken before, so that no other process can take them.
+The engine writes through memory maps of sparse files. If the disk has no block left for such a
+page, the system kills the whole process (SIGBUS, "Bus error") instead of reporting an error, so
+room is checked before, which takes a few microseconds. Where little is left, the blocks about to be
+written are reserved, so that no other process can take them.
 
-Measured with release 0.9: a collection that is made takes up to 24 MiB, grows by up to 32 MiB at
-once, and is 230 MiB of files, most of them holes. In a file system in memory (tmpfs) holes are
-filled when they are read, too.
+Measured with release 0.9: a new collection takes up to 24 MiB, grows by up to 32 MiB at once, and
+has 230 MiB of files, most of them holes. In a memory file system (tmpfs), reading a hole allocates
+it, too.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from pathlib import Path
 from graphmem.adapters.disk_space import MIB, need, reserve, scarce
 
 _NEW = 24 * MIB
-"""What a new collection takes at most."""
+"""The most that a new collection takes."""
 _GROWTH = 48 * MIB
-"""What one slice of points may take: a chunk, and pages of the other files."""
+"""The most that one slice of points takes: a chunk, and pages of other files."""
 _AHEAD = MIB
-"""What the next few hundred points take of a file that grows with each of them."""
+"""What the next few hundred points take in a file that grows with each of them."""
 _AHEAD_IN_INDEXES = 64 * 1024
 _LARGE = 16 * MIB
 _LOADING = 8 * MIB
 _OPTIMIZING = 64 * MIB
 _READ_IN_PART = frozenset({"wal", "payload_storage", "store"})
-"""Of whose files only what was written is read when they are opened."""
+"""Folders and files of which only the written part is read when they are opened."""
 _HOLES = 96 * MIB
-"""What opening fills in the copy, and again in what is made of it."""
+"""What opening allocates for holes in a copy, and again in the optimized result."""
 
 
 def need_to_write(folder: Path) -> None:
-    """Room for one slice of points."""
+    """Check for room for one slice of points."""
     need(folder, _GROWTH, f"the vectors in {folder}, to be written,")
 
 
 def need_to_load(shard: Path) -> None:
-    """Room to read a collection's files, and to write what was left unwritten when it was let go
-    of."""
+    """Check for room to read a collection's files, and to write what was not flushed when it was
+    released."""
     holes = 0
     if fills_holes(shard):
         read = (one for place, one in _files(shard) if _READ_IN_PART.isdisjoint(place.parts))
@@ -53,7 +53,7 @@ def need_to_load(shard: Path) -> None:
 
 
 def hold_to_load(shard: Path) -> None:
-    """Where room is scarce, and holes are filled when they are read: their blocks."""
+    """Reserve blocks for holes, where room is scarce and reading a hole allocates it."""
     if scarce(shard) and fills_holes(shard):
         for place, one in _files(shard):
             if _READ_IN_PART.isdisjoint(place.parts) and _allocated(one) < one.st_size:
@@ -61,8 +61,8 @@ def hold_to_load(shard: Path) -> None:
 
 
 def hold_to_write(shard: Path) -> None:
-    """Where room is scarce, the blocks that the next points go to: after what was written so far
-    in each file, which the engine fills from its beginning. A few milliseconds."""
+    """Reserve blocks for the next points, where room is scarce: after the written part of each
+    file, which the engine fills from its beginning. Takes a few milliseconds."""
     if not scarce(shard):
         return
     for place, one in _files(shard):
@@ -73,7 +73,7 @@ def hold_to_write(shard: Path) -> None:
 
 
 def need_to_optimize(shard: Path) -> None:
-    """Room for a copy and for what is made of it."""
+    """Check for room for a copy and the optimized result."""
     allocated = sum(_allocated(one) for _, one in _files(shard))
     holes = 2 * _HOLES if fills_holes(shard) else 0
     wanted = 2 * allocated + _OPTIMIZING + holes
@@ -81,14 +81,14 @@ def need_to_optimize(shard: Path) -> None:
 
 
 def need_space_for_new_shards(folder: Path, collections: int) -> None:
-    """Room for so many new collections once what the folder holds is gone."""
+    """Check for room for so many new collections after the folder's content is removed."""
     allocated = sum(_allocated(one) for _, one in _files(folder))
     wanted = max(0, collections * _NEW - allocated)
     need(folder, wanted, f"the vectors in {folder}, to be made anew,")
 
 
 def fills_holes(folder: Path) -> bool:
-    """Whether a hole in a file takes room as soon as it is read: seen from a page of one."""
+    """Whether reading a hole in a file allocates it; tested with one page."""
     with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
         file.truncate(mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE, access=mmap.ACCESS_READ) as page:

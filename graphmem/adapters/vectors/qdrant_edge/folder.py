@@ -1,6 +1,6 @@
-"""The folder of the vectors: one shard for each collection, and ``checkpoint.json``.
+"""The folder of embedded vectors: one shard for each collection, and ``checkpoint.json``.
 
-Everything here blocks. Writes come from one thread and reads from others.
+All calls here block. Writes come from one thread and reads from others.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ from graphmem.ports.vectors import (
 )
 
 _FLUSH_AFTER = 5_000
-"""Points written between flushes: opening replays what a kill left unflushed, 35 µs each."""
+"""Points written between flushes: after a kill, opening replays unflushed ones, 35 µs each."""
 _SEEN_WHOLE = 128
 _COMPARED = 64
-"""Points compared in one go: searches wait for 2 ms."""
+"""Points compared at a time: searches wait for 2 ms."""
 _WORTH_OPTIMIZING = 2_000
-"""Points written since the last time; fewer are searched as fast one by one."""
+"""The least number of points written since the last optimizing; fewer are searched as fast without
+it."""
 
 
 def not_open(path: Path) -> UsageError:
@@ -53,10 +54,10 @@ def not_open(path: Path) -> UsageError:
 
 
 class EdgeFolder:
-    """What :class:`~graphmem.adapters.vectors.qdrant_edge.store.EdgeVectors` does in its threads.
+    """The blocking work of :class:`~graphmem.adapters.vectors.qdrant_edge.store.EdgeVectors`.
 
-    A search sees a write of up to 128 points whole or not at all; a larger one by and by, for it
-    would keep everybody's searches waiting.
+    A search sees a write of up to 128 points whole or not at all; a larger one slice by slice, as
+    it would keep all searches waiting.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,14 +70,14 @@ class EdgeFolder:
         self._unflushed = 0
         self._optimizing: Optimizing | None = None
         self.successors: set[Path] = set()
-        """Folders inside this one that are being filled, to take its place."""
+        """Folders inside this one that are being filled, to replace its content."""
 
     def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
         with self._view:
             return self._search(queries)
 
     def search_if_free(self, queries: Sequence[VectorQuery]) -> list[list[Scored]] | None:
-        """The same without waiting; None while something is written."""
+        """The same without waiting; None while something is being written."""
         if not self._view.acquire(blocking=False):
             return None
         try:
@@ -148,7 +149,7 @@ class EdgeFolder:
             raise validation.other_embedder(str(self._path), stored, (embedder, size))
 
     def _hold(self) -> None:
-        """Take the folder for this process: the engine locks shards, but not what is around."""
+        """Lock the folder for this process: the engine locks only the shards in it."""
         if self._path.is_symlink():
             raise damaged_vectors(self._path, not_a_file(self._path))
         try:
@@ -210,7 +211,7 @@ class EdgeFolder:
             self._checkpoint.write(self._path, durable=False)
 
     def _flush(self) -> None:
-        """Bring everything applied so far to the disk, then say so in the checkpoint."""
+        """Flush everything applied so far to disk, then record that in the checkpoint."""
         for shard in self._shards.values():
             shard.flush()
         checkpoint = self._opened()
@@ -219,7 +220,8 @@ class EdgeFolder:
         self._unflushed = 0
 
     def begin_optimizing(self, owner: object, name: Collection) -> Optimizing | None:
-        """Start on one collection; None when there is nothing to do or it is done already."""
+        """Start optimizing one collection; None when there is nothing to do, or when it was done at
+        once because no process can be started."""
         checkpoint = self._opened()
         if self._optimizing is not None or checkpoint.changed.get(name, 0) < _WORTH_OPTIMIZING:
             return None
@@ -239,8 +241,8 @@ class EdgeFolder:
         return self._optimizing
 
     def end_optimizing(self, job: Optimizing) -> bool:
-        """Put the optimized copy in force, with the writes since; False when one that came in
-        between has given it up."""
+        """Switch to the optimized copy, with the writes since applied to it; False when the job was
+        abandoned meanwhile."""
         if job.abandoned:
             return False
         if (why := job.failure()) is not None:
@@ -254,7 +256,7 @@ class EdgeFolder:
             changed={**checkpoint.changed, name: late},
         )
         with self._view:
-            # One of them at a time: of a million points each takes more than a gibibyte.
+            # Only one is loaded at a time: a million points take more than a gibibyte.
             old = self._shards[name]
             old.close()
             try:
@@ -277,7 +279,7 @@ class EdgeFolder:
         return True
 
     def clear(self) -> None:
-        """Empty an open folder; erase a closed one, so that what cannot be opened can be made
+        """Empty an open folder; erase a closed one, so that one that cannot be opened can be made
         anew."""
         checkpoint = self._checkpoint
         if checkpoint is not None:
@@ -300,8 +302,9 @@ class EdgeFolder:
                     self._let_go()
 
     def take_over(self, home: Path) -> None:
-        """Put the shards of a folder inside this one in force, which was filled and closed. Until
-        the checkpoint file is replaced they are strays, from then on the old ones are."""
+        """Switch to the shards of a folder inside this one, which was filled and closed. Until the
+        checkpoint file is replaced, the old shards are in use, and from then on the new ones; a
+        killed process leaves the others to be removed."""
         filled = sealed_folder.closed_whole(home)
         self.stop_optimizing()
         folders: dict[Collection, str] = {}
@@ -324,8 +327,8 @@ class EdgeFolder:
         shutil.rmtree(home, ignore_errors=True)
 
     def _go_on_with(self, checkpoint: EdgeCheckpoint, before: EdgeCheckpoint) -> None:
-        """Load the shards of a checkpoint. One set at a time: of a million points one takes more
-        than a gibibyte."""
+        """Load the shards of a checkpoint, or again those of ``before`` if that fails. Only one set
+        is loaded at a time: a million points take more than a gibibyte."""
         self._close_shards()
         try:
             self._load(checkpoint)
@@ -353,7 +356,7 @@ class EdgeFolder:
                 self._let_go(seal=whole)
 
     def stop_optimizing(self, owner: object = None) -> None:
-        """Drop what is under way; with ``owner``, only if that call started it."""
+        """Abandon the running job; with ``owner``, only if that call started it."""
         job = self._optimizing
         if job is not None and owner in (None, job.owner):
             self._optimizing = None

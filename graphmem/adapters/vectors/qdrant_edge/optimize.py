@@ -21,7 +21,7 @@ from graphmem.errors import Rejected
 from graphmem.ports.vectors import Collection, Point
 
 _MOST_DELAYED = 20_000
-"""Points written meanwhile that are worth keeping to apply to the copy too."""
+"""The most points written meanwhile that are kept, to be applied to the copy too."""
 _BLOCK = bytes(1024 * 1024)
 _PROGRAM = """
 import os, sys
@@ -43,7 +43,7 @@ class Optimizing:
     """One shard's copy, the process that works on it, and the writes since it was copied."""
 
     owner: object
-    """Which call started it: only that one's end may end it."""
+    """Identifies the call that started it: only that call may stop it when it ends."""
     collection: Collection
     folder: Path
     process: subprocess.Popen[bytes]
@@ -54,8 +54,8 @@ class Optimizing:
 
     @classmethod
     def start(cls, owner: object, collection: Collection, source: Path, folder: Path) -> Self:
-        """Copy a flushed shard that nobody writes to, and start."""
-        # A pipe would have to be read meanwhile; closed with the job.
+        """Copy a flushed shard that nobody writes to, and start the process."""
+        # A file, as a pipe would have to be read meanwhile; closed with the job.
         errors_file = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             copy_sparse(source, folder)
@@ -81,7 +81,7 @@ class Optimizing:
         return self._count <= _MOST_DELAYED
 
     def failure(self) -> str | None:
-        """What the process died of; None when it did its work."""
+        """Wait for the process; why it failed, or None when it succeeded."""
         if not self.process.wait():
             return None
         self.errors_file.seek(0)

@@ -1,5 +1,5 @@
-"""The files of embedded vectors: looked at before the engine opens them, sealed when it has closed
-them. Opened as they are, some garbled ones end the process (an allocation of 101 GB)."""
+"""The files of embedded vectors: checked before the engine opens them, sealed when it has closed
+them. Some damaged files would end the process if opened unchecked (an allocation of 101 GB)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from graphmem.adapters.vectors.qdrant_edge.shard import damaged_vectors
 from graphmem.errors import Unavailable
 
 _NOT_DAMAGE = 3
-"""What the program below ends with for a lock or a full disk: whoever opens next is told."""
+"""The exit code of the program below for a lock or a full disk: opening here raises the same."""
 
 _PROGRAM = f"""
 import sys
@@ -50,8 +50,8 @@ def read_checkpoint(home: Path) -> EdgeCheckpoint | None:
     """The checkpoint of a folder whose files can be opened; None where there is nothing to open.
 
     :class:`~graphmem.errors.Damaged` for files that the engine cannot read or that changed since
-    they were closed; for links, too, which may lead to what is somebody else's. From here on they
-    may change.
+    they were closed, and for links, which may lead to somebody else's files. The seal is removed,
+    as the files may change from here on.
     """
     if odd := _odd_places(home):
         raise damaged_vectors(home, odd)
@@ -73,8 +73,9 @@ def read_checkpoint(home: Path) -> EdgeCheckpoint | None:
 
 
 def closed_whole(home: Path) -> EdgeCheckpoint:
-    """The checkpoint of a folder that was filled and closed, which is sealed last.
-    :class:`~graphmem.errors.Unavailable` where it was not, as when the disk was full."""
+    """The checkpoint of a folder that was filled and closed completely.
+    :class:`~graphmem.errors.Unavailable` if it was not, as when the disk was full: then its seal,
+    which is written last, is missing."""
     checkpoint = EdgeCheckpoint.read(home)
     if checkpoint is None or not (home / SEAL_FILE).exists():
         raise Unavailable(
@@ -85,7 +86,7 @@ def closed_whole(home: Path) -> EdgeCheckpoint:
 
 
 def put_in_force(home: Path, checkpoint: EdgeCheckpoint) -> None:
-    """Let a checkpoint count, whatever the folder was sealed with."""
+    """Write a checkpoint durably, and remove the folder's seal, which no longer fits."""
     break_seal(home / SEAL_FILE)
     checkpoint.write(home, durable=True)
 
@@ -95,7 +96,8 @@ def seal_folder(home: Path) -> None:
 
 
 def _odd_places(home: Path) -> str:
-    """The first of ours that is neither a file nor a folder."""
+    """What is wrong with the first of graphmem's places that is neither a plain file nor a folder;
+    empty if all are."""
     folders = own_folders(home)
     odd_folders = [folder for folder in folders if folder.is_symlink() or not folder.is_dir()]
     inside = (
@@ -117,7 +119,7 @@ def _files(home: Path) -> list[str]:
 
 
 def _below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
-    """All that is below a folder; nothing is behind a link."""
+    """Everything below a folder; links are not followed."""
     if not os.path.isdir(folder):
         return
     with os.scandir(folder) as entries:

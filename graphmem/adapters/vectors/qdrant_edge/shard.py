@@ -1,24 +1,23 @@
-"""One collection in Qdrant Edge: the engine's blocking calls, nothing of files, checkpoints or
+"""One collection in Qdrant Edge: the engine's blocking calls, without files, checkpoints or
 threads.
 
 What the engine does, measured (release 0.9, 2 cores):
 
-- Every call holds the interpreter's lock for its whole length, ``optimize`` too. So batches go in
-  slices, between which other threads run, and optimizing happens in another process.
+- Every call holds the interpreter's lock for its whole length, ``optimize`` too. So batches are
+  written in slices, between which other threads run, and another process optimizes.
 - ``IdfParams(corpus=…)`` counts N and n exactly, after replacements, deletions and optimizing too,
   and costs up to 0.5 ms at 100,000 points over 20 tenants. N includes points without any word.
 - With ``m=0`` and ``payload_m`` only the tenants get HNSW graphs, and only those larger than the
   full-scan threshold: ``optimize`` at 100,000 points over 20 tenants took 2 s instead of 62 s.
-- Words: scoring the points of one tenant one by one takes 0.13 µs each; the index takes 0.03 µs for
+- BM25: scoring the points of one tenant one by one takes 0.13 µs each; the index takes 0.03 µs for
   each point of all tenants: 1 ms against 3 ms in tenants of 2,000 to 8,000 of 100,000, 7 ms against
   22 ms in one of 50,000 of a million.
-- Loading a million points takes 3.7 s and 1.6 GiB, of which payload indexes in memory are 2.2 s
-  and 0.2 GiB: only those that every search reads are. Vectors on the disk would save 0.8 s and
-  1 GiB more, and cost a search of a tenant it has not been in 2 to 12 ms.
+- Loading a million points takes 3.7 s and 1.6 GiB, of which payload indexes in memory take 2.2 s
+  and 0.2 GiB, so only those that every search reads are in memory. Vectors on disk would save 0.8 s
+  and 1 GiB more, but add 2 to 12 ms to the first search of a tenant.
 - Below the threshold a search reads the tenant's vectors one by one, which is exact: 2.8 ms at
-45,000
-  vectors of 256 numbers. HNSW took 1.0 ms there and found 26 % of the 50 nearest among random
-  vectors (72 % in 3.4 ms with ef 512); on the vectors of real texts it was not measured.
+  45,000 vectors of 256 numbers. HNSW took 1.0 ms there and found 26 % of the 50 nearest among
+  random vectors (72 % in 3.4 ms with ef 512); with vectors of real texts it was not measured.
 """
 
 from __future__ import annotations
@@ -44,13 +43,13 @@ from graphmem.errors import Damaged, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import Point, Scored, VectorQuery
 
 _SLICE = 64
-"""Points a call: the interpreter is held for about 3 ms."""
+"""Points per call: it holds the interpreter's lock for about 3 ms."""
 _POINTS_AHEAD, _BYTES_AHEAD = 256, 1 << 18
-"""Points, and bytes of their texts, that room is taken for at a time."""
+"""Points, and bytes of their texts, that disk blocks are reserved for at a time."""
 _PAGE = 2000
 _FULL_SCAN_KIB = 131_072
 _SPARSE_SCAN = 65_536
-"""Points of a tenant up to which they are scored one by one."""
+"""A tenant's points are scored one by one, up to so many of them."""
 _MOST_TIES = 64
 
 
@@ -71,8 +70,8 @@ def engine_config(size: int) -> Any:
 
 
 def _indexes() -> dict[str, Any]:
-    """All that searches and filters ask for but ``recorded_at``: every point has that and few ask
-    for it, so it is looked up in the payload of the tenant's points."""
+    """The payload indexes: all fields that searches and filters use, except ``recorded_at``. Every
+    point has that and few filters use it, so it is read from the payload."""
     plain: dict[str, Any] = {"enable_hnsw": False, "on_disk": True}
     keyword = edge.KeywordIndexParams(**plain)
     whole = edge.IntegerIndexParams(lookup=True, range=False, **plain)
@@ -125,8 +124,8 @@ class Shard:
             self.put_made(made)
 
     def made(self, batch: Sequence[Point]) -> Iterator[list[Any]]:
-        """The engine's own points, a slice at a time. To make them takes as long as to write them,
-        and touches nothing that a search reads."""
+        """The engine's own points, a slice at a time. Making them takes as long as writing them,
+        and does not touch anything that a search reads."""
         with engine_errors(self.folder):
             for some in _slices({point.id: point for point in batch}.values()):
                 self._need_disk_space(some)
@@ -138,7 +137,7 @@ class Shard:
             self._engine.update(edge.UpdateOperation.upsert_points(points))
 
     def _need_disk_space(self, points: Sequence[Point]) -> None:
-        """Before each slice; blocks are taken for several at once."""
+        """Check for room before each slice; blocks are reserved for several slices at once."""
         disk_space.need_to_write(self.folder)
         size = sum(len(point.text) + len(point.window or "") for point in points)
         self._points_ahead -= len(points)
@@ -148,15 +147,15 @@ class Shard:
             self._points_ahead, self._bytes_ahead = _POINTS_AHEAD, _BYTES_AHEAD
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Delete; unknown ids are passed over."""
+        """Delete points; unknown ids are ignored."""
         with engine_errors(self.folder):
             for some in _slices(ids, _PAGE):
                 disk_space.need_to_write(self.folder)
                 self._engine.update(edge.UpdateOperation.delete_points(some))
 
     def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
-        """For each query the best first, ties by id. More than 512 hits that tie at the limit are
-        cut anyhow."""
+        """Hits for each query, best first, ties by id. More than 512 hits that tie at the limit are
+        cut arbitrarily."""
         found: list[list[Scored]] = [[] for _ in queries]
         only = {id(query.only): query.only for query in queries}
         filters_of = {id: _CONDITIONS.seen(one) for id, one in only.items()}
@@ -167,7 +166,7 @@ class Shard:
             for place, query in enumerate(queries)
             if (one := _asked(query, filters_of[id(query.only)], inside[query.only.tenant]))
         }
-        # The engine breaks ties as it likes: ask for more until the last place is not shared.
+        # The engine breaks ties arbitrarily: ask for more until the last place is not tied.
         extra = 8
         while asked:
             batch = [one(limit=queries[place].limit + extra) for place, one in asked.items()]
@@ -198,7 +197,7 @@ class Shard:
                 return found
 
     def differing(self, points: Sequence[Point]) -> set[str]:
-        """Those that are not here, or not as they should be."""
+        """The ids of points that are missing here, or different."""
         with engine_errors(self.folder):
             records = self._engine.retrieve([point.id for point in points], True, True)
         return comparison.differing_points(points, records, _payload)
@@ -226,12 +225,12 @@ for folder in sys.argv[2:]:
 
 
 def create_shards(folders: Sequence[Path], size: int) -> list[Shard]:
-    """Empty shards for vectors of this size, opened. :class:`~graphmem.errors.Unavailable` when the
-    disk became full meanwhile.
+    """Create and open empty shards for vectors of this size.
+    :class:`~graphmem.errors.Unavailable` when the disk became full meanwhile.
 
-    Where room is scarce they are made in a process of their own: should another program take what
-    is left meanwhile, that process dies of it (see
-    :mod:`graphmem.adapters.vectors.qdrant_edge.disk_space`), and this one says why."""
+    Where room is scarce, another process makes them: if another program takes the rest of the room
+    meanwhile, only that process is killed (see
+    :mod:`graphmem.adapters.vectors.qdrant_edge.disk_space`), and this one reports why."""
     if not (scarce(folders[0].parent) and can_start()):
         return [Shard.create(folder, size) for folder in folders]
     done = run_program(_CREATE, str(size), *map(os.fspath, folders))
@@ -247,7 +246,7 @@ def create_shards(folders: Sequence[Path], size: int) -> list[Shard]:
 
 
 def _asked(query: VectorQuery, filter: Any, inside: Any) -> Callable[..., Any] | None:
-    """A query as the engine understands it, but for its ``limit``. None where nothing can be found;
+    """A query in the engine's form, to be called with a ``limit``; None where nothing can be found.
     ``filter`` is that of ``query.only``, ``inside`` that of its tenant."""
     if query.limit < 1:
         return None
@@ -268,7 +267,8 @@ _DISK_FULL = f"(os error {errno.ENOSPC})"
 
 @contextmanager
 def engine_errors(folder: Path) -> Iterator[None]:
-    """The engine raises bare ``Exception``, and panics for some damage: told apart by text."""
+    """Convert the engine's errors. It raises bare ``Exception``, and panics for some damage, so
+    they are distinguished by their text."""
     try:
         yield
     except (UsageError, Rejected, Unavailable):

@@ -34,13 +34,14 @@ _T = TypeVar("_T")
 class EdgeVectors:
     """A :class:`~graphmem.ports.vectors.VectorStore` in the folder ``path``.
 
-    Writes run in one thread and searches in another, and a search sees a write of up to 128 points
-    whole or not at all; a larger one by and by, for it would keep everybody's searches waiting. A
-    call that is cancelled while its write runs leaves the write to finish, checkpoint
-    included. Searches are exact up to 64 MiB of vectors a tenant (65,536 of 256 numbers). Above
-    that, once optimized, dense search goes by HNSW and may miss some of the nearest: on random
-    vectors, the hardest case, it missed most of them (see ``shard.py``). Scores are
-    exact always, and those of one tenant depend on nothing in another.
+    Writes run in one thread and searches in another. A search sees a write of up to 128 points
+    whole or not at all; a larger one slice by slice, as it would keep all searches waiting. A call
+    that is cancelled while its write runs leaves the write to finish, checkpoint included.
+
+    Searches are exact up to 64 MiB of vectors per tenant (65,536 of 256 numbers). Above that, once
+    optimized, dense search uses HNSW and may miss some of the nearest: on random vectors, the
+    hardest case, it missed most of them (see ``shard.py``). Scores are always exact, and those of
+    one tenant depend on nothing in another.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +58,7 @@ class EdgeVectors:
 
     @property
     def successor(self) -> FileSuccessor:
-        """In a folder inside this one: the checkpoint file says which shards are in force."""
+        """Fills a folder inside this one; the checkpoint file says which shards are in use."""
         return FileSuccessor(
             "qdrant-edge",
             str(self._path / NEXT_NAME),
@@ -67,16 +68,16 @@ class EdgeVectors:
         )
 
     async def owner(self) -> str | None:
-        """The id of the store that the folder is of, if of any. To be asked before :meth:`open`,
-        which empties the vectors of another one."""
+        """The id of the store that the folder belongs to, or None. To be called before
+        :meth:`open`, which empties another store's vectors."""
         found = await asyncio.to_thread(EdgeCheckpoint.read, self._path)
         return found.store_id if found is not None else None
 
     async def open(self, store_id: str, embedder: str, size: int) -> Checkpoint:
-        """See the port. A folder that is damaged is :class:`~graphmem.errors.Rejected`; clear it.
+        """See the port. :class:`~graphmem.errors.Damaged` for a damaged folder; :meth:`clear` it.
 
-        After a power cut the checkpoint may be behind what was acknowledged, never ahead of what is
-        stored; a killed process loses nothing.
+        After a power cut the checkpoint may be behind what was acknowledged, but never ahead of
+        what is stored; a killed process loses nothing.
         """
         validation.check_embedding(embedder, size)
         self._start_threads()
@@ -86,8 +87,8 @@ class EdgeVectors:
         await self._write(self._folder.apply, changes, applied_seq)
 
     async def search(self, queries: Sequence[VectorQuery]) -> list[list[Scored]]:
-        # The engine holds the interpreter's lock while it searches: another thread would let nobody
-        # do anything meanwhile, and cost the way there and back. Only waiting is worth one.
+        # The engine holds the interpreter's lock while it searches, so a thread would free nothing
+        # and only cost the switch. It is used only where the search has to wait.
         found = self._folder.search_if_free(queries)
         return await self._read(self._folder.search, tuple(queries)) if found is None else found
 
@@ -98,9 +99,9 @@ class EdgeVectors:
         return await self._read(self._folder.differing, collection, points)
 
     async def optimize(self) -> bool:
-        """Merge, tidy and index what has piled up, in a process of its own: searches go on until
-        the result is loaded (1.5 s for a million points), writes wait while a collection is copied,
-        too. Cancelled, it leaves everything as it was.
+        """Merge, clean up and index what was written, in a process of its own. Searches go on until
+        the result is loaded (1.5 s for a million points); writes also wait while a collection is
+        copied. If cancelled, everything stays as it was.
         """
         owner = object()
         try:
@@ -115,11 +116,12 @@ class EdgeVectors:
                     return False
             return True
         finally:
-            # A thread may have started it although the call was cancelled before it knew.
+            # The thread may have started a job although this call was cancelled before it got it.
             await asyncio.shield(self._stop_if_open(owner))
 
     async def _stop_if_open(self, owner: object) -> None:
-        """To close is to stop it, too; asked here, where nothing can close in between."""
+        """Stop the job of this call. Closing the store stops it too, and cannot come between the
+        check and the call here."""
         if self._writer is not None:
             await self._write(self._folder.stop_optimizing, owner)
 
@@ -129,11 +131,12 @@ class EdgeVectors:
         await self._write_also_closed(self._folder.clear)
 
     async def _give_place_to(self, home: Path) -> None:
-        """Go on with the shards of another folder, which were filled and closed."""
+        """Switch to the shards of another folder, which was filled and closed."""
         await self._write_also_closed(self._folder.take_over, home)
 
     async def _write_also_closed(self, job: Callable[..., None], *args: object) -> None:
-        """Run a job in the writer's thread. A store that is closed is closed again after it."""
+        """Run a job in the writer's thread, even if the store is closed: then it is closed again
+        after the job."""
         closed_before = self._writer is None
         self._start_threads()
         try:
@@ -143,8 +146,8 @@ class EdgeVectors:
                 await self.close()
 
     async def close(self) -> None:
-        """Flush and let go of the folder. May be called twice, and opened again after; given up
-        on, it goes on, and the next call waits for it."""
+        """Flush and release the folder. May be called twice, and opened again afterwards. If
+        cancelled, closing goes on, and the next call waits for it."""
         if self._writer is None:
             closing = self._closing
             if closing is not None and closing.get_loop() is asyncio.get_running_loop():
