@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -29,6 +30,7 @@ from graphmem.adapters.graph.kuzu.backlog import Backlog
 from graphmem.adapters.graph.kuzu.console import Console
 from graphmem.adapters.graph.kuzu.database_files import NEXT_NAME, remove_all
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
+from graphmem.adapters.graph.kuzu.new_lists import NewLists
 from graphmem.adapters.graph.kuzu.pool import Pool
 from graphmem.adapters.graph.kuzu.read_digests import in_columns, read_digests
 from graphmem.adapters.graph.kuzu.session import (
@@ -89,6 +91,7 @@ class KuzuGraph:
         self._lost: str | None = None
         self._applying = asyncio.Lock()
         self._backlog = Backlog()
+        self._new_lists = NewLists()
         self._written: GraphChanges | None = None
 
     @property
@@ -198,52 +201,54 @@ class KuzuGraph:
         begun: list[Loader] = []
 
         def job(writer: Session) -> int:
+            if bulky and self._new_lists.at_risk:
+                self._new_lists.checkpoint(writer)
             loader = made or self._loader(changes)
             begun.append(loader)
             in_transaction(writer, lambda w: self._put(loader, w, applied_seq))
             loader.copied = False
-            if not loader.changed_lists:
-                self._written = changes
             if loader.bulky:
                 # Until a checkpoint, what was copied is held in the buffer pool, and the size of
                 # the log does not show how much that is.
                 writer.run(_text("checkpoint"))
-            return self._pool.log_bytes()
-
-        def set_lists(writer: Session) -> None:
-            def put(writer: Session) -> None:
-                begun[-1].set_lists(writer)
-                _set_checkpoint(writer, self._store_id, applied_seq)
-
-            writer.run(_text("checkpoint"))
-            in_transaction(writer, put)
+                self._new_lists.forget()
+                if loader.changed_lists:
+                    in_transaction(writer, lambda w: self._put_lists(loader, w, applied_seq))
+                    writer.run(_text("checkpoint"))
+            else:
+                self._new_lists.note(loader.created, loader.changed_lists)
             self._written = changes
-            writer.run(_text("checkpoint"))
+            return self._pool.log_bytes()
 
         try:
             logged = await self._pool.write(job, alone=bulky)
-            if begun[-1].changed_lists:
-                await self._pool.write(set_lists, alone=True)
         finally:
             if any(loader.copied for loader in begun):
                 await self._give_up()
         if logged > _LOG_LIMIT and self._pool.quiet:  # no read has to wait for it
-            await self._pool.write(lambda writer: writer.run(_text("checkpoint")), alone=True)
+            await self._pool.write(self._new_lists.checkpoint, alone=True)
 
     def _put(self, loader: Loader, writer: Session, applied_seq: int) -> None:
         loader.remove(writer)
         loader.put_nodes(writer)
         loader.put_edges(writer)
-        if not loader.changed_lists:
-            _set_checkpoint(writer, self._store_id, applied_seq)
+        if not (loader.bulky and loader.changed_lists):  # then they follow a checkpoint
+            self._put_lists(loader, writer, applied_seq)
+
+    def _put_lists(self, loader: Loader, writer: Session, applied_seq: int) -> None:
+        loader.set_lists(writer)
+        _set_checkpoint(writer, self._store_id, applied_seq)
 
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with these rows; the checkpoint stays."""
         self._check()
         loader = self._loader(GraphChanges())
-        await self._pool.write(
-            lambda writer: in_transaction(writer, lambda w: loader.load(w, nodes, edges))
-        )
+
+        def job(writer: Session) -> None:
+            in_transaction(writer, lambda w: loader.load(w, nodes, edges))
+            self._new_lists.checkpoint(writer)
+
+        await self._pool.write(job, alone=True)
 
     async def expand(
         self, tenant: str, entity_ids: Sequence[str], *, limit: int
@@ -331,9 +336,18 @@ class KuzuGraph:
             try:
                 if self._pool.is_open:
                     await self._write_backlog()
+                    await self._check_new_lists()
             finally:
+                self._new_lists.forget()
                 await self._console.close()
                 await self._pool.close()
+
+    async def _check_new_lists(self) -> None:
+        """The checkpoint of closing comes first where it may put a list in the wrong place."""
+        if self._new_lists.at_risk:
+            with suppress(Unavailable):  # without room the log stays, and is played when opened
+                self._pool.need_disk_space()
+                await self._pool.write(self._new_lists.checkpoint, alone=True)
 
     def _loader(self, changes: GraphChanges) -> Loader:
         most_text, path = self._buffer_pool_bytes // 32, self._pool.path
@@ -360,7 +374,8 @@ class KuzuGraph:
             if not self._pool.is_open:  # so that it can be opened again
                 await self._pool.close()
             raise
-        self._drops = EdgeDrops()  # the old one knows edges of the previous database
+        # The old ones know edges and nodes of the previous database.
+        self._drops, self._new_lists = EdgeDrops(), NewLists()
 
     async def _give_up(self) -> None:
         self._lost = (

@@ -17,6 +17,7 @@ import msgspec
 from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.kuzu.database_files import ROWS_NAME
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
+from graphmem.adapters.graph.kuzu.new_lists import LISTS, ListChange, set_list
 from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import (
     EDGE_ENDS,
@@ -40,8 +41,6 @@ _Row = TypeVar("_Row", Node, Edge)
 
 _read = partial(statement_text, "read.cypher")
 _write = partial(statement_text, "write.cypher")
-_LISTS = {"Episode": ("tags",), "Entity": ("aliases",), "Fact": ("entity_ids", "tags")}
-"""The lists of each kind of node, in the order in which ``get_…`` reads them, after the scope."""
 _KNOWN = {"Episode": "known_episodes", "Entity": "known_entities", "Fact": "known_facts"}
 
 
@@ -86,8 +85,10 @@ class Loader:
         """Episodes that this batch created: they have no mentions yet."""
         self._there: dict[str, tuple[set[str], set[str]]] = {}
         """For each fact that kept edges, the episodes that state it and the facts it supersedes."""
-        self.changed_lists: list[tuple[str, str, str, Any]] = []
-        """Label, id, property and value of the lists that :meth:`set_lists` is to set."""
+        self.changed_lists: list[ListChange] = []
+        """The lists of existing nodes that :meth:`set_lists` is to set."""
+        self.created: list[Node] = []
+        """The nodes that were created singly."""
         self._facts = {fact.id: fact for fact in changes.facts} if self.bulky else {}
 
     def remove(self, session: Session) -> None:
@@ -208,7 +209,7 @@ class Loader:
                 self._drops.drop(session, name, id=node.id)
         elif node.label == "Episode":
             self._drops.drop(session, "drop_episode_previous", id=node.id)
-        lists = _LISTS[node.label]
+        lists = LISTS[node.label]
         for name, before in zip(lists, stored[1 : 1 + len(lists)], strict=True):
             self._set_list(node, name, before)
         kept = ("scope", *lists)
@@ -219,15 +220,12 @@ class Loader:
     def _set_list(self, node: Node, name: str, before: list[Any] | None) -> None:
         value = node.properties[name]
         if (before or None) != (value or None):
-            self.changed_lists.append((node.label, node.id, name, value))
+            self.changed_lists.append(ListChange(node.label, node.id, name, value))
 
     def set_lists(self, session: Session) -> None:
-        """Set the lists of existing nodes. There must be a checkpoint before and one after it, with
-        nothing else written in between: if one checkpoint covers both, another row can get a wrong
-        list (Kuzu 0.11.3, ladybug 0.22)."""
-        for label, id, name, value in self.changed_lists:
-            text = _write("set_property").replace("LABEL", label).replace("PROPERTY", name)
-            session.run(text, {"id": id, "value": value})
+        """Set :attr:`changed_lists`: see :mod:`.new_lists`."""
+        for change in self.changed_lists:
+            set_list(session, change)
 
     def _set_what_changed(self, session: Session, id: str) -> bool:
         """Set a plain fact property by property, and keep those of its edges that are still right;
@@ -242,7 +240,7 @@ class Loader:
             return False
         text = _write("set_property").replace("LABEL", "Fact")
         for name, value in node.properties.items():
-            if name in _LISTS["Fact"]:
+            if name in LISTS["Fact"]:
                 self._set_list(node, name, stored[name])
             elif (stored[name] or None) != (value or None):
                 session.run(text.replace("PROPERTY", name), {"id": id, "value": value})
@@ -273,6 +271,7 @@ class Loader:
             self._created.update(node.id for node in nodes)
         single, many = self._divided(nodes)
         text = _write(f"create_{label.lower()}")
+        self.created += single
         for node in single:
             session.run(text, {"id": node.id, **node.properties})
             self._count(session, node.properties)
