@@ -1,7 +1,8 @@
-"""Files that are read whole or in parts, and nothing that only stands in the place of one."""
+"""Reads files, and nothing that only stands in their place; makes names in a folder durable."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -19,3 +20,14 @@ def read_file(path: Path) -> bytes:
     """All of a file; OSError for anything else."""
     with open_file(path) as file:
         return file.read()
+
+
+def sync_folder(folder: Path) -> None:
+    """Write to the disk which files are in a folder."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from graphmem.adapters.child_process import can_start, last_line, run_program
 from graphmem.errors import Unavailable
-from graphmem.files import read_file
+from graphmem.files import read_file, sync_folder
 
 _BLOCK, _PAGE = 1 << 18, 1 << 12
 _ZEROS = bytes(_BLOCK)
@@ -77,17 +77,6 @@ def break_seal(seal: Path) -> None:
     if os.path.lexists(seal):
         clear_place(seal)
         sync_folder(seal.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring to the disk which files there are in it."""
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def clear_place(path: Path) -> None:

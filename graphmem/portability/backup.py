@@ -19,7 +19,7 @@ from typing import Any
 from graphmem import __version__
 from graphmem.clock import stamp, unstamp
 from graphmem.errors import Rejected, UsageError
-from graphmem.files import open_file, read_file
+from graphmem.files import open_file, read_file, sync_folder
 from graphmem.model import Backup
 from graphmem.portability.copy import (
     MOVED_FROM,
@@ -207,7 +207,7 @@ def _finish(
             stream.flush()
             os.fsync(stream.fileno())
         new.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise Rejected(f"the backup in {file.parent} could not be finished: {error}") from error
     return manifest
@@ -224,14 +224,6 @@ def _digest(file: Path) -> tuple[int, str]:
     except OSError as error:
         raise Rejected(f"the backup's {file} cannot be read: {error}") from error
     return done, found.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _remove(file: Path) -> None:
