@@ -104,7 +104,8 @@ def _rows(first: str, chunks: Iterator[str], name: str) -> Iterator[tuple[str, d
                     )
                 yield where, dict(zip(columns, fields, strict=False))
     except csv.Error as error:
-        raise UsageError(f"{name}, line {reader.line_num}: {error}") from error
+        why = str(error).partition(" - ")[0]  # what Python's reader says next is for programmers
+        raise UsageError(f"{name}, line {reader.line_num}: {why}") from error
 
 
 def _check_header(columns: Sequence[str], where: str) -> None:

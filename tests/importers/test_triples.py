@@ -100,7 +100,10 @@ def test_a_key_identifies_a_row(write: Write) -> None:
         ("subject,type,object\nAda,!!,tea\n", r"line 2: type '!!'"),
         ("subject,source,type,object\nAda,Ada,likes,tea\n", r"line 1: two columns mean subject"),
         ('subject,type,object\nAda,likes,"tea\n', r"line 2: unexpected end"),
-        ("subject,type,object\nAda,likes,t\rea\n", r"line 2: new-line character"),
+        (
+            "subject,type,object\nAda,likes,t\rea\n",
+            r"line 2: new-line character seen in unquoted field$",
+        ),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(write: Write, text: str, message: str) -> None:

@@ -52,12 +52,12 @@ def serve(
             "time holds an embedded store. Use one worker, or PostgreSQL, Neo4j and Qdrant as "
             "servers (docs/deploy.md)"
         )
+    listening = listen_at(settings)  # first: a host that is none is not to be written about
     if settings.server_host not in LOOPBACK:
         logging.getLogger("graphmem.server").warning(
             "%s can be reached from other machines: let a proxy speak TLS", settings.server_host
         )
     _log_as(settings)
-    listening = listen_at(settings)
     url = url_at(settings, listening.getsockname()[1])
     if settings.server_workers > 1:
         _serve_many(folder, settings, listening, lambda: report(f"graphmem answers at {url}"))

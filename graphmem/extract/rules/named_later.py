@@ -48,6 +48,8 @@ _JUST_NAMES = re.compile(
 _LISTED = re.compile(rf"(?:\s+[a-z]{{1,8}})?[,:]\s+{_NAMES}\s*(?:$|[,.])")
 _SOON = 2
 """Sentences after which a name alone is no longer theirs who were spoken of."""
+_IS, _MY = frozenset({"is", "was"}), frozenset({"my", "our", "a", "an", "the"})
+_LONGEST_ROLE = 4  # words: "my big little brother"
 _COUNTS = frozenset({"2", "3", "two", "three", "both"})
 _NAME_BEHIND = re.compile(r",(?=\s+[^\W\d_a-z])")
 _BABY_CALLED = re.compile(
@@ -138,12 +140,30 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
             continue
         if parse.name_at(index + 1) is not None or token.owns or context.speaker is None:
             continue
+        if _is_named(parse, index):
+            return None
         spoken = _spoken_of(parse, context, index, word)
         if spoken is not None:
             context.unnamed, context.unnamed_since = spoken, 0
             context.unnamed_several = word != token.low
             return token.end
     return None
+
+
+def _is_named(parse: Parse, index: int) -> bool:
+    """Whether the sentence says who it is: "Sam is my older brother", "my brother is Sam"."""
+    tokens = parse.sentence.tokens
+    if index + 1 < len(tokens) and tokens[index + 1].low in _IS:
+        return parse.name_at(index + 2) is not None
+    at = index - 1
+    while at >= 0 and tokens[at].low not in _MY:
+        if index - at > _LONGEST_ROLE:
+            return False
+        at -= 1
+    names = {span.last: span for span in parse.names}
+    if at > 0 and (owner := names.get(at - 1)) is not None:
+        return owner.owns  # "Sam's my brother"
+    return at > 1 and tokens[at - 1].low in _IS and at - 2 in names
 
 
 def _spoken_of(parse: Parse, context: TurnContext, index: int, word: str) -> tuple[str, str] | None:

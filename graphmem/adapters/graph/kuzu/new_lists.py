@@ -15,7 +15,7 @@ from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import Node
 
-LISTS: Mapping[str, Sequence[str]] = {
+LIST_PROPERTIES: Mapping[str, Sequence[str]] = {
     "Episode": ("tags",),
     "Entity": ("aliases",),
     "Fact": ("entity_ids", "tags"),
@@ -52,7 +52,7 @@ class NewLists:
     def note(self, created: Iterable[Node], changed: Iterable[ListChange]) -> None:
         """What a committed transaction created and changed."""
         for node in created:
-            lists = {name: node.properties[name] for name in LISTS[node.label]}
+            lists = {name: node.properties[name] for name in LIST_PROPERTIES[node.label]}
             self._lists[node.label, node.id] = lists
         for change in changed:
             self.at_risk = True
@@ -77,6 +77,6 @@ class NewLists:
     def _wrong(self, session: Session) -> Iterator[ListChange]:
         for (label, id), lists in self._lists.items():
             for row in session.run(_read(f"get_{label.lower()}"), {"id": id}):
-                for name, stored in zip(LISTS[label], row[1:], strict=False):
+                for name, stored in zip(LIST_PROPERTIES[label], row[1:], strict=False):
                     if (stored or None) != (lists[name] or None):
                         yield ListChange(label, id, name, lists[name])

@@ -17,7 +17,7 @@ import msgspec
 from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.kuzu.database_files import ROWS_NAME
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
-from graphmem.adapters.graph.kuzu.new_lists import LISTS, ListChange, set_list
+from graphmem.adapters.graph.kuzu.new_lists import LIST_PROPERTIES, ListChange, set_list
 from graphmem.adapters.graph.kuzu.session import Session
 from graphmem.adapters.graph.rows import (
     EDGE_ENDS,
@@ -209,7 +209,7 @@ class Loader:
                 self._drops.drop(session, name, id=node.id)
         elif node.label == "Episode":
             self._drops.drop(session, "drop_episode_previous", id=node.id)
-        lists = LISTS[node.label]
+        lists = LIST_PROPERTIES[node.label]
         for name, before in zip(lists, stored[1 : 1 + len(lists)], strict=True):
             self._set_list(node, name, before)
         kept = ("scope", *lists)
@@ -240,7 +240,7 @@ class Loader:
             return False
         text = _write("set_property").replace("LABEL", "Fact")
         for name, value in node.properties.items():
-            if name in LISTS["Fact"]:
+            if name in LIST_PROPERTIES["Fact"]:
                 self._set_list(node, name, stored[name])
             elif (stored[name] or None) != (value or None):
                 session.run(text.replace("PROPERTY", name), {"id": id, "value": value})
