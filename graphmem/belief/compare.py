@@ -1,8 +1,9 @@
-"""Beliefs compared with the facts that there are: the least that must change.
+"""Compares folded beliefs with the existing facts and returns the fewest changes.
 
-A fact is known by the statements that it rests on, so its id stays as long as any of them supports
-one belief. :func:`compare_with_facts` gives changes in an order in which each can be applied after
-the one before it: none names a fact that does not exist yet, and rivals do not overlap on the way.
+A fact is identified by its statements, so it keeps its id as long as any of them supports one
+belief. :func:`compare_with_facts` orders the changes so that they can be applied one by one: none
+refers to a fact that does not exist yet, and where possible what frees time comes before what takes
+it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from graphmem.model import Action
 
 @dataclass(frozen=True, slots=True)
 class FactBelief:
-    """The belief that a fact is, and the fact that it followed. ``belief.supersedes`` is not
-    read."""
+    """A fact as a belief: its id, the belief it is made of, and the id of the fact that it
+    superseded. ``belief.supersedes`` is ignored."""
 
     fact_id: str
     belief: Belief
@@ -30,8 +31,8 @@ class FactBelief:
 
 @dataclass(frozen=True, slots=True)
 class FactChange:
-    """One change of one fact, and why. ADD has no ``before``, DELETE no ``after``; NONE means that
-    only more (or fewer) statements say the same."""
+    """One change of one fact, and the reason. ADD has no ``before``, DELETE no ``after``; NONE
+    means that only more (or fewer) statements support the same fact."""
 
     action: Action
     reason: str
@@ -54,15 +55,15 @@ def compare_with_facts(
     retired: Iterable[FactBelief] = (),
     used_ids: Iterable[str] = (),
 ) -> tuple[FactChange, ...]:
-    """What to do so that ``existing`` (all facts of the conflict group) becomes what was folded.
+    """The changes that turn ``existing`` (all facts of the conflict group) into the folded beliefs.
 
-    A new fact takes back the id of a ``retired`` one that rested on the same statements (an undone
-    withdrawal), else that of its first statement, so that ids do not depend on what came and went;
-    ``new_id`` is asked only when one statement supports two facts, or that id is among the
-    ``used_ids`` of facts of other groups.
+    A new fact gets back the id of a ``retired`` one that shares statements with it (an undone
+    withdrawal), else the lowest of its statement ids, so that ids do not depend on what was added
+    and removed in between. ``new_id`` is called only if that id is taken: by another fact of the
+    group (one statement supports two), or by one of ``used_ids``, the facts of other groups.
 
-    Order: what is deleted; what ends earlier or begins later; what is new, the superseded first;
-    all other changes. What is exactly as it was is not mentioned.
+    Order: deletions; changes that only shorten an interval; additions, the superseded first; all
+    other changes. Unchanged facts are left out.
     """
     have = {fact.fact_id: fact for fact in existing}
     ids = _ids(have, {fact.fact_id: fact for fact in retired}, folded.beliefs, new_id, used_ids)
@@ -85,7 +86,7 @@ def compare_with_facts(
     at_once = [_shrinks(step) and not _names(step, new) for step in changed]
     first = list(compress(changed, at_once))
     rest = list(compress(changed, map(not_, at_once)))
-    # What shrinks at one end and grows at the other goes in two steps, lest rivals overlap.
+    # A change that shortens one end and extends the other is not split: it comes with the rest.
     return (*deleted, *first, *added, *rest)
 
 
@@ -119,12 +120,12 @@ def _ids(
 
 
 def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[int, str]:
-    """Which fact each belief is, by its place: the one about the same that has the id of its first
-    statement, lest one that was split for a time comes back under another id (of several with that
-    first statement, the earliest); else the one that it shares most statements with; of equals the
-    one that began at the same time, then the older."""
+    """The existing fact of each belief, by the belief's index; both share a statement. Preferred,
+    in this order: the same relation; the same modality; the fact id is the belief's lowest
+    statement id (only for the earliest such belief; so a fact that was split for a time keeps its
+    id); the most shared statements; the same start; the older fact."""
     places_by_statement = _places_of_statements(beliefs) if have else {}
-    owner: dict[str, int] = {}  # the earliest belief by its first statement
+    owner: dict[str, int] = {}  # index of the earliest belief with this lowest id
     for place in sorted(range(len(beliefs)), key=lambda n: beliefs[n].since or LONG_AGO):
         owner.setdefault(min(beliefs[place].statement_ids), place)
     pairs = []
@@ -151,7 +152,7 @@ def _matched(have: Mapping[str, FactBelief], beliefs: Sequence[Belief]) -> dict[
 
 
 def _places_of_statements(beliefs: Iterable[Belief]) -> dict[str, list[int]]:
-    """The places of the beliefs that rest on each statement, in their order."""
+    """By statement id, the indexes of the beliefs that it supports, in order."""
     places_by_statement: dict[str, list[int]] = {}
     for place, belief in enumerate(beliefs):
         for id in dict.fromkeys(belief.statement_ids):
@@ -190,7 +191,7 @@ def _changed(before: FactBelief, after: FactBelief) -> FactChange:
 
 
 def _same_sources(old: Belief, new: Belief) -> Belief:
-    """The old belief with the new one's statements and what merely follows from them."""
+    """The old belief with the new one's statements and the fields that follow from them."""
     return replace(
         old,
         statement_ids=new.statement_ids,
@@ -202,7 +203,7 @@ def _same_sources(old: Belief, new: Belief) -> Belief:
 
 
 def _shrinks(step: FactChange) -> bool:
-    """Whether it takes up no time that it did not before."""
+    """Whether the change adds no time to the fact's interval."""
     if step.before is None or step.after is None:
         return False
     old, new = step.before.belief, step.after.belief
@@ -248,7 +249,7 @@ def _why_gone(
     places_by_statement: Mapping[str, Sequence[int]],
     accounts: Mapping[str, StatementOutcome],
 ) -> str:
-    """``ids`` are those of the beliefs by their place."""
+    """Why a fact is deleted. ``ids`` are the fact ids of the beliefs, by index."""
     own = fact.belief.statement_ids
     for id in own:
         account = accounts.get(id)

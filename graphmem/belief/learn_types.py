@@ -1,7 +1,7 @@
-"""What the data shows of relation types: whether a subject has one object at a time or several.
+"""Learns from the data whether a subject of a relation type has one object at a time or several.
 
-Only what was said counts, never what was decided because of it: to learn again from the same
-statements gives the same, whatever was learned before.
+Only statements count, never what was decided because of them: learning again from the same
+statements gives the same result, whatever was learned before.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from graphmem.resolve.merges import with_merges
 _ENOUGH = 20
 _AT_MOST_CONCURRENT = 0.02
 _TOO_MANY_CONCURRENT = 0.2
-_PAGE = 500  # places that are read in one go
+_PAGE = 500  # subject-type pairs that are read at once
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What statements of one type show: subjects with two objects in one turn or at overlapping
-    stated times (``concurrent``), and subjects whose objects follow each other by stated ends
-    (``successive``)."""
+    """Evidence from the statements of one type, in numbers of subjects: ``concurrent`` with two
+    objects in one turn or at overlapping stated times; ``successive`` with several objects, never
+    two at once, of which at least one has a stated end."""
 
     concurrent: int = 0
     successive: int = 0
@@ -39,7 +39,8 @@ class Evidence:
 
 
 def evidence(statements: Sequence[Statement]) -> Evidence:
-    """What the statements of one subject and type show. The sum over subjects decides."""
+    """The evidence from the statements of one subject and type; :func:`learned` takes the sum over
+    all subjects."""
     plain = _plain(statements)
     if len({s.object_id for s in plain}) < 2:
         return Evidence()
@@ -51,11 +52,10 @@ def evidence(statements: Sequence[Statement]) -> Evidence:
 
 
 def learned(counts: Mapping[str, Evidence]) -> dict[str, bool]:
-    """Types that the data shows to have one object at a time (True) or several (False).
+    """By type, True if the data shows one object at a time and False if it shows several.
 
-    Conservative: one at a time takes twenty subjects that went from one object to another and no
-    more than one in fifty with two at once; several, twenty with a fifth or more at once. Of the
-    rest nothing is said.
+    Conservative: either takes at least twenty subjects with evidence. One at a time: at most one in
+    fifty is concurrent; several: at least a fifth is. Other types are left out.
     """
     found = {}
     for type in sorted(counts):
@@ -72,7 +72,7 @@ def learned(counts: Mapping[str, Evidence]) -> dict[str, bool]:
 
 
 def has_two_at_once(statements: Sequence[Statement], *, symmetric: bool) -> bool:
-    """Whether one turn names two objects, from the same time and both still open."""
+    """Whether one turn states two objects of a subject, with the same start and without an end."""
     seen: dict[tuple[object, ...], set[Target]] = {}
     for s in _plain(statements):
         if s.invalid_at is None:
@@ -86,7 +86,7 @@ def _plain(statements: Iterable[Statement]) -> list[Statement]:
 
 
 class _DatedInterval(NamedTuple):
-    """A stretch whose beginning was told; the end is None when no date was told for it."""
+    """An interval with a stated start; ``end`` is None if no end date was stated."""
 
     start: Date
     object_id: str
@@ -94,7 +94,7 @@ class _DatedInterval(NamedTuple):
 
 
 def _overlapping(statements: Sequence[Statement]) -> bool:
-    """Whether by told dates, as vague as they may be, two objects surely held at once."""
+    """Whether two objects certainly held at once by their stated dates, however vague."""
     dated = sorted(set(_dated_intervals(statements)), key=lambda one: (one.start.at, one.object_id))
     for n, one in enumerate(dated):
         if one.end is None:
@@ -108,9 +108,9 @@ def _overlapping(statements: Sequence[Statement]) -> bool:
 
 
 def _surely(one: _DatedInterval, end: datetime, other: _DatedInterval) -> bool:
-    """Whether ``other``, which begins no earlier, held while ``one`` did."""
+    """Whether ``other``, which starts no earlier, certainly held while ``one`` did."""
     begun, then = one.start.end, other.start.end
-    if other.end is None:  # it may have been over as soon as it began
+    if other.end is None:  # it may have ended right after its start
         return begun <= other.start.at and then <= end
     return max(begun, then) <= min(end, other.end)
 
@@ -126,7 +126,7 @@ def _dated_intervals(statements: Sequence[Statement]) -> Iterator[_DatedInterval
         yield _DatedInterval(s.valid_date, s.object_id or "", min(later, default=None))
 
 
-# -- over all that is stored -----------------------------------------------------------------------
+# -- learning from all stored statements -----------------------------------------------------------
 
 
 async def observed(
@@ -136,11 +136,11 @@ async def observed(
     within: Scope | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Evidence]:
-    """What all statements of a tenant show (``within`` is all of it), or of every tenant, by type;
-    a type with too few subjects is not read.
+    """Evidence by type from all statements of one tenant (``within`` is the whole of it), or of
+    every tenant. Types with too few subjects are not read.
 
-    ``progress`` is called with places done and places in all. Memory is bounded but for the
-    subjects that were merged and those of types that stand for each other.
+    ``progress`` is called with the number of subject-type pairs done, and of all. Memory is bounded
+    except for subjects that were merged and subjects of types with synonyms.
     """
     tenant = within.tenant if within is not None else None
     stored = _worthwhile(await ledger.type_uses(within), types)
@@ -162,12 +162,12 @@ async def observed(
 
 
 def _worthwhile(uses: Iterable[TypeUse], types: RelationTypes) -> Collection[str]:
-    """The types, as they are stored, of which enough was said to learn anything."""
+    """The types, as they are stored, with enough subjects to learn from."""
     subjects: defaultdict[str, int] = defaultdict(int)
     stored: defaultdict[str, list[str]] = defaultdict(list)
     for use in uses:
         meant = types.canonical_form(use.type)
-        # Turned, each statement may be about a subject of its own.
+        # With the ends swapped, each statement may have a subject of its own.
         subjects[meant.type] += use.statements if meant.turned else use.subjects
         stored[meant.type].append(use.type)
     return [one for type, all in stored.items() if subjects[type] >= _ENOUGH for one in all]
@@ -180,8 +180,9 @@ async def _page(
     page: Sequence[TypedSubject],
     joined: set[TypedSubject],
 ) -> list[tuple[str, Evidence]]:
-    """What these places of one tenant show. A subject that is found at several (it was merged, or
-    its type has several forms) is read as a whole, once: ``joined`` are those that were."""
+    """Evidence from one page of subject-type pairs of a tenant. A subject that is stored under
+    several (it was merged, or its type has several forms) is read completely and only once:
+    ``joined`` holds those already read."""
     seen, merged = await _read(ledger, types, tenant, [(p.type, p.subject_id, None) for p in page])
     kept = set(merged.values())
     found, whole = [], []
@@ -209,7 +210,8 @@ def _forms(place: TypedSubject, types: RelationTypes) -> Iterator[StatementPatte
 async def _read(
     ledger: Ledger, types: RelationTypes, tenant: str, places: Sequence[StatementPattern]
 ) -> tuple[dict[TypedSubject, list[Statement]], Mapping[str, str]]:
-    """The statements of these places, by where they are as they read; and what is merged."""
+    """The statements that match ``places``, by subject and type after merges and synonyms are
+    applied; and the merges."""
     loaded = await ledger.statements(StatementQuery(tenant, patterns=tuple(places)))
     found: dict[TypedSubject, list[Statement]] = {}
     for s in with_merges(types.read(loaded.statements), loaded.merged):

@@ -1,4 +1,4 @@
-"""Plans, hearsay, suppositions and denials: what stands beside plain belief, and how long."""
+"""Folds plans, hearsay, suppositions and denials beside the plain beliefs: how long each holds."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ _KNOWN = StatementOutcome("corrected", "it is known to be so")
 
 @dataclass(frozen=True, slots=True)
 class ModalBeliefs:
-    """What is not plainly stated comes to: intervals of one modality each, by the number of a plain
-    interval the hearsay that it confirms, and an account of each statement by id."""
+    """The result of folding statements that are not plain: intervals of one modality each; by
+    number of a plain interval, the hearsay that it confirms; and the outcome of each statement, by
+    id."""
 
     intervals: tuple[Interval, ...]
     support: Mapping[int, Sequence[Statement]]
@@ -37,7 +38,7 @@ class ModalBeliefs:
 
 
 NOT_MODAL = ModalBeliefs((), {}, {})
-"""Where all is stated plainly."""
+"""The result where all statements are plain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ def fold_modal(
     edits: Mapping[str, Edit],
     first_number: int,
 ) -> ModalBeliefs:
-    """What these statements, none of them plain, come to beside the plain intervals; numbered from
-    ``first_number`` on."""
+    """Fold these statements, none of them plain, beside the plain intervals and ends of the group.
+    The new intervals are numbered from ``first_number`` on."""
     beside = _PlainContext(plain, endings, map(behaviour.target, statements), behaviour)
     found: dict[tuple[Target, str], list[Interval]] = {}
     support: dict[int, list[Statement]] = {}
@@ -92,7 +93,8 @@ def fold_modal(
 def _interval(
     number: int, statement: Statement, behaviour: TypeBehaviour, edits: Mapping[str, Edit]
 ) -> Interval:
-    """A plan stands from when it was made, the rest from when it is said to hold."""
+    """The interval of one statement. A plan holds from when it was made, any other from the stated
+    date, else from when it was stated."""
     target, planned = behaviour.target(statement), statement.modality == _PLANNED
     since = Date(statement.stated_at, "instant") if planned else statement.known_date
     stated = StatedInterval(
@@ -109,7 +111,8 @@ def _stopped(one: Interval, stop: _Stop | None) -> Interval:
 
 
 class _PlainContext:
-    """What bears on what is not plain: the plain intervals, and what ends something."""
+    """What can confirm or end other modalities: the plain intervals, and the statements that end
+    something."""
 
     def __init__(
         self,
@@ -135,8 +138,9 @@ class _PlainContext:
                 self.endings.setdefault(target, []).append(ending)
 
     def rivals(self, target: Target, since: datetime, stated_at: datetime) -> list[Interval]:
-        """The plain intervals that cannot be beside this, in their order: of those that began
-        after ``since`` the first, of the others those that were stated after ``stated_at``."""
+        """The plain intervals that conflict with ``target``, in their order: of those that began
+        after ``since`` the first (at each endpoint), of the others all with a statement made after
+        ``stated_at``."""
         found: dict[int, Interval] = {}
         for entity in self._behaviour.endpoints(target):
             begun, latest = self._begun.get(entity, []), self._latest.get(entity, [])
@@ -159,7 +163,8 @@ def _latest_stated(one: Interval) -> datetime:
 
 
 def _confirming(one: Interval, beside: _PlainContext) -> Interval | None:
-    """The plain interval that says the same. It fulfils a plan, and contradicts a denial."""
+    """The plain interval of the same target that covers the start of ``one``. None for plans and
+    denials: a plain statement fulfils a plan and contradicts a denial."""
     if one.modality in {_PLANNED, _DENIED}:
         return None
     same = beside.same.get(one.target, ())
@@ -167,7 +172,7 @@ def _confirming(one: Interval, beside: _PlainContext) -> Interval | None:
 
 
 def _first_stop(one: Interval, beside: _PlainContext) -> _Stop | None:
-    """What ends it first, if anything."""
+    """The earliest of what ends the interval; None if nothing does."""
     since, (stated,) = one.begins, one.stated
     statement = stated.statement
     stops = [
@@ -205,8 +210,8 @@ def _denials(one: Interval, endings: Sequence[Statement]) -> list[_Stop]:
 
 
 def _makes_room(ending: Statement, plan: Statement) -> bool:
-    """Whether what ends all, in the turn that plans one, is of the others: "my last day is 2 May,
-    I start at Beta then"."""
+    """Whether an end without an object, in the turn that states the plan, is about the other
+    objects: "my last day is 2 May, I start at Beta then"."""
     own = (ending.episode_id, ending.turn) == (plan.episode_id, plan.turn)
     return own and ending.type is not None and object_key(ending) is None
 
@@ -227,8 +232,9 @@ def _rivals(one: Interval, beside: _PlainContext) -> list[_Stop]:
 
 
 def _joined(last: Sequence[Interval], one: Interval) -> list[Interval]:
-    """The last interval that says the same and ``one``, as one; or both, after a stop and for
-    another date of a plan."""
+    """``last`` (empty, or the last interval of the same target and modality) and ``one``, joined
+    into one interval; or both, if the last had ended by then, or they differ in the date planned
+    for (plans) or in the interval that follows (others)."""
     if not last:
         return [one]
     (before,) = last
@@ -266,8 +272,8 @@ def _finer(one: Date | None, other: Date | None) -> Date | None:
 
 
 def _plans_replaced(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> list[Interval]:
-    """A later plan for the same thing with another date, or (single-valued) for another thing at
-    the same time, takes the place of the one before."""
+    """The intervals, where a later plan ends an earlier one for the same target with another date,
+    or (single-valued) for another target at the same time."""
     ordered = sorted(intervals, key=lambda one: one.number)
     plans = sorted((one for one in ordered if one.modality == _PLANNED), key=_begins)
     return [
@@ -276,7 +282,8 @@ def _plans_replaced(intervals: Sequence[Interval], behaviour: TypeBehaviour) -> 
 
 
 def _replaced(old: Interval, plans: Sequence[Interval], behaviour: TypeBehaviour) -> Interval:
-    """``plans`` are in the order in which they were made."""
+    """The plan, ended by the first later plan that replaces it. ``plans`` are in the order in which
+    they were made."""
     later = (plans[n] for n in range(bisect_right(plans, old.begins, key=_begins), len(plans)))
     instead = (
         new

@@ -1,4 +1,4 @@
-"""Steps as decisions: the facts that beliefs become, with their versions and reasons.
+"""Converts changes of facts to decisions: the facts with their versions, and the reasons.
 
 Reasons name facts by id, never by their text: a text may be erased later.
 """
@@ -27,8 +27,8 @@ from graphmem.model import (
 
 @dataclass(frozen=True, slots=True)
 class BeliefPlan:
-    """What is to be done: the decisions, the new ``statements`` as they are to be stored, and the
-    ``snapshot`` as it is once that is done."""
+    """What is to be written: the decisions, the new ``statements`` as they are to be stored, and
+    the ``snapshot`` as it is after that."""
 
     decisions: tuple[Decision, ...]
     snapshot: Snapshot
@@ -36,7 +36,7 @@ class BeliefPlan:
 
 
 def belief_of_fact(fact: Fact) -> FactBelief:
-    """A stored fact as the belief that it was made of."""
+    """The belief that a stored fact is made of."""
     belief = Belief(
         text=fact.text,
         statement_ids=fact.support,
@@ -66,8 +66,8 @@ def plan(
     edits: Sequence[Edit],
     clock: Clock,
 ) -> BeliefPlan:
-    """The decisions that these steps come to. ``present`` are the facts that were compared;
-    ``edits`` what a person set on them: that alone may change a fact that no step names."""
+    """The decisions for these changes. ``present`` are the facts that were compared, by id;
+    ``edits`` are a person's edits of them, which can change a fact even if no step does."""
     successors = {
         s.after.supersedes_id: s.fact_id for s in steps if s.after and s.after.supersedes_id
     }
@@ -105,7 +105,7 @@ def _decision(reason: str, before: Fact | None, after: Fact | None) -> Decision:
 
 
 def _action(before: Fact | None, after: Fact | None) -> Action:
-    """NONE when only more, or fewer, sources say the same."""
+    """The kind of decision; NONE if only the supporting statements and sources differ."""
     if before is None:
         return "ADD"
     if after is None:
@@ -124,9 +124,9 @@ def _lives_longer(before: Fact, after: Fact) -> bool:
 def _fact(
     what: FactBelief, snapshot: Snapshot, edits: Mapping[str, Sequence[Edit]], clock: Clock
 ) -> Fact:
-    """The fact that a belief is. Whose it is, its type and its metadata it has from the statement
-    that arrived first, its tags from all; it lives as long as its longest source; what was set by
-    hand goes before."""
+    """The fact of a belief. Scope, memory type and metadata come from the statement that arrived
+    first, tags from all; it expires with the last of them, if all do. A person's edits override
+    these."""
     belief = what.belief
     own = sorted((snapshot.resolved[id] for id in belief.statement_ids), key=lambda s: s.id)
     first = own[0]
@@ -170,7 +170,7 @@ def _fact(
 
 
 def edits_by_statement(edits: Iterable[Edit]) -> dict[str, list[Edit]]:
-    """What was edited of the facts that rest on each statement."""
+    """By statement id, the edits of the facts that it supports."""
     found: dict[str, list[Edit]] = {}
     for edit in edits:
         for id in edit.statement_ids:
@@ -179,13 +179,13 @@ def edits_by_statement(edits: Iterable[Edit]) -> dict[str, list[Edit]]:
 
 
 def edits_over(ids: Iterable[str], edits: Mapping[str, Sequence[Edit]]) -> list[Edit]:
-    """Those of any of these statements, the oldest first."""
+    """The edits of facts that any of these statements supports, the oldest first."""
     own = {edit.id: edit for id in ids for edit in edits.get(id, ())}
     return sorted(own.values(), key=lambda edit: (edit.at, edit.id))
 
 
 def _edited(fact: Fact, edits: Iterable[Edit]) -> Fact:
-    """With what a person set that the fold does not know of."""
+    """The fact with the edited fields that the fold does not handle."""
     stated_type = fact.memory_type
     for edit in edits:
         fact = replace(
@@ -198,7 +198,7 @@ def _edited(fact: Fact, edits: Iterable[Edit]) -> Fact:
         if edit.sets("memory_type"):
             fact = replace(fact, memory_type=edit.memory_type or stated_type)
         if fact.modality != "stated":
-            # Nothing makes room for these, so their dates are set as they are.
+            # The fold applies edited dates to plain facts only.
             if edit.sets("valid_at"):
                 fact = replace(fact, **valid_from(edit.valid_date))
             if edit.sets("invalid_at"):

@@ -1,10 +1,10 @@
-"""What one tenant has stated and believes, as far as it was loaded, filed by conflict group; and
-which of it is folded together.
+"""The loaded statements, facts and edits of one tenant, filed by conflict group; and which
+statements are folded together.
 
-Conflict groups are the statements that can exclude, repeat or end each other. A group has a key:
-``("", sentence key)``; ``(type, subject)`` of a single-valued relation, and when it is symmetric
-the same for its other end; ``(type, subject, object)`` of a many-valued one. Statements without a
-key in common never touch.
+A conflict group holds the statements that can exclude, repeat or end each other. Its key for a
+plain sentence is ``("", sentence key)``; for a single-valued relation ``(type, subject)``, and if
+that is symmetric ``(type, object)`` too; for a many-valued one ``(type, subject, object)``.
+Statements without a key in common never affect each other.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ GroupKey: TypeAlias = tuple[str, ...]
 
 
 def group_keys(statement: Statement, behaviour: TypeBehaviour) -> tuple[GroupKey, ...]:
-    """The keys of a statement. An end or withdrawal of a many-valued relation that names no object
-    stands in ``(type, subject, "")``, which belongs to every group of that type and subject."""
+    """The keys of a statement's conflict groups. An end or withdrawal of a many-valued relation
+    that names no object has ``(type, subject, "")``, which belongs to every group of that type and
+    subject."""
     if statement.type is None or statement.subject_id is None:
         return (("", sentence_key(statement)),)
     subject, object_ = behaviour.target(statement)
@@ -38,19 +39,19 @@ def group_keys(statement: Statement, behaviour: TypeBehaviour) -> tuple[GroupKey
 
 
 def text_group(text: str) -> GroupKey:
-    """The key of a plain sentence."""
+    """The conflict group key of a plain sentence."""
     return ("", text_key(text))
 
 
 def places_of(key: GroupKey, types: RelationTypes) -> Iterator[StatementPattern]:
-    """Where the ledger has the statements of a relation's group, under every type that stands for
-    its own."""
+    """Ledger patterns that find the statements of a relation's group, under the type of the group
+    and every type that is a synonym of it."""
     type, *ends = key
     if not type:
         return
     symmetric = types.symmetric(type)
     for form in types.forms(type):
-        # Turned, one about no object is still about its subject.
+        # Where the ends are swapped, a statement without an object keeps its subject.
         both = symmetric or form.turned
         if len(ends) == 1 or not ends[1]:
             yield form.type, ends[0], None
@@ -68,11 +69,11 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Statements, facts, edits and merges as they are after the changes that were made so far.
+    """Statements, facts, edits and merges, with all changes made so far.
 
-    ``resolved`` are the statements as they read with the merges and with the types that stand for
-    others; ``groups`` files them by conflict group, ``facts_by_statement`` the facts by the
-    statements that they rest on. ``facts`` has present and retired ones, in their last version.
+    ``resolved`` are the statements with merges and type synonyms applied; ``groups`` has their ids
+    by conflict group, ``facts_by_statement`` the ids of facts by the statements that support them.
+    ``facts`` holds present and retired ones, each in its last version.
     """
 
     types: RelationTypes
@@ -81,16 +82,16 @@ class Snapshot:
     edits: Mapping[str, Edit] = field(default_factory=dict)
     merged: Mapping[str, str] = field(default_factory=dict)
     changed_merges: Mapping[str, str | None] = field(default_factory=dict)
-    """Merges that were made here, or (None) undone: the ledger does not know of them yet."""
+    """Merges made here, or (None) undone here, which the ledger does not have yet."""
     loaded: frozenset[GroupKey] = frozenset()
     resolved: Mapping[str, Statement] = field(default_factory=dict)
     groups: Mapping[GroupKey, frozenset[str]] = field(default_factory=dict)
     facts_by_statement: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    # What it has
+    # Reading
 
     def keys_of(self, statement_ids: Iterable[str]) -> list[GroupKey]:
-        """The conflict groups of these statements, in their order."""
+        """The keys of these statements' conflict groups, in the order of the statements."""
         found = (
             key
             for id in statement_ids
@@ -100,24 +101,25 @@ class Snapshot:
         return list(dict.fromkeys(found))
 
     def is_linking(self, statement_id: str) -> bool:
-        """Whether it is of a symmetric single-valued relation, which ties groups together."""
+        """Whether the statement is of a symmetric single-valued relation, which links groups."""
         statement = self.resolved.get(statement_id)
         behaviour = self.types.behaviour(statement.type if statement else None)
         return behaviour.single_valued and behaviour.symmetric
 
     def missing_support(self) -> frozenset[str]:
-        """Statements that present facts rest on and that were not loaded."""
+        """The ids of statements that support present facts and were not loaded."""
         support = {id for fact in self.present_facts() for id in fact.support}
         return frozenset(support.difference(self.statements))
 
     def present_facts(self) -> list[Fact]:
-        """Facts that are believed."""
+        """The facts that are not retired."""
         return [fact for fact in self.facts.values() if fact.retired_at is None]
 
-    # What it becomes
+    # Changed copies
 
     def with_loaded(self, found: LoadedStatements) -> Self:
-        """With what was read. What was changed here since it was stored stays as it is."""
+        """A copy with what was read from the ledger. What is here already is kept, as it may have
+        been changed since it was stored."""
         facts = [fact for fact in found.facts if fact.id not in self.facts]
         edits = {edit.id: edit for edit in found.edits}
         snapshot = replace(self, edits={**edits, **self.edits}).with_facts(facts)
@@ -126,14 +128,14 @@ class Snapshot:
         )
 
     def with_facts(self, facts: Iterable[Fact]) -> Self:
-        """With these facts, each in place of the one of its id."""
+        """A copy with these facts, each in place of the one with its id."""
         new = {fact.id: fact for fact in facts}
         by_statement = ((id, fact.id) for fact in new.values() for id in fact.support)
         facts_by_statement = _filed(self.facts_by_statement, by_statement)
         return replace(self, facts={**self.facts, **new}, facts_by_statement=facts_by_statement)
 
     def with_statements(self, statements: Sequence[Statement]) -> Self:
-        """With these statements, each in place of the one of its id."""
+        """A copy with these statements, each in place of the one with its id."""
         read = self.types.read(statements)
         if self.merged:
             read = with_merges(read, self.merged)
@@ -146,7 +148,7 @@ class Snapshot:
         return replace(self, statements=stated, resolved=resolved, groups=groups)
 
     def without_statements(self, ids: Iterable[str]) -> Self:
-        """Without these statements."""
+        """A copy without these statements."""
         gone = frozenset(ids)
         left = {key: self.groups[key] - gone for key in self.keys_of(gone)}
         return replace(
@@ -157,16 +159,16 @@ class Snapshot:
         )
 
     def with_edit(self, edit: Edit) -> Self:
-        """With an edit, or another state of it."""
+        """A copy with an edit, in place of the one with its id."""
         return replace(self, edits={**self.edits, edit.id: edit})
 
     def without_edit(self, edit: Edit) -> Self:
-        """Without an edit."""
+        """A copy without an edit."""
         return replace(self, edits={id: e for id, e in self.edits.items() if id != edit.id})
 
     def with_merges(self, changes: Mapping[str, str | None]) -> Self:
-        """With entities that stand for others (None: for themselves) from here on, and so do those
-        that stood for them."""
+        """A copy with changed merges: by entity id, the entity that it is merged into (None: no
+        longer merged). What was merged into such an entity follows it."""
         moved = {id: changes[into] for id, into in self.merged.items() if into in changes}
         changed = {**self.changed_merges, **moved, **changes}
         return replace(self, changed_merges=changed)._merged(self.merged)
@@ -182,7 +184,7 @@ class Snapshot:
 def _filed(
     before: Mapping[_Key, frozenset[str]], more: Iterable[tuple[_Key, str]]
 ) -> dict[_Key, frozenset[str]]:
-    """Ids by key, with these among them."""
+    """A copy of ``before`` with more ids filed under their keys."""
     new: dict[_Key, set[str]] = {}
     for key, id in more:
         new.setdefault(key, set()).add(id)
@@ -190,21 +192,22 @@ def _filed(
 
 
 def components(snapshot: Snapshot, keys: Sequence[GroupKey]) -> list[frozenset[str]]:
-    """The ids of the statements that can touch those of these groups, disjoint sets of them."""
+    """Disjoint sets of statement ids: those of these groups, each with all that can affect it."""
     return [frozenset(one) for one in _Components(snapshot).of(keys)]
 
 
 class _Components:
-    """Sets of statements while they grow together: what it takes to join two is the smaller."""
+    """Builds disjoint sets of connected statements (a union-find). Joining two sets costs the size
+    of the smaller."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._found: dict[int, set[str]] = {}
-        """By number, in order: what is joined has the number of what joined it."""
+        """The sets by number, in order; a joined set has the number of the group that joined it."""
         self._joined: dict[int, int] = {}
-        """A number that is no more -> the one that it was joined into."""
+        """The number of a set that was joined -> the number that took its place."""
         self._place: dict[str, int] = {}
-        """Statement -> a number of its set."""
+        """Statement id -> a number that its set has or had."""
         self._whole: set[GroupKey] = set()
         self._by_subject: dict[tuple[str, str], list[str]] | None = None
 
@@ -237,11 +240,11 @@ class _Components:
         return number
 
     def _is_linked(self, key: GroupKey) -> bool:
-        """Whether a symmetric single-valued group hangs together with one that was found."""
+        """Whether a symmetric single-valued group belongs to a set that was found already."""
         behaviour = self._snapshot.types.behaviour(key[0] or None)
         if not (behaviour.single_valued and behaviour.symmetric):
             return False
-        # What was found is complete: it has all statements of a group or none.
+        # Such a set is complete: it has all statements of a group or none.
         return not self._place.keys().isdisjoint(self._snapshot.groups.get(key, _NONE))
 
     def _component(self, key: GroupKey) -> Collection[str]:
@@ -257,7 +260,8 @@ class _Components:
         return self._linked(key) if type and behaviour.symmetric else own
 
     def _of_all(self, key: GroupKey) -> Collection[str]:
-        """What speaks of every object. It hangs together: once it was found one of it is enough."""
+        """The statements about every object. They are in one set: once that is found, one of them
+        is enough to join it."""
         own = self._snapshot.groups.get(key, _NONE)
         if key in self._whole:
             return [next(iter(own))]
@@ -266,7 +270,7 @@ class _Components:
         return own
 
     def _of_every_object(self, type: str, end: str) -> Sequence[str]:
-        """Every object of a subject and type, for what speaks of them all."""
+        """The ids of all statements of a subject and type, for a statement about every object."""
         if self._by_subject is None:
             self._by_subject = {}
             for key, ids in self._snapshot.groups.items():
@@ -277,7 +281,8 @@ class _Components:
         return self._by_subject.get((type, end), ())
 
     def _linked(self, key: GroupKey) -> set[str]:
-        """All that hang together of a symmetric single-valued relation: Ada-Bob, Bob-Carol."""
+        """All statements of a symmetric single-valued relation that are connected through shared
+        entities: Ada-Bob, Bob-Carol."""
         found: set[str] = set()
         seen, near = {key}, [key]
         while near:

@@ -1,8 +1,9 @@
-"""Ends that statements give: what has ended, when, and which of several counts; and where what is
-only known to be over stands among others.
+"""Ends that statements give: what ended, when, and which of several ends counts; and where an
+undated past ("I used to ...") belongs in time.
 
-An end because something newer began is decided in ``rivals.py``, a statement's own in
-``intervals.py``."""
+An end because something newer began is decided in ``rivals.py``, the end that a statement gives for
+itself in ``intervals.py``.
+"""
 
 from __future__ import annotations
 
@@ -26,25 +27,25 @@ from graphmem.model import Date, Statement
 from graphmem.relation_types.types import Target, TypeBehaviour, object_key
 
 Ends: TypeAlias = Mapping[Target, Sequence[StatedEnd]]
-"""What is said to have ended, by target."""
+"""Stated ends, by the target that they end."""
 
 _POST = "works_as"
 
 
 def is_end(statement: Statement) -> bool:
-    """Whether a statement ends what was open: an end, or a denial."""
+    """Whether a statement ends an open interval: an end, or a denial."""
     if statement.kind == "end":
         return statement.modality in {"stated", "negated"}
     return statement.kind == "assert" and statement.modality == "negated"
 
 
 def end_of(statement: Statement) -> StatedEnd:
-    """When an end, or a plain denial, says that something was over."""
+    """The end, with its date, that an end statement or a plain denial gives."""
     date = statement.invalid_date if statement.kind == "end" else None
     date = date or statement.valid_date
     if date is None:
         return StatedEnd(statement, Date(statement.stated_at, "instant"), dated=False)
-    # "No longer" comes from some with the day of the statement as its date.
+    # Some extractors date "no longer" with the day of the statement: that is no stated date.
     dated = abs(statement.stated_at - date.at) >= timedelta(days=1)
     return StatedEnd(statement, date, dated)
 
@@ -52,9 +53,9 @@ def end_of(statement: Statement) -> StatedEnd:
 def ends_by_target(
     endings: Iterable[Statement], stated: Sequence[StatedInterval], behaviour: TypeBehaviour
 ) -> Ends:
-    """What these statements end of what was stated. An end that falls on the very date of the
-    start it ends ("began in May, ended in May") moves to the end of that vague date, or to when it
-    was stated."""
+    """The ends that these statements give to the stated intervals, by target. An end on the very
+    date of the start that it ends ("began in May, ended in May") moves to the end of that vague
+    date, or to when it was stated, whichever is first."""
     found: dict[Target, list[StatedEnd]] = {}
     by_target: dict[Target, list[StatedInterval]] = {}
     for one in stated:
@@ -78,7 +79,7 @@ def ends_by_target(
 
 
 class Targets:
-    """Targets by what speaks of them, in their order."""
+    """Finds the targets that an end or a withdrawal is about, in their order."""
 
     def __init__(self, targets: Iterable[Target], behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
@@ -86,7 +87,7 @@ class Targets:
         self._by_endpoint: dict[str, list[Target]] | None = None
 
     def of_statement(self, statement: Statement) -> Sequence[Target]:
-        """Those that an end or a withdrawal speaks of: see :meth:`TypeBehaviour.speaks_of`."""
+        """The targets that an end or a withdrawal is about: see :meth:`TypeBehaviour.speaks_of`."""
         if statement.type is None or object_key(statement) is not None:
             target = self._behaviour.target(statement)
             return [target] if target in self._all else []
@@ -101,8 +102,8 @@ class Targets:
 
 
 class _Posts:
-    """Posts by whom they were last held with: who left one company has given up the posts there,
-    and no others."""
+    """Posts by the entities that they were last stated with: whoever left one company has given up
+    the posts there, and no others."""
 
     def __init__(
         self, by_target: Mapping[Target, Sequence[StatedInterval]], behaviour: TypeBehaviour
@@ -112,7 +113,7 @@ class _Posts:
         self._of: dict[str, list[Target]] = {}
         for target, own in by_target.items():
             last = max(own, key=lambda one: (one.anchor, statement_order(one.statement)))
-            # One sentence may say it twice: as a profession, and as the post there.
+            # One turn may state a post twice: as a profession, and as the post at a company.
             self._about[target] = frozenset[str]().union(
                 *(
                     one.statement.entity_ids
@@ -125,7 +126,8 @@ class _Posts:
                 self._of.setdefault(id, []).append(target)
 
     def of_same_company(self, ending: Statement, meant: Sequence[Target]) -> Sequence[Target]:
-        """Of these those that an end of all posts speaks of."""
+        """Those of the targets ``meant`` that an end of all posts is about: posts stated with every
+        other entity that the end names; all of them, if it names none."""
         others = {id for id in ending.entity_ids if id != ending.subject_id}
         if not others:
             return meant
@@ -138,7 +140,8 @@ class _Posts:
 
 
 def _after_start(end: StatedEnd, first: datetime, dated: Set[datetime | None]) -> StatedEnd:
-    """``first`` is when the earliest began, ``dated`` are the starts that were stated as dates."""
+    """Move an end off the start that it equals (:func:`ends_by_target`). ``first`` is when the
+    earliest interval began, ``dated`` are the starts that were stated as dates."""
     if first < end.at or end.at not in dated:
         return end
     period_end = Date(end.date.end, end.date.precision)
@@ -148,9 +151,9 @@ def _after_start(end: StatedEnd, first: datetime, dated: Set[datetime | None]) -
 
 
 def chosen_end(ends: Sequence[StatedEnd]) -> StatedEnd:
-    """The end that counts: a person's before a stated one, dated before undated; the last stated
-    date, as exact as it is known. A denial ends what is open: what has ended by then it does not
-    prolong."""
+    """The end that counts: one set by a person before a stated one, dated before undated; of dated
+    ends the last stated, or a finer date within it; of undated ones the earliest. A denial counts
+    only before the first other end: it does not prolong what has ended."""
     first = min((e.at for e in ends if e.statement.modality != "negated"), default=None)
     ends = [e for e in ends if e.statement.modality != "negated" or not first or e.at < first]
     best = [e for e in ends if e.by_edit] or [e for e in ends if e.dated]
@@ -170,8 +173,8 @@ def _order(end: StatedEnd) -> tuple[object, ...]:
 def place_undated(
     stated: Sequence[StatedInterval], ends: Ends, behaviour: TypeBehaviour
 ) -> list[StatedInterval]:
-    """Stated intervals, with what no date was stated of before the end, or the beginning of
-    something else, that it was over by."""
+    """The stated intervals in their order. Those without dates that had ended by a known end, or by
+    the start of a conflicting interval, are placed before that."""
     restarts: dict[Target, list[datetime]] = {}
     for one in stated:
         if one.dated and one.target in ends:
@@ -193,9 +196,9 @@ def place_undated(
 def _before_its_end(
     one: StatedInterval, restarts: Mapping[Target, Sequence[datetime]], ends: Ends
 ) -> StatedInterval:
-    """What was undated and still stated after what, as stated later, had ended it by then: it held
-    before that end, from nobody knows when. But a beginning dated after that end (``restarts``)
-    may be what it speaks of."""
+    """Place an undated, open interval before an end that was stated later but dated no later than
+    the interval's start; its own start is then unknown. Not if the target has a dated start between
+    the two (``restarts``): the statement may be about that one."""
     if one.start is None or one.dated or one.end is not None:
         return one
     known = (
@@ -213,15 +216,15 @@ def _before_its_end(
 
 
 def _is_undated_past(one: StatedInterval) -> bool:
-    """Whether it says no more than that it was over by then ("I used to ..."): it was over already
-    when what took its place began."""
+    """Whether the statement says only that something was over by then ("I used to ..."): it was
+    over when whatever took its place began."""
     statement = one.statement
     over = statement.valid_at is None and one.start is None and one.end == statement.stated_at
     return over and one.edit is None
 
 
 class _Begun:
-    """What is known to have begun, by when: of everything, of one end, of one target."""
+    """Intervals with a known start, in order of time, by endpoint and by target."""
 
     def __init__(self, stated: Iterable[StatedInterval], behaviour: TypeBehaviour) -> None:
         self._behaviour = behaviour
@@ -236,7 +239,7 @@ class _Begun:
             self._by_target.setdefault(one.target, []).append(one.anchor)
 
     def last(self, target: Target, before: datetime) -> datetime | None:
-        """When this last began before that moment."""
+        """When the target last began before that moment; None if it never did."""
         anchors = self._by_target.get(target, [])
         place = bisect_left(anchors, before)
         return anchors[place - 1] if place else None
@@ -244,7 +247,8 @@ class _Begun:
     def rivals(
         self, past: StatedInterval, after: datetime | None, before: datetime
     ) -> Iterator[StatedInterval]:
-        """What began between these and cannot be beside it, the earliest first."""
+        """Intervals that began between these moments and conflict with ``past``, the earliest
+        first."""
         endpoints = self._behaviour.endpoints(past.target)
         lists = [self._by_endpoint.get(entity, []) for entity in endpoints]
         for one in merge(*(_from(own, after) for own in lists), key=self._place):
@@ -263,8 +267,10 @@ def _from(own: Sequence[StatedInterval], after: datetime | None) -> Iterator[Sta
 
 
 def _replaced_at(past: StatedInterval, begun: _Begun, ends: Ends) -> Date | None:
-    """Before which beginning an undated past was over, if one is known. A rival that still holds
-    did not begin within it; one that followed the same thing had taken its place."""
+    """The date by which an undated past was over, if one is known. If the same target is known to
+    have begun before: its next end or the next start of a conflicting interval, whichever is first.
+    Else the first start of a conflicting interval, if one of these still holds: that did not begin
+    within the past."""
     stated_at = past.statement.stated_at
     known = begun.last(past.target, stated_at)
     first = next(begun.rivals(past, known, stated_at), None)

@@ -1,5 +1,6 @@
-"""What a statement ends of others than it is about: "Priya is the new CTO" ends who held the post
-before, "Acme replaced Best" gives Acme the place of Best, "Rex died" leaves nobody with Rex."""
+"""What a statement implies for others: "Priya is the new CTO" ends the post of whoever held it
+before, "Acme replaced Best" gives Acme the relations of Best, "Rex died" ends that Rex is anybody's
+pet."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ _NEW = re.compile(
     rf" {_OF_ONE}\b",
     re.IGNORECASE,
 )
-"""In the sentence of a statement: a post with one holder, that somebody has just been given."""
+"""Matches a statement's text that gives somebody a post which only one person holds."""
 
 
 _POST_NAMED = re.compile(rf"\b(?:{_OF_ONE}|manager)\b", re.IGNORECASE)
@@ -35,11 +36,11 @@ _DIED = re.compile(
 )
 _WED = re.compile(r"^[^']{1,60} got married\b")
 _BEFORE_A_WEDDING = ("engaged_to", "dating", "partner_of")
-"""What two may be to each other who marry."""
+"""Relations between two people that end when they marry."""
 _NEW_ROLE = re.compile(r" is .{1,60}'s? new (?P<role>[a-z]+)$")
 _ROLES = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches"})
 SUCCESSION_TYPES = frozenset({POST, HANDED, "works_at", "uses", "replaces", None}) | _ROLES
-"""Of which types a statement is that may end what is believed of others."""
+"""The types of statements that may end facts about others (None: a plain sentence)."""
 _PLACES = (
     "uses",
     "built_on",
@@ -49,12 +50,12 @@ _PLACES = (
     "contractor_of",
     "customer_of",
 )
-"""What one firm or tool may be to somebody, and another instead of it."""
+"""Relations with a firm or a tool that pass to whatever replaces it."""
 
 _SUPPLIES = frozenset({"supplier_of", "contractor_of", "customer_of"})
 
 _Believed = Callable[..., Awaitable[list[Fact]]]
-"""Reads the facts of one relation that are believed."""
+"""Reads the believed facts of one relation: subject, type and object, None for any."""
 
 
 async def with_successions(
@@ -64,10 +65,11 @@ async def with_successions(
     tenant: str,
     clock: Clock,
 ) -> list[Statement]:
-    """New statements, and what each ends of others: for each post that somebody takes over the end
-    of whoever is believed to hold it in the same organisation, if that is one; what is replaced in
-    all its places; whose pet has died. What is handed over is had, or led, by another from then on;
-    of what nobody has, nothing is believed. Where very many hold a post, the newest are read."""
+    """The statements, and what each implies for others: the end of a post for the one person who is
+    believed to hold it in the same organization; ends and successors of the relations of what is
+    replaced; the end of having a pet that died. ``handed_to`` becomes ``has_owner`` and
+    ``managed_by``, as far as these are believed of its subject; if neither is, it is dropped. Where
+    very many hold a post, only the newest are read."""
 
     async def believed(*relation: str | None) -> list[Fact]:
         one, type, other = relation
@@ -113,15 +115,16 @@ async def with_successions(
                 facts = [*await _ours(one, facts, swap[1], ledger, tenant)]
             found += [made for fact in facts for made in _in_its_place(one, fact, swap, clock)]
             if one.type == "uses" and facts and all(fact.type in _SUPPLIES for fact in facts):
-                found.remove(one)  # a supplier takes the place of a supplier: no more is said
+                found.remove(one)  # one supplier replaces another: nothing more is stated
     return found
 
 
 async def _ours(
     one: Statement, facts: Sequence[Fact], old: str, ledger: DecisionReads, tenant: str
 ) -> Iterator[Fact]:
-    """Of what holds of the old one what ends where somebody switches from it: their own facts, and
-    of what somebody works on ("we migrated from A to B"), never those of another person or firm."""
+    """The facts about the old one that end when somebody switches from it: their own and, where a
+    person says so, those of what they work on ("we migrated from A to B"); never those of another
+    person or organization."""
     held = [
         (fact, str(fact.object_id if fact.subject_id == old else fact.subject_id)) for fact in facts
     ]
@@ -137,8 +140,8 @@ async def _ours(
 
 
 async def _among_people(one: Statement, believed: _Believed, clock: Clock) -> list[Statement]:
-    """Whose pet died, whom somebody married of whom no more is told than that they did, whose place
-    a new dentist takes."""
+    """What a statement about a person or a pet implies: who had a pet that died, whom somebody
+    married whose partner is not named, whom a new dentist replaces."""
     who = one.entity_ids[0]
     if one.type is None and _DIED.match(one.text):
         return [_ended(one, fact, clock) for fact in await believed(None, "has_pet", who)]
@@ -160,7 +163,8 @@ async def _among_people(one: Statement, believed: _Believed, clock: Clock) -> li
 
 
 def _wedding(one: Statement, couples: Iterable[Fact], clock: Clock) -> Iterator[Statement]:
-    """With the one other with whom somebody was engaged, or else together."""
+    """A marriage to the one other person with whom somebody was engaged, or else together, and the
+    end of what they were before."""
     me = one.entity_ids[0]
     for type in _BEFORE_A_WEDDING:
         of_type = [fact for fact in couples if fact.type == type]
@@ -187,15 +191,15 @@ def _leaves(one: Statement) -> bool:
 
 
 def _of_job(fact: Fact, one: Statement, jobs: set[str | None]) -> bool:
-    """Whether a post is held where somebody leaves: it says so, or there is no other job. What
-    somebody is by training ("a nurse") stays with them."""
+    """Whether a post ends when somebody leaves an organization: it names that one, or names none
+    and there is no other job. A profession ("a nurse") is kept."""
     where = set(fact.entity_ids) - {fact.subject_id, fact.object_id}
     here = one.object_id in where or (not where and jobs <= {one.object_id})
     return here and _POST_NAMED.search(fact.text) is not None
 
 
 def _swap(one: Statement, statements: Sequence[Statement]) -> tuple[str, str] | None:
-    """What takes the place of what: the ids of the new and of the old."""
+    """The ids of the new and the old thing, if the statement says that one replaces the other."""
     if one.kind != "assert" or one.modality != "stated" or one.object_id is None:
         return None
     if one.type == "replaces" and one.subject_id is not None:
@@ -214,7 +218,7 @@ def _swap(one: Statement, statements: Sequence[Statement]) -> tuple[str, str] | 
 def _in_its_place(
     one: Statement, fact: Fact, swap: tuple[str, str], clock: Clock
 ) -> Iterator[Statement]:
-    """The end of what was believed of the old one, and the same of the new."""
+    """The end of a fact about the old one, and the same relation with the new one."""
     new, old = swap
     subject = new if fact.subject_id == old else fact.subject_id
     object = new if fact.object_id == old else fact.object_id
@@ -234,7 +238,7 @@ def _in_its_place(
 
 
 def _ended(one: Statement, fact: Fact, clock: Clock) -> Statement:
-    """The end of a fact, when and because a statement says what it says."""
+    """The end of a fact, with the date and the source of the statement that implies it."""
     return replace(
         one,
         id=clock.new_id(),
@@ -270,15 +274,16 @@ def _holders(one: Statement, facts: Iterable[Fact]) -> Iterator[str]:
 
 
 def _same_place(fact: Fact, one: Statement) -> bool:
-    """Not at two organisations: what else the two are about has something in common, or one does
-    not say where."""
+    """Whether a fact and a statement can be about one organization: the further entities that they
+    name overlap, or one of them names none."""
     ends = {fact.subject_id, one.subject_id, one.object_id}
     own, other = set(one.entity_ids) - ends, set(fact.entity_ids) - ends
     return not own or not other or not own.isdisjoint(other)
 
 
 def _end(one: Statement, holder: str, clock: Clock) -> Statement:
-    """The end of the post for its holder, when and because somebody else takes it over."""
+    """The end of the post for its holder, with the date and the source of the statement by which
+    somebody else takes it over."""
     return replace(
         one,
         id=clock.new_id(),

@@ -1,8 +1,8 @@
-"""A model asked about what stays ambiguous: one call for all of one episode, and what it answers.
+"""Asks a model about all ambiguities of one episode in one call, and reads its answer.
 
-Answers are numbers, so an answer can choose among what was shown and do nothing else. Whatever goes
-wrong (no answer, nonsense, a ceiling) leaves the ambiguity as it is: the structure has decided, and
-the reason is told.
+Answers are numbers, so a model can only choose among what it was shown. If anything fails (no
+answer, an unusable one, a ceiling) the ambiguity stays as it is: structure decides, and the reason
+is reported.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from graphmem.resolve.matching import NameAmbiguity
 from graphmem.text import name_key
 
 AmbiguityQuestion: TypeAlias = NameAmbiguity | PairAmbiguity
-"""What one question is about."""
+"""The ambiguity that one question is about."""
 
 _log = logging.getLogger(__name__)
 
 _KEPT = "graphmem_ambiguities"
 _SCHEMA_NAME = "ambiguities"
-_LONGEST_FACT = 300  # characters shown of a fact, or of what is said
+_LONGEST_FACT = 300  # characters shown of a fact, known or extracted
 _LONGEST_TURN = 1200
 _MOST_SHOWN = 24_000  # characters of all questions and turns
 _MOST_ALIASES = 5
@@ -73,7 +73,7 @@ _SCHEMA = schema(_Answers)
 
 @dataclass(frozen=True, slots=True)
 class AmbiguityAnswer:
-    """What came of asking: the verdicts, what they cost, and why some are missing."""
+    """The result of asking: the verdicts, what they cost, and why some are missing."""
 
     verdicts: Verdicts = field(default_factory=Verdicts)
     calls: int = 0
@@ -104,15 +104,15 @@ class AmbiguityModel:
         extraction: Extraction,
         options: ExtractionOptions,
     ) -> AmbiguityAnswer:
-        """The verdicts on these ambiguities about an episode from which this was extracted.
+        """The verdicts on the ambiguities of an episode with this extraction.
 
-        An answer of which nothing can be used is asked for once more, with the reason. Nothing is
-        raised for a model that fails: what is missing has a reason.
+        If no verdict can be read from the answer, the model is asked once more and given the
+        reason. A model that fails raises nothing: the result says why verdicts are missing.
         """
         shown, questions = _shown(episode, ambiguities, extraction.facts)
         try:
             asking = self._asking(options)
-        except UsageError as error:  # a prompt of its own that was there when it was told
+        except UsageError as error:  # a custom prompt that has become invalid since it was set
             return AmbiguityAnswer(reason=f"{error}{_WITHOUT}")
         prompt = asking.framed("ambiguities", shown, _SCHEMA_NAME, _SCHEMA)
         spent = Completion(
@@ -167,14 +167,14 @@ def _cost(asked: AmbiguityAnswer, more: Completion | BadModelOutput) -> Ambiguit
     )
 
 
-# -- what is shown ---------------------------------------------------------------------------------
+# -- the prompt ------------------------------------------------------------------------------------
 
 
 def _shown(
     episode: Episode, ambiguities: Ambiguities, candidates: Sequence[CandidateFact]
 ) -> tuple[list[str], list[AmbiguityQuestion]]:
-    """Lines of data, and the questions in them by their order: as many as there is room for, each
-    with the turns that it comes from."""
+    """The lines of the prompt, and the questions in them, in order: as many as fit, each with the
+    turns that it comes from."""
     turns = {turn.ordinal: turn for turn in turns_or_content(episode)}
     lines, turn_lines = [], dict[int, str]()
     questions: list[AmbiguityQuestion] = []
@@ -209,7 +209,7 @@ def _shown(
 def _uses(
     ambiguity: AmbiguityQuestion, candidates: Sequence[CandidateFact], turns: Mapping[int, Turn]
 ) -> list[int]:
-    """The turns that an ambiguity comes from: a few."""
+    """The ordinals of a few turns that an ambiguity comes from."""
     if isinstance(ambiguity, PairAmbiguity):
         ordinal = ambiguity.statement.ordinal
         return sorted(candidates[ordinal].turns if ordinal < len(candidates) else ())[:2]
@@ -271,11 +271,11 @@ def _pair_asked(number: int, ambiguity: PairAmbiguity) -> dict[str, Any]:
     return {"question": number, "earlier": earlier, "later": later}
 
 
-# -- what is answered ------------------------------------------------------------------------------
+# -- the answer ------------------------------------------------------------------------------------
 
 
 def read(raw: str, questions: Sequence[AmbiguityQuestion]) -> Verdicts:
-    """The verdicts in a model's answer; what it says of no question, or beyond the choices, is
+    """The verdicts in a model's answer. Answers to no question, or outside the choices, are
     dropped."""
     for value, _ in json_values(raw):
         found = _verdicts(_pairs_in(value, _DEEPEST, len(questions)), questions)
@@ -285,8 +285,8 @@ def read(raw: str, questions: Sequence[AmbiguityQuestion]) -> Verdicts:
 
 
 def _pairs_in(value: Any, depth: int, asked: int) -> list[tuple[Any, Any]]:
-    """Pairs of a question and an answer, however they are wrapped: objects with both, ``{"1": 2}``,
-    or as many bare numbers as there are questions."""
+    """Pairs of a question and an answer, however they are nested: objects with both, ``{"1": 2}``,
+    or a list of as many bare values as there are questions."""
     if depth == 0:
         return []
     if isinstance(value, list):
@@ -309,7 +309,7 @@ def _pairs_in(value: Any, depth: int, asked: int) -> list[tuple[Any, Any]]:
 
 
 def _number(value: Any) -> int | None:
-    """A whole number, or the only one in a text (``"3"``, ``question 3``)."""
+    """A whole number, also one that is the only number in a text (``"3"``, ``question 3``)."""
     if isinstance(value, str):
         found = _ONE_NUMBER.fullmatch(value)
         return int(found.group(1)) if found else None
@@ -319,7 +319,7 @@ def _number(value: Any) -> int | None:
 
 
 def _answered_number(value: Any, words: Mapping[str, int]) -> int | None:
-    """The number that was answered, by itself or as the word for it."""
+    """The number of an answer, given as a number or as the word for it."""
     if not isinstance(value, str):
         return _number(value)
     plain = value.strip(" .\"'").casefold()
@@ -348,12 +348,12 @@ def _verdicts(
     return Verdicts(names, pairs)
 
 
-# -- what is kept ----------------------------------------------------------------------------------
+# -- storing verdicts ------------------------------------------------------------------------------
 
 
 def with_verdicts(raw: str, verdicts: Verdicts) -> str:
-    """One text for the ledger, of the raw answer that candidates are read from and the verdicts.
-    Only numbers were answered, so it has no words of other episodes."""
+    """One text for the ledger: the raw answer of the extraction, and the verdicts. These were
+    answered by number, so the text has no words of other episodes."""
     kept = {
         "names": dict(verdicts.names),
         "pairs": [[*key, verdict] for key, verdict in verdicts.pairs.items()],
@@ -362,7 +362,8 @@ def with_verdicts(raw: str, verdicts: Verdicts) -> str:
 
 
 def without_verdicts(raw: str) -> tuple[str, Verdicts | None]:
-    """The two again; None when nothing was asked."""
+    """Split the text of :func:`with_verdicts` into the raw answer and the verdicts; None if there
+    are none."""
     if not raw.startswith(f'{{"{_KEPT}"'):
         return raw, None
     try:

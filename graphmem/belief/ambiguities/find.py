@@ -1,14 +1,13 @@
-"""What stays ambiguous about an episode, and what follows when a model settles it.
+"""Finds what stays ambiguous about an episode, and applies the verdicts of a model.
 
-Two things the structure cannot tell. Which known entity a name means that several have, or of which
-it is only a part (:class:`~graphmem.resolve.matching.NameAmbiguity`). And whether something new
-takes the place of something known, repeats it, or stands beside it (:class:`PairAmbiguity`): a
-plain sentence that is alike a known one about the same entities, and another object of a relation
-of which nobody has said whether it has one at a time.
+Structure cannot tell two things. Which known entity a name means, if several have the name or it is
+only a part of theirs (:class:`~graphmem.resolve.matching.NameAmbiguity`). And whether something new
+replaces something known, repeats it, or holds beside it (:class:`PairAmbiguity`): a plain sentence
+that is similar to a known one about the same entities, or another object of a relation type of
+which it is unknown whether it has one at a time.
 
-Both are read within fixed bounds, so the cost of a write does not grow with what is stored. What is
-settled takes the ways that there are: a resolution, an ``end``, the key of a known sentence. So it
-is undone with its episode.
+Reads are bounded, so the cost of a write does not grow with what is stored. A verdict is applied as
+a resolution, an ``end`` or the key of a known sentence, so it is undone with its episode.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ from graphmem.resolve.matching import THE_MODEL_CHOSE, NameAmbiguity, Resolution
 _MOST_NAMES = 10
 _MOST_PAIRS = 10
 _MOST_ALIKE = 2  # known sentences that one new one is compared with
-_LOOK_BACK = 200  # newest facts about the same that are looked at: little beside asking a model
-_FACTS_SHOWN = 3  # newest facts of an entity that tell who it is
+_LOOK_BACK = 200  # newest facts about the same entities that are read: cheap beside a model call
+_FACTS_SHOWN = 3  # newest facts of an entity that show who it is
 
 Settled = Literal["replaces", "replaced", "same", "beside"]
-"""What the new is to the known: it takes its place, or (it tells of an earlier time) was followed
-by it; it says the same; both stand."""
+"""How the new statement relates to the known fact: it replaces it; it is of an earlier time and was
+replaced by it; it says the same; both hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairAmbiguity:
-    """Something new, and something known and present that it may replace or repeat."""
+    """A new statement, and a present fact that it may replace or repeat."""
 
     statement: Statement
     known: Fact
@@ -46,18 +45,18 @@ class PairAmbiguity:
 
     @property
     def key(self) -> tuple[int, str]:
-        """The same when the episode is read once more."""
+        """Identifies the pair, also when the episode is decided again."""
         return self.statement.ordinal, self.known.id
 
     @property
     def newer(self) -> bool:
-        """Whether what was said is of a later time than what is known."""
+        """Whether the statement is of a later time than the known fact."""
         return self.statement.known_from > self.known.known_from
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguities:
-    """All that is ambiguous about one episode, and facts that tell who the entities are, by id."""
+    """All ambiguities of one episode, and by entity id the facts that show who an entity is."""
 
     names: tuple[NameAmbiguity, ...] = ()
     pairs: tuple[PairAmbiguity, ...] = ()
@@ -69,8 +68,9 @@ class Ambiguities:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What a model said: by name key the entity that is meant (``""``: none of those known), by
-    :attr:`PairAmbiguity.key` what the new is to the known. What it left open is missing."""
+    """A model's answers: by name key the id of the entity meant (``""``: none of those known); by
+    :attr:`PairAmbiguity.key` how the statement relates to the fact. Questions left open are
+    missing."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     pairs: Mapping[tuple[int, str], Settled] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Verdicts:
         return len(self.names) + len(self.pairs)
 
 
-# -- gathering -------------------------------------------------------------------------------------
+# -- finding ambiguities ---------------------------------------------------------------------------
 
 
 async def find_ambiguities(
@@ -91,7 +91,8 @@ async def find_ambiguities(
     types: RelationTypes,
     now: datetime,
 ) -> Ambiguities:
-    """What is ambiguous about an episode that says this."""
+    """The ambiguities of an episode with this resolution and these statements, up to a fixed
+    number."""
     look = _Look(ledger, tenant, types, now, resolution)
     names = resolution.ambiguities[:_MOST_NAMES]
     pairs = [*await look.sentences(statements), *await look.objects(statements)]
@@ -106,7 +107,7 @@ async def find_ambiguities(
 
 @dataclass(slots=True)
 class _Look:
-    """Looks at what is known about the entities of one episode."""
+    """Reads what is known about the entities of one episode."""
 
     ledger: DecisionReads
     tenant: str
@@ -119,7 +120,7 @@ class _Look:
         return tuple((await self._about((id,)))[:most])
 
     async def _about(self, ids: tuple[str, ...]) -> list[Fact]:
-        """The newest facts about any of these that hold now and are stated."""
+        """The newest stated facts about any of these entities that hold now."""
         if ids not in self.seen:
             query = FactQuery(
                 self.tenant,
@@ -133,11 +134,11 @@ class _Look:
         return self.seen[ids]
 
     def _heard_of(self, ids: Collection[str]) -> bool:
-        """Whether something may have been said of all of these before."""
+        """Whether there may be facts about all of these entities already: none of them is new."""
         return bool(ids) and not any(entity.id in ids for entity in self.resolution.new)
 
     async def sentences(self, statements: Iterable[Statement]) -> list[PairAmbiguity]:
-        """Plain sentences beside known ones that are alike and not the same."""
+        """Pairs of a new plain sentence and a known one that is similar but not the same."""
         found = []
         for one in statements:
             if one.type is None and _open(one) and self._heard_of(one.entity_ids):
@@ -162,20 +163,20 @@ class _Look:
         pairs = []
         for fact in known:
             if statement.known_from == fact.known_from:
-                continue  # neither can have come after the other
+                continue  # of the same date: neither can replace the other
             mine = without_date(statement.text, statement.valid_at)
             theirs = without_date(fact.text, fact.valid_at)
             dated = statement.valid_at is not None and fact.valid_at is not None
             if dated and same_sentence(mine, theirs):
-                continue  # two occasions
+                continue  # two occasions of the same thing
             like = alikeness(mine, theirs, names)
             if like is not None:
                 pairs.append(PairAmbiguity(statement, fact, like))
         return sorted(pairs, key=lambda pair: -pair.like)[:_MOST_ALIKE]
 
     async def objects(self, statements: Iterable[Statement]) -> list[PairAmbiguity]:
-        """Another object of a relation that has, as far as is known, one: with two at once it is
-        plain that it can have several."""
+        """Pairs of a new object and the only known one of a relation type of unknown behaviour. If
+        there are two at once, the type can have several: no pair is returned."""
         new: dict[tuple[str, str], list[Statement]] = {}
         for one in self.types.read(statements):
             if one.type is not None and one.subject_id is not None and _open(one):
@@ -193,8 +194,8 @@ class _Look:
         return found
 
     async def _objects_of(self, subject: str, type: str, like: Statement) -> dict[str | None, Fact]:
-        """Present facts of a subject and type by their object, or by their value; two are enough to
-        know."""
+        """Present facts of a subject and type by their object, or by their value. At most two are
+        read by object: these show that there are several."""
         if like.object_id is not None:
             query = FactQuery(
                 self.tenant,
@@ -208,7 +209,7 @@ class _Look:
         plain = {f.id: f for f in await self._about((subject,)) if f.type is None}
         if not plain:
             return {}
-        # An attribute is believed as a sentence: what it is of, its statements tell.
+        # An attribute's fact is a plain sentence: its statements have the type and the value.
         loaded = await self.ledger.statements(StatementQuery(self.tenant, fact_ids=tuple(plain)))
         by_statement = {id: fact for fact in plain.values() for id in fact.statement_ids}
         return {
@@ -222,7 +223,7 @@ class _Look:
 
 
 def _open(statement: Statement) -> bool:
-    """Whether it says plainly that something holds, without saying until when."""
+    """Whether the statement plainly says that something holds, and gives no end."""
     plain = (
         statement.kind == "assert"
         and statement.modality == "stated"
@@ -231,7 +232,7 @@ def _open(statement: Statement) -> bool:
     return plain and statement.memory_type != "procedural"
 
 
-# -- what follows ----------------------------------------------------------------------------------
+# -- applying verdicts -----------------------------------------------------------------------------
 
 
 async def apply_verdicts(
@@ -242,9 +243,9 @@ async def apply_verdicts(
     tenant: str,
     clock: Clock,
 ) -> list[Statement]:
-    """The statements, with what follows from the verdicts: the keys of known sentences that are
-    repeated, and an ``end`` of each that another took the place of. A verdict on what is known no
-    more (it was erased or undone meanwhile) does nothing."""
+    """The statements with the verdicts applied: one that repeats a known sentence gets its key, and
+    whatever was replaced gets an ``end``. Verdicts on facts that are no longer there (erased or
+    undone meanwhile) have no effect."""
     wanted = {id for _, id in verdicts.pairs}
     if not wanted:
         return list(statements)
@@ -275,7 +276,8 @@ async def apply_verdicts(
 
 
 def _repeated(statement: Statement, known: Statement) -> Statement:
-    """The same in other words. That two entities are one is nothing to be said here."""
+    """The statement with the sentence key or the value of the known one that it repeats. Entities
+    are not merged here."""
     if statement.type is None and known.type is None:
         return replace(statement, key=sentence_key(known))
     if statement.type == known.type and statement.value is not None and known.value is not None:
@@ -284,8 +286,8 @@ def _repeated(statement: Statement, known: Statement) -> Statement:
 
 
 def _end(statement: Statement, verdict: Settled, fact: Fact, known: Statement) -> Statement:
-    """The end of the earlier one of the two when the later one began. It is worded as what was said
-    is: what is known may be erased one day, and must leave no words behind."""
+    """The end of the earlier of the two, dated when the later one began. Its text is that of the
+    new statement: the known one may be erased later, and its text must not remain here."""
     over, at = (
         (known, statement.known_date) if verdict == "replaces" else (statement, fact.known_date)
     )
@@ -309,7 +311,7 @@ def explain_decisions(
     verdicts: Verdicts,
     resolution: Resolution,
 ) -> tuple[Decision, ...]:
-    """The decisions, with a word in their reasons where a model had its say."""
+    """The decisions, with a note in the reasons of those that a verdict affected."""
     asked = {key: verdict for key, verdict in verdicts.pairs.items() if verdict != "beside"}
     ended = {id for (_, id), verdict in asked.items() if verdict == "replaces"}
     mine = {ordinal for (ordinal, _), verdict in asked.items() if verdict != "replaces"}

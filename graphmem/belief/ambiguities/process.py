@@ -1,9 +1,9 @@
-"""The ambiguities of one episode on their way: seen while it is decided, asked about, and settled.
+"""Takes one episode through its ambiguities: they are found, asked about, and settled.
 
-It is decided once as the structure has it. When something stays ambiguous nothing is written yet:
-the model is asked, while others may decide, and then it is decided again with the verdicts. They
-are kept with the extraction first, so that a crash, a lost race or a replay neither pays twice nor
-decides otherwise.
+The episode is first decided by structure alone. If something is ambiguous, nothing is written yet:
+the model is asked, while other episodes may be decided, and then this one is decided again with the
+verdicts. They are stored with the extraction first, so that after a crash, a lost race or a replay
+the model is not paid twice and the decision is the same.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from graphmem.resolve.matching import Resolution
 
 
 class OpenAmbiguities:
-    """What is ambiguous about one episode, and what became of it."""
+    """The ambiguities of one episode, and the verdicts once there are any."""
 
     def __init__(
         self,
@@ -57,12 +57,12 @@ class OpenAmbiguities:
 
     @property
     def open(self) -> bool:
-        """Whether something is ambiguous that nobody was asked about."""
+        """Whether there are ambiguities about which the model has not been asked."""
         return self._asked is None and bool(self._open)
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What names mean, as far as it is settled."""
+        """By name key, the id of the entity that a verdict says is meant."""
         return self._verdicts.names
 
     @property
@@ -76,8 +76,9 @@ class OpenAmbiguities:
         types: RelationTypes,
         ledger: DecisionReads,
     ) -> list[Statement]:
-        """What the episode says, with what is settled; before that, ambiguities are noted.
-        ``types`` are as they stand for this decision, which reads ``ledger``."""
+        """The statements with the verdicts applied. Before the model was asked they are returned as
+        they are, and the ambiguities are recorded. ``types`` are the relation types of this
+        decision, which reads ``ledger``."""
         tenant = self._episode.scope.tenant
         if self._asked is None:
             now = self._clock.now()
@@ -90,7 +91,8 @@ class OpenAmbiguities:
         )
 
     async def ask(self) -> None:
-        """Settle what is open, by the verdicts that were kept or by asking the model."""
+        """Get verdicts on what is open: those stored with the extraction, else the model's, which
+        are then stored."""
         kept = await self._ledger.extraction(self._episode.id)
         raw, verdicts = without_verdicts(kept.raw) if kept and kept.raw else (None, None)
         if verdicts is not None:
@@ -116,12 +118,12 @@ class OpenAmbiguities:
     def explained(
         self, decisions: Sequence[Decision], statements: Sequence[Statement], resolution: Resolution
     ) -> tuple[Decision, ...]:
-        """The decisions, with reasons that tell of the model."""
+        """The decisions, with the verdicts noted in their reasons."""
         return explain_decisions(decisions, statements, self._verdicts, resolution)
 
     def counted(self, extraction: Extraction) -> Extraction:
-        """The extraction with what the second question cost and why it settled nothing, for the
-        receipt."""
+        """The extraction, for the receipt, with the cost of asking about ambiguities added, and why
+        verdicts are missing."""
         if self._asked is None:
             return extraction
         reasons = [why for why in (extraction.reason, self._asked.reason) if why]
