@@ -1,4 +1,5 @@
-"""New rules of relation types: what a person declares, what the data shows, and whom it touches."""
+"""Rules of relation types: what a person declares, what the data shows, and which types a new rule
+affects."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from graphmem.relation_types.types import Normal, RelationTypes, normal, snake
 
 
 def in_force(everybodys: Iterable[TypeRule], own: Iterable[TypeRule]) -> list[TypeRule]:
-    """The rules that hold in a tenant: what it has declared or learned goes before what holds for
-    everybody. Where both together would make types stand for each other in a circle, what is the
-    tenant's own holds."""
+    """The rules in force in a tenant: what it has declared or learned itself overrides what holds
+    for everybody. A synonym for everybody that would close a circle with the tenant's own is
+    dropped."""
     mine = {rule.type: rule for rule in own}
     stands = {type: name for type, rule in mine.items() if (name := rule.same_as) is not None}
     found = dict(mine)
@@ -31,7 +32,7 @@ def in_force(everybodys: Iterable[TypeRule], own: Iterable[TypeRule]) -> list[Ty
 
 
 def _over(own: TypeRule, theirs: TypeRule) -> TypeRule:
-    """One rule over another of the same type."""
+    """A tenant's rule combined with everybody's rule for the same type, which it overrides."""
     base = theirs if own.declared is None and own.same_as is None else own
     learned = theirs.learned if own.learned is None else own.learned
     both = tuple(sorted({*own.unsettled, *theirs.unsettled}))
@@ -39,7 +40,7 @@ def _over(own: TypeRule, theirs: TypeRule) -> TypeRule:
 
 
 def _leads(stands: Mapping[str, str], type: str, to: str) -> bool:
-    """Whether a type stands for another in the end, or on the way."""
+    """Whether ``type`` is ``to``, or stands for it directly or through others."""
     at: str | None = type
     while at is not None and at != to:
         at = stands.get(at)
@@ -47,7 +48,7 @@ def _leads(stands: Mapping[str, str], type: str, to: str) -> bool:
 
 
 def leading_to(types: RelationTypes, wanted: Collection[str]) -> list[str]:
-    """What stands for any of the types that are wanted, in the end or on the way."""
+    """The types that stand for any of the wanted ones, directly or through others."""
     found = []
     for type in sorted(types.synonyms.keys() - set(wanted)):
         form = types.synonyms.get(type)
@@ -67,11 +68,12 @@ def declared(
     same_as: str | None = None,
     inverse_of: str | None = None,
 ) -> TypeRule:
-    """The rule of a type after a declaration; the one that it has when nothing changes. Of a
-    tenant, over what holds for everybody.
+    """The rule of a type after a declaration; the present one if nothing changes. A declaration of
+    nothing takes the present one back. ``rules`` are those of a tenant (or for everybody), which
+    override ``everybodys``.
 
     :class:`~graphmem.errors.UsageError` on what cannot be: two things at once, no relation, or
-    types that would stand for each other in a circle.
+    synonyms in a circle.
     """
     _check_one(single_valued, same_as, inverse_of)
     before = {rule.type: rule for rule in rules}
@@ -94,7 +96,8 @@ def declared(
 def relearned(
     rules: Iterable[TypeRule], found: Mapping[str, bool], everybodys: Iterable[TypeRule] = ()
 ) -> list[TypeRule]:
-    """The rules that change when this is all that the data shows."""
+    """The rules that change if ``found`` is all that the data shows: by type, True for one object
+    at a time, False for several."""
     now, beneath = {rule.type: rule for rule in rules}, list(everybodys)
     changed = []
     for type in sorted({*found, *(t for t, rule in now.items() if rule.learned is not None)}):
@@ -109,7 +112,7 @@ def relearned(
 
 
 def reason(rule: TypeRule) -> str:
-    """Why facts are decided anew because of a rule."""
+    """Why facts are decided again because of a rule."""
     if rule.same_as is not None:
         how = ", the other way round," if rule.inverse else ""
         return f"{rule.type} is {rule.same_as}{how} since it was declared so"
@@ -170,7 +173,8 @@ def _target(other: str, before: Iterable[TypeRule], name: str) -> Normal:
 def _touching(
     before: Mapping[str, TypeRule], old: TypeRule, new: TypeRule, everybodys: Iterable[TypeRule]
 ) -> TypeRule:
-    """The new rule, with the types, as they are stored, whose facts it may change."""
+    """The new rule, with the types whose facts it may change (as they are stored) as
+    ``unsettled``."""
     was = RelationTypes.ruled(in_force(everybodys, before.values()))
     now = RelationTypes.ruled(in_force(everybodys, {**before, new.type: new}.values()))
     meant = was.canonical_form(new.type), now.canonical_form(new.type)

@@ -1,4 +1,4 @@
-"""What is built in of relation types: their names in other words, and how each behaves."""
+"""Built-in tables of relation types: their other names, and how each behaves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 SINGLE_VALUED_TYPES = frozenset(
     {"born_in", "born_on", "died_in", "died_on", "married_to", "named_after"}
 )
-"""One object at a time, whatever is said."""
+"""One object at a time, whatever the statements say."""
 
 USUALLY_SINGLE_VALUED = frozenset(
     {
@@ -23,7 +23,7 @@ USUALLY_SINGLE_VALUED = frozenset(
         "has_owner",
     }
 )
-"""One at a time, unless two are told to hold at once: some have two homes, or two jobs."""
+"""One object at a time, unless two are stated to hold at once: some have two homes, or two jobs."""
 
 FAVOURITE_PREFIX = "favourite_"
 SINGLE_VALUED_FORM = re.compile(
@@ -38,7 +38,8 @@ SINGLE_VALUED_FORM = re.compile(
     r"employee|student|tax|seat)_number"
     r"|(?:door|gate|entry|locker|alarm|access)_code"
 )
-"""Usually one, too: what somebody likes best, and what has one value until it changes."""
+"""Matches types that usually have one object, too: favourites, and attributes with one value until
+it changes."""
 
 SYMMETRIC_TYPES = frozenset(
     {
@@ -58,7 +59,7 @@ EVENT_TYPES = frozenset(
         "acquired", "merged_with",
     }
 )  # fmt: skip
-"""Something that happened: it may happen again, and each time is a fact of its own."""
+"""Events: they may happen again, and each occurrence is a fact of its own."""
 
 ENDING_TYPES = {
     "divorced_from": ("married_to", "engaged_to"),
@@ -71,7 +72,7 @@ ENDING_TYPES = {
     "retired_from": ("works_at",),
     "graduated_from": ("studies_at",),
 }
-"""What else, between the same two, is over when this is so."""
+"""By type, which others end between the same two entities when this one is stated."""
 
 GOING_WITH = {
     "dating": ("partner_of", "engaged_to"),
@@ -81,7 +82,7 @@ GOING_WITH = {
     "works_at": ("member_of", "studies_at", "plays_for", "volunteers_at"),
     "supplier_of": ("uses", "contractor_of"),
 }
-"""What else, between the same two, is over when this is."""
+"""By type, which others end between the same two entities when this one ends."""
 
 OTHER_NAMES = {
     "lives_in": "live_in lives_at live_at reside_in resides_in resides_at living_in living_at "
@@ -188,7 +189,8 @@ PAST_FORMS = {
     "played_for": "plays_for", "volunteered_at": "volunteers_at", "wanted": "wants",
     "belonged_to": "member_of", "used": "uses",
 }  # fmt: skip
-"""A past form tells that it is over (``worked_at``), unless the form names an event."""
+"""By past form, its type. The form says that the relation has ended (``worked_at``), unless it
+names an event."""
 
 LEADING_WORDS = (
     "is_", "are_", "am_", "was_", "were_", "be_", "been_", "being_", "has_been_", "have_been_",

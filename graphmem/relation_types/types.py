@@ -1,13 +1,14 @@
-"""Relation types: one name for each, which way round, how many objects at a time, and how the
-statements of one bear on each other.
+"""Relation types: one stored name for each, its direction, how many objects it has at a time, and
+how the statements of one type affect each other.
 
 People, models and rules name one relation in many ways (``resides_in``, ``is living in``,
 ``employs``). :func:`normal` gives the one type that is stored. :class:`RelationTypes` knows how a
-type behaves: by what was declared, else by what was learned from the data, else by these tables.
+type behaves: by what was declared, else by what was learned from the data, else by the built-in
+tables.
 
-A statement keeps the type that it was said with. What was declared the same as another type is seen
-as that when it is read, as merged entities are: so it does not matter when that was declared, and
-to take it back is to read without it.
+A statement keeps the type that it was stated with. Declared synonyms are applied when statements
+are read, like merges of entities: so it does not matter when one was declared, and it is taken back
+by reading without it.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ from graphmem.relation_types.tables import (
 from graphmem.text import text_key, value_key, words
 
 Target = tuple[str, str]
-"""What a statement is about: its subject and object (both ends, sorted, of a symmetric relation),
-or its sentence."""
+"""What a statement is about: subject and object (sorted, for a symmetric relation), or ``""`` and
+the key of a plain sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +55,39 @@ class TypeBehaviour:
     may_overlap: bool = False
 
     def target(self, statement: Statement) -> Target:
-        """What the statement is about."""
+        """The target of the statement."""
         if statement.type is None:
             return ("", sentence_key(statement))
         ends = (statement.subject_id or "", object_key(statement) or "")
         return (min(ends), max(ends)) if self.symmetric else ends
 
     def endpoints(self, target: Target) -> tuple[str, ...]:
-        """Over which of its entities it can exclude another: its subject, or either end of a
-        symmetric relation."""
+        """The entities through which the target can conflict with others: its subject, or both ends
+        of a symmetric relation."""
         return tuple(dict.fromkeys(target)) if self.symmetric else target[:1]
 
     def rivals(self, one: Target, other: Target) -> bool:
-        """Whether these two cannot hold at the same time."""
+        """Whether two targets conflict: they cannot hold at the same time."""
         if not self.single_valued or one == other:
             return False
         return bool(set(one) & set(other)) if self.symmetric else one[0] == other[0]
 
     def speaks_of(self, statement: Statement, target: Target) -> bool:
-        """Whether an end or a withdrawal speaks of this target."""
+        """Whether an end or a withdrawal is about this target. One without an object is about every
+        target of its subject."""
         if statement.type is None or object_key(statement) is not None:
             return self.target(statement) == target
         return statement.subject_id in (target if self.symmetric else target[:1])
 
 
 def sentence_key(statement: Statement) -> str:
-    """What two wordings of one sentence share."""
+    """The key that two wordings of one sentence share."""
     return statement.key if statement.key is not None else text_key(statement.text)
 
 
 def object_key(statement: Statement) -> str | None:
-    """What it states of its subject: an entity's id, or an attribute's value."""
+    """The object of a statement as a key: an entity's id, or an attribute's value after ``=``; None
+    if there is neither."""
     if statement.object_id is None and statement.value is not None:
         return "=" + value_key(statement.value)
     return statement.object_id
@@ -93,13 +96,13 @@ def object_key(statement: Statement) -> str | None:
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 BEHAVED = frozenset(type for type, _ in NORMAL_FORMS.values())
-"""The types that these tables know."""
+"""The types in the built-in tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """A type in its one form. ``turned``: subject and object are to be swapped. ``past``: the word
-    itself says that it is over (give it an end when none is told)."""
+    """A type in its normal form. ``turned``: subject and object have to be swapped. ``past``: the
+    word itself says that the relation has ended (it gets an end if none is stated)."""
 
     type: str
     turned: bool = False
@@ -113,7 +116,7 @@ def snake(type: str) -> str:
 
 
 def normal(type: str) -> Normal:
-    """The one form of a relation's type. What no table knows stays as it is, in snake case."""
+    """The normal form of a relation type. One that is in no table stays as it is, in snake case."""
     name = snake(type).replace("favorite", "favourite")
     past = False
     for _ in range(4):  # "has_just_been_..." at the longest
@@ -140,15 +143,16 @@ def normal(type: str) -> Normal:
 
 
 def named_so(type: str) -> list[tuple[str, bool]]:
-    """Every name that :func:`normal` reads as this type, and whether it is turned by it; itself
-    first."""
+    """The names in the tables that :func:`normal` reads as this type, and whether each swaps
+    subject and object; the type itself first."""
     same = [(name, False) for name in OTHER_NAMES.get(type, "").split()]
     turned = [(name, True) for name in INVERSE_NAMES.get(type, "").split()]
     return [(type, False), *same, *turned]
 
 
 def _stative(name: str) -> bool:
-    """Whether "was …" says that it is over: "was living in", but not "was born in"."""
+    """Whether "was …" says that the relation has ended: "was living in" does, "was born in" does
+    not."""
     found = NORMAL_FORMS.get(name, (name, False))[0]
     return found not in EVENT_TYPES and found not in {"born_in", "born_on", "founded", "authored"}
 
@@ -162,7 +166,7 @@ Because = Literal["declared", "learned", "built_in", "default"]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A type as it is stored that stands for another; ``turned``: subject and object change."""
+    """A stored type that stands for another; ``turned``: subject and object are swapped."""
 
     type: str
     turned: bool = False
@@ -170,18 +174,19 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class RelationTypes:
-    """How each type behaves. ``declared`` (by the user, True for one object at a time) goes before
-    ``learned``, and that before what is built in."""
+    """How each type behaves. ``declared`` (by the user; True: one object at a time) overrides
+    ``learned``, and that the built-in tables."""
 
     declared: Mapping[str, bool] = field(default_factory=dict)
     learned: Mapping[str, bool] = field(default_factory=dict)
     synonyms: Mapping[str, Form] = field(default_factory=dict)
-    """What stands for what; it may stand for another itself, but never in a circle."""
+    """By type, the type that it stands for, which may itself stand for another; never in a
+    circle."""
     _forms: Mapping[str, tuple[Form, ...]] = field(init=False, repr=False, compare=False)
     _behaviours: dict[str, TypeBehaviour] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
-    """As far as they were asked for: by each of many statements of a type."""
+    """A cache: the behaviour is needed for each of many statements of a type."""
 
     def __post_init__(self) -> None:
         forms: dict[str, list[Form]] = {}
@@ -192,7 +197,7 @@ class RelationTypes:
 
     @classmethod
     def ruled(cls, rules: Iterable[TypeRule]) -> Self:
-        """By what was declared and learned, each type's last rule."""
+        """Made of what was declared and learned: the last rule of each type."""
         rules = list(rules)
         return cls(
             {r.type: r.declared for r in rules if r.declared is not None},
@@ -200,22 +205,22 @@ class RelationTypes:
             {r.type: Form(r.same_as, r.inverse) for r in rules if r.same_as is not None},
         )
 
-    # What stands for what
+    # Synonyms
 
     def canonical_form(self, type: str) -> Form:
-        """The type that a stored one stands for in the end: itself, unless declared otherwise."""
+        """The type that a stored one finally stands for: itself, unless declared otherwise."""
         turned = False
         while (form := self.synonyms.get(type)) is not None:
             type, turned = form.type, turned != form.turned
         return Form(type, turned)
 
     def forms(self, type: str) -> tuple[Form, ...]:
-        """What is stored that stands for this type, itself first."""
+        """The stored types that stand for this type, itself first."""
         return self._forms.get(type) or (Form(type),)
 
     def read(self, statements: Iterable[Statement]) -> list[Statement]:
-        """Statements as they read with what stands for what. One without an object has none that
-        its subject could change places with."""
+        """The statements with synonyms applied. Without an object, a statement keeps its subject
+        even if the synonym swaps the two."""
         if not self.synonyms:
             return list(statements)
         return [self._read(s) if s.type in self.synonyms else s for s in statements]
@@ -229,11 +234,12 @@ class RelationTypes:
     # How a type behaves
 
     def count(self, type: str) -> AtATime:
-        """How many objects at a time. What was learned is a rule with exceptions."""
+        """How many objects at a time; ``usually_one`` where that was learned, which allows
+        exceptions."""
         return self.explained(type)[0]
 
     def explained(self, type: str) -> tuple[AtATime, Because]:
-        """How many objects at a time, and where that is from."""
+        """How many objects at a time, and where that comes from."""
         type = self.canonical_form(type).type
         if type in self.declared:
             return ("one" if self.declared[type] else "many"), "declared"
@@ -248,8 +254,9 @@ class RelationTypes:
 
     @staticmethod
     def learnable(type: str, *, one: bool) -> bool:
-        """Whether the data may say so of it: what has one by its meaning has one whatever is said,
-        what happens may happen again, and what is mutual would tie everybody to everybody."""
+        """Whether this may be learned of a type: ``one`` object at a time, or several. A type that
+        has one by its meaning keeps that; an event may recur, and a symmetric type with one object
+        would link everybody to everybody."""
         if one:
             return (
                 not _usually_one(type)
@@ -258,13 +265,13 @@ class RelationTypes:
         return type not in SINGLE_VALUED_TYPES
 
     def known(self, type: str) -> bool:
-        """Whether anybody has said how it behaves: the user, the data, or the tables here. One
-        that is not known counts as having many objects."""
+        """Whether the behaviour of a type was declared, learned or built in. An unknown type counts
+        as many-valued."""
         ruled = type in self.declared or type in self.learned
         return ruled or type in BEHAVED or _usually_one(type)
 
     def behaviour(self, type: str | None) -> TypeBehaviour:
-        """How the statements of one conflict group are to be folded."""
+        """How the statements of a type (None: plain sentences) are folded."""
         if type is None:
             return TypeBehaviour()
         if (known := self._behaviours.get(type)) is not None:
@@ -285,12 +292,12 @@ class RelationTypes:
 
     @staticmethod
     def go_with(type: str) -> Sequence[str]:
-        """Types that are over between the same two when this one is: each is to be stated as an
-        end of its own."""
+        """Types that end between the same two entities when this one ends: each has to be stated as
+        an end of its own."""
         return GOING_WITH.get(type, ())
 
     @staticmethod
     def ends(type: str) -> Sequence[str]:
-        """Types that are over between the same two when this holds (``divorced_from`` ends
-        ``married_to``): each is to be stated as an end of its own."""
+        """Types that end between the same two entities when this one holds (``divorced_from`` ends
+        ``married_to``): each has to be stated as an end of its own."""
         return ENDING_TYPES.get(type, ())

@@ -1,4 +1,4 @@
-"""What the words of one episode, and the facts extracted from it, say of the names in it."""
+"""What the text of one episode, and the facts extracted from it, say about the names in it."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ _OF_PERSONS = frozenset(
     {"works_at", "works_as", "lives_in", "married_to", "engaged_to", "dating", "friend_of"}
     | {"sibling_of", "parent_of", "colleague_of", "has_pet", "speaks", "studies_at", "plays"}
 )
-"""Relations whose subject is a person, nearly always."""
+"""Relation types whose subject is nearly always a person."""
 
 
 _ANOTHER = re.compile(r"\b(?:an?other|different|a second)\s+", re.IGNORECASE)
 _CALLED = re.compile(
     r"\b(?:calls?|called|known as|goes by|nicknamed?|short for|a\.?k\.?a)\W+|\(", re.IGNORECASE
 )
-"""What stands before a name that somebody also goes by, or up to two words before that."""
+"""Matches what introduces a name that somebody also goes by: it follows at once, or after up to two
+words."""
 _SELF = r"(?:here|speaking|writing)\b"
 _NOT_SELF = r"(?<!\bam\s)(?<!\bI'm\s)(?<!\bis\s)(?<!\w)"
 _WORD = re.compile(r"\w+")
 _WORD_AND_GAP = re.compile(r"\w+\W+")
 _LONGEST_NAMED = 250
-"""Characters after a place that are looked at: no longer name is known."""
+"""How many characters after a position are read: no name that is kept is longer."""
 
 
 class EpisodeWording:
-    """Questions about names that one episode answers by itself. It is read once, for as many names
-    as there are."""
+    """Answers questions about names from one episode alone. The text is scanned once, however many
+    names there are."""
 
     def __init__(self, episode: Episode, extraction: Extraction) -> None:
         self._episode = episode
@@ -46,17 +47,19 @@ class EpisodeWording:
         self._texts = [turn.text for turn in episode.turns]
         owners = (episode.scope.user_name, *(turn.speaker for turn in episode.turns))
         self.owner_keys = frozenset(name_key(name) for name in owners if name)
-        """Names of who speaks, and of whose memory it is."""
+        """Name keys of the speakers, and of the user whose memory it is."""
         self.own_keys = frozenset(_own_keys(episode))
-        """Of those, the user's id, and each under which somebody speaks of a fuller name as of
-        another: they stand for nobody but who was told to be called so."""
+        """Of those, the user's id, and each speaker's name that also begins a fuller name of
+        somebody else in what they say. Such a name means only an entity that is called exactly
+        so."""
         self.owner_id = name_key(episode.scope.user_name or "")
         self.candidates = [_with_id(one, episode) for one in candidates_of(extraction)]
         self._named = frozenset(name_key(one.name) for one in self.candidates)
 
     @cached_property
     def _called_before(self) -> dict[str, list[str]]:
-        """The keys of what those who are named here were perhaps called before, by name."""
+        """By name key, the keys of the role names ("Ann's gran") that the bearer may have had
+        before."""
         found: dict[str, list[str]] = {}
         for name, before in names_by_role(self._facts):
             found.setdefault(name_key(name), []).append(name_key(before))
@@ -64,18 +67,19 @@ class EpisodeWording:
 
     @property
     def role_keys(self) -> set[str]:
-        """Name keys to look up for those who are called by what they are to somebody."""
+        """Name keys to look up for role names: those of the owners ("Ann"), and of the role names
+        that bearers of names here may have had before."""
         pairs = (owner_and_role(one.name) for one in self.candidates)
         owners = {name_key(pair[0]) for pair in pairs if pair is not None}
         return owners.union(*self._called_before.values())
 
     def called_before(self, candidate: CandidateEntity) -> list[str]:
-        """The keys of what the bearer of the name may have been called before it was told."""
+        """Keys of the role names that the bearer may have had before the name was stated."""
         return self._called_before.get(name_key(candidate.name), [])
 
     @cached_property
     def _related(self) -> dict[str, set[str]]:
-        """The names that a fact relates each name to."""
+        """By name key, the keys of the names that facts relate it to."""
         found: dict[str, set[str]] = {}
         for fact in self._facts:
             if fact.subject and fact.object:
@@ -87,7 +91,7 @@ class EpisodeWording:
 
     @cached_property
     def _beside(self) -> dict[str, list[set[str]]]:
-        """The names of each fact, by each of them."""
+        """By name key, the keys of all names in each fact that has the name."""
         found: dict[str, list[set[str]]] = {}
         for fact in self._facts:
             names = {name_key(n) for n in (fact.subject, fact.object, *fact.entities) if n}
@@ -123,7 +127,7 @@ class EpisodeWording:
 
     @cached_property
     def _as_written(self) -> tuple[bool, NamesAfterPlaces]:
-        """Whether the text has both cases, and each of its words."""
+        """Whether the text has both upper and lower case, and an index of all its words."""
         text = " ".join(self._texts)
         words = NamesAfterPlaces(
             [text], lambda text: (m.start() for m in _WORD.finditer(text)), depth=1
@@ -131,20 +135,21 @@ class EpisodeWording:
         return not (text.islower() or text.isupper()), words
 
     def related(self, candidate: CandidateEntity, placed: Mapping[str, str]) -> set[str]:
-        """The ids of the entities that a fact says something of towards the name, which makes them
-        two: a town and whom it is named after. ``placed`` are the ids of the names so far."""
+        """Ids of the entities that a fact relates to the name, which are therefore others: a town
+        and the person it is named after. ``placed``: by name key, the ids of entities resolved so
+        far."""
         others = self._related.get(name_key(candidate.name), ())
         return {placed[other] for other in others if other in placed}
 
     def named_with(self, candidate: CandidateEntity) -> set[str]:
-        """The keys of the names that are in a fact with this one."""
+        """Keys of the other names in the facts that have this name."""
         key = name_key(candidate.name)
         return set().union(*self._beside.get(key, ())) - {key}
 
     def names_apart(self, entity: Entity, candidate: CandidateEntity) -> bool:
         """Whether the text uses both a given name and a short form of it (``Mike`` and
-        ``Michael``), which makes them two: unless it says that somebody is called so, or one of
-        them speaks, whom others call so."""
+        ``Michael``), and so means two people. It does not if it says that somebody is called so, or
+        if just one of them is a speaker, whom others may call by the other form."""
         if not (is_part(entity.name) and is_part(candidate.name)):
             return False
         key = name_key(candidate.name)
@@ -155,29 +160,29 @@ class EpisodeWording:
         return not any(map(self._called.has, names))
 
     def introduces_another(self, entity: Entity, candidate: CandidateEntity) -> bool:
-        """Whether one of them is a part of the other's name, and the text introduces that other
-        beside it."""
+        """Whether one of the two names is a single word, and the text introduces the bearer of the
+        fuller one as somebody else beside that."""
         parts = [one for one in (entity.name, candidate.name) if is_part(one)]
         return len(parts) == 1 and not self._introduced.isdisjoint(
             map(name_key, (entity.name, candidate.name))
         )
 
     def acts_as_person(self, candidate: CandidateEntity) -> bool:
-        """Whether it is a person by its kind, or by what is said of it."""
+        """Whether the candidate is a person, by its kind or by a relation that is stated of it."""
         return candidate.kind == "person" or name_key(candidate.name) in self._persons
 
     def calls_another(self, name: str) -> bool:
-        """Whether it speaks of another of that name."""
+        """Whether the text speaks of another bearer of that name ("another John")."""
         return self._another.has(name)
 
     def writes(self, name: str) -> bool:
-        """Whether the name stands in it as it is written, in a text that has both cases."""
+        """Whether the text has the name in just this case, and uses both cases."""
         both_cases, words = self._as_written
         return both_cases and words.has(name, as_written=True)
 
 
 def _with_id(candidate: CandidateEntity, episode: Episode) -> CandidateEntity:
-    """Who is called as the user is: the id is another name of theirs."""
+    """The candidate; if it is called as the user is, as a person with the user's id as an alias."""
     called, id = episode.scope.called, episode.scope.user_name
     if id is None or called is None or name_key(candidate.name) != name_key(called):
         return candidate
@@ -200,13 +205,14 @@ def _own_keys(episode: Episode) -> Iterator[str]:
 
 
 class NamesAfterPlaces:
-    """What stands at certain places of texts, asked for name by name: the places are found once,
-    and of them only those are looked at where the name's first words are."""
+    """Finds whether a name is at certain positions of texts. The positions are determined once and
+    indexed by the words after them, so that a look-up reads only those where the name's first words
+    are."""
 
     def __init__(
         self, texts: Iterable[str], places: Callable[[str], Iterable[int]], *, depth: int = 4
     ) -> None:
-        """``depth``: by how many words the places are filed."""
+        """``depth``: how many words after a position are indexed."""
         self._depth = depth
         self._at: dict[tuple[str, ...], list[tuple[str, int]]] = {}
         for text in texts:
@@ -218,8 +224,8 @@ class NamesAfterPlaces:
                     self._at.setdefault(key, []).append((text, place))
 
     def has(self, name: str, *, as_written: bool = False) -> bool:
-        """Whether the name stands at one of the places, and no word goes on after it. What stands
-        before its first word is a part of it: "(Bob" is no "Bob"."""
+        """Whether the name is at one of the positions, and its last word ends there. Characters
+        before its first word are part of the name: "(Bob" does not match "Bob"."""
         words = _WORD.findall(name)[: self._depth]
         if not words:
             return False
@@ -230,7 +236,7 @@ class NamesAfterPlaces:
 
 
 def _called_before(text: str) -> Iterator[int]:
-    """Where a name may stand that somebody also goes by."""
+    """Positions where there may be a name that somebody also goes by."""
     for head in _CALLED.finditer(text):
         place = head.end()
         yield place

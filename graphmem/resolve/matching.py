@@ -1,6 +1,6 @@
-"""A name and an entity that it may mean: whether two names may be one person's and two kinds one
-thing's, how alike the two are; and what resolution gives: which entity each name means, why where
-that was not plain, and what stays ambiguous."""
+"""Compares a name with an entity that it may mean: whether two names can be one person's, whether
+two kinds agree, how alike the names are. Also the result of resolution: which entity each name
+means, the reason where that was not plain, and what stays ambiguous."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ _LIVING = {"person": "person", "animal": "animal", "pet": "animal"}
 
 
 def kinds_agree(one: str, other: str) -> bool:
-    """Whether something may be of both kinds. Models call a company now an organization, now a
-    product or a place; but a person is no company, and no animal."""
+    """Whether one thing can be of both kinds. Models call the same company an organization, a
+    product or a place, so these agree; a person agrees with no company and no animal."""
     if VAGUE in {one, other} or not one or not other:
         return True
     return _LIVING.get(one) == _LIVING.get(other)
 
 
 def personal(name: str, kind: str) -> bool:
-    """Whether a name is to be read as a person's."""
+    """Whether a name is read as a person's: by its kind or, if that says nothing, because it is a
+    known given name with a surname and written as a name."""
     if kind != VAGUE:
         return kind == "person"
     given, _, surname, _ = person_parts(name)
@@ -42,19 +43,20 @@ def personal(name: str, kind: str) -> bool:
 
 
 def written_as_name(name: str) -> bool:
-    """Whether every word has a capital, as far as its script has any, but for ``van`` and the
-    like; and no comma (``Herbert, Oklahoma``)."""
+    """Whether every word begins with a capital, if its script has any (but for ``van`` and the
+    like), and there is no comma (``Herbert, Oklahoma``)."""
     return "," not in name and not any(
         word.islower() and word not in _PARTICLES for word in name.split()
     )
 
 
 def likeness(one: str, other: str) -> Likeness:
-    """How two persons' names compare.
+    """How alike two persons' names are.
 
     ``same``: spelled alike. ``full``: given name (or its short form, or its initial) and surname
-    agree, and nothing contradicts (``J. Smith``, ``John A. Smith``). ``short``: one is a part of
-    the other (``John`` or ``Smith`` of ``John Smith``). ``no``: different people.
+    agree, and nothing contradicts (``J. Smith``, ``John A. Smith``); or given names, without any
+    surname. ``short``: one is a part of the other (``John`` or ``Smith`` of ``John Smith``).
+    ``no``: different people.
     """
     if set(name_keys(one)) & set(name_keys(other)):
         # Mr. Olympia need not be Olympia.
@@ -79,7 +81,7 @@ def likeness(one: str, other: str) -> Likeness:
 
 
 def _title_apart(one: str, other: str) -> bool:
-    """Whether one is the other's only word with a title before it."""
+    """Whether both names are the same single word, and just one of them has a title before it."""
     core = core_words(one)
     if len(core) != 1 or core != core_words(other):
         return False
@@ -103,7 +105,8 @@ def _given_agree(one: str, other: str) -> bool:
 def _initials_only(
     given: str, middle: tuple[str, ...], given2: str, middle2: tuple[str, ...]
 ) -> bool:
-    """Whether one has initials alone that the other does not bear out: T. J. is not Tim."""
+    """Whether one name is initials only, and the other has another number of names: T. J. is not
+    Tim."""
     one, other = (given, *middle), (given2, *middle2)
     return len(one) != len(other) and any(
         len(names) > 1 and all(len(name) == 1 for name in names) for names in (one, other)
@@ -111,7 +114,7 @@ def _initials_only(
 
 
 def _middles_agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Middle names may be left out or be initials, not others."""
+    """Whether middle names agree: they may be missing, or be initials of the others."""
     if not one or not other:
         return True
     return len(one) == len(other) and all(
@@ -120,18 +123,19 @@ def _middles_agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def is_part(name: str) -> bool:
-    """Whether it is one word, and so may be a part of a fuller name."""
+    """Whether the name is a single word, and so may be a part of a fuller name."""
     return len(core_words(name)) == 1
 
 
 def written_case(name: str) -> str:
-    """``lower``, ``upper`` or ``mixed``."""
+    """The case of a name: ``lower``, ``upper`` or ``mixed``."""
     return "lower" if name.islower() else "upper" if name.isupper() else "mixed"
 
 
 def sought_keys(name: str) -> list[str]:
-    """Loose keys under which a person of this name may be filed. A fuller name is looked for as
-    others write it out, and as a part alone; not among all who share a part."""
+    """Loose keys under which a person of this name may be filed. A full name is looked up with the
+    given name written out or as an initial, and as given name or surname alone, but not by the
+    hints that everybody with the same given name or surname has."""
     given, _, surname, _ = person_parts(name)
     hints = name_hints(name)
     if not surname:
@@ -140,13 +144,14 @@ def sought_keys(name: str) -> list[str]:
 
 
 LIKENESS = ("same", "full", "short", "no")
-"""How alike a name and an entity's are, the most alike first."""
+"""The values of :data:`Likeness`, the most alike first."""
 NEVER_NAMED = datetime.min.replace(tzinfo=UTC)
 _LONGEST_NAME = 200
 
 
 def candidates_of(extraction: Extraction) -> list[CandidateEntity]:
-    """Entities as given, then every other name in the facts and mentions. Blank ones are gone."""
+    """The entities of an extraction, then every other name in its facts and mentions. Names that
+    are blank or too long are left out."""
     named = {name_key(c.name) for c in extraction.entities}
     others = [
         name
@@ -161,7 +166,7 @@ def candidates_of(extraction: Extraction) -> list[CandidateEntity]:
 
 @dataclass(slots=True)
 class Match:
-    """An entity that a name may mean."""
+    """An entity that a name may mean, and how well it fits."""
 
     entity: Entity
     like: str
@@ -172,7 +177,8 @@ class Match:
 
 
 def alike(entity: Entity, candidate: CandidateEntity) -> Match:
-    """How an entity that a name was found by is like that name, and whether by an alias."""
+    """The match of an entity that was found by a key of the candidate's names: how alike the names
+    are, and whether only an alias was found."""
     keys = {key for name in (candidate.name, *candidate.aliases) for key in name_keys(name)}
     own = keys.intersection(name_keys(entity.name))
     shared = [n for n in (entity.name, *entity.aliases) if keys.intersection(name_keys(n))]
@@ -189,7 +195,7 @@ def may_be_person(candidate: CandidateEntity) -> bool:
 
 
 def new_names(have: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
-    """Names among ``more`` that no name in ``have`` is spelled like."""
+    """The names among ``more`` that are spelled like none in ``have``, each once."""
     seen = {name_key(name) for name in have}
     new = []
     for name in more:
@@ -203,7 +209,8 @@ def new_names(have: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
 def new_entity(
     candidate: CandidateEntity, avoid: Sequence[Match], clock: Clock, tenant: str
 ) -> Entity:
-    """An entity of its own for a name, without the aliases that those it might have meant have."""
+    """A new entity for a candidate, without the aliases of the entities that it might have meant
+    (``avoid``)."""
     name = " ".join(candidate.name.split())
     known = {key for m in avoid for n in (m.entity.name, *m.entity.aliases) for key in name_keys(n)}
     fresh = [a for a in candidate.aliases if not known & set(name_keys(a))]
@@ -223,7 +230,7 @@ NONE_OF_THEM = "the model said that it is none of those known"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How a name was resolved where it was not plain, and which others it might have meant."""
+    """How a name that was not plain was resolved, and the ids of the others it might have meant."""
 
     name: str
     entity_id: str
@@ -233,8 +240,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class NameAmbiguity:
-    """A name that stands for nobody known, and known entities that it may mean, the likelier
-    first."""
+    """A name that was resolved to no known entity, and the known entities that it may mean, the
+    likelier first."""
 
     name: str
     kind: str
@@ -247,7 +254,8 @@ class NameAmbiguity:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Every name of an extraction with its entity, and which entities are new or changed."""
+    """The entity of every name of an extraction, by name key, and which entities are new or
+    changed."""
 
     by_key: dict[str, Entity]
     new: tuple[Entity, ...] = ()

@@ -1,17 +1,16 @@
-"""Candidate entities to known ones, or new ones. Reads the ledger, writes nothing.
+"""Resolves candidate entities to known or new ones. Reads the ledger, writes nothing.
 
-A name is known when it, or an alias, is spelled alike up to case, accents, punctuation, a leading
+A name is known if it, or an alias, is spelled alike up to case, accents, punctuation, a leading
 article, a title (``Dr``), a legal form (``GmbH``) or the space in ``Face Book``, and the kinds
 agree. Persons are also known by a short form or an initial with the surname (``Bob Stone``,
-``J. Smith``), when only one is like that; and by a part of the name (``John``), when the context
-points to one: who or what else is named with it, now and before. What fits several equally is
-nobody of them: it becomes an entity of its own, with the reason
-(:class:`~graphmem.resolve.matching.Choice`), unless a model was asked
-(:class:`~graphmem.resolve.matching.NameAmbiguity`) and knows which. "Another John" is another.
+``J. Smith``), if only one fits; and by a part of the name (``John``), if the context points to one:
+who or what else is named with it, now and before. If several fit equally, it becomes an entity of
+its own, with the reason (:class:`~graphmem.resolve.matching.Choice`), unless a model was asked
+(:class:`~graphmem.resolve.matching.NameAmbiguity`) and knows which. "Another John" is always
+another.
 
-The ledger is read by keys and ids only, a fixed number of rows at the most for so many names, so
-the cost of a write does not grow with what is stored; nor, for each name, with how many others its
-episode has.
+The ledger is read by keys and ids only, with a bounded number of rows for so many names: the cost
+of a write does not grow with what is stored, nor that of a name with how many its episode has.
 """
 
 from __future__ import annotations
@@ -52,15 +51,15 @@ from graphmem.resolve.matching import (
 from graphmem.resolve.roles import EntityReads, Roles, owner_and_role
 from graphmem.text import core_words, name_hints, name_key, name_keys
 
-_MOST_ALIKE = 50  # entities that a loose key may lead to; beyond that it tells nothing
+_MOST_ALIKE = 50  # entities of a loose key; one with that many is not used
 _MOST_READ = 1000
-_READ_AT_ONCE = 500  # keys: so many names at a time share that number of rows
-_MOST_WEIGHED = 8  # entities whose surroundings are read for one name
-_LOOK_BACK = 32  # newest facts of an entity that count as its surroundings
+_READ_AT_ONCE = 500  # keys; those of one query share _MOST_READ rows
+_MOST_WEIGHED = 8  # entities whose newest facts are read for one name
+_LOOK_BACK = 32  # newest facts that show what an entity is named with
 _SEVERAL = "several fit equally"
 _PART_ONLY = "only a part of the name is the same, and nothing else"
 _AMBIGUOUS = frozenset({_SEVERAL, _PART_ONLY})
-"""Why a name stands for nobody who is known, though it may: what a model can be asked about."""
+"""Reasons why a name was resolved to no known entity, about which a model can be asked."""
 
 
 async def resolve(
@@ -71,10 +70,10 @@ async def resolve(
     *,
     chosen: Mapping[str, str] | None = None,
 ) -> Resolution:
-    """Match every name that the extraction uses; make an entity for each that is unknown.
+    """Resolve every name that the extraction uses to a known entity, or make a new one.
 
-    ``chosen`` says by name key which entity a name that is ambiguous means (its id; ``""`` for none
-    of those known). It is not asked about a name that is plain.
+    ``chosen``: by name key, the id of the entity that an ambiguous name means (``""``: none of
+    those known). Other names ignore it.
     """
     wording = EpisodeWording(episode, extraction)
     candidates = wording.candidates
@@ -97,24 +96,24 @@ class _Resolver:
     wording: EpisodeWording
     roles: Roles
     entities: dict[str, Entity] = field(default_factory=dict)
-    """By id: from the ledger, or new in this episode, as they are by now."""
+    """By id: read from the ledger, or new in this episode, in their present state."""
     filed: dict[str, list[str]] = field(default_factory=dict)
-    """Ids by key and hint, the oldest first."""
+    """Ids by name key and hint, the oldest first."""
     new: dict[str, None] = field(default_factory=dict)
     changed: dict[str, None] = field(default_factory=dict)
     placed: dict[str, str] = field(default_factory=dict)
     """Name key -> entity id, for the names of this episode."""
     owners: set[str] = field(default_factory=set)
-    """The ids of who speaks, and of whose memory it is: they are named with everything, so they
-    count only where nothing else does."""
+    """The ids of the speakers, and of the user whose memory it is. They are named with everything,
+    so as context they count only where nothing else does."""
     named: set[str] = field(default_factory=set)
-    """The ids of those."""
+    """The ids of the entities that this episode names, as resolved so far."""
     choices: list[Choice] = field(default_factory=list)
     ambiguities: list[NameAmbiguity] = field(default_factory=list)
     surroundings: dict[str, tuple[frozenset[str], datetime]] = field(default_factory=dict)
 
     async def look_up(self, candidates: Sequence[CandidateEntity]) -> None:
-        """Read what the names may mean: by their keys, then by their hints."""
+        """Read the entities that the names may mean: by their keys and their hints."""
         names = [n for c in candidates for n in (c.name, *c.aliases)]
         keys = {key for name in names for key in name_keys(name)} | self.wording.owner_keys
         keys.update(self.wording.role_keys)
@@ -122,7 +121,7 @@ class _Resolver:
         wanted = sorted(keys | hints)
         for start in range(0, len(wanted), _READ_AT_ONCE):
             some = wanted[start : start + _READ_AT_ONCE]
-            if await self._read(some) >= _MOST_READ:  # one crowded hint may have hidden others
+            if await self._read(some) >= _MOST_READ:  # one hint with many may have used up the rows
                 await self._read(keys.intersection(some))
                 for hint in sorted(hints.intersection(some)):
                     await self._read({hint}, limit=_MOST_ALIKE)
@@ -147,7 +146,7 @@ class _Resolver:
                 self.owners.add(entity.id)
 
     async def place(self, candidate: CandidateEntity) -> None:
-        """Find or make the entity that this name means."""
+        """Find or make the entity that the candidate means."""
         key = name_key(candidate.name)
         if key in self.placed:
             self._enrich(self.entities[self.placed[key]], candidate, learn=True)
@@ -172,8 +171,8 @@ class _Resolver:
             self._enrich(chosen, candidate, learn=owner_and_role(candidate.name) is None)
         else:
             like = next(m.like for m in matches if m.entity is chosen)
-            # A part of a name is not its alias: the next "John" may be another. What somebody
-            # speaks under is one: they are asked for by it.
+            # A part of a name is not kept as an alias: the next "John" may be another. A speaker's
+            # name is kept: people ask for the speaker by it.
             learn = like != "short" or not is_part(candidate.name) or key in self.wording.owner_keys
             self._enrich(chosen, candidate, learn=learn)
         self.placed[key] = chosen.id
@@ -182,8 +181,8 @@ class _Resolver:
             self.choices.append(Choice(candidate.name, chosen.id, reason, others))
 
     async def _by_role(self, candidate: CandidateEntity) -> Entity | None:
-        """The one entity that is the "Ann's gran" whom the name says, or that was called so when
-        it is the name of Ann's gran."""
+        """The entity that a role name ("Ann's gran") means; for another name, the one entity known
+        only by a role name that the episode gives to the bearer of the name."""
         pair = owner_and_role(candidate.name)
         if pair is None:
             before = self._plain(self.wording.called_before(candidate))
@@ -199,7 +198,7 @@ class _Resolver:
     def _settled(
         self, candidate: CandidateEntity, matches: list[Match], reason: str
     ) -> tuple[Entity | None, str]:
-        """What a model said of a name that is ambiguous; without that an ambiguity is noted."""
+        """The model's choice for an ambiguous name; without one the ambiguity is recorded."""
         answer = self.chosen.get(name_key(candidate.name))
         if answer == "":
             return None, NONE_OF_THEM
@@ -215,7 +214,7 @@ class _Resolver:
         return None, reason
 
     def _owner_of(self, candidate: CandidateEntity) -> Entity | None:
-        """The user, who is known, when the candidate has the user's id for a name."""
+        """The user's entity, if known and the candidate has the user's id as name or alias."""
         id = self.wording.owner_id
         if not id or id not in {name_key(name) for name in (candidate.name, *candidate.aliases)}:
             return None
@@ -228,7 +227,7 @@ class _Resolver:
         return name_key(name) in self.wording.own_keys
 
     def _matches(self, candidate: CandidateEntity) -> list[Match]:
-        """Entities that the name, one of its aliases or (for persons) a part of it may mean."""
+        """Known entities that the name, an alias or (for persons) a part of the name may mean."""
         ids: dict[str, bool] = {}
         for name in (candidate.name, *candidate.aliases):
             for key in name_keys(name):
@@ -250,7 +249,7 @@ class _Resolver:
             if exact:
                 matches.append(alike(entity, candidate))
             elif self._is_own(entity.name) or self._is_own(candidate.name):
-                continue  # an id is no first name
+                continue  # a user id or the like matches only as a whole
             elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
                 like = likeness(entity.name, candidate.name)
                 wording = self.wording
@@ -262,7 +261,7 @@ class _Resolver:
     async def _choose(
         self, candidate: CandidateEntity, matches: list[Match]
     ) -> tuple[Entity | None, str]:
-        """The entity meant, if one is, and why where it is not plain."""
+        """The entity meant, None if it cannot be told; and the reason where that is not plain."""
         if not matches:
             return None, ""
         if self.wording.calls_another(candidate.name):
@@ -285,8 +284,8 @@ class _Resolver:
     async def _by_context(
         self, candidate: CandidateEntity, matches: list[Match], named: list[Match]
     ) -> tuple[Entity | None, str]:
-        """Of several, or where only a part of the name is the same: the one that is named with
-        what is named here, of those the one named last."""
+        """Choose among several, or where only a part of the name is the same: the entity that was
+        named with most of what is named here; of those, the one named last."""
         weighed = sorted(matches, key=lambda m: LIKENESS.index(m.like))[:_MOST_WEIGHED]
         for match in weighed:
             await self._weigh(match, candidate)
@@ -305,7 +304,7 @@ class _Resolver:
         return None, _PART_ONLY
 
     async def _weigh(self, match: Match, candidate: CandidateEntity) -> None:
-        """Count what the entity and the name have around them in common."""
+        """Count what the entity was named with that the candidate's context has, but for owners."""
         around, match.latest = await self._surroundings(match.entity.id)
         context = self._context(candidate)
         shared = (id for id in around if id in context and id not in self.owners)
@@ -313,11 +312,11 @@ class _Resolver:
         match.owner = not self.owners.isdisjoint(around)
 
     def _context(self, candidate: CandidateEntity) -> set[str]:
-        """Entities named in the same episode; those in a fact with the name when there are any."""
+        """Ids of the entities in a fact with the name; if there are none, of all in the episode."""
         return self._plain(self.wording.named_with(candidate)) or self.named
 
     def _plain(self, keys: Iterable[str]) -> set[str]:
-        """What names mean that are placed, or that only one entity has."""
+        """Ids of the entities that name keys plainly mean: resolved, or the only one filed."""
         found = set()
         for key in keys:
             ids = self.filed.get(key, [])
@@ -327,7 +326,7 @@ class _Resolver:
         return found
 
     async def _surroundings(self, id: str) -> tuple[frozenset[str], datetime]:
-        """Who and what an entity was named with, and when last."""
+        """The ids of what an entity was named with in its newest facts, and when last."""
         if id not in self.surroundings:
             query = FactQuery(
                 self.episode.scope.tenant, entity_ids=(id,), newest_first=True, limit=_LOOK_BACK
@@ -339,9 +338,9 @@ class _Resolver:
         return self.surroundings[id]
 
     async def _common_noun(self, candidate: CandidateEntity, match: Match) -> bool:
-        """Whether a single word of unknown kind is written in another case than the known name
-        (``Buffalo`` and ``buffalo``, ``SAM`` and ``Sam``), in a text that has both cases, while
-        nothing that is named with it speaks for their being one."""
+        """Whether a single word of unknown kind is a common noun and not the known name: it has
+        another case (``Buffalo`` and ``buffalo``, ``SAM`` and ``Sam``) in a text that has both
+        cases, and nothing named with both suggests that they are one."""
         name, entity = candidate.name.strip("\"'“”‘’"), match.entity
         if {candidate.kind or VAGUE, entity.kind} != {VAGUE} or not is_part(name):
             return False
@@ -359,12 +358,12 @@ class _Resolver:
         return entity
 
     def _enrich(self, known: Entity, candidate: CandidateEntity, *, learn: bool) -> None:
-        """What the candidate adds to the entity: aliases, a plain kind, the way it is written."""
+        """Add what the candidate says: aliases, a more exact kind, a better spelling."""
         name = " ".join(candidate.name.split())
         named = (name, *candidate.aliases) if learn else candidate.aliases
         aliases = new_names((known.name, *known.aliases), named)
         kind = candidate.kind if known.kind == VAGUE and candidate.kind else known.kind
-        # A user id is often in lower case; a speaker's name tells how it is really written.
+        # A user id is often in lower case; a speaker's name shows the real spelling.
         better = (
             known.name.islower() and not name.islower() and name_key(name) == name_key(known.name)
         )
