@@ -1,5 +1,6 @@
-"""A batch of the ledger's events as one change, of each thing the last state, and what it comes to
-in the graph and in the vectors: what of a fact and of a turn is embedded and indexed."""
+"""Reduces a batch of the ledger's events to the last state of each thing, and turns that into
+writes to the graph and the vectors: among others what of a fact and of a turn is embedded and
+indexed."""
 
 from __future__ import annotations
 
@@ -28,12 +29,13 @@ from graphmem.ports.vectors import (
 )
 
 MUCH = 60
-"""Things changed, from which what a batch comes to is worked out off the loop."""
+"""With more things changed than this, the work on a batch is done off the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionBatch:
-    """The last state of everything that a batch of events changed, references checked."""
+    """The last state of everything that a batch of events changed, without references to what is
+    erased."""
 
     episodes: tuple[Episode, ...] = ()
     entities: tuple[Entity, ...] = ()
@@ -44,14 +46,15 @@ class ProjectionBatch:
     removed_entities: tuple[str, ...] = ()
     removed_facts: tuple[str, ...] = ()
     renewed_mentions: tuple[str, ...] = ()
-    """Episodes that mention now what ``mentions`` has of them, and nothing else."""
+    """Episodes whose stored mentions are replaced by those in ``mentions``."""
     with_turns: tuple[Episode, ...] = ()
-    """Episodes whose turns are to be written: new ones, and those that mention something else."""
+    """Episodes whose turns are written: new ones, and those with changed mentions."""
     origins: Origins = field(default_factory=lambda: Origins({}, {}, {}))
 
 
 class BatchSource(Protocol):
-    """What making a batch asks the ledger: what is still there of what its events refer to."""
+    """The reads of the ledger that making a batch needs: what its events refer to and is still
+    there."""
 
     async def existing(self, ids: Mapping[ReferredKind, Sequence[str]]) -> set[str]: ...
 
@@ -64,7 +67,7 @@ class BatchSource(Protocol):
 
 async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch:
     """The last state of each thing in these events. References to what was erased since are left
-    out: they have no other end."""
+    out, as there is nothing to link to. Raises ``Rejected`` if one of the events is damaged."""
     last = {(event.kind, event.id): event for event in events}
     if damaged := [event for event in last.values() if event.damaged]:
         raise Rejected(f"the ledger cannot read its event {damaged[0].seq}")
@@ -85,7 +88,7 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
     known = await _existing(facts, mentions, episodes, log)
     mentions = [(a, b) for a, b in mentions if a in known and b in known]
     mentioning = {episode_id for episode_id, _ in mentions}
-    # An episode that is written again keeps its mentions: no event repeats them.
+    # An episode that is written again keeps its mentions, which no event of it repeats.
     heard = {event.id for event in changed["mention"]}
     mentioning |= {e.id for e in changed["episode"] if e.value is None and e.id not in heard}
     return ProjectionBatch(
@@ -108,7 +111,7 @@ async def batch_of(events: Sequence[Event], log: BatchSource) -> ProjectionBatch
 async def _origins(
     facts: Sequence[Fact], episodes: Sequence[Episode], mentioning: Sequence[str], log: BatchSource
 ) -> Origins:
-    """Where the facts come from; what is in the batch itself need not be asked for."""
+    """Where facts and turns come from. What the batch itself has is not read from the ledger."""
     speakers = {t.id: t.speaker for e in episodes for t in e.turns if t.speaker}
     kinds: dict[str, str] = {episode.id: episode.kind for episode in episodes}
     sources = [
@@ -129,7 +132,7 @@ def _fact(event: Event) -> Fact | None:
 
 
 async def _episodes(events: Sequence[Event], log: BatchSource) -> list[Episode]:
-    """Those that are not erased, in the order in which they came."""
+    """The episodes of these events that are not erased, in the order of the events."""
     at_hand = {e.id: e.value for e in events if isinstance(e.value, Episode)}
     wanted = [event.id for event in events if event.id not in at_hand]
     found = {one.id: one for one in await log.episodes_by_id(wanted)} if wanted else {}
@@ -148,7 +151,7 @@ async def _existing(
     episode_ids |= {e.previous_id for e in episodes if e.previous_id}
     entity_ids = {id for fact in facts for id in fact.entity_ids} | {id for _, id in mentions}
     fact_ids = {fact.supersedes_id for fact in facts if fact.supersedes_id}
-    # What has just been read is there; what is erased meanwhile, a later event takes away.
+    # Episodes just read exist; if one is erased meanwhile, a later event removes it.
     here = {episode.id for episode in episodes}
     known = here & episode_ids
     asked: dict[ReferredKind, list[str]] = {
@@ -160,7 +163,7 @@ async def _existing(
 
 
 def _after_known(episode: Episode, known: set[str]) -> Episode:
-    """An episode, after the one before it only where that is still there."""
+    """The episode; without its reference to the one before it, if that is no longer there."""
     if episode.previous_id is None or episode.previous_id in known:
         return episode
     return replace(episode, previous_id=None)
@@ -188,12 +191,12 @@ def _without_erased(fact: Fact, known: set[str]) -> Fact:
 
 
 ApplyBatch: TypeAlias = Callable[[ProjectionBatch, int], Awaitable[None]]
-"""Applies a batch to one store, the graph or the vectors, which has come to that event then. To
-apply one again changes nothing, so a crash costs only repetition."""
+"""Applies a batch to one store, the graph or the vectors, and sets its checkpoint to that event.
+Applying one twice changes nothing, so a crash costs only repetition."""
 
 
 def graph_target(store: GraphStore) -> ApplyBatch:
-    """Writes batches to a graph."""
+    """Makes the function that writes batches to a graph."""
 
     async def apply(batch: ProjectionBatch, applied_seq: int) -> None:
         await store.apply(graph_changes(batch), applied_seq)
@@ -202,7 +205,7 @@ def graph_target(store: GraphStore) -> ApplyBatch:
 
 
 def graph_changes(batch: ProjectionBatch) -> GraphChanges:
-    """A batch as the graph is given it."""
+    """The changes of the graph for a batch."""
     return GraphChanges(
         episodes=batch.episodes,
         entities=batch.entities,
@@ -216,11 +219,12 @@ def graph_changes(batch: ProjectionBatch) -> GraphChanges:
 
 
 _BY_WORDS: frozenset[Collection] = frozenset({"sessions"})
-"""Too long for one vector to stand for: what embedding them costs, it is not worth."""
+"""Collections without dense vectors: their texts are too long for one vector to represent, so it
+would not be worth the cost."""
 
 
 def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
-    """Embeds and writes batches to vectors."""
+    """Makes the function that embeds batches and writes them to the vectors."""
 
     async def apply(batch: ProjectionBatch, applied_seq: int) -> None:
         changes = VectorChanges(
@@ -237,19 +241,19 @@ def vector_target(store: VectorStore, embedder: CachedEmbedder) -> ApplyBatch:
 
 
 def _silenced_turns(batch: ProjectionBatch) -> list[str]:
-    """Turns that are not to be found any more."""
+    """Ids of turns that searches must no longer find."""
     return [turn.id for episode in batch.with_turns for turn in episode.turns if turn.silenced]
 
 
 def _episodes_no_longer_searched(batch: ProjectionBatch) -> list[str]:
-    """Episodes of which nothing is searched any more."""
+    """Ids of episodes of which no turn is searched any more."""
     return [e.id for e in batch.with_turns if e.turns and not searched_turns(e)]
 
 
 async def points_of(
     batch: ProjectionBatch, embed: Callable[[list[str]], Awaitable[Sequence[Vector | None]]]
 ) -> dict[Collection, tuple[Point, ...]]:
-    """The points that a batch comes to, their texts embedded by ``embed``."""
+    """The points for a batch, by collection, with their texts embedded by ``embed``."""
     much = len(batch.facts) + len(batch.with_turns) > MUCH
     drafts = await off_loop(partial(_drafts, batch)) if much else _drafts(batch)
     vectors = await embed([draft.text for name, draft in drafts if name not in _BY_WORDS])
@@ -261,7 +265,7 @@ async def points_of(
 def _embedded(
     drafts: Sequence[tuple[Collection, Point]], vectors: Iterable[Vector | None]
 ) -> dict[Collection, tuple[Point, ...]]:
-    """The drafts with their vectors, by collection."""
+    """The drafts with their dense vectors, by collection."""
     points: dict[Collection, list[Point]] = {name: [] for name in COLLECTIONS}
     rest = iter(vectors)
     for name, draft in drafts:
@@ -289,8 +293,9 @@ def _fact_fields(fact: Fact, origins: Origins) -> Record:
 
 
 def _about(turn: Turn, origins: Origins, mentioned: Mapping[str, Set[str]]) -> list[str]:
-    """What a turn mentions, by the ids that count in this batch: those of its events. Where none
-    of them speaks of its episode, by those that count now."""
+    """Ids of the entities that a turn mentions. ``mentioned`` has those of the batch's mention
+    events, by episode; for an episode without any, the ids that count now in the ledger are
+    taken."""
     pairs = origins.mentions.get(turn.id, ())
     counting = mentioned.get(turn.episode_id)
     if counting is None:
@@ -299,7 +304,8 @@ def _about(turn: Turn, origins: Origins, mentioned: Mapping[str, Set[str]]) -> l
 
 
 def _drafts(batch: ProjectionBatch) -> list[tuple[Collection, Point]]:
-    """Points without their dense vectors yet. Turns stored as they are (no inference) are facts."""
+    """The points, still without dense vectors. Turns stored without inference are facts, not
+    turns."""
     drafts: list[tuple[Collection, Point]] = []
     mentioned: dict[str, set[str]] = {}
     for episode_id, entity_id in batch.mentions:
@@ -331,7 +337,8 @@ def _drafts(batch: ProjectionBatch) -> list[tuple[Collection, Point]]:
 def _conversation(
     episode: Episode, origins: Origins, mentioned: Mapping[str, Set[str]]
 ) -> list[tuple[Collection, Point]]:
-    """A point for each turn, with the turns beside it as its window, and one for all of them."""
+    """A point for each searched turn, with the turns beside it as its window, and one for the whole
+    episode."""
     scope, turns = episode.scope, searched_turns(episode)
     texts = [turn_text(turn) for turn in turns]
 

@@ -1,10 +1,9 @@
-"""A store kept in step with the ledger: what it lacks is applied in batches; it can start over.
+"""Keeps a store in step with the ledger: missing events are applied in batches; it can start over.
 
-What cannot be projected (a value that no store holds, from an older version, or one that slipped
-through) is set aside, so that it holds up nothing else: it fails again each time, and would stop
-every read of everybody. It is told from a store that is down by trial: everything else goes in, a
-batch of harmless things does, and the event alone fails a second time. The list is kept in the
-ledger; a rebuild begins without it.
+What cannot be projected (a value that no store takes, from an older version or past all checks) is
+set aside: it would fail each time and so stop every read of everybody. It is distinguished from a
+store that is down by trial: everything else is applied, a batch of harmless things is too, and the
+event fails a second time by itself. The list is kept in the ledger; a rebuild starts without it.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ _EPISODE, _TURN, _FACT, _ENTITY = (f"00000000-0000-7000-8000-00000000000{n}" for
 
 
 SetAsideRow: TypeAlias = tuple[int, str, str, str]
-"""The event, the kind and the id of what it is about, and why."""
+"""The event's seq, the kind and the id of what it is about, and the reason."""
 
 
 class Notes(Protocol):
-    """Where a projection notes what it has set aside."""
+    """Where a projection stores the list of what it has set aside."""
 
     async def setting(self, name: str) -> str | None: ...
 
@@ -48,7 +47,7 @@ class Notes(Protocol):
 
 
 class SetAsideList:
-    """What one projection has set aside, as its notes have it: most often the ledger."""
+    """What one projection has set aside, as stored in its notes (by default in the ledger)."""
 
     def __init__(self, projection: str, notes: Notes) -> None:
         self._projection = projection
@@ -56,22 +55,23 @@ class SetAsideList:
         self._known: dict[tuple[str, str], SetAside] | None = None
 
     async def read(self) -> tuple[SetAside, ...]:
-        """All of it, in order of the events, from the ledger: another process may have added."""
+        """Read the whole list, in order of the events, from the notes: another process may have
+        added to it."""
         text = await self._notes.setting(self._name)
         try:
             found = json.loads(text or "[]")
             rows = [(int(seq), str(kind), str(id), str(why)) for seq, kind, id, why in found]
         except (RecursionError, TypeError, ValueError):
-            # Nothing is hidden by it: verify finds what is missing, and repair tries it again.
+            # Nothing is lost by it: verify finds what is missing, and repair tries it again.
             _log.warning("the list of what %s set aside is damaged", self._projection)
             rows = []
         self._known = {(row[1], row[2]): SetAside(self._projection, *row) for row in rows}
         return tuple(self._known.values())
 
     async def note(self, applied: Sequence[Event], failed: Iterable[SetAside] = ()) -> None:
-        """Of the things of these events, those that failed are set aside, and the rest no more: nor
-        those of which a later event could be applied. Costs nothing while nothing was ever set
-        aside."""
+        """Record the outcome of these events. A thing whose last event failed is set aside; any
+        other that they are about no longer is, as a later event of it was applied. Costs nothing
+        while nothing was ever set aside."""
         last: dict[tuple[str, str], int] = {(one.kind, one.id): one.seq for one in applied}
         new = {
             (one.kind, one.id): one
@@ -89,7 +89,7 @@ class SetAsideList:
             await self._write({**left, **new})
 
     async def clear(self) -> None:
-        """Forget all of it: everything is tried again."""
+        """Empty the list: everything is tried again."""
         if await self.read():
             await self._write({})
 
@@ -101,13 +101,14 @@ class SetAsideList:
         await self.replace([(one.seq, one.kind, one.id, one.why) for one in known.values()])
 
     async def replace(self, rows: Iterable[SetAsideRow]) -> None:
-        """Let these be all."""
+        """Store these rows as the whole list."""
         await self._notes.remember_setting(self._name, json.dumps(sorted(rows)))
         await self.read()
 
 
 def may_be_the_value(error: Exception) -> bool:
-    """Whether it may be what was written that failed, and not the store or the model."""
+    """Whether the error may be due to the value that was written, and not to the store or the
+    model."""
     if isinstance(error, OSError | MemoryError | BudgetExceeded):
         return False
     if isinstance(error, BackendError):
@@ -116,7 +117,8 @@ def may_be_the_value(error: Exception) -> bool:
 
 
 def set_aside(projection: str, event: Event, error: Exception) -> SetAside:
-    """An event that failed. Only the kinds of the errors are kept: what they say may quote it."""
+    """The entry for an event that failed. Of the errors only their types are kept: messages may
+    quote the value."""
     kinds = [type(error).__name__]
     while (cause := error.__cause__) is not None and isinstance(cause, Exception):
         error = cause
@@ -126,8 +128,8 @@ def set_aside(projection: str, event: Event, error: Exception) -> SetAside:
 
 
 def harmless() -> tuple[ProjectionBatch, ProjectionBatch]:
-    """A batch with one of everything, in a tenant of its own, and the one that removes it."""
-    # Never the same words: the embedder is to be asked, not the vectors that are kept of it.
+    """A batch with one of everything, in a tenant of its own, and the batch that removes it."""
+    # A new text each time, so that the embedder is called and not its cache.
     turn = Turn(_TURN, _EPISODE, 0, f"All is well, {uuid.uuid4().hex}.", occurred_at=_AT)
     episode = Episode(_EPISODE, _SCOPE, turn.text, "text", "", _AT, _AT, turns=(turn,))
     entity = Entity(_ENTITY, _SCOPE.tenant, "All", "thing", recorded_at=_AT)
@@ -153,14 +155,14 @@ def harmless() -> tuple[ProjectionBatch, ProjectionBatch]:
 
 
 BATCH_EVENTS = 5000
-_PATIENCE_S = 10.0  # with a store that is being cleared, once nobody waits for it any more
+_PATIENCE_S = 10.0  # how long a cancelled call waits for a store that is being cleared
 
 
 class Projection:
     """Keeps one store in step with the ledger.
 
-    Where several processes share a ledger one of them projects at a time, and each reads how far
-    the others got before it goes on from there.
+    Where several processes share a ledger, one of them projects at a time, and each reads how far
+    the others have come before it continues.
     """
 
     def __init__(
@@ -171,8 +173,8 @@ class Projection:
         changed: Callable[[Set[str] | None], None] | None = None,
         notes: Notes | None = None,
     ) -> None:
-        """``changed`` is told in which tenants the store holds something else; None: in any.
-        ``notes`` are where what is set aside is noted, if not in the ledger."""
+        """``changed`` is called with the tenants whose part of the store has changed; None: any.
+        ``notes`` stores what is set aside; by default the ledger does."""
         self.name = name
         self._changed = changed or (lambda _: None)
         self.applied_seq = 0
@@ -180,9 +182,9 @@ class Projection:
         self._target = target
         self._reread: Callable[[], Awaitable[Checkpoint]] | None = None
         self._unsure = False
-        """Whether the store has failed: it may be closed, or be behind what it was given."""
+        """Whether the store has failed: it may be closed, or lack what was written to it."""
         self._empty_first: Callable[[], Awaitable[None]] | None = None
-        """What was begun to start over, and failed."""
+        """How to clear the store, if starting over was begun and has not succeeded yet."""
         self.damage: Damaged | None = None
         self._lock = asyncio.Lock()
         self._aside = SetAsideList(name, notes or ledger)
@@ -190,15 +192,15 @@ class Projection:
     def begin(
         self, checkpoint: Checkpoint | Damaged, reread: Callable[[], Awaitable[Checkpoint]]
     ) -> None:
-        """Go on from ``checkpoint``; ``reread`` reads it from the store again. A store that is
-        damaged is behind everything, and to catch up is that error, until it is made anew."""
+        """Continue from ``checkpoint``; ``reread`` reads it from the store again. With a damaged
+        store :meth:`catch_up` raises that damage, until the store is made anew."""
         self.damage = checkpoint if isinstance(checkpoint, Damaged) else None
         self.applied_seq = -1 if isinstance(checkpoint, Damaged) else checkpoint.applied_seq
         self._reread = reread
 
     async def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
-        """Apply every event up to the ledger's head; cheap when there is none. What cannot be
-        applied whatever is tried is set aside (see :mod:`graphmem.projection.catch_up`)."""
+        """Apply every event up to the ledger's head; cheap if there is none. Events that fail by
+        themselves are set aside (see :mod:`graphmem.projection.catch_up`)."""
         if self.applied_seq >= await self._ledger.head():
             return
         if self.damage is not None:
@@ -209,8 +211,8 @@ class Projection:
             if self._reread is not None and (self._unsure or self._ledger.shared):
                 self.applied_seq = (await self._reread()).applied_seq
                 await self._aside.read()
-                # Others may have written, or rebuilt the store, which leaves the checkpoint as it
-                # was.
+                # Others may have written to the store, or rebuilt it, which need not change the
+                # checkpoint.
                 self._changed(None)
             self._unsure = True
             await self._go_on(still_alone, progress)
@@ -240,7 +242,7 @@ class Projection:
     async def _take(
         self, events: Sequence[Event], still_alone: Callable[[], Awaitable[None]]
     ) -> None:
-        """Apply these events, or set those aside that cannot be. The checkpoint moves last."""
+        """Apply these events, and set aside those that fail. The checkpoint is moved last."""
         try:
             batch = await self._batch(events)
             await still_alone()
@@ -262,7 +264,8 @@ class Projection:
     async def _one_by_one(
         self, events: Sequence[Event], still_alone: Callable[[], Awaitable[None]]
     ) -> list[SetAside]:
-        """Apply what can be by halves; the events that fail alone, and once more."""
+        """Apply all of these events that can be applied, halving what fails; returns those that
+        fail by themselves."""
         failed: list[SetAside] = []
         waiting = [events]
         while waiting:
@@ -282,8 +285,8 @@ class Projection:
         return failed
 
     async def _check_works(self, error: Exception) -> None:
-        """That the store takes what is harmless: else it is the store that fails, with ``error``,
-        and nothing is set aside."""
+        """Check that the store takes harmless batches. If not, it is the store that fails:
+        ``error`` is raised, and nothing is set aside."""
         for batch in harmless():
             try:
                 await self._target(batch, self.applied_seq)
@@ -291,20 +294,20 @@ class Projection:
                 raise error from other
 
     async def set_aside(self) -> tuple[SetAside, ...]:
-        """What could not be applied, as the ledger has it."""
+        """What could not be applied, read from the notes."""
         return await self._aside.read()
 
     async def repair(self, batch: ProjectionBatch) -> None:
-        """Write what should be there already; how far the store has come stays as it is."""
+        """Write what should be in the store already; the checkpoint stays as it is."""
         async with self._alone() as still_alone:
             await still_alone()
             await self._target(batch, self.applied_seq)
             self._changed(None)
 
     async def start_over(self, clear: Callable[[], Awaitable[None]]) -> None:
-        """Clear the store and forget how far it got, also where this is given up on the way: what
-        was begun in a thread goes on, and whoever writes next has to know that nothing is there.
-        Where it fails, whoever needs the store tries it again."""
+        """Clear the store and reset its checkpoint, also if the call is cancelled: clearing goes on
+        in a thread, and the next writer has to know that the store is empty. If clearing fails, the
+        next :meth:`catch_up` tries it again."""
         async with self._alone():
             self.applied_seq, self._empty_first = 0, clear
             clearing = asyncio.ensure_future(clear())
@@ -321,9 +324,9 @@ class Projection:
         reread: Callable[[], Awaitable[Checkpoint]],
         aside: Sequence[SetAsideRow],
     ) -> None:
-        """Let another store take the place of this one, which is ``paused`` and has come no
-        further; what was set ``aside`` is what that could not take. Given up on the way, or failed,
-        whoever needs the store looks how far it is."""
+        """Put another store in the place of this one, which is ``paused`` and has not advanced
+        since; ``aside`` is what the other could not take. After a failure or a cancellation, the
+        next :meth:`catch_up` reads how far the store has come."""
         if self.damage is None:
             self.applied_seq, self._unsure = 0, True
         try:
@@ -336,7 +339,7 @@ class Projection:
 
     @contextlib.asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Nothing is on its way to the store meanwhile."""
+        """Nothing is written to the store within this context."""
         async with self._alone():
             yield
 
@@ -347,7 +350,7 @@ class Projection:
 
 
 async def _to_its_end(begun: asyncio.Future[None]) -> None:
-    """Wait for what goes on in a thread although nobody waits for it any more."""
+    """Wait for work that goes on in a thread, after a cancellation for a limited time."""
     try:
         await asyncio.shield(begun)
     except asyncio.CancelledError:
@@ -358,7 +361,7 @@ async def _to_its_end(begun: asyncio.Future[None]) -> None:
 
 
 def _tenants(events: Sequence[Event]) -> Set[str] | None:
-    """In which tenants they changed something; None where one has been forgotten since, which no
-    event names any more."""
+    """The tenants of these events; None (any) if one of them has been forgotten since: events no
+    longer name it."""
     tenants = {event.tenant for event in events}
     return None if any(map(is_forgotten, tenants)) else tenants

@@ -1,6 +1,5 @@
-"""Graph and vectors compared with the ledger by what they hold, both ways: each node with its edges
-and each point against the row that it is made from, and back; and put right, exactly what differs.
-"""
+"""Compares the graph and the vectors with the ledger, both ways: each node with its edges and each
+point with the row that it is made from, and the reverse; and repairs exactly what differs."""
 
 from __future__ import annotations
 
@@ -21,21 +20,21 @@ from graphmem.projection.catch_up import Projection
 
 Kind: TypeAlias = Literal["entity", "episode", "fact"]
 PROJECTED_KINDS: tuple[Kind, ...] = ("entity", "episode", "fact")
-"""In the order in which they refer to one another."""
+"""In an order in which each refers only to its own kind and to earlier ones."""
 BATCH_THINGS = 256
-"""Read and made at once."""
+"""How many things are read, and made, at once."""
 
 
 async def present_ids(ledger: Ledger) -> dict[Kind, list[str]]:
-    """Everything that graph and vectors should hold, the oldest first, as ids are made."""
+    """The ids of everything that graph and vectors should hold, by kind, the oldest first."""
     return {kind: sorted(await ledger.present(kind)) for kind in PROJECTED_KINDS}
 
 
 async def present_batches(
     ledger: Ledger, ids: Mapping[Kind, Sequence[str]], size: int = BATCH_THINGS
 ) -> AsyncIterator[tuple[Kind, Sequence[str], ProjectionBatch]]:
-    """The state of these things: of each batch, which ids were asked for, and what there is of
-    them. An episode comes with what it mentions."""
+    """The state of these things in the ledger, in batches: the kind, the ids that were read, and a
+    batch of those that exist. An episode comes with its mentions."""
     for kind in PROJECTED_KINDS:
         wanted = ids.get(kind, ())
         for start in range(0, len(wanted), size):
@@ -66,20 +65,21 @@ _Problem = Literal["missing", "other than in the ledger", "not in the ledger"]
 
 
 class Mismatch(NamedTuple):
-    """One thing that is otherwise than the ledger says."""
+    """One thing that differs from the ledger."""
 
     place: str
     """The store and the label or collection: ``graph Fact``."""
     problem: _Problem
     kind: Kind | None
-    """With ``thing``, what of the ledger it is made from: of a turn, its episode."""
+    """With ``thing``: what of the ledger it is made from; for a turn, its episode. None if the
+    ledger has nothing."""
     thing: str
     id: str
 
 
 @dataclass(slots=True)
 class Mismatches:
-    """What a graph or vectors hold otherwise than the ledger says."""
+    """How a graph or vectors differ from the ledger."""
 
     checked: dict[str, int] = field(default_factory=dict)
     found: list[Mismatch] = field(default_factory=list)
@@ -89,19 +89,19 @@ class Mismatches:
 
     @property
     def wrong(self) -> dict[Kind, list[str]]:
-        """What is to be written again."""
+        """By kind, the ids of what has to be written again."""
         return {
             kind: list(dict.fromkeys(one.thing for one in self.found if one.kind == kind))
             for kind in PROJECTED_KINDS
         }
 
     def beside(self, name: str) -> tuple[str, ...]:
-        """What is to go, of a label or a collection."""
+        """The ids to remove from a label or a collection: the ledger does not have them."""
         gone = (one for one in self.found if one.kind is None)
         return tuple(one.id for one in gone if one.place.endswith(f" {name}"))
 
     def described(self) -> list[str]:
-        """For people: what differs, where, how much, and the first of it."""
+        """For people: what differs, where, how many, and the first ids."""
         groups: dict[tuple[str, str], list[str]] = {}
         for one in self.found:
             groups.setdefault((one.place, one.problem), []).append(one.id)
@@ -123,10 +123,10 @@ async def compare_stores(
     since: int,
     part: Part | None = None,
 ) -> tuple[Mismatches, Mismatches]:
-    """What the graph and the vectors, which have followed the ledger up to the event ``since``,
-    hold otherwise; None is not looked at. What was set ``aside`` is left out, and what refers to
-    it; what is written after that event is left for the next time. With a ``part`` the things of
-    one part are compared, and points that nothing stands for are looked for among all."""
+    """How the graph and the vectors, which have followed the ledger up to the event ``since``,
+    differ from it; a store that is None is not read. What was set ``aside`` and what refers to it
+    are left out, and so is what was changed after that event. With a ``part`` only the things of
+    one part are compared, but points that the ledger does not have are looked for among all."""
     comparison = _Comparison(ledger, graph, vectors, embedder, aside)
     await comparison.run(part)
     touched = await changed_since(ledger, since)
@@ -136,7 +136,7 @@ async def compare_stores(
 
 
 async def changed_since(ledger: Ledger, seq: int) -> set[str]:
-    """The ids of what the events after this one are about."""
+    """The ids of what the events after ``seq`` are about."""
     changed: set[str] = set()
     while events := await ledger.events(seq, _EVENTS):
         changed.update(event.id for event in events)
@@ -157,7 +157,7 @@ class _Comparison:
         self._ledger, self._graph, self._vectors = ledger, graph, vectors
         self._embedder = embedder
         self.in_graph, self.in_vectors = Mismatches(), Mismatches()
-        # Of what has not been compared yet: what is left in the end is beside the ledger.
+        # What has not been compared yet; what remains in the end is not in the ledger.
         self._digests: dict[tuple[str, str], int] = {}
         self._points: dict[Collection, set[str]] = {}
 
@@ -172,7 +172,7 @@ class _Comparison:
         if self._vectors is not None:
             self._points = {name: set(await self._vectors.ids(name)) for name in COLLECTIONS}
         async for kind, some, batch in present_batches(self._ledger, wanted):
-            # Of each batch: a minute or more in one go would be the whole process's.
+            # For each batch by itself: to wait a minute or more would affect the whole process.
             with collector_waits():
                 if self._graph is not None:
                     expected = self._graph.digests_of(graph_changes(batch))
@@ -182,7 +182,7 @@ class _Comparison:
         await self._look_for_extra()
 
     def _hanging(self, batch: ProjectionBatch) -> set[str]:
-        """What refers to something that was set aside: an edge of it has no other end."""
+        """Ids of what refers to something that was set aside: its edge cannot be there."""
         if not self._aside:
             return set()
         found = {
@@ -222,13 +222,14 @@ class _Comparison:
             self._points[name].difference_update(point.id for point in points)
 
     async def _look_for_extra(self) -> None:
-        """What is there beside what was compared; asked of the ledger again, for it may be new."""
+        """Find what a store has and the ledger does not. The ledger is read again: a thing may be
+        new."""
         for kind, label in _LABELS.items():
             beside = {id for at, id in self._digests if at == label}
             if beside:
                 beside -= await self._ledger.present(kind)
             self.in_graph.found += _extra(f"graph {label}", beside)
-        for name, points in self._points.items():  # those of other parts are not compared
+        for name, points in self._points.items():  # with a part, all of the other parts too
             extra = points - await self._ledger.present(_PRESENT[name]) if points else points
             self.in_vectors.found += _extra(f"vectors {name}", extra)
 
@@ -238,15 +239,15 @@ def _extra(place: str, ids: set[str]) -> list[Mismatch]:
 
 
 TOO_MANY_TO_MEND = 5_000
-"""Mismatches from which on it is better to make all anew."""
+"""From this many mismatches on it is better to rebuild."""
 
 
 async def repair_differences(
     ledger: Ledger, projection: Projection, differences: Mismatches
 ) -> None:
-    """Write again what of the ledger a store lacks or holds otherwise, remove what it holds beside.
+    """Write again what a store lacks or holds otherwise, and remove what the ledger does not have.
 
-    What others may hang on by mistake shows when the stores are compared once more.
+    Other things that were wrongly linked to what is removed are found by comparing once more.
     """
     beside = differences.beside
     gone = ProjectionBatch(
@@ -258,7 +259,7 @@ async def repair_differences(
     if gone != ProjectionBatch():
         await projection.repair(gone)
     async for _, some, batch in present_batches(ledger, differences.wrong):
-        # Facts are removed first: writing one again would leave an edge that it has too many.
+        # Facts are removed first: writing one again does not remove a surplus edge.
         facts = tuple(fact.id for fact in batch.facts)
         mentioning = tuple(id for id in some if any(e.id == id for e in batch.episodes))
         await projection.repair(replace(batch, removed_facts=facts, renewed_mentions=mentioning))
