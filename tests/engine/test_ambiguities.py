@@ -230,6 +230,38 @@ class TestPairs:
             assert left.text == "Bob Stone has 3 cats in his house."
             assert await replay_differences(memory) == []
 
+    @pytest.mark.parametrize(("answer", "still_said"), [(1, False), (2, False), (1, True)])
+    async def test_nor_an_erased_value(
+        self, server: LocalModelServer, answer: int, still_said: bool
+    ) -> None:
+        first, second = _points("thirty"), _points("forty")
+        again = noted(
+            fact(
+                "The points of Bob Stone: thirty.",
+                subject="Bob Stone",
+                type="points",
+                value="thirty",
+            ),
+            entities=(person("Bob Stone"),),
+        )
+        server.script(first, *([again] if still_said else []), second, answers(answer))
+        chosen = settings(server)
+        async with await open_memory("memory://", user_id="ada", settings=chosen) as memory:
+            told = await memory.add("Bob Stone has thirty points.", occurred_at="2023-01-01")
+            if still_said:
+                await memory.add(same, occurred_at="2023-01-01")
+            await memory.add("Bob Stone has forty points.", occurred_at="2024-01-01")
+            await memory.delete(told.episode_id)
+            stated = (await memory._parts.ledger.rows("statements", None, 1000))[0]
+            assert stated
+            values = [str(row["object_id"]) for row in stated]
+            assert ("=thirty" in values) == still_said
+            assert any("thirty" in str(row["body"]) for row in stated) == still_said
+            (left,) = (await memory.get_all(current=True)).items
+            assert left.text == "Bob Stone has forty points."
+            assert (await memory.verify()).ok
+            assert await replay_differences(memory) == []
+
     def test_two_occasions_are_no_ambiguity(self, memory: Memory, server: LocalModelServer) -> None:
         bob = person("Bob Stone")
         server.script(

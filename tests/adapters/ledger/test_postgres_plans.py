@@ -147,6 +147,7 @@ _FEW = {
     *("merges_from", "merges_into", "entities_with_events"),
     *(
         "statements_like",
+        "statements_of_value",
         "replace_statement",
         "erase_statements",
         "erase_supports",

@@ -5,7 +5,8 @@ Entities and embeddings that nothing refers to any more are erased in ``entities
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,7 +35,7 @@ from graphmem.adapters.ledger.sql.steps import (
 from graphmem.adapters.ledger.sql.summaries import erase_summaries
 from graphmem.model import Decision, ErasureReceipt, Fact, Removal, Statement
 from graphmem.ports.ledger import Commit, Erasure
-from graphmem.text import digest
+from graphmem.text import digest, text_key, value_key
 
 
 def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> Steps[Removal]:
@@ -79,6 +80,7 @@ def erase_rows(
     going = yield from fetch("count_erased", **lists, statements=statements)
     yield from _scrub_edits(target)
     yield from _scrub_keys(target, tenant)
+    yield from _scrub_values(target, tenant)
     runs = [row["run_id"] for row in (yield from fetch("runs_of", ids=lists["episodes"]))]
     yield from _remove(lists, target)
     yield from execute("erase_conversations", {"tenant": tenant, "runs": runs})
@@ -187,10 +189,35 @@ def _scrub_keys(target: _Target, tenant: str) -> Steps[None]:
         by_key.setdefault(row["text_key"], []).append(rows.to_statement(row))
     for key, staying in by_key.items():
         if all(statement.key == key for statement in staying):
-            replaced = (replace(one, key=f"#{digest(key)[:32]}") for one in staying)
-            put = (rows.statement_row(one, tenant) for one in replaced)
-            kept = [{name: row[name] for name in ("id", "text_key", "body")} for row in put]
-            yield from execute("replace_statement", *kept)
+            hidden = _hidden(key)
+            yield from _replace((replace(one, key=hidden) for one in staying), tenant)
+
+
+def _scrub_values(target: _Target, tenant: str) -> Steps[None]:
+    """Replace attribute values that would reveal an erased statement: a statement that repeats, or
+    ends, an attribute in other words has its value. It becomes a digest, unless a statement whose
+    text names the value stays."""
+    found = yield from fetch("statements_of_value", ids=sorted(target.statements))
+    by_value: dict[tuple[str | None, str | None, str], list[Statement]] = {}
+    for one in map(rows.to_statement, found):
+        key = value_key(one.value or "")
+        by_value.setdefault((one.subject_id, one.type, key), []).append(one)
+    for (*_, key), staying in by_value.items():
+        of_value = re.compile(rf"(?<!\w){re.escape(key)}(?!\w)")
+        if not any(of_value.search(text_key(one.text)) for one in staying):
+            hidden = _hidden(key)
+            yield from _replace((replace(one, value=hidden) for one in staying), tenant)
+
+
+def _hidden(key: str) -> str:
+    """A digest in place of a key, so that those that share it still do."""
+    return f"#{digest(key)[:32]}"
+
+
+def _replace(statements: Iterable[Statement], tenant: str) -> Steps[None]:
+    put = [rows.statement_row(one, tenant) for one in statements]
+    names = ("id", "object_id", "text_key", "body")
+    yield from execute("replace_statement", *({name: row[name] for name in names} for row in put))
 
 
 def _scrub_versions(target: _Target) -> Steps[set[str]]:

@@ -592,8 +592,17 @@ JOIN statements AS s ON s.tenant = gone.tenant
   AND {hash:s.text_key} = {hash:gone.text_key} AND s.text_key = gone.text_key
 WHERE gone.id = ANY(:ids) AND NOT s.id = ANY(:ids);
 
+-- name: statements_of_value
+-- Others that give a subject the same attribute value as one of these.
+SELECT DISTINCT s.id, s.body FROM statements AS gone
+JOIN statements AS s ON s.tenant = gone.tenant AND s.subject_id = gone.subject_id
+  AND s.type = gone.type
+  AND {prefix:s.object_id} = {prefix:gone.object_id} AND s.object_id = gone.object_id
+WHERE gone.id = ANY(:ids) AND NOT s.id = ANY(:ids)
+  AND substr(gone.object_id, 1, 1) = '=';
+
 -- name: replace_statement
-UPDATE statements SET text_key = :text_key, body = :body WHERE id = :id;
+UPDATE statements SET object_id = :object_id, text_key = :text_key, body = :body WHERE id = :id;
 
 -- name: erase_statements
 DELETE FROM statements WHERE id = ANY(:ids);
