@@ -99,6 +99,8 @@ async def open_memory(
     settings = settings_or_usual(settings)
     if not isinstance(redactors, Iterable):
         raise UsageError(f"redactors are functions, got {type(redactors).__name__}")
+    if clock is not None and not (hasattr(clock, "now") and hasattr(clock, "new_id")):
+        raise UsageError(f"clock has now() and new_id(), got {type(clock).__name__}")
     if user_name is not None:
         settings = settings.model_copy(update={"user_name": checked_name(user_name, "user_name")})
     extraction = (extraction or ExtractionOptions()).over(_extraction(settings))

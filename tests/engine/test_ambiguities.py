@@ -235,13 +235,9 @@ class TestPairs:
         self, server: LocalModelServer, answer: int, still_said: bool
     ) -> None:
         first, second = _points("thirty"), _points("forty")
+        same = "The points of Bob Stone: thirty."
         again = noted(
-            fact(
-                "The points of Bob Stone: thirty.",
-                subject="Bob Stone",
-                type="points",
-                value="thirty",
-            ),
+            fact(same, subject="Bob Stone", type="points", value="thirty"),
             entities=(person("Bob Stone"),),
         )
         server.script(first, *([again] if still_said else []), second, answers(answer))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,8 @@ def test_what_cannot_be_read_says_why(folder: Path, tmp_path: Path) -> None:
         Memory(tmp_path / "m", user_id="ada", settings=elsewhere, read_only=True)
     with pytest.raises(UsageError, match="read_only is True or False"):
         Memory(tmp_path / "m", user_id="ada", read_only=1)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"clock has now\(\) and new_id\(\), got module"):
+        Memory(tmp_path / "m", user_id="ada", clock=time)  # type: ignore[arg-type]
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "ledger.sqlite").write_text("not a database, whatever its name says" * 100)
     with pytest.raises(Rejected, match="is damaged: file is not a database"):
