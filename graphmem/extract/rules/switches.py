@@ -9,7 +9,7 @@ from datetime import datetime
 
 from graphmem.clock import Date
 from graphmem.extract.rules.business import BUSINESS_CUES, business
-from graphmem.extract.rules.names import has_inner_capital
+from graphmem.extract.rules.names import FIRST_NAMES, has_inner_capital
 from graphmem.extract.rules.phrases import Parse, named_thing
 from graphmem.extract.rules.subjects import Subject, TurnContext
 from graphmem.extract.rules.word_lists import SOFTWARE, is_occupation
@@ -169,11 +169,12 @@ def _is_software(name: str) -> bool:
     return name.lower() in SOFTWARE or has_inner_capital(name)
 
 
+_IS = r"(?:(?:I|we|he|she|they)(?:'m|'re|'s|\s+am|\s+are|\s+is)|is|am|'m)\s+"
 _LEFT_FOR = re.compile(
     rf"(?:'s|'ve|\s+has|\s+have)?{_SOON}\s+(?:left|quit|ditched|swapped|dumped)\s+(?:the\s+)?(?P<old>{_THING})"
-    r"(?:\s+for|(?:\s+(?:in|on|last|this)\s+[\w ]{1,20})?,?\s+(?:and\s+)?"
-    r"(?:(?:he|she|they)(?:'s|'re|\s+is|\s+are)\s+|(?:is|'m|I'm)\s+)?(?P<now>now\s+(?:at|with)))\s+"
-    rf"(?:the\s+)?(?P<new>{_THING})"
+    r"(?:\s+for|(?:\s+(?:in|on|last|this)\s+[\w ]{1,20})?(?:,|;|\s[–—-])?\s+(?:(?:and|but)\s+)?"
+    rf"(?P<now>(?:{_IS})?now\s+(?:at|with)|{_IS}(?P<later>at|with)))\s+"
+    rf"(?:the\s+)?(?P<new>{_THING})(?(later)\s+(?:now|these\s+days)\b)"
 )
 
 
@@ -181,17 +182,21 @@ _DAY_TRIP = re.compile(r"\bthis\s+(?:morning|afternoon|evening)\b|\bcame\s+back\
 
 
 def _left_for(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[CandidateFact]:
-    """ "Jordan left Delta for Southwest", "we left Leeds for York"."""
+    """ "Jordan left Delta for Southwest", "I left Delta, I'm at Southwest now", "we left Leeds for
+    York"."""
     text, names = parse.sentence.text, context.people.names
     match = _LEFT_FOR.search(text)
     subject = _subject(parse, context, match.start()) if match is not None else None
     if match is None or subject is None or subject.thing or subject.other is not None:
         return
-    if _DAY_TRIP.search(text):
+    people = {match["old"].lower(), match["new"].lower()} & FIRST_NAMES
+    if people or match["new"] in {"Home", "Work", "School"} or _DAY_TRIP.search(text):
         return
     old, new = names.canonical_of(match["old"]), names.canonical_of(match["new"])
     kinds = {names.kind(old), names.kind(new)}
-    firm = (match["now"] or "organization" in kinds) and kinds <= {"organization", "thing", "place"}
+    at_one = match["now"] and not match["now"].endswith("with")  # "I'm with Ben now"
+    employed = "organization" in kinds or (at_one and kinds != {"place"})
+    firm = employed and kinds <= {"organization", "thing", "place"}
     if not firm and kinds != {"place"}:
         return
     at = _when(parse, stated_at)
@@ -201,8 +206,9 @@ def _left_for(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterat
         f"{subject.name} left {old}", subject.name, type, old, (subject.name, old),
         **valid_until(at), importance=0.8, retracts=True,
     )  # fmt: skip
+    says = f"works at {new}" if match["now"] and firm else f"left {old} for {new}"
     yield CandidateFact(
-        f"{subject.name} left {old} for {new}", subject.name, type, new, (subject.name, new),
+        f"{subject.name} {says}", subject.name, type, new, (subject.name, new),
         **valid_from(at), importance=0.8,
     )  # fmt: skip
 

@@ -41,6 +41,9 @@ def _note(text: str) -> tuple[CandidateFact, ...]:
         ("Pam Ridley came. Her brother Colin lives in Amble.", "Colin lives_in Amble"),
         ("Bookkeeper is now Tomasz Zielinski.", "Tomasz Zielinski works_as bookkeeper"),
         ("Bob left Farrow Estates in April, now at Savills.", "Bob works_at Savills"),
+        ("Bob left Farrow Estates in May, he is at Savills now.", "Bob works_at Savills"),
+        ("I quit Farrow Estates - I'm with Savills these days.", "Ada works_at Savills"),
+        ("I left Leeds in May, I'm at York now.", "Ada lives_in York"),
         ("My husband Alasdair is allergic to cats sadly.", "Alasdair allergic_to cats"),
         ("I saw Aunt Bev. Aunt Bev lives in York.", "Bev lives_in York"),
         ("My sister Zoe runs a daycare, Little Sprouts.", "Zoe owns Little Sprouts"),
@@ -65,6 +68,11 @@ def test_what_is_written_in_haste_is_read(text: str, wanted: str) -> None:
 )
 def test_nothing_is_made_of_what_says_nothing(text: str) -> None:
     assert facts(text) == set()
+
+
+@pytest.mark.parametrize("text", ["I left Mara, I'm with Ben now.", "I left Mara, now with Ben."])
+def test_who_is_with_a_person_has_no_new_job(text: str) -> None:
+    assert "Ada works_at Ben" not in facts(text)
 
 
 @pytest.mark.parametrize(
