@@ -31,7 +31,7 @@ def test_a_user_id_is_no_first_name(texts: tuple[str, ...]) -> None:
         assert memory.entity("Sam Adeyemi").id != home.subject_id
 
 
-@pytest.mark.parametrize("id", ["is", "in", "to"])
+@pytest.mark.parametrize("id", ["is", "in", "to", "ís", "-to", "in🙂"])
 def test_a_user_id_that_is_a_word_is_not_named_by_it(id: str) -> None:
     with Memory("memory://", user_id=id) as memory:
         memory.add("Bob Stone lives in Oslo. Bob Stone is married to Zoë Lane.")

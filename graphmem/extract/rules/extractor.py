@@ -382,13 +382,16 @@ class _Episode:
         return self.keys.get(word) or self.keys.setdefault(word, name_key(word))
 
     def _names_at(self, sentence: Sentence, keys: list[str], at: int, size: int) -> bool:
-        canonical = self.names.canonical.get(" ".join(keys[at : at + size]))
+        written = keys[at : at + size]
+        canonical = self.names.canonical.get(" ".join(written))
         if canonical is None:
             return False
-        # Will, May and Grace are also words, and a user's id may be one.
-        plain = not sentence.tokens[at].capital and not sentence.small
-        also_word = canonical[:1].isupper() or canonical in NOT_NAMES
-        return not (plain and also_word and self.names.is_person(canonical))
+        small = not sentence.tokens[at].capital
+        if small and not canonical[:1].isupper() and NOT_NAMES.issuperset(written):
+            return False  # the id of a user that is a word ("is", "-to")
+        # Will, May and Grace are also words.
+        also_word = small and not sentence.small and canonical[:1].isupper()
+        return not (also_word and self.names.is_person(canonical))
 
     def _entities(self) -> Iterable[CandidateEntity]:
         used = dict.fromkeys(name for _, name in self.mentions)
