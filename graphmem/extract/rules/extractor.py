@@ -386,12 +386,11 @@ class _Episode:
         canonical = self.names.canonical.get(" ".join(written))
         if canonical is None:
             return False
-        small = not sentence.tokens[at].capital
-        if small and not canonical[:1].isupper() and NOT_NAMES.issuperset(written):
-            return False  # the id of a user that is a word ("is", "-to")
-        # Will, May and Grace are also words.
-        also_word = small and not sentence.small and canonical[:1].isupper()
-        return not (also_word and self.names.is_person(canonical))
+        if sentence.tokens[at].capital or not self.names.is_person(canonical):
+            return True
+        if canonical[:1].isupper():
+            return sentence.small  # Will, May and Grace are also words
+        return not NOT_NAMES.issuperset(written)  # as the id of a user may be: "is", "-to"
 
     def _entities(self) -> Iterable[CandidateEntity]:
         used = dict.fromkeys(name for _, name in self.mentions)
