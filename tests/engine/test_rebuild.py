@@ -4,6 +4,7 @@ more told and erased meanwhile."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -59,11 +60,12 @@ def folder(store: Path, tmp_path: Path) -> Path:
 
 def fillers() -> list[psutil.Process]:
     """The processes of ours that fill a store."""
-    return [
-        one
-        for one in psutil.Process().children(recursive=True)
-        if filling.__name__ in " ".join(one.cmdline())
-    ]
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a server's, that ended; zombies too
+            if filling.__name__ in " ".join(one.cmdline()):
+                found.append(one)
+    return found
 
 
 def beside(folder: Path) -> list[Path]:
