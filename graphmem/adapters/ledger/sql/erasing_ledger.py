@@ -11,7 +11,7 @@ from graphmem.adapters.ledger.sql import erasure_receipts as receipts
 from graphmem.adapters.ledger.sql.database import LedgerPart
 from graphmem.adapters.ledger.sql.erase import apply_erasure
 from graphmem.adapters.ledger.sql.erasure_receipts import LEDGER
-from graphmem.adapters.ledger.sql.forget_tenants import apply_forgetting, count_tenants
+from graphmem.adapters.ledger.sql.forget_users import apply_forgetting, count_tenants
 from graphmem.adapters.ledger.sql.read import scope_values
 from graphmem.clock import stamp, unstamp
 from graphmem.model import Erased, ErasureReceipt, Removal, Scope, StoredEpisode, tenant_scope
