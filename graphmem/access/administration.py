@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 from graphmem.access.secrets import key_digest, new_id, new_key
@@ -33,6 +33,8 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 MOST_ENTRIES = 1000
 _MOST_HOOKS = 20
+_USUAL = timedelta(days=30)  # shown of the uses, unless days are given
+_EARLIEST = datetime.min.replace(tzinfo=UTC) + _USUAL
 
 
 class Administration:
@@ -303,7 +305,7 @@ class Administration:
         """By day, key and method; without days those of the last 30. ``organisation`` None is
         everybody's."""
         last = until or self._clock.now()
-        first = since or last - timedelta(days=30)
+        first = since or (last if last < _EARLIEST else last - _USUAL)
         await self._check_asked(organisation, first, last)
         days = first.date().isoformat(), last.date().isoformat()
         return await self._book.key_uses(organisation, *days, key_id)

@@ -147,7 +147,7 @@ class GraphmemStore(BaseStore):
             metadata={_KIND: about},
             tags=tags if text else (),
             infer=self._infer and bool(text),
-            expires_at=None if op.ttl is None else now + timedelta(minutes=op.ttl),
+            expires_at=_expiry(now, op.ttl),
             **self._scope,
         )
 
@@ -299,3 +299,11 @@ def _matches(condition: MatchCondition, namespace: Namespace) -> bool:
         raise UsageError(f"a namespace is matched by prefix or suffix, not {condition.match_type}")
     at = 0 if condition.match_type == "prefix" else len(namespace) - len(path)
     return all(part in ("*", own) for part, own in zip(path, namespace[at:], strict=False))
+
+
+def _expiry(now: datetime, minutes: float | None) -> datetime | None:
+    """When an item is over; None for never, as after the year 9999."""
+    try:
+        return None if minutes is None else now + timedelta(minutes=minutes)
+    except OverflowError:
+        return None

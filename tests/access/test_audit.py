@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,8 @@ async def test_who_calls_too_often_does_not_fill_the_log(gate: Gate) -> None:
         await gate.access.record(principal, "add", outcome="LimitExceeded")
     await gate.access.record(principal, "add", outcome="Forbidden")
     assert await gate.administration.usage(OURS) == [], "nobody waits for what did nothing"
+    began = datetime.min.replace(tzinfo=UTC)
+    assert await gate.administration.usage(OURS, until=began) == [], "30 days before the calendar"
     await gate.access.flush()
     (entry,) = await gate.administration.audit(AuditQuery(OURS))
     assert entry.outcome == "Forbidden"
