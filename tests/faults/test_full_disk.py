@@ -58,3 +58,23 @@ def test_it_fills_at_any_moment(disk: Path) -> None:
                 assert memory.episode(id).status == "done"
         subprocess.run(["rm", "-rf", str(folder)], check=True)
     assert refused >= len(moments) // 4, "the disk was full, and something said so"
+
+
+def test_looking_for_holes_on_a_full_disk_is_survived(disk: Path) -> None:
+    """Where there is no block for it, whoever reads a page is killed."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tests.faults.filling import FillingDisk\n"
+        "from graphmem.adapters.vectors.qdrant_edge.disk_space import fills_holes\n"
+        "folder = Path(sys.argv[1])\n"
+        "before = fills_holes(folder)\n"
+        "full = FillingDisk(folder / 'filler', 1)\n"
+        "full.after(lambda: None)()\n"
+        "print(before, fills_holes(folder))\n"
+        "full.empty()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(disk)],
+        env=child_environment(), cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr

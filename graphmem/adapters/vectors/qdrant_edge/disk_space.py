@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,12 +89,18 @@ def need_space_for_new_shards(folder: Path, collections: int) -> None:
 
 
 def fills_holes(folder: Path) -> bool:
-    """Whether reading a hole in a file allocates it; tested with one page."""
+    """Whether reading a hole in a file allocates it; tested with one page. On a full disk, where
+    that cannot be tested, it is taken to."""
+    populate = getattr(mmap, "MAP_POPULATE", None)
+    if populate is None:
+        return False  # only memory file systems of Linux are known to
     with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
         file.truncate(mmap.PAGESIZE)
-        with mmap.mmap(file.fileno(), mmap.PAGESIZE, access=mmap.ACCESS_READ) as page:
-            page[0]
-        return _allocated(os.fstat(file.fileno())) > 0
+        # The system reads the page: where it has no block for it, we would be killed for doing so.
+        flags = mmap.MAP_SHARED | populate
+        with mmap.mmap(file.fileno(), mmap.PAGESIZE, flags=flags, prot=mmap.PROT_READ):
+            filled = _allocated(os.fstat(file.fileno())) > 0
+        return filled or shutil.disk_usage(folder).free < mmap.PAGESIZE
     return False
 
 
