@@ -3,6 +3,7 @@ content; the damaged files untouched. More of it, other places each time, with G
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -18,7 +19,7 @@ import pytest
 
 from graphmem import Memory, salvage
 from graphmem.adapters.ledger.sql.tables import TABLES
-from graphmem.adapters.ledger.sqlite.salvaged_rows import FOLLOWING
+from graphmem.adapters.ledger.sqlite.salvaged_rows import FOLLOWING, _fits_together
 from graphmem.errors import Damaged, LedgerLost, Rejected, UsageError
 from graphmem.model import Salvaged
 from tests.faults.sizes import FUZZ, SEED
@@ -208,6 +209,17 @@ def _check(found: Salvaged, whole: Rows, expected: Rows) -> Rows:
 
 _FEW = ("garbled_pages",)
 """Of which ``make test`` tries one."""
+
+
+def test_an_event_whose_id_is_garbled_is_not_taken(stores: dict[str, Path]) -> None:
+    """No point of the vectors could have such an id: the store would never be whole again."""
+    with contextlib.closing(sqlite3.connect(stores["closed"] / "ledger.sqlite")) as ledger:
+        ledger.row_factory = sqlite3.Row
+        rows = [dict(row) for row in ledger.execute("SELECT * FROM events WHERE kind = 'fact'")]
+    assert rows
+    for row in rows:
+        assert _fits_together("events", row)
+        assert not _fits_together("events", {**row, "id": row["id"].replace("-", "|", 1)})
 
 
 @pytest.mark.timeout(0)

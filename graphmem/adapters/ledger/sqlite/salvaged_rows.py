@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any, get_args
+from uuid import UUID
 
 from graphmem.adapters.ledger.sql.adopt import row_of
 from graphmem.adapters.ledger.sql.summaries import to_summary
@@ -155,6 +156,8 @@ def _check_documents(name: str, row: Mapping[str, Any]) -> None:
             raise ValueError("an event has a time and a number")
         if not all(type(row[column]) is str for column in ("id", "tenant", "actor", "reason")):
             raise ValueError("an event has names")
+        if row["kind"] in ("episode", "fact"):
+            UUID(row["id"])  # a point of the vectors has no other id
     row_of(name, plain)
 
 
