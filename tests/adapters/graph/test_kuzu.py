@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.adapters.graph.kuzu import pool, session, store, write_changes
+from graphmem.adapters.graph.kuzu import checkpoint, pool, session, write_changes
 from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
@@ -92,7 +92,7 @@ async def test_another_format_is_replaced(tmp_path: Path, monkeypatch: pytest.Mo
     await graph.open("store")
     await graph.apply(SMALL, 4)
     await graph.close()
-    monkeypatch.setattr("graphmem.adapters.graph.kuzu.store.KUZU_FORMAT", store.KUZU_FORMAT + 1)
+    monkeypatch.setattr(checkpoint, "KUZU_FORMAT", checkpoint.KUZU_FORMAT + 1)
     assert await graph.open("store") == Checkpoint("store", 0)
     assert await graph.dump() == GraphDump((), ())
     await graph.close()

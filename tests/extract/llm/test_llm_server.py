@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import socket
 import threading
+import warnings
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -317,3 +319,16 @@ def test_noise_on_the_wire_does_not_stop_it() -> None:
                 client.shutdown(socket.SHUT_WR)
                 assert client.recv(100) == b""
         assert chat(server)[0] == 200
+
+
+def test_a_connection_that_has_just_come_is_cut_too() -> None:
+    """Nobody had begun to serve it; left open, a later test would be told of it."""
+    for _ in range(30):
+        with LocalModelServer() as server:
+            address = urlsplit(server.base_url)
+            for _ in range(5):
+                socket.create_connection((address.hostname, address.port)).close()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        gc.collect()
+    assert [str(one.message) for one in seen] == []

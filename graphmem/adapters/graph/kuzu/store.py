@@ -14,22 +14,22 @@ facts:
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
 from graphmem.adapters.file_successor import FileSuccessor
-from graphmem.adapters.graph.cypher_files import statement_text, statements
+from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.cypher_guard.guard import guard
 from graphmem.adapters.graph.digests import digests_of_changes
 from graphmem.adapters.graph.kuzu.backlog import Backlog
+from graphmem.adapters.graph.kuzu.checkpoint import checkpoint_of, create_tables, set_checkpoint
 from graphmem.adapters.graph.kuzu.console import Console
 from graphmem.adapters.graph.kuzu.database_files import NEXT_NAME, remove_all
 from graphmem.adapters.graph.kuzu.drop_edges import EdgeDrops
+from graphmem.adapters.graph.kuzu.expand import links_of
 from graphmem.adapters.graph.kuzu.new_lists import NewLists
 from graphmem.adapters.graph.kuzu.pool import Pool
 from graphmem.adapters.graph.kuzu.read_digests import in_columns, read_digests
@@ -48,14 +48,11 @@ from graphmem.adapters.graph.rows import (
     dump_of,
     most_of_a_kind,
 )
-from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.errors import Unavailable, UsageError
 from graphmem.model import Table
 from graphmem.off_loop import long_work
 from graphmem.ports.graph import Checkpoint, Digests, GraphChanges, GraphDump, Link
 from graphmem.ports.part import Part
-
-KUZU_FORMAT = 3
-"""Version of the graph's content. A graph of another format is emptied and rebuilt."""
 
 _DEFAULT_POOL = 512 << 20
 _POOL_FOR_COPY = 128 << 20  # below, even a small COPY runs out of memory
@@ -111,7 +108,7 @@ class KuzuGraph:
             if self._backlog:
                 async with self._applying:
                     await self._write_backlog()
-            checkpoint = await self._pool.write(self._read_checkpoint, alone=True)
+            checkpoint = await self._pool.write(partial(checkpoint_of, self._pool.path), alone=True)
             if checkpoint is None or checkpoint.store_id != store_id:
                 await self._empty(store_id)
                 checkpoint = Checkpoint(store_id, 0)
@@ -126,10 +123,13 @@ class KuzuGraph:
         called before :meth:`open`, which empties another store's graph."""
         await self._pool.open()
         try:
-            found = await self._pool.write(self._read_checkpoint, alone=True)
+            found = await self._read_checkpoint()
         finally:
             await self._pool.close()
         return found.store_id if found is not None else None
+
+    async def _read_checkpoint(self) -> Checkpoint | None:
+        return await self._pool.write(partial(checkpoint_of, self._pool.path), alone=True)
 
     async def apply(self, changes: GraphChanges, applied_seq: int) -> None:
         """Apply a batch and move the checkpoint in one transaction; see the port.
@@ -237,7 +237,7 @@ class KuzuGraph:
 
     def _put_lists(self, loader: Loader, writer: Session, applied_seq: int) -> None:
         loader.set_lists(writer)
-        _set_checkpoint(writer, self._store_id, applied_seq)
+        set_checkpoint(writer, self._store_id, applied_seq)
 
     async def load(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with these rows; the checkpoint stays."""
@@ -260,7 +260,7 @@ class KuzuGraph:
         # On two connections at a time, as a search waits for this.
         parts = [part for part in (wanted[::2], wanted[1::2]) if part]
         found = await asyncio.gather(
-            *(self._read(partial(_expand, tenant, part, limit), tenant) for part in parts)
+            *(self._read(partial(links_of, tenant, part, limit), tenant) for part in parts)
         )
         links = {id: links for one in found for id, links in one.items()}
         return {id: links[id] for id in wanted if id in links}
@@ -362,7 +362,7 @@ class KuzuGraph:
     async def _empty(self, store_id: str) -> None:
         def job(_: Session) -> None:
             writer = self._pool.wipe()
-            in_transaction(writer, lambda w: _create(w, store_id))
+            in_transaction(writer, lambda w: create_tables(w, store_id))
 
         await self._alone(job)
 
@@ -383,48 +383,3 @@ class KuzuGraph:
             "rebuilt from the ledger"
         )
         await self._empty(self._store_id)
-
-    def _read_checkpoint(self, writer: Session) -> Checkpoint | None:
-        """The checkpoint; None when the graph is new or of another format."""
-        tables = {name for (name,) in writer.run(_text("show_tables"))}
-        if not tables:
-            return None
-        if "Store" not in tables:
-            raise Rejected(
-                f"{self._pool.path} is a database, but not graphmem's: it holds "
-                f"{', '.join(sorted(tables))}. Name another file for the graph"
-            )
-        rows = writer.run(_text("get_checkpoint"))
-        if not rows or rows[0][2] != KUZU_FORMAT:
-            return None
-        return Checkpoint(rows[0][0], rows[0][1])
-
-
-def _create(writer: Session, store_id: str) -> None:
-    for table in statements("schema.kuzu.cypher").values():
-        writer.run(table.text)
-    _set_checkpoint(writer, store_id, 0)
-
-
-def _set_checkpoint(writer: Session, store_id: str, applied_seq: int) -> None:
-    checkpoint = {"store_id": store_id, "applied_seq": applied_seq, "format": KUZU_FORMAT}
-    writer.run(statement_text("write.cypher", "set_checkpoint"), checkpoint)
-
-
-def _expand(
-    tenant: str, entity_ids: Sequence[str], limit: int, reader: Session
-) -> dict[str, tuple[Link, ...]]:
-    found: dict[str, tuple[Link, ...]] = {}
-    some = statement_text("read.kuzu.cypher", "expand_some")
-    known = _text("get_entity")
-    for entity_id in entity_ids:
-        asked = {"id": entity_id, "scope": tenant, "limit": limit}
-        rows = sorted(reader.run(some, {**asked, "limit": limit + 1}), key=itemgetter(0))
-        if len(rows) > limit:
-            rows = reader.run(_text("expand"), asked)
-        scopes = [] if rows else [row[0] for row in reader.run(known, {"id": entity_id})]
-        if rows or scopes == [tenant]:
-            found[entity_id] = tuple(
-                Link(row[0], tuple(json.loads(row[1])), *row[2:]) for row in rows
-            )
-    return found
