@@ -122,6 +122,27 @@ def test_importing_the_adapters_loads_no_engine() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+async def test_who_will_let_go_of_the_file_is_waited_for(tmp_path: Path) -> None:
+    """As the process that looked at it for a program that was killed."""
+    path = tmp_path / "graph"
+    graph = KuzuGraph(path)
+    await graph.open("store")
+    await graph.apply(SMALL, 4)
+    await graph.close()
+    program = (
+        "import sys, time, kuzu; database = kuzu.Database(sys.argv[1]); print('held', flush=True);"
+        "time.sleep(0.5)"
+    )
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(path), stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"held\n"
+    assert await graph.open("store") == Checkpoint("store", 4)
+    assert await holder.wait() == 0
+    await graph.close()
+
+
 async def test_large_batches_are_gathered_and_seen_by_the_next_read(tmp_path: Path) -> None:
     path = tmp_path / "graph"
     graph = KuzuGraph(path)

@@ -23,6 +23,8 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
 from graphmem.adapters.disk_space import MIB, need, need_large_files, reserve, scarce
 from graphmem.adapters.graph.kuzu import database_files
 from graphmem.adapters.graph.kuzu.session import (
@@ -266,7 +268,7 @@ class Pool:
             self.need_disk_space()
             _left_open.pop(self.path).close()
         try:
-            self._database = self._new_database()
+            self._database = _WHILE_LOCKED(self._new_database)
         except (RuntimeError, OSError, ValueError, IndexError, MemoryError) as error:
             if "different version" not in str(error):
                 raise _opening_failed(error, self.path, self.engine.name) from error
@@ -322,9 +324,23 @@ def _in_use(path: Path, where: str) -> Unavailable:
     )
 
 
+def _is_locked(error: BaseException) -> bool:
+    return "Could not set lock" in str(error)
+
+
+_WHILE_LOCKED = Retrying(
+    retry=retry_if_exception(_is_locked),
+    stop=stop_after_delay(3),
+    wait=wait_fixed(0.05),
+    reraise=True,
+)
+"""A killed program may leave the process that looked at the file for it (``check_files``), which
+ends by itself soon."""
+
+
 def _opening_failed(error: Exception, path: Path, engine: str) -> BackendError:
     message = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-    if "Could not set lock" in message:
+    if _is_locked(error):
         return _in_use(path, "by another process")
     if isinstance(error, PermissionError) or "ermission denied" in message or DISK_FULL in message:
         return Unavailable(f"the graph {path} cannot be opened: {message}")
