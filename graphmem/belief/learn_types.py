@@ -168,7 +168,7 @@ def _worthwhile(uses: Iterable[TypeUse], types: RelationTypes) -> Collection[str
     for use in uses:
         meant = types.canonical_form(use.type)
         # With the ends swapped, each statement may have a subject of its own.
-        subjects[meant.type] += use.statements if meant.turned else use.subjects
+        subjects[meant.type] += use.statements if meant.swapped else use.subjects
         stored[meant.type].append(use.type)
     return [one for type, all in stored.items() if subjects[type] >= _ENOUGH for one in all]
 
@@ -203,7 +203,7 @@ async def _page(
 def _forms(place: TypedSubject, types: RelationTypes) -> Iterator[StatementPattern]:
     for form in types.forms(place.type):
         yield form.type, place.subject_id, None
-        if form.turned:
+        if form.swapped:
             yield form.type, None, place.subject_id
 
 

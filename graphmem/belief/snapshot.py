@@ -52,7 +52,7 @@ def places_of(key: GroupKey, types: RelationTypes) -> Iterator[StatementPattern]
     symmetric = types.symmetric(type)
     for form in types.forms(type):
         # Where the ends are swapped, a statement without an object keeps its subject.
-        both = symmetric or form.turned
+        both = symmetric or form.swapped
         if len(ends) == 1 or not ends[1]:
             yield form.type, ends[0], None
             if both:

@@ -69,7 +69,7 @@ class _Candidate:
         self._types = types
         form = normal(candidate.type) if candidate.type else None
         ends = (candidate.subject, candidate.object)
-        if form is not None and form.turned and candidate.object is not None:
+        if form is not None and form.swapped and candidate.object is not None:
             ends = (candidate.object, candidate.subject)
         self._past = form is not None and form.past
         self._subject, self._object = (resolution.entity(name) for name in ends)

@@ -113,7 +113,7 @@ class Relating(Writes):
         form = normal(stated.type)
         meant = self._ingest.types(where.tenant).canonical_form(form.type)
         ends = stated.subject, stated.object
-        if stated.object is not None and form.turned != meant.turned:
+        if stated.object is not None and form.swapped != meant.swapped:
             ends = stated.object, stated.subject
         never = stated.retracts and stated.invalid_at is None
         view = View(current=None if never else self._parts.clock.now())

@@ -207,7 +207,7 @@ def given(episode: Episode) -> Extraction:
     names = [name for name in (subject, object_) if name is not None]
     plain = normal(data["type"])
     first, second = _KINDS.get(plain.type, (None, None))
-    if plain.turned:
+    if plain.swapped:
         first, second = second, first
     kinds = (data.get("subject_kind") or first, data.get("object_kind") or second)
     valid_at, invalid_at = (

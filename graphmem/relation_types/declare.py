@@ -89,7 +89,7 @@ def declared(
         if snake(type) != name:
             raise UsageError(f"{snake(type)} is always kept as {name}: declare that")
         target = _target(other, in_force(everybodys, before.values()), name)
-        new = replace(new, same_as=target.type, inverse=target.turned != (inverse_of is not None))
+        new = replace(new, same_as=target.type, inverse=target.swapped != (inverse_of is not None))
     return _touching(before, old, new, list(everybodys))
 
 
@@ -138,7 +138,7 @@ def _check_one(single_valued: object, same_as: object, inverse_of: object) -> No
 
 def _name(type: object) -> str:
     form = _normal(type, "type")
-    if form.turned:
+    if form.swapped:
         raise UsageError(
             f"{snake(str(type))} is always kept as {form.type}, the other way round: declare that"
         )

@@ -101,11 +101,11 @@ BEHAVED = frozenset(type for type, _ in NORMAL_FORMS.values())
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """A type in its normal form. ``turned``: subject and object have to be swapped. ``past``: the
+    """A type in its normal form. ``swapped``: subject and object have to be swapped. ``past``: the
     word itself says that the relation has ended (it gets an end if none is stated)."""
 
     type: str
-    turned: bool = False
+    swapped: bool = False
     past: bool = False
 
 
@@ -121,8 +121,8 @@ def normal(type: str) -> Normal:
     past = False
     for _ in range(4):  # "has_just_been_..." at the longest
         if name in NORMAL_FORMS:
-            found, turned = NORMAL_FORMS[name]
-            return Normal(found, turned, past and found not in EVENT_TYPES)
+            found, swapped = NORMAL_FORMS[name]
+            return Normal(found, swapped, past and found not in EVENT_TYPES)
         if name in PAST_FORMS:
             return replace(normal(PAST_FORMS[name]), past=True)
         lead = next(
@@ -137,8 +137,8 @@ def normal(type: str) -> Normal:
         )
         name = name.removeprefix(lead)
     if name in NORMAL_FORMS:
-        found, turned = NORMAL_FORMS[name]
-        return Normal(found, turned, past and found not in EVENT_TYPES)
+        found, swapped = NORMAL_FORMS[name]
+        return Normal(found, swapped, past and found not in EVENT_TYPES)
     return Normal(name, past=past) if name.startswith(FAVOURITE_PREFIX) else Normal(snake(type))
 
 
@@ -146,8 +146,8 @@ def named_so(type: str) -> list[tuple[str, bool]]:
     """The names in the tables that :func:`normal` reads as this type, and whether each swaps
     subject and object; the type itself first."""
     same = [(name, False) for name in OTHER_NAMES.get(type, "").split()]
-    turned = [(name, True) for name in INVERSE_NAMES.get(type, "").split()]
-    return [(type, False), *same, *turned]
+    swapped = [(name, True) for name in INVERSE_NAMES.get(type, "").split()]
+    return [(type, False), *same, *swapped]
 
 
 def _stative(name: str) -> bool:
@@ -166,10 +166,10 @@ Because = Literal["declared", "learned", "built_in", "default"]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A stored type that stands for another; ``turned``: subject and object are swapped."""
+    """A stored type that stands for another; ``swapped``: subject and object are swapped."""
 
     type: str
-    turned: bool = False
+    swapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class RelationTypes:
         forms: dict[str, list[Form]] = {}
         for type in sorted(self.synonyms):
             meant = self.canonical_form(type)
-            forms.setdefault(meant.type, [Form(meant.type)]).append(Form(type, meant.turned))
+            forms.setdefault(meant.type, [Form(meant.type)]).append(Form(type, meant.swapped))
         object.__setattr__(self, "_forms", {type: tuple(all) for type, all in forms.items()})
 
     @classmethod
@@ -209,10 +209,10 @@ class RelationTypes:
 
     def canonical_form(self, type: str) -> Form:
         """The type that a stored one finally stands for: itself, unless declared otherwise."""
-        turned = False
+        swapped = False
         while (form := self.synonyms.get(type)) is not None:
-            type, turned = form.type, turned != form.turned
-        return Form(type, turned)
+            type, swapped = form.type, swapped != form.swapped
+        return Form(type, swapped)
 
     def forms(self, type: str) -> tuple[Form, ...]:
         """The stored types that stand for this type, itself first."""
@@ -227,7 +227,7 @@ class RelationTypes:
 
     def _read(self, s: Statement) -> Statement:
         form = self.canonical_form(s.type or "")
-        if not form.turned or s.object_id is None:
+        if not form.swapped or s.object_id is None:
             return replace(s, type=form.type)
         return replace(s, type=form.type, subject_id=s.object_id, object_id=s.subject_id)
 

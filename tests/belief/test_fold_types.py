@@ -50,7 +50,7 @@ def test_one_form(statement: str, type: str) -> None:
     ],
 )
 def test_the_other_way_round(statement: str, type: str) -> None:
-    assert normal(statement) == Normal(type, turned=True)
+    assert normal(statement) == Normal(type, swapped=True)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_what_stands_for_what() -> None:
     }
     types = RelationTypes(declared={"flies": True}, synonyms=own)
     assert types.canonical_form("pilots") == Form("flies")
-    assert types.canonical_form("flown_by") == Form("flies", turned=True)
-    assert types.canonical_form("steers") == Form("flies"), "turned twice"
+    assert types.canonical_form("flown_by") == Form("flies", swapped=True)
+    assert types.canonical_form("steers") == Form("flies"), "swapped twice"
     assert types.canonical_form("likes") == Form("likes")
     assert types.count("flown_by") == "one"
     assert set(types.forms("flies")) == {

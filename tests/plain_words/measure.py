@@ -146,14 +146,14 @@ def _is(wanted: Expected, belief: Belief) -> bool:
         return bool(told) and _named(wanted.subject, belief.subject, strict=strict)
     stored = normal(belief.type)
     left, right = belief.subject, belief.object
-    if stored.turned:
+    if stored.swapped:
         left, right = right, left
     for name in wanted.types:
         type = normal(name)
         if name != "*" and type.type != stored.type:
             continue
         one, other = wanted.subject, wanted.object
-        if type.turned:
+        if type.swapped:
             one, other = other, one
         ways = [(one, other)]
         if name == "*" or RelationTypes.symmetric(type.type):

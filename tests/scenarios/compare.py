@@ -109,7 +109,7 @@ def _plain(type: str) -> str:
     return _INVERSE.get(type, type)
 
 
-def _turned(type: str) -> bool:
+def _swapped(type: str) -> bool:
     return type in _INVERSE
 
 
@@ -123,13 +123,13 @@ def _sides(one: _Believed) -> list[_Side]:
     back = (one.object, one.subject, r.object_id, r.subject_id)
     if r.type in _MUTUAL:
         return [there, back]
-    return [back] if _turned(r.type) else [there]
+    return [back] if _swapped(r.type) else [there]
 
 
 def _about(one: _Believed, name: str, type: str) -> bool:
     if _plain(one.relation.type) != _plain(type):
         return False
-    place = 1 if _turned(type) else 0
+    place = 1 if _swapped(type) else 0
     return any(name_key(name) in side[place] for side in _sides(one))
 
 
@@ -137,11 +137,11 @@ def _match(statement: Statement, one: _Believed) -> _Match | None:
     if _plain(statement.type) != _plain(one.relation.type):
         return None
     left, right = statement.subject, statement.object or ""
-    if _turned(statement.type):
+    if _swapped(statement.type):
         left, right = right, left
     for subject, object_, *ids in _sides(one):
         if name_key(left) in subject and name_key(right) in object_:
-            return _Match(one, *(reversed(ids) if _turned(statement.type) else ids))
+            return _Match(one, *(reversed(ids) if _swapped(statement.type) else ids))
     return None
 
 

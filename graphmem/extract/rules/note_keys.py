@@ -19,7 +19,7 @@ class KeyRow:
     value: _Value
     says: str
     subject: Literal["person", "thing", "any"] = "any"
-    turned: bool = False
+    swapped: bool = False
 
 
 _ROWS = tuple(read_rows("notes", "key", KeyRow))

@@ -325,10 +325,10 @@ class NoteReader:
         for name, kind, role in self._values(row, value):
             if name == topic:
                 continue
-            one, other = (name, topic) if row.turned else (topic, name)
-            says = row.says.replace("{s}", one).replace("{o}", name if not row.turned else other)
+            one, other = (name, topic) if row.swapped else (topic, name)
+            says = row.says.replace("{s}", one).replace("{o}", name if not row.swapped else other)
             registered = self.names.register(name, kind)
-            ends = (registered, topic) if row.turned else (topic, registered)
+            ends = (registered, topic) if row.swapped else (topic, registered)
             yield CandidateFact(says, ends[0], row.type, ends[1], ends, importance=_WEIGHT)
             if row.type in _FIRMS:
                 yield from behind(self.names, registered, value)

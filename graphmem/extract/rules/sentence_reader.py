@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from graphmem.extract.rules.clause_times import begins_then, day_or_year, times_of, when_of
 from graphmem.extract.rules.dates import MAYBE_DATED, find_dates
 from graphmem.extract.rules.deaths_and_partings import DEPARTURE_CUES, Departures
 from graphmem.extract.rules.favourites import favourites
@@ -18,7 +19,6 @@ from graphmem.extract.rules.implied_relations import (
     consequences,
     proposals,
 )
-from graphmem.extract.rules.intervals import begins_then, day_or_year, times_of, when_of
 from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days, with_employers
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.name_slots import Filler
