@@ -37,6 +37,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.timeout(0)
 def test_it_fills_at_any_moment(disk: Path) -> None:
     """Whatever the engines do, the process goes on; what was acknowledged is there."""
     moments = list(range(1, _MOMENTS + 1))
