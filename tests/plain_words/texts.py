@@ -24,6 +24,7 @@ HALVES = (
     "fifth",
     "sixth",
     "seventh",
+    "eighth",
 )
 
 
