@@ -370,6 +370,25 @@ def test_an_export_as_the_zip_file_that_it_comes_in(tmp_path: Path) -> None:
     assert again["idempotency_key"] == item["idempotency_key"]
 
 
+def test_what_claude_exports_in_a_zip_file_of_the_same_form(tmp_path: Path) -> None:
+    said = [{"sender": "human", "text": "Hi"}, {"sender": "assistant", "text": "Hello"}]
+    body = json.dumps([{"uuid": "c1", "name": "Talk", "chat_messages": said}])
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("users.json", "[]")
+        archive.writestr("conversations.json", body)
+    for one in (FileReader(tmp_path / "export.zip"), read(tmp_path / "conversations.json", body)):
+        (item,) = one
+        assert texts_of(item) == ["Hi", "Hello"]
+        assert item["metadata"]["session"] == "c1"
+
+
+def test_somebody_without_a_name_is_not_the_owner(tmp_path: Path) -> None:
+    """Telegram's exports have null as the name of a deleted account."""
+    said = {"type": "message", "from": None, "from_id": "user2", "text": "I live in Rome."}
+    (item,) = read(tmp_path / "result.json", json.dumps({"id": 1, "messages": [said]}))
+    assert [message["name"] for message in item["content"]] == ["user2"]
+
+
 def test_a_zip_file_that_is_no_export_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.zip"
     with zipfile.ZipFile(path, "w") as archive:
