@@ -23,7 +23,7 @@ from graphmem.access.values import (
     Role,
 )
 from graphmem.clock import Clock
-from graphmem.errors import Forbidden, NotFound, Unauthenticated
+from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError
 from graphmem.model import DEFAULT_PROJECT
 from graphmem.ports.access import AccessBook, AuditEntry, Grant, GrantKind
 
@@ -165,9 +165,7 @@ class Access:
             found.append(scope["project_id"] or name)
         return found
 
-    async def scope_of(
-        self, principal: Principal, requested: Mapping[str, str | None]
-    ) -> ScopeArgs:
+    async def scope_of(self, principal: Principal, requested: Mapping[str, object]) -> ScopeArgs:
         """The scope of a call as the engine takes it, from the one that was asked for: the project
         where the organisation's project of that name is stored, and the user that the key is
         limited to.
@@ -178,6 +176,8 @@ class Access:
         scope: ScopeArgs = {}
         for name in _SCOPE:
             if (value := requested.get(name)) is not None:
+                if not isinstance(value, str):
+                    raise UsageError(f"{name} must be text, got {type(value).__name__}")
                 scope[name] = value
         if principal.user_id is not None:
             asked = scope.get("user_id")

@@ -93,6 +93,18 @@ async def read_import(
     return Imported(str(file), tenants=len(tenants), rows=total)
 
 
+def episodes_in(file: Path) -> int:
+    """How many episodes a file would bring, before anything else of it is looked at."""
+    count = 0
+    with _opened(file) as stream:
+        while text := stream.readline(_MOST_BYTES + 1):
+            with contextlib.suppress(UsageError):  # it will be refused, and said why
+                count += (
+                    parse_line(text.rstrip(b"\r\n"), longest=_MOST_BYTES).get("line") == "episodes"
+                )
+    return count
+
+
 def tenant_text(reading: _Reading, tenant: str) -> str:
     """How a person is told of a tenant."""
     (scope,) = (one.scope for one in reading.tenants.values() if one.scope.tenant == tenant)

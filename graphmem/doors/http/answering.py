@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -18,9 +17,8 @@ from graphmem.client.calls import Call
 from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.transport import EVENTS
 from graphmem.doors.http import gate, replies
-from graphmem.doors.http.calling import Caller, identified, perform, scope_asked
+from graphmem.doors.http.calling import Caller, identified, in_own_names, perform, scope_asked
 from graphmem.doors.http.served import Served
-from graphmem.engine.checks import checked_projects
 from graphmem.errors import (
     AccessRefused,
     Conflict,
@@ -28,7 +26,6 @@ from graphmem.errors import (
     Unavailable,
     UsageError,
 )
-from graphmem.model import DEFAULT_PROJECT, tenant_prefix
 from graphmem.off_loop import off_loop
 
 _MANY = 200  # items of a result, from which it is written beside the event loop
@@ -85,44 +82,18 @@ class _Made:
 
 
 def _work(served: Served, call: Call, caller: Caller, raw: bytes, made: _Made) -> _Work:
-    stored: list[str] = []
-
     def allowed(allowance: Allowance, given: dict[str, Any]) -> None:
         made.headers.update(rate_headers(allowance))
         made.scope.update(scope_asked(given))
         made.begun = True
-        if not caller.principal.administrator:
-            one = given.get("project_id")
-            stored.extend(given.get("project_ids") or ([one] if isinstance(one, str) else []))
 
     async def work(progress: Callable[..., None] | None) -> bytes:
         values = read_request(call, raw)
-        name = values.get("project_id") or caller.principal.project or DEFAULT_PROJECT
         found = await perform(served, caller, call, values, progress=progress, allowed=allowed)
         made.done = True
-        body = await encoded(found)
-        several = values.get("project_ids")
-        names = [str(name)] if several is None else checked_projects(several)
-        return _named(body, dict(zip(stored, names, strict=True))) if stored else body
+        return in_own_names(await encoded(found), caller)
 
     return work
-
-
-def _named(body: bytes, names: Mapping[str, str]) -> bytes:
-    """A result with each project, by where it is stored, by the name that its organisation has for
-    it. In JSON, a quotation mark within a text is escaped: what is replaced here is never part of
-    one. All at once: where one is stored may be another's name."""
-    places: dict[bytes, bytes] = {}
-    for stored, name in names.items():
-        for key, before, after in (
-            ("project_id", stored, name),
-            ("tenant", tenant_prefix(stored), tenant_prefix(name)),
-        ):
-            end = "" if key == "tenant" else '"'
-            was, now = (f'"{key}": {to_bytes(one).decode()[:-1]}{end}' for one in (before, after))
-            places[was.encode()] = now.encode()
-    found = re.compile(b"|".join(map(re.escape, places)))
-    return found.sub(lambda match: places[match[0]], body)
 
 
 def rate_headers(allowance: Allowance) -> dict[str, str]:

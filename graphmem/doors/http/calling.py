@@ -3,8 +3,10 @@ is noted of it. The rules are those of :mod:`graphmem.access`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -12,12 +14,22 @@ from starlette.requests import Request
 
 from graphmem.access import Allowance, Principal
 from graphmem.client.calls import Call
+from graphmem.client.codec import to_bytes
 from graphmem.doors.http import gate
 from graphmem.doors.http.served import Served
 from graphmem.engine.checks import checked_limit, checked_offset, checked_projects
 from graphmem.errors import UsageError
 from graphmem.limits import RESULTS
-from graphmem.model import DocumentReceipt, Listing, Receipt, ScopeCount
+from graphmem.model import (
+    DEFAULT_PROJECT,
+    DocumentReceipt,
+    Listing,
+    Receipt,
+    ScopeCount,
+    tenant_prefix,
+)
+from graphmem.off_loop import off_loop
+from graphmem.portability.imports import episodes_in
 from graphmem.wiring.access import administration_of
 
 _SCOPE: Final[tuple[str, ...]] = ("user_id", "agent_id", "run_id", "project_id")
@@ -27,10 +39,12 @@ _TARGETS = ("fact_id", "episode_id", "entity_id", "id", "document", "run", "eras
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and from where."""
+    """Who calls, and from where; what the projects of their calls are called, by where these are
+    stored."""
 
     principal: Principal
     address: str
+    places: dict[str, str] = field(default_factory=dict)
 
 
 async def identified(served: Served, request: Request) -> Caller:
@@ -83,7 +97,8 @@ async def admitted(
         for given in (values, *_own_options(values)):
             if given is values or given.get("actor") is not None:
                 given["actor"] = _signed(given.get("actor"), principal)
-    return values, await access.admit(principal, call.name, memories=_brought(call, values))
+    brought = await _brought(principal, call, values)
+    return values, await access.admit(principal, call.name, memories=brought)
 
 
 async def _scoped(served: Served, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
@@ -138,8 +153,14 @@ def _signed(actor: object, principal: Principal) -> Any:
     return principal.actor if actor is None else actor
 
 
-def _brought(call: Call, values: Mapping[str, Any]) -> int:
-    """How many episodes a call would add."""
+async def _brought(principal: Principal, call: Call, values: Mapping[str, Any]) -> int:
+    """How many episodes a call would add; of a file, which is read for it, only where that is
+    limited."""
+    if call.name == "import_":
+        limits = principal.limits, principal.organisation_limits
+        if all(one.memories is None for one in limits):
+            return 0
+        return await off_loop(partial(episodes_in, values["file"]))
     items = next((values[name] for name in _ITEMS if name in values), None)
     return len(items) if isinstance(items, list) else 1
 
@@ -169,6 +190,8 @@ async def perform(
     try:
         values, allowance = await admitted(served, caller, call, given)
         scope = values
+        if not caller.principal.administrator:
+            caller.places.update(_places(caller.principal, given, values))
         if allowed is not None:
             allowed(allowance, values)
         asked = served.of_moment(values) if call.read else served.memory
@@ -194,6 +217,35 @@ async def perform(
             memories=_added(found),
         )
     return found
+
+
+def _places(
+    principal: Principal, given: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, str]:
+    if (several := values.get("project_ids")) is not None:
+        return dict(zip(several, checked_projects(given["project_ids"]), strict=True))
+    stored = values.get("project_id")
+    name = given.get("project_id") or principal.project or DEFAULT_PROJECT
+    return {stored: name} if isinstance(stored, str) else {}
+
+
+def in_own_names(body: bytes, caller: Caller) -> bytes:
+    """A result with each project, by where it is stored, by the name that its organisation has for
+    it. In JSON, a quotation mark within a text is escaped: what is replaced here is never part of
+    one. All at once: where one is stored may be another's name."""
+    places: dict[bytes, bytes] = {}
+    for stored, name in caller.places.items():
+        for key, before, after in (
+            ("project_id", stored, name),
+            ("tenant", tenant_prefix(stored), tenant_prefix(name)),
+        ):
+            end = "" if key == "tenant" else '"'
+            was, now = (f'"{key}": {to_bytes(one).decode()[:-1]}{end}' for one in (before, after))
+            places[was.encode()] = now.encode()
+    if not places:
+        return body
+    found = re.compile(b"|".join(map(re.escape, places)))
+    return found.sub(lambda match: places[match[0]], body)
 
 
 async def _own_projects(

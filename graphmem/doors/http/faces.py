@@ -9,14 +9,14 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from graphmem.access import Principal
 from graphmem.client.calls import CALLS
-from graphmem.client.codec import json_body
+from graphmem.client.codec import json_body, to_bytes
 from graphmem.clock import parse_date_or_none, stamp
 from graphmem.doors.http.answering import JSON_TYPE, NOTHING_STORED
-from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http.calling import Caller, identified, in_own_names, perform
 from graphmem.doors.http.replies import once
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
@@ -79,7 +79,7 @@ def add_face_route(
         face = Face(served, caller)
 
         async def work() -> bytes:
-            return bytes(JSONResponse(await answer(face, request)).body)
+            return in_own_names(to_bytes(await answer(face, request)), caller)
 
         key = None if method == "GET" else request.headers.get("idempotency-key")
         if key is None:

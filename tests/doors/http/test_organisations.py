@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from graphmem.access import METHODS, Administration
+from graphmem.access import METHODS, Administration, Limits
 from graphmem.doors.http.organisations import _ROUTES
+from graphmem.errors import LimitExceeded
 from tests.doors.http.running import RunningServer, serving
 
 PATHS = [
@@ -175,3 +177,27 @@ def test_what_is_wrong_is_said(server: RunningServer) -> None:
     assert ask(server, "", "GET", "members").status_code == 400, "an administrator names it"
     assert ask(server, "", "GET", "members", organisation="nobody").status_code == 404
     assert ask(server, "", "GET", "members", organisation="acme").is_success
+
+
+async def _two_memories(administration: Administration) -> list[str]:
+    keys = []
+    for name, limits in (("free", Limits()), ("small", Limits(memories=2))):
+        await administration.add_organisation(name, limits=limits)
+        keys.append((await administration.add_key(name, "owner", role="owner")).secret)
+    return keys
+
+
+def test_an_import_counts_as_what_it_brings(tmp_path: Path) -> None:
+    """Three memories are not let into where there is room for two."""
+    with serving(prepare=_two_memories) as server:
+        free, small = server.prepared
+        with server.memory(api_key=free, user_id="ada") as memory:
+            memory.add_many(["I live in Rome.", "I like tea.", "I work at Acme."])
+            memory.export(tmp_path / "ada.jsonl")
+            memory.forget()
+        text = (tmp_path / "ada.jsonl").read_text().replace("free/default", "small/default")
+        (tmp_path / "ada.jsonl").write_text(text)
+        with server.memory(api_key=small, user_id="ada") as memory:
+            with pytest.raises(LimitExceeded, match="may store 2 memories, and has 0"):
+                memory.import_(tmp_path / "ada.jsonl")
+            assert memory.stats().episodes == 0
