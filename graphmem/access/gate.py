@@ -284,4 +284,5 @@ def _principal(key: AccessKey, found: Mapping[GrantKind, Grant]) -> Principal | 
         member=name,
         limits=key.limits,
         organisation_limits=limits,
+        expires_at=key.expires_at,
     )
