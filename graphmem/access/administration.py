@@ -193,6 +193,8 @@ class Administration:
             )
             ends = [one for one in (expires_at, principal.expires_at) if one is not None]
             expires_at, limits = min(ends, default=None), limits.within(principal.limits)
+        if user_id is not None:
+            Scope(user_id=_label(user_id, "user_id"))  # refused here, not by each call of the key
         owner = organisation or EVERYWHERE
         if project is not None and not await self._book.grants(
             "project", organisation=owner, id=project
@@ -210,7 +212,7 @@ class Administration:
             read_only,
             member_id,
             project,
-            None if user_id is None else _label(user_id, "user_id"),
+            user_id,
             expires_at,
             limits=limits,
         )

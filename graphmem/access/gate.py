@@ -23,7 +23,7 @@ from graphmem.access.values import (
     Role,
 )
 from graphmem.clock import Clock
-from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError
+from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError, shown
 from graphmem.model import DEFAULT_PROJECT
 from graphmem.ports.access import AccessBook, AuditEntry, Grant, GrantKind
 
@@ -176,8 +176,8 @@ class Access:
         scope: ScopeArgs = {}
         for name in _SCOPE:
             if (value := requested.get(name)) is not None:
-                if not isinstance(value, str):
-                    raise UsageError(f"{name} must be text, got {type(value).__name__}")
+                if not isinstance(value, str) or "\0" in value:
+                    raise UsageError(f"{name} must be text without a NUL, got {shown(value)}")
                 scope[name] = value
         if principal.user_id is not None:
             asked = scope.get("user_id")
@@ -225,14 +225,16 @@ class Access:
         tokens_in: int = 0,
         tokens_out: int = 0,
         memories: int = 0,
+        reserved: int = 0,
     ) -> None:
         """Note a call that has ended. ``scope`` is what :meth:`scope_of` gave, ``outcome`` ``done``
         or the name of the error, ``target`` the id of what it was about, ``memories`` how many
-        episodes it added.
+        episodes it added, ``reserved`` the memories of its allowance.
 
         What changed something is in the audit log when this returns; reads follow within a second.
         """
-        await self._rates.used(principal, tokens=tokens_in + tokens_out, memories=memories)
+        tokens = tokens_in + tokens_out
+        await self._rates.used(principal, tokens=tokens, memories=memories, reserved=reserved)
         whose: dict[str, Any] = {
             name: value
             for name in ("project_id", "user_id", "agent_id")

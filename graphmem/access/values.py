@@ -214,11 +214,13 @@ class Principal:
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """A call that was let in, and what is left: ``remaining`` of ``limit`` calls, full again in
-    ``reset_s`` seconds. None where there is no limit."""
+    ``reset_s`` seconds. None where there is no limit. ``memories`` is how many it may add where
+    that is limited: they count until the call is recorded."""
 
     limit: int | None = None
     remaining: int | None = None
     reset_s: float | None = None
+    memories: int = 0
 
 
 def _stamped(times: Mapping[str, datetime | None]) -> dict[str, str | None]:

@@ -142,6 +142,8 @@ async def test_nobody_makes_a_key_that_reaches_further_than_their_own(gate: Gate
         await administration.add_key(OURS, "x", project="theirs")
     with pytest.raises(UsageError, match="role"):
         await administration.add_key(OURS, "x", role="administrator")
+    with pytest.raises(UsageError, match="256 characters"):  # of a user whom no call can name
+        await administration.add_key(OURS, "x", user_id="a" * 300)
 
 
 async def test_a_key_is_in_no_file_and_no_log(

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -17,13 +17,19 @@ from graphmem.client.calls import Call
 from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.transport import EVENTS
 from graphmem.doors.http import gate, replies
-from graphmem.doors.http.calling import Caller, identified, in_own_names, perform, scope_asked
+from graphmem.doors.http.calling import (
+    Caller,
+    ended_in_time,
+    identified,
+    in_own_names,
+    perform,
+    scope_asked,
+)
 from graphmem.doors.http.served import Served
 from graphmem.errors import (
     AccessRefused,
     Conflict,
     NotFound,
-    Unavailable,
     UsageError,
 )
 from graphmem.off_loop import off_loop
@@ -32,7 +38,6 @@ _MANY = 200  # items of a result, from which it is written beside the event loop
 _BEAT_S = 10.0
 NOTHING_STORED = (UsageError, NotFound, AccessRefused, Conflict)
 """Errors that say that nothing was stored."""
-_T = TypeVar("_T")
 JSON_TYPE: Final = "application/json"
 
 
@@ -59,7 +64,7 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
 
     if EVENTS in request.headers.get("accept", ""):
         return StreamingResponse(_reported(done, request.url.path), media_type=EVENTS)
-    body, replayed = await _in_time(served, call, done(None))
+    body, replayed = await ended_in_time(served, call, done(None))
     return Response(body, headers=made.headers | replayed, media_type=JSON_TYPE)
 
 
@@ -115,18 +120,6 @@ async def encoded(found: Any) -> bytes:
     if items > _MANY:
         return await off_loop(lambda: to_bytes(write_result(found)))
     return to_bytes(write_result(found))
-
-
-async def _in_time(served: Served, call: Call, work: Awaitable[_T]) -> _T:
-    limit_s = served.settings.server_timeout_s
-    try:
-        async with asyncio.timeout(limit_s):
-            return await work
-    except TimeoutError:
-        raise Unavailable(
-            f"{call.path} took longer than {limit_s:g} seconds and was ended; with "
-            f"Accept: {EVENTS} there is no such limit"
-        ) from None
 
 
 async def _reported(work: _Done, path: str) -> AsyncIterator[bytes]:

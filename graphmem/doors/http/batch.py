@@ -13,7 +13,7 @@ from graphmem.client.codec import json_body, read_request, to_bytes, write_resul
 from graphmem.client.problems import problem_of
 from graphmem.doors.http import gate
 from graphmem.doors.http.answering import JSON_TYPE
-from graphmem.doors.http.calling import Caller, identified, in_own_names, perform
+from graphmem.doors.http.calling import Caller, ended_in_time, identified, in_own_names, perform
 from graphmem.doors.http.replies import once
 from graphmem.doors.http.served import Served
 from graphmem.errors import GraphmemError, UsageError, shown
@@ -120,8 +120,7 @@ async def _called(served: Served, caller: Caller, item: Any) -> Any:
     if not isinstance(arguments, dict):
         raise UsageError("arguments are an object")
     call = CALLS[method]
-    found = write_result(
-        await perform(served, caller, call, read_request(call, to_bytes(arguments)))
-    )
+    work = perform(served, caller, call, read_request(call, to_bytes(arguments)))
+    found = write_result(await ended_in_time(served, call, work))
     to_bytes(found)  # what has no JSON is this call's own mistake
     return found

@@ -3,22 +3,24 @@ is noted of it. The rules are those of :mod:`graphmem.access`."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
 from graphmem.access import Allowance, Principal
 from graphmem.client.calls import Call
 from graphmem.client.codec import to_bytes
+from graphmem.client.transport import EVENTS
 from graphmem.doors.http import gate
 from graphmem.doors.http.served import Served
 from graphmem.engine.checks import checked_limit, checked_offset, checked_projects
-from graphmem.errors import UsageError
+from graphmem.errors import Unavailable, UsageError
 from graphmem.limits import RESULTS
 from graphmem.model import (
     DEFAULT_PROJECT,
@@ -33,6 +35,7 @@ from graphmem.portability.imports import episodes_in
 from graphmem.wiring.access import administration_of
 
 _SCOPE: Final[tuple[str, ...]] = ("user_id", "agent_id", "run_id", "project_id")
+_T = TypeVar("_T")
 _ITEMS: Final = ("contents", "rows")
 _TARGETS = ("fact_id", "episode_id", "entity_id", "id", "document", "run", "erasure_id")
 
@@ -174,6 +177,20 @@ def _added(found: Any) -> int:
     return found if isinstance(found, int) else 0
 
 
+async def ended_in_time(served: Served, call: Call, work: Awaitable[_T]) -> _T:
+    """What comes of a call whose progress nobody is told; :class:`~graphmem.errors.Unavailable`
+    when it takes too long."""
+    limit_s = served.settings.server_timeout_s
+    try:
+        async with asyncio.timeout(limit_s):
+            return await work
+    except TimeoutError:
+        raise Unavailable(
+            f"{call.path} took longer than {limit_s:g} seconds and was ended; at /v1/{call.path} "
+            f"with Accept: {EVENTS} there is no such limit"
+        ) from None
+
+
 async def perform(
     served: Served,
     caller: Caller,
@@ -185,11 +202,11 @@ async def perform(
 ) -> Any:
     """Make a call as the caller may, and note it, whatever becomes of it. ``allowed`` is told what
     is left to the caller, and the arguments that the call is made with."""
-    outcome, found, scope = "done", None, given
+    outcome, found, scope, reserved = "done", None, given, 0
     target = next((str(given[name]) for name in _TARGETS if given.get(name) is not None), None)
     try:
         values, allowance = await admitted(served, caller, call, given)
-        scope = values
+        scope, reserved = values, allowance.memories
         if not caller.principal.administrator:
             caller.places.update(_places(caller.principal, given, values))
         if allowed is not None:
@@ -215,6 +232,7 @@ async def perform(
             tokens_in=getattr(found, "tokens_in", 0) if isinstance(found, Receipt) else 0,
             tokens_out=getattr(found, "tokens_out", 0) if isinstance(found, Receipt) else 0,
             memories=_added(found),
+            reserved=reserved,
         )
     return found
 

@@ -143,8 +143,8 @@ def _check_address(scope: Scope) -> None:
     """Refuse what a proxy and this server might read in two ways, or a database not at all."""
     if b"%2f" in scope.get("raw_path", b"").lower():
         raise NotFound("there is nothing at this address: no part of one has a stroke in it")
-    if b"%00" in scope["query_string"]:
-        raise UsageError("a NUL has no place in a query: leave %00 out")
+    if b"%00" in scope["query_string"] or "\0" in scope["path"]:
+        raise UsageError("a NUL has no place in an address: leave %00 out")
     query = scope["query_string"].decode("latin-1")  # whatever bytes they are
     asked = [name for name, _ in parse_qsl(query, keep_blank_values=True, encoding="latin-1")]
     if len(asked) != len(set(asked)):

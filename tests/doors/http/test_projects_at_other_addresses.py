@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from graphmem import Settings
 from graphmem.access import Administration
 from tests.doors.http.running import serving
 
@@ -123,7 +124,30 @@ def test_an_id_that_is_no_text_is_told(http: httpx.Client, name: str) -> None:
         ("/v1/memories/search", {"query": "Tea?"}),
         ("/v3/memories/add", {"messages": "Tea."}),
     ):
-        for wrong in (["a", "b"], {"a": 1}, 7):
+        for wrong in (["a", "b"], {"a": 1}, 7, "a\0b"):
             answer = http.post(path, json={"user_id": "ida", **rest, name: wrong})
             assert answer.status_code == 400, (path, wrong, answer.text)
             assert name.removesuffix("_id") in answer.json()["detail"]
+
+
+def test_a_nul_in_an_address_is_told_before_a_database_tells_of_itself(http: httpx.Client) -> None:
+    for verb, path in (("DELETE", "access/members/%00"), ("GET", "users/a%00/stats")):
+        answer = http.request(verb, f"/v1/{path}")
+        assert answer.status_code == 400, answer.text
+        assert "NUL has no place" in answer.json()["detail"]
+    for call in ({"user_id": "ada", "project_id": "a\0"}, {"user_id": "a\0"}):
+        answer = http.post("/v1/stats", json=call)
+        assert (answer.status_code, answer.json()["error"]) == (400, "UsageError")
+
+
+def test_no_address_lets_a_call_take_longer_than_it_may() -> None:
+    settings = Settings.load({}, server_timeout_s=1e-6)
+    read = {"query": "Tea?", "user_id": "ada"}
+    with serving(settings=settings) as server, server.http() as http:
+        for path in ("/v1/search", "/v1/memories/search", "/v3/memories/search"):
+            late = http.post(path, json=read)
+            assert late.status_code == 503, late.text
+            assert "search took longer" in late.json()["detail"]
+        calls = [{"method": "search", "arguments": read}]
+        (one,) = http.post("/v1/batch", json={"calls": calls}).json()["results"]
+        assert one["status"] == 503
