@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -353,6 +354,18 @@ def test_a_tree_that_runs_in_a_circle_ends(tmp_path: Path) -> None:
         tmp_path, conversation(node("a", "b", "user", "one"), node("b", "a", "user", "two"))
     )
     assert sorted(texts_of(item)) == ["one", "two"]
+
+
+def test_marks_of_citations_without_an_end_are_read_in_time(tmp_path: Path) -> None:
+    """One message of them took minutes, and a longer one hours."""
+    began = time.perf_counter()
+    for mark in ("\ue200", "【1", "【" + "1" * 99):
+        item, *_ = chat(tmp_path, conversation(node("a", None, "user", f"Hi {mark * 100_000}")))
+        assert texts_of(item)[0].startswith("Hi")
+    assert time.perf_counter() - began < 20
+    cited = "Rome \ue200cite\ue202turn0\ue201is【12†source】 old"
+    (item,) = chat(tmp_path, conversation(node("a", None, "user", cited)))
+    assert texts_of(item) == ["Rome is old"]
 
 
 def test_an_export_as_the_zip_file_that_it_comes_in(tmp_path: Path) -> None:
