@@ -276,8 +276,11 @@ async def _own_projects(
     )
     names = {project.project_id: project.name for project in own}
     # A user sees where they are themselves, not how much there is of others.
-    user_id = principal.user_id
-    everything = await served.memory.projects(limit=RESULTS, user_id=user_id)
+    whose = {n: values[n] for n in ("user_id", "agent_id", "run_id") if values.get(n) is not None}
+    everything: list[ScopeCount] = []
+    for place in names if whose else [None]:  # somebody is counted in one project at a time
+        everything += await served.memory.projects(limit=RESULTS, project_id=place, **whose)
+    everything.sort(key=lambda it: (it.last_at, it.id), reverse=True)
     items = [replace(it, id=names[it.id]) for it in everything if it.id in names]
     part = tuple(items[offset : offset + limit])
     return Listing(part, len(items), offset)

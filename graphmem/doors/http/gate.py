@@ -32,7 +32,7 @@ from graphmem.settings import Settings
 _log = logging.getLogger("graphmem.server")
 _KEY = re.compile(rf"{KEY_PREFIX}\w+")
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
-_ONCE = frozenset({b"authorization", b"idempotency-key"})
+_ONCE = frozenset({b"authorization", b"idempotency-key", b"x-user-context", b"x-signature"})
 _FIT = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 _IN_A_PATH = "/:@!$&'()*+,;="
 UPLOADS: Final = frozenset({"/v1/import"})
@@ -151,7 +151,10 @@ def _check_address(scope: Scope) -> None:
         raise UsageError("a query has each name once: one of two would be passed over")
     names = [name for name, _ in scope["headers"] if name in _ONCE]
     if len(names) != len(set(names)):
-        raise UsageError("a request has one Authorization, and one Idempotency-Key")
+        raise UsageError(
+            "a request has one Authorization, one Idempotency-Key, one X-User-Context and one "
+            "X-Signature"
+        )
 
 
 def _too_large(most: int) -> RequestTooLarge:

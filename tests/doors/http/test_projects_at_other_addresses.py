@@ -11,18 +11,25 @@ import pytest
 
 from graphmem import Settings
 from graphmem.access import Administration
-from tests.doors.http.running import serving
+from tests.doors.http.running import RunningServer, serving
 
 
-async def _prepare(administration: Administration) -> str:
+async def _prepare(administration: Administration) -> tuple[str, str]:
     await administration.add_organisation("acme")
     await administration.add_project("acme", "research")
-    return (await administration.add_key("acme", "owner", role="owner")).secret
+    owner = await administration.add_key("acme", "owner", role="owner")
+    return owner.secret, (await administration.add_key("acme", "jo", user_id="jo")).secret
 
 
 @pytest.fixture(scope="module")
-def http() -> Iterator[httpx.Client]:
-    with serving(prepare=_prepare) as server, server.http(server.prepared) as client:
+def server() -> Iterator[RunningServer]:
+    with serving(prepare=_prepare) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def http(server: RunningServer) -> Iterator[httpx.Client]:
+    with server.http(server.prepared[0]) as client:
         yield client
 
 
@@ -117,6 +124,24 @@ def test_projects_have_the_names_that_their_organisation_has_for_them(http: http
     assert one["problem"]["request_id"] == f"{failed.headers['x-request-id']}/0"
 
 
+def test_somebody_sees_the_projects_in_which_they_are(
+    http: httpx.Client, server: RunningServer
+) -> None:
+    for whose in ({"user_id": "jo"}, {"user_id": "kim"}, {"agent_id": "ann"}):
+        said(http, project_id="research", **whose)
+    said(http, user_id="jo")
+
+    def seen(of: httpx.Client, **asked: Any) -> list[tuple[str, int]]:
+        items = of.post("/v1/projects", json=asked).json()["items"]
+        return [(one["id"], one["episodes"]) for one in items]
+
+    with server.http(server.prepared[1]) as jo:
+        assert seen(jo) == seen(http, user_id="jo") == [("default", 1), ("research", 1)]
+        assert seen(jo, limit=1, offset=1) == [("research", 1)]
+    assert seen(http, user_id="kim") == seen(http, agent_id="ann") == [("research", 1)]
+    assert dict(seen(http))["research"] >= 3
+
+
 @pytest.mark.parametrize("name", ["project_id", "user_id", "agent_id", "run_id"])
 def test_an_id_that_is_no_text_is_told(http: httpx.Client, name: str) -> None:
     for path, rest in (
@@ -138,6 +163,14 @@ def test_a_nul_in_an_address_is_told_before_a_database_tells_of_itself(http: htt
     for call in ({"user_id": "ada", "project_id": "a\0"}, {"user_id": "a\0"}):
         answer = http.post("/v1/stats", json=call)
         assert (answer.status_code, answer.json()["error"]) == (400, "UsageError")
+
+
+@pytest.mark.parametrize("name", ["X-User-Context", "X-Signature", "Authorization"])
+def test_whom_a_request_is_for_is_said_once(http: httpx.Client, name: str) -> None:
+    twice = [("X-Request-Id", "a"), (name, "ada"), (name, "bob")]
+    answer = http.post("/v1/stats", json={}, headers=twice)
+    assert answer.status_code == 400, answer.text
+    assert f"one {name}" in answer.json()["detail"]
 
 
 def test_no_address_lets_a_call_take_longer_than_it_may() -> None:
