@@ -186,10 +186,15 @@ class Administration:
             _role(role, MEMBER_ROLES)
         if expires_at is not None and expires_at <= now:
             raise UsageError("a key expires at some time to come")
+        limits = limits or Limits()
         if principal is not None:
             role, project, user_id, read_only = _within(
                 principal, role, project, user_id, read_only=read_only
             )
+            ends = [one for one in (expires_at, principal.expires_at) if one is not None]
+            expires_at, limits = min(ends, default=None), limits.within(principal.limits)
+        if user_id is not None:
+            Scope(user_id=_label(user_id, "user_id"))  # refused here, not by each call of the key
         owner = organisation or EVERYWHERE
         if project is not None and not await self._book.grants(
             "project", organisation=owner, id=project
@@ -207,9 +212,9 @@ class Administration:
             read_only,
             member_id,
             project,
-            None if user_id is None else _label(user_id, "user_id"),
+            user_id,
             expires_at,
-            limits=limits or Limits(),
+            limits=limits,
         )
         if not await self._book.put_grants(key.grant(), new=True):
             raise UsageError("the id of the new key is taken: try again")

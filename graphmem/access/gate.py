@@ -23,7 +23,7 @@ from graphmem.access.values import (
     Role,
 )
 from graphmem.clock import Clock
-from graphmem.errors import Forbidden, NotFound, Unauthenticated
+from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError, shown
 from graphmem.model import DEFAULT_PROJECT
 from graphmem.ports.access import AccessBook, AuditEntry, Grant, GrantKind
 
@@ -165,9 +165,7 @@ class Access:
             found.append(scope["project_id"] or name)
         return found
 
-    async def scope_of(
-        self, principal: Principal, requested: Mapping[str, str | None]
-    ) -> ScopeArgs:
+    async def scope_of(self, principal: Principal, requested: Mapping[str, object]) -> ScopeArgs:
         """The scope of a call as the engine takes it, from the one that was asked for: the project
         where the organisation's project of that name is stored, and the user that the key is
         limited to.
@@ -178,6 +176,8 @@ class Access:
         scope: ScopeArgs = {}
         for name in _SCOPE:
             if (value := requested.get(name)) is not None:
+                if not isinstance(value, str) or "\0" in value:
+                    raise UsageError(f"{name} must be text without a NUL, got {shown(value)}")
                 scope[name] = value
         if principal.user_id is not None:
             asked = scope.get("user_id")
@@ -225,14 +225,16 @@ class Access:
         tokens_in: int = 0,
         tokens_out: int = 0,
         memories: int = 0,
+        reserved: int = 0,
     ) -> None:
         """Note a call that has ended. ``scope`` is what :meth:`scope_of` gave, ``outcome`` ``done``
         or the name of the error, ``target`` the id of what it was about, ``memories`` how many
-        episodes it added.
+        episodes it added, ``reserved`` the memories of its allowance.
 
         What changed something is in the audit log when this returns; reads follow within a second.
         """
-        await self._rates.used(principal, tokens=tokens_in + tokens_out, memories=memories)
+        tokens = tokens_in + tokens_out
+        await self._rates.used(principal, tokens=tokens, memories=memories, reserved=reserved)
         whose: dict[str, Any] = {
             name: value
             for name in ("project_id", "user_id", "agent_id")
@@ -284,4 +286,5 @@ def _principal(key: AccessKey, found: Mapping[GrantKind, Grant]) -> Principal | 
         member=name,
         limits=key.limits,
         organisation_limits=limits,
+        expires_at=key.expires_at,
     )

@@ -49,7 +49,8 @@ _BY_RULE: tuple[tuple[MethodRule, str], ...] = (
         "archive restore promote sweep consolidate update_run declare_type learn_types",
     ),
     (_OWNER_READ, "export"),
-    (_OWNER, "forget set_retention import_"),
+    (_OWNER, "forget set_retention"),
+    (MethodRule("owner", changes=True, adds=True), "import_"),
     (MethodRule("reader", changes=False, reach="organisation"), "projects whoami"),
     (_OURS_READ, "members keys usage audit webhooks"),
     (

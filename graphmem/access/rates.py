@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from graphmem.access.values import Allowance, Limits, Principal
@@ -77,14 +79,25 @@ class Rates:
         self._begun: dict[str, int] = {}
         self._stored: dict[str, tuple[int, float]] = {}
         """By organisation how many memories there are, and until when that is good."""
+        self._coming: Counter[str] = Counter()
+        """By organisation how many memories those calls may add that were let in and go on."""
 
     async def admit(self, principal: Principal, *, memories: int) -> Allowance:
-        left: list[Allowance] = []
-        for whose, name, limits in _limited(principal):
+        limited = _limited(principal)
+        for whose, name, limits in limited:
             if limits.tokens_per_day is not None:
                 await self._check_tokens(whose, name, limits.tokens_per_day, principal)
-            if limits.memories is not None and memories:
-                await self._check_memories(whose, limits.memories, memories, principal)
+        if not memories or all(limits.memories is None for _, _, limits in limited):
+            return await self._take_calls(principal)
+        await self._reserve(principal, memories)
+        try:
+            return replace(await self._take_calls(principal), memories=memories)
+        except BaseException:
+            self._coming[principal.organisation] -= memories
+            raise
+
+    async def _take_calls(self, principal: Principal) -> Allowance:
+        left: list[Allowance] = []
         for whose, name, limits in _limited(principal):
             if limits.calls_per_minute is not None:
                 left.append(await self._take_call(whose, name, limits))
@@ -92,14 +105,17 @@ class Rates:
                 left.append(await self._take_day(whose, name, limits.calls_per_day, principal))
         return min(left, key=lambda one: one.remaining or 0, default=Allowance())
 
-    async def used(self, principal: Principal, *, tokens: int, memories: int) -> None:
-        """What a call turned out to take."""
-        for _, name, limits in _limited(principal):
-            if limits.tokens_per_day is not None and tokens:
-                await self._add(name, "tokens", tokens, None, principal)
+    async def used(
+        self, principal: Principal, *, tokens: int, memories: int, reserved: int = 0
+    ) -> None:
+        """What a call turned out to take; ``reserved`` is how many memories its allowance has."""
+        self._coming[principal.organisation] -= reserved
         if memories and principal.organisation in self._stored:
             count, until = self._stored[principal.organisation]
             self._stored[principal.organisation] = count + memories, until
+        for _, name, limits in _limited(principal):
+            if limits.tokens_per_day is not None and tokens:
+                await self._add(name, "tokens", tokens, None, principal)
 
     async def _take_call(self, whose: str, name: str, limits: Limits) -> Allowance:
         per_minute = limits.calls_per_minute or 1
@@ -146,19 +162,25 @@ class Rates:
             return sum(use.tokens_in + use.tokens_out for use in found)
         return sum(use.calls for use in found)
 
-    async def _check_memories(self, whose: str, most: int, more: int, principal: Principal) -> None:
+    async def _reserve(self, principal: Principal, more: int) -> None:
+        """Room for so many memories. What others are about to add counts: nothing is waited for
+        between the look and the note, so that calls at the same time do not all find the same."""
         organisation = principal.organisation
         count, until = self._stored.get(organisation, (0, -math.inf))
         if time.monotonic() >= until:
             count = await self._count_memories(organisation)
-        if count + more > most:
-            raise LimitExceeded(
-                f"{whose} may store {most:,} memories, and has {count:,}: delete some first",
-                what="memories",
-                limit=most,
-                retry_after_s=_DAY_S,
-                reset_s=_DAY_S,
-            )
+        count += self._coming[organisation]
+        for whose, _, limits in _limited(principal):
+            most = limits.memories
+            if most is not None and count + more > most:
+                raise LimitExceeded(
+                    f"{whose} may store {most:,} memories, and has {count:,}: delete some first",
+                    what="memories",
+                    limit=most,
+                    retry_after_s=_DAY_S,
+                    reset_s=_DAY_S,
+                )
+        self._coming[organisation] += more
 
     async def _count_memories(self, organisation: str) -> int:
         """Counted again now and then: what is deleted by other ways, or by another process."""

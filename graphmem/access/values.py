@@ -50,6 +50,13 @@ class Limits:
     def to_json(self) -> dict[str, int]:
         return {n: value for n in _LIMITS if (value := getattr(self, n)) is not None}
 
+    def within(self, others: Limits) -> Limits:
+        """Each of them as it is here or in ``others``, where that is less."""
+        mine, theirs = self.to_json(), others.to_json()
+        return Limits(
+            **mine | {name: min(mine.get(name, most), most) for name, most in theirs.items()}
+        )
+
 
 _LIMITS = tuple(one.name for one in fields(Limits))
 
@@ -191,6 +198,7 @@ class Principal:
     member: str | None = None
     limits: Limits = field(default_factory=Limits)
     organisation_limits: Limits = field(default_factory=Limits)
+    expires_at: datetime | None = None
 
     @property
     def administrator(self) -> bool:
@@ -206,11 +214,13 @@ class Principal:
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """A call that was let in, and what is left: ``remaining`` of ``limit`` calls, full again in
-    ``reset_s`` seconds. None where there is no limit."""
+    ``reset_s`` seconds. None where there is no limit. ``memories`` is how many it may add where
+    that is limited: they count until the call is recorded."""
 
     limit: int | None = None
     remaining: int | None = None
     reset_s: float | None = None
+    memories: int = 0
 
 
 def _stamped(times: Mapping[str, datetime | None]) -> dict[str, str | None]:

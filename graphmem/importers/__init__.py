@@ -8,7 +8,7 @@ markdown   a Markdown file (``.md``), with or without front matter             a
 journal    text or Markdown with lines or headings that begin with a date      a dated part
 transcript text or Markdown in which named speakers talk (``Anna: …``)         a file, or a day
 whatsapp   a WhatsApp chat, exported to text                                   a day
-jsonl      messages or sessions, one a line, or as one JSON list               a session, or a day
+jsonl      messages or sessions, one a line, or as one JSON list (or its zip)  a session, or a day
 slack      a Slack export: the messages of a channel, with ``users.json``      a day
 chatgpt    a ChatGPT export: ``conversations.json`` or the zip file around it  a sitting
 pdf        a PDF file with text in it                                          a file
@@ -66,6 +66,7 @@ __all__ = [
 
 _Stream = Callable[[Iterator[str], str, datetime | None], Iterator[Item]]
 _Whole = Callable[[str, str, datetime | None], Iterator[Item]]
+_Opener = Callable[[], Any]
 
 _STREAMS: dict[str, _Stream] = {
     "jsonl": read_jsonl,
@@ -191,16 +192,17 @@ def detect(path: Path) -> str:
         return _SUFFIXES[suffix]
     if suffix in _ROWS and is_header(_first_line(path)):
         return "triples"
-    if zipfile.is_zipfile(path):
-        _parts(path)  # refuses a zip file that is no export
-        return "chatgpt"
-    record = _first_record(path, lines_of_json=suffix in _LINES)
+    zipped = zipfile.is_zipfile(path)
+    (name, open_part), *_ = _parts(path)  # refuses a zip file that is no export
+    record = _first_record(open_part, name, lines_of_json=suffix in _LINES)
     found = _format_of(record)
     if found is None and isinstance(record, Mapping) and {"results", "memory"} & record.keys():
         raise Unreadable(
             f"{path}: if it is mem0's: graphmem import --from mem0 {path}; else say its format "
             f"with --format: {', '.join(IMPORT_FORMATS)}"
         )
+    if found is None and zipped:
+        found = "chatgpt"
     if found is None and suffix in _LINES:
         found = "jsonl"  # its name says so; reading names the line that is none
     if found is None:
@@ -226,15 +228,15 @@ def _text_format(path: Path, by_name: str) -> str:
     return "journal" if is_journal(text, path.name) else by_name
 
 
-def _first_record(path: Path, *, lines_of_json: bool) -> object:
+def _first_record(open_part: _Opener, name: str, *, lines_of_json: bool) -> object:
     """The first JSON value; None for what is no JSON. A bad line is reported by its reader."""
-    with _opened(path) as stream:
-        chunks = decoded(stream, path.name)
+    with open_part() as stream:
+        chunks = decoded(stream, name)
         first = next(chunks, "")
         if not first.lstrip().startswith(("[", "{")):
             return None
         try:
-            return next(iter(JsonStream(chain([first], chunks), path.name)), None)
+            return next(iter(JsonStream(chain([first], chunks), name)), None)
         except UsageError as error:
             if lines_of_json and not isinstance(error, Unreadable):
                 return None
@@ -312,9 +314,6 @@ def walk(
             raise Unreadable(f"{path}: no file to ingest in this folder (looked for {kinds})")
 
 
-_Opener = Callable[[], Any]
-
-
 def _parts(path: Path) -> list[tuple[str, _Opener]]:
     """The streams of a file: itself, or the conversations inside a zipped export."""
     if not zipfile.is_zipfile(path):
@@ -326,8 +325,8 @@ def _parts(path: Path) -> list[tuple[str, _Opener]]:
         raise Unreadable(f"{path}: a damaged zip file ({error})") from error
     if not names:
         raise Unreadable(
-            f"{path}: a zip file without conversations.json: not a ChatGPT export; of "
-            "another export, unpack it and give its folder"
+            f"{path}: a zip file without conversations.json: not a ChatGPT export, nor Claude's; "
+            "of another export, unpack it and give its folder"
         )
     return [(f"{path.name}/{name}", _zipped(path, name)) for name in names]
 

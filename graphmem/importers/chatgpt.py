@@ -19,7 +19,7 @@ from graphmem.importers.streams import JsonStream
 
 _PAUSE = timedelta(hours=6)
 _SPOKEN = frozenset({"text", "multimodal_text", "code"})
-_CITATION = re.compile("\ue200[^\ue201]*\ue201|[\ue200-\ue2ff]|【\\d+[^】]*】")
+_CITATION = re.compile("\ue200[^\ue200\ue201]*\ue201|[\ue200-\ue2ff]|【\\d[^【】]*】")
 
 
 def read_chatgpt(chunks: Iterator[str], name: str, at: datetime | None) -> Iterator[Item]:

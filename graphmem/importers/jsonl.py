@@ -32,6 +32,7 @@ _CONTENT = ("content", "text", "message", "body")
 _NAME = (
     *("name", "speaker", "author", "sender_name", "from", "sender", "user"),
     *("username", "user_name", "nickname", "nick"),
+    *("from_id", "sender_id", "author_id"),  # of whoever has no name any more
 )
 _NAMES_OF = ("name", "real_name", "display_name", "displayName", "nickname", "username", "login")
 """Keys of an author that is an object: names first, then what can stand for one."""

@@ -142,6 +142,8 @@ async def test_nobody_makes_a_key_that_reaches_further_than_their_own(gate: Gate
         await administration.add_key(OURS, "x", project="theirs")
     with pytest.raises(UsageError, match="role"):
         await administration.add_key(OURS, "x", role="administrator")
+    with pytest.raises(UsageError, match="256 characters"):  # of a user whom no call can name
+        await administration.add_key(OURS, "x", user_id="a" * 300)
 
 
 async def test_a_key_is_in_no_file_and_no_log(
@@ -232,3 +234,22 @@ async def test_timing_does_not_tell_whether_a_key_exists(gate: Gate) -> None:
             taken[exists].append(time.process_time() - begun)
         ratios.append(statistics.median(taken[True]) / statistics.median(taken[False]))
     assert any(0.93 < ratio < 1.07 for ratio in ratios), f"existing / unknown: {ratios}"
+
+
+async def test_nobody_makes_a_key_that_lasts_or_may_ask_for_more_than_their_own(
+    gate: Gate,
+) -> None:
+    administration, ends = gate.administration, gate.clock.now() + timedelta(days=1)
+    few = Limits(calls_per_day=5, burst=2)
+    own = await administration.add_key(OURS, "o", role="owner", expires_at=ends, limits=few)
+    principal = await gate.access.authenticate(own.secret)
+    made = await administration.add_key(OURS, "x", principal=principal)
+    assert (made.key.expires_at, made.key.limits) == (ends, few)
+    for days, calls in ((1, 9), (-0.5, 3)):
+        until = ends + timedelta(days=days)
+        asked = Limits(calls_per_day=calls, memories=7)
+        made = await administration.add_key(
+            OURS, "x", expires_at=until, limits=asked, principal=principal
+        )
+        assert made.key.expires_at == min(ends, until)
+        assert made.key.limits == Limits(calls_per_day=min(calls, 5), burst=2, memories=7)

@@ -117,12 +117,35 @@ async def test_memories_are_counted_with_what_is_stored(gate: Gate) -> None:
     with pytest.raises(LimitExceeded, match="3 memories, and has 2"):
         await gate.access.admit(principal, "add_many", memories=2)
     await gate.access.admit(principal, "add")
-    await gate.access.record(principal, "add", memories=1)
+    await gate.access.record(principal, "add", memories=1, reserved=1)
     with pytest.raises(LimitExceeded, match="has 3: delete"):
         await gate.access.admit(principal, "add")
     await gate.access.admit(principal, "delete")
     theirs = await gate.principal("writer", THEIRS)
     await gate.access.admit(theirs, "add")
+
+
+async def test_calls_at_the_same_time_share_the_room_for_memories(gate: Gate) -> None:
+    """What was let in and is not recorded yet counts; what came to nothing counts no more."""
+    await gate.administration.set_limits(OURS, Limits(memories=3))
+    principal = await gate.principal("writer")
+    admit = gate.access.admit
+    found = await asyncio.gather(
+        *(admit(principal, "add") for _ in range(10)), return_exceptions=True
+    )
+    assert sum(isinstance(one, LimitExceeded) for one in found) == 7
+    for _ in range(3):
+        await gate.access.record(principal, "add", reserved=1)  # known already: nothing was added
+    assert (await admit(principal, "add_many", memories=3)).memories == 3
+    with pytest.raises(LimitExceeded, match="has 3"):
+        await admit(principal, "add")
+    await gate.access.record(principal, "add_many", reserved=3, memories=1)
+    few = await limited(gate, calls_per_day=1)
+    await admit(few, "search")
+    for _ in range(5):
+        with pytest.raises(LimitExceeded, match="calls a day"):
+            await admit(few, "add", memories=2)
+    assert (await admit(principal, "add_many", memories=2)).memories == 2
 
 
 def test_limits_are_whole_numbers() -> None:

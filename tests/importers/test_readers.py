@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -355,6 +356,18 @@ def test_a_tree_that_runs_in_a_circle_ends(tmp_path: Path) -> None:
     assert sorted(texts_of(item)) == ["one", "two"]
 
 
+def test_marks_of_citations_without_an_end_are_read_in_time(tmp_path: Path) -> None:
+    """One message of them took minutes, and a longer one hours."""
+    began = time.perf_counter()
+    for mark in ("\ue200", "【1", "【" + "1" * 99):
+        item, *_ = chat(tmp_path, conversation(node("a", None, "user", f"Hi {mark * 100_000}")))
+        assert texts_of(item)[0].startswith("Hi")
+    assert time.perf_counter() - began < 20
+    cited = "Rome \ue200cite\ue202turn0\ue201is【12†source】 old"
+    (item,) = chat(tmp_path, conversation(node("a", None, "user", cited)))
+    assert texts_of(item) == ["Rome is old"]
+
+
 def test_an_export_as_the_zip_file_that_it_comes_in(tmp_path: Path) -> None:
     path = tmp_path / "export.zip"
     body = json.dumps([conversation(node("u", None, "user", "Hi"))])
@@ -368,6 +381,25 @@ def test_an_export_as_the_zip_file_that_it_comes_in(tmp_path: Path) -> None:
     assert reader.bytes_read == reader.bytes_total == len(body)
     (again,) = read(tmp_path / "conversations.json", body)
     assert again["idempotency_key"] == item["idempotency_key"]
+
+
+def test_what_claude_exports_in_a_zip_file_of_the_same_form(tmp_path: Path) -> None:
+    said = [{"sender": "human", "text": "Hi"}, {"sender": "assistant", "text": "Hello"}]
+    body = json.dumps([{"uuid": "c1", "name": "Talk", "chat_messages": said}])
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("users.json", "[]")
+        archive.writestr("conversations.json", body)
+    for one in (FileReader(tmp_path / "export.zip"), read(tmp_path / "conversations.json", body)):
+        (item,) = one
+        assert texts_of(item) == ["Hi", "Hello"]
+        assert item["metadata"]["session"] == "c1"
+
+
+def test_somebody_without_a_name_is_not_the_owner(tmp_path: Path) -> None:
+    """Telegram's exports have null as the name of a deleted account."""
+    said = {"type": "message", "from": None, "from_id": "user2", "text": "I live in Rome."}
+    (item,) = read(tmp_path / "result.json", json.dumps({"id": 1, "messages": [said]}))
+    assert [message["name"] for message in item["content"]] == ["user2"]
 
 
 def test_a_zip_file_that_is_no_export_is_refused(tmp_path: Path) -> None:

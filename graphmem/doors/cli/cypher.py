@@ -24,6 +24,7 @@ from graphmem.doors.cli.reading import (
 from graphmem.doors.cli.tour import listing, named, now, read_queries, values
 from graphmem.errors import UsageError
 from graphmem.model import Table, to_json
+from graphmem.text import printable
 
 if TYPE_CHECKING:
     pass
@@ -44,14 +45,16 @@ def print_result(result: Table, format: str) -> None:
     """Print in one of the :data:`OUTPUT_FORMATS`; say how many rows there are, and if some are left
     out.
 
-    CSV is as RFC 4180 has it, but for line ends; NULL is nothing there. JSON is an object per row.
+    CSV is as RFC 4180 has it, but for line ends; NULL is nothing there. A program gets text as it
+    is, a terminal with control characters made visible. JSON is an object per row.
     """
     if format == "json":
         emit([dict(zip(result.columns, row, strict=True)) for row in result.rows])
     elif format == "csv":
+        shown = printable if sys.stdout.isatty() else str
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(result.columns)
-        writer.writerows([value_text(value) for value in row] for row in result.rows)
+        for row in (result.columns, *result.rows):
+            writer.writerow([shown(value_text(value)) for value in row])
     else:
         show_rows(result)
         note(counted(len(result.rows), "row"))

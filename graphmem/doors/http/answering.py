@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -18,24 +17,27 @@ from graphmem.client.calls import Call
 from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.transport import EVENTS
 from graphmem.doors.http import gate, replies
-from graphmem.doors.http.calling import Caller, identified, perform, scope_asked
+from graphmem.doors.http.calling import (
+    Caller,
+    ended_in_time,
+    identified,
+    in_own_names,
+    perform,
+    scope_asked,
+)
 from graphmem.doors.http.served import Served
-from graphmem.engine.checks import checked_projects
 from graphmem.errors import (
     AccessRefused,
     Conflict,
     NotFound,
-    Unavailable,
     UsageError,
 )
-from graphmem.model import DEFAULT_PROJECT, tenant_prefix
 from graphmem.off_loop import off_loop
 
 _MANY = 200  # items of a result, from which it is written beside the event loop
 _BEAT_S = 10.0
 NOTHING_STORED = (UsageError, NotFound, AccessRefused, Conflict)
 """Errors that say that nothing was stored."""
-_T = TypeVar("_T")
 JSON_TYPE: Final = "application/json"
 
 
@@ -62,7 +64,7 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
 
     if EVENTS in request.headers.get("accept", ""):
         return StreamingResponse(_reported(done, request.url.path), media_type=EVENTS)
-    body, replayed = await _in_time(served, call, done(None))
+    body, replayed = await ended_in_time(served, call, done(None))
     return Response(body, headers=made.headers | replayed, media_type=JSON_TYPE)
 
 
@@ -85,44 +87,18 @@ class _Made:
 
 
 def _work(served: Served, call: Call, caller: Caller, raw: bytes, made: _Made) -> _Work:
-    stored: list[str] = []
-
     def allowed(allowance: Allowance, given: dict[str, Any]) -> None:
         made.headers.update(rate_headers(allowance))
         made.scope.update(scope_asked(given))
         made.begun = True
-        if not caller.principal.administrator:
-            one = given.get("project_id")
-            stored.extend(given.get("project_ids") or ([one] if isinstance(one, str) else []))
 
     async def work(progress: Callable[..., None] | None) -> bytes:
         values = read_request(call, raw)
-        name = values.get("project_id") or caller.principal.project or DEFAULT_PROJECT
         found = await perform(served, caller, call, values, progress=progress, allowed=allowed)
         made.done = True
-        body = await encoded(found)
-        several = values.get("project_ids")
-        names = [str(name)] if several is None else checked_projects(several)
-        return _named(body, dict(zip(stored, names, strict=True))) if stored else body
+        return in_own_names(await encoded(found), caller)
 
     return work
-
-
-def _named(body: bytes, names: Mapping[str, str]) -> bytes:
-    """A result with each project, by where it is stored, by the name that its organisation has for
-    it. In JSON, a quotation mark within a text is escaped: what is replaced here is never part of
-    one. All at once: where one is stored may be another's name."""
-    places: dict[bytes, bytes] = {}
-    for stored, name in names.items():
-        for key, before, after in (
-            ("project_id", stored, name),
-            ("tenant", tenant_prefix(stored), tenant_prefix(name)),
-        ):
-            end = "" if key == "tenant" else '"'
-            was, now = (f'"{key}": {to_bytes(one).decode()[:-1]}{end}' for one in (before, after))
-            places[was.encode()] = now.encode()
-    found = re.compile(b"|".join(map(re.escape, places)))
-    return found.sub(lambda match: places[match[0]], body)
 
 
 def rate_headers(allowance: Allowance) -> dict[str, str]:
@@ -144,18 +120,6 @@ async def encoded(found: Any) -> bytes:
     if items > _MANY:
         return await off_loop(lambda: to_bytes(write_result(found)))
     return to_bytes(write_result(found))
-
-
-async def _in_time(served: Served, call: Call, work: Awaitable[_T]) -> _T:
-    limit_s = served.settings.server_timeout_s
-    try:
-        async with asyncio.timeout(limit_s):
-            return await work
-    except TimeoutError:
-        raise Unavailable(
-            f"{call.path} took longer than {limit_s:g} seconds and was ended; with "
-            f"Accept: {EVENTS} there is no such limit"
-        ) from None
 
 
 async def _reported(work: _Done, path: str) -> AsyncIterator[bytes]:

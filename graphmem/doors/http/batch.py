@@ -11,8 +11,9 @@ from starlette.responses import Response
 from graphmem.client.calls import CALLS, FILES
 from graphmem.client.codec import json_body, read_request, to_bytes, write_result
 from graphmem.client.problems import problem_of
+from graphmem.doors.http import gate
 from graphmem.doors.http.answering import JSON_TYPE
-from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http.calling import Caller, ended_in_time, identified, in_own_names, perform
 from graphmem.doors.http.replies import once
 from graphmem.doors.http.served import Served
 from graphmem.errors import GraphmemError, UsageError, shown
@@ -38,10 +39,11 @@ def add_batch_route(app: FastAPI, served: Served) -> None:
     async def batch(request: Request) -> Response:
         caller = await identified(served, request)
         calls = _calls(await request.body())
-        request_id = request.headers.get("x-request-id", "")
+        request_id = gate.request_id.get()
 
         async def work() -> bytes:
-            return to_bytes({"results": await _all(served, caller, calls, request_id)})
+            results = await _all(served, caller, calls, request_id)
+            return in_own_names(to_bytes({"results": results}), caller)
 
         key = request.headers.get("idempotency-key")
         if key is None:
@@ -118,8 +120,7 @@ async def _called(served: Served, caller: Caller, item: Any) -> Any:
     if not isinstance(arguments, dict):
         raise UsageError("arguments are an object")
     call = CALLS[method]
-    found = write_result(
-        await perform(served, caller, call, read_request(call, to_bytes(arguments)))
-    )
+    work = perform(served, caller, call, read_request(call, to_bytes(arguments)))
+    found = write_result(await ended_in_time(served, call, work))
     to_bytes(found)  # what has no JSON is this call's own mistake
     return found

@@ -3,34 +3,51 @@ is noted of it. The rules are those of :mod:`graphmem.access`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
 from graphmem.access import Allowance, Principal
 from graphmem.client.calls import Call
+from graphmem.client.codec import to_bytes
+from graphmem.client.transport import EVENTS
 from graphmem.doors.http import gate
 from graphmem.doors.http.served import Served
 from graphmem.engine.checks import checked_limit, checked_offset, checked_projects
-from graphmem.errors import UsageError
+from graphmem.errors import Unavailable, UsageError
 from graphmem.limits import RESULTS
-from graphmem.model import DocumentReceipt, Listing, Receipt, ScopeCount
+from graphmem.model import (
+    DEFAULT_PROJECT,
+    DocumentReceipt,
+    Listing,
+    Receipt,
+    ScopeCount,
+    tenant_prefix,
+)
+from graphmem.off_loop import off_loop
+from graphmem.portability.imports import episodes_in
 from graphmem.wiring.access import administration_of
 
 _SCOPE: Final[tuple[str, ...]] = ("user_id", "agent_id", "run_id", "project_id")
+_T = TypeVar("_T")
 _ITEMS: Final = ("contents", "rows")
 _TARGETS = ("fact_id", "episode_id", "entity_id", "id", "document", "run", "erasure_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and from where."""
+    """Who calls, and from where; what the projects of their calls are called, by where these are
+    stored."""
 
     principal: Principal
     address: str
+    places: dict[str, str] = field(default_factory=dict)
 
 
 async def identified(served: Served, request: Request) -> Caller:
@@ -83,7 +100,8 @@ async def admitted(
         for given in (values, *_own_options(values)):
             if given is values or given.get("actor") is not None:
                 given["actor"] = _signed(given.get("actor"), principal)
-    return values, await access.admit(principal, call.name, memories=_brought(call, values))
+    brought = await _brought(principal, call, values)
+    return values, await access.admit(principal, call.name, memories=brought)
 
 
 async def _scoped(served: Served, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
@@ -138,8 +156,14 @@ def _signed(actor: object, principal: Principal) -> Any:
     return principal.actor if actor is None else actor
 
 
-def _brought(call: Call, values: Mapping[str, Any]) -> int:
-    """How many episodes a call would add."""
+async def _brought(principal: Principal, call: Call, values: Mapping[str, Any]) -> int:
+    """How many episodes a call would add; of a file, which is read for it, only where that is
+    limited."""
+    if call.name == "import_":
+        limits = principal.limits, principal.organisation_limits
+        if all(one.memories is None for one in limits):
+            return 0
+        return await off_loop(partial(episodes_in, values["file"]))
     items = next((values[name] for name in _ITEMS if name in values), None)
     return len(items) if isinstance(items, list) else 1
 
@@ -153,6 +177,20 @@ def _added(found: Any) -> int:
     return found if isinstance(found, int) else 0
 
 
+async def ended_in_time(served: Served, call: Call, work: Awaitable[_T]) -> _T:
+    """What comes of a call whose progress nobody is told; :class:`~graphmem.errors.Unavailable`
+    when it takes too long."""
+    limit_s = served.settings.server_timeout_s
+    try:
+        async with asyncio.timeout(limit_s):
+            return await work
+    except TimeoutError:
+        raise Unavailable(
+            f"{call.path} took longer than {limit_s:g} seconds and was ended; at /v1/{call.path} "
+            f"with Accept: {EVENTS} there is no such limit"
+        ) from None
+
+
 async def perform(
     served: Served,
     caller: Caller,
@@ -164,11 +202,13 @@ async def perform(
 ) -> Any:
     """Make a call as the caller may, and note it, whatever becomes of it. ``allowed`` is told what
     is left to the caller, and the arguments that the call is made with."""
-    outcome, found, scope = "done", None, given
+    outcome, found, scope, reserved = "done", None, given, 0
     target = next((str(given[name]) for name in _TARGETS if given.get(name) is not None), None)
     try:
         values, allowance = await admitted(served, caller, call, given)
-        scope = values
+        scope, reserved = values, allowance.memories
+        if not caller.principal.administrator:
+            caller.places.update(_places(caller.principal, given, values))
         if allowed is not None:
             allowed(allowance, values)
         asked = served.of_moment(values) if call.read else served.memory
@@ -192,8 +232,38 @@ async def perform(
             tokens_in=getattr(found, "tokens_in", 0) if isinstance(found, Receipt) else 0,
             tokens_out=getattr(found, "tokens_out", 0) if isinstance(found, Receipt) else 0,
             memories=_added(found),
+            reserved=reserved,
         )
     return found
+
+
+def _places(
+    principal: Principal, given: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, str]:
+    if (several := values.get("project_ids")) is not None:
+        return dict(zip(several, checked_projects(given["project_ids"]), strict=True))
+    stored = values.get("project_id")
+    name = given.get("project_id") or principal.project or DEFAULT_PROJECT
+    return {stored: name} if isinstance(stored, str) else {}
+
+
+def in_own_names(body: bytes, caller: Caller) -> bytes:
+    """A result with each project, by where it is stored, by the name that its organisation has for
+    it. In JSON, a quotation mark within a text is escaped: what is replaced here is never part of
+    one. All at once: where one is stored may be another's name."""
+    places: dict[bytes, bytes] = {}
+    for stored, name in caller.places.items():
+        for key, before, after in (
+            ("project_id", stored, name),
+            ("tenant", tenant_prefix(stored), tenant_prefix(name)),
+        ):
+            end = "" if key == "tenant" else '"'
+            was, now = (f'"{key}": {to_bytes(one).decode()[:-1]}{end}' for one in (before, after))
+            places[was.encode()] = now.encode()
+    if not places:
+        return body
+    found = re.compile(b"|".join(map(re.escape, places)))
+    return found.sub(lambda match: places[match[0]], body)
 
 
 async def _own_projects(
@@ -206,8 +276,11 @@ async def _own_projects(
     )
     names = {project.project_id: project.name for project in own}
     # A user sees where they are themselves, not how much there is of others.
-    user_id = principal.user_id
-    everything = await served.memory.projects(limit=RESULTS, user_id=user_id)
+    whose = {n: values[n] for n in ("user_id", "agent_id", "run_id") if values.get(n) is not None}
+    everything: list[ScopeCount] = []
+    for place in names if whose else [None]:  # somebody is counted in one project at a time
+        everything += await served.memory.projects(limit=RESULTS, project_id=place, **whose)
+    everything.sort(key=lambda it: (it.last_at, it.id), reverse=True)
     items = [replace(it, id=names[it.id]) for it in everything if it.id in names]
     part = tuple(items[offset : offset + limit])
     return Listing(part, len(items), offset)

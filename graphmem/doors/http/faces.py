@@ -9,14 +9,14 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from graphmem.access import Principal
 from graphmem.client.calls import CALLS
-from graphmem.client.codec import json_body
+from graphmem.client.codec import json_body, to_bytes
 from graphmem.clock import parse_date_or_none, stamp
 from graphmem.doors.http.answering import JSON_TYPE, NOTHING_STORED
-from graphmem.doors.http.calling import Caller, identified, perform
+from graphmem.doors.http.calling import Caller, ended_in_time, identified, in_own_names, perform
 from graphmem.doors.http.replies import once
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
@@ -50,7 +50,8 @@ class Face:
         if missing := sorted(call.required - given.keys()):
             raise UsageError(f"{' and '.join(missing)} missing")
         self._made += 1
-        return await perform(self._served, self._caller, call, given)
+        work = perform(self._served, self._caller, call, given)
+        return await ended_in_time(self._served, call, work)
 
     def undone(self, error: BaseException) -> bool:
         """Whether a request that failed so has stored nothing, for certain."""
@@ -79,7 +80,7 @@ def add_face_route(
         face = Face(served, caller)
 
         async def work() -> bytes:
-            return bytes(JSONResponse(await answer(face, request)).body)
+            return in_own_names(to_bytes(await answer(face, request)), caller)
 
         key = None if method == "GET" else request.headers.get("idempotency-key")
         if key is None:

@@ -32,7 +32,7 @@ from graphmem.settings import Settings
 _log = logging.getLogger("graphmem.server")
 _KEY = re.compile(rf"{KEY_PREFIX}\w+")
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
-_ONCE = frozenset({b"authorization", b"idempotency-key"})
+_ONCE = frozenset({b"authorization", b"idempotency-key", b"x-user-context", b"x-signature"})
 _FIT = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 _IN_A_PATH = "/:@!$&'()*+,;="
 UPLOADS: Final = frozenset({"/v1/import"})
@@ -143,15 +143,18 @@ def _check_address(scope: Scope) -> None:
     """Refuse what a proxy and this server might read in two ways, or a database not at all."""
     if b"%2f" in scope.get("raw_path", b"").lower():
         raise NotFound("there is nothing at this address: no part of one has a stroke in it")
-    if b"%00" in scope["query_string"]:
-        raise UsageError("a NUL has no place in a query: leave %00 out")
+    if b"%00" in scope["query_string"] or "\0" in scope["path"]:
+        raise UsageError("a NUL has no place in an address: leave %00 out")
     query = scope["query_string"].decode("latin-1")  # whatever bytes they are
     asked = [name for name, _ in parse_qsl(query, keep_blank_values=True, encoding="latin-1")]
     if len(asked) != len(set(asked)):
         raise UsageError("a query has each name once: one of two would be passed over")
     names = [name for name, _ in scope["headers"] if name in _ONCE]
     if len(names) != len(set(names)):
-        raise UsageError("a request has one Authorization, and one Idempotency-Key")
+        raise UsageError(
+            "a request has one Authorization, one Idempotency-Key, one X-User-Context and one "
+            "X-Signature"
+        )
 
 
 def _too_large(most: int) -> RequestTooLarge:

@@ -20,13 +20,15 @@ from graphmem.doors.http.faces import (
     memory_of,
     read_body,
 )
-from graphmem.doors.http.mem0_filters import read_filters
+from graphmem.doors.http.mem0_filters import filters_of_text, read_filters
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError, shown
 from graphmem.model import Change, Receipt, to_json
 from graphmem.ports.extraction_options import ExtractionOptions
 
 _LARGEST_PAGE = 1000
+_OWNERS = {"user_id": "users", "agent_id": "agents"}
+_OF_DELETE_ALL = (*FACE_IDS, "app_id", "project_id", "org_id", "filters")
 
 
 def add_mem0_routes(app: FastAPI, served: Served) -> None:
@@ -48,7 +50,7 @@ def add_mem0_routes(app: FastAPI, served: Served) -> None:
 
 async def _add(face: Face, request: Request) -> Any:
     body = await read_body(request)
-    scope, rest = read_filters(_with_ids(body))
+    scope, rest = _narrowed(body)
     if rest is not None:
         raise UsageError("the filters of add name ids only")
     messages = body.get("messages")
@@ -78,7 +80,7 @@ async def _add(face: Face, request: Request) -> Any:
 
 async def _search(face: Face, request: Request) -> Any:
     body = await read_body(request)
-    scope, where = read_filters(_with_ids(body))
+    scope, where = _narrowed(body)
     found = await face.ask(
         "search",
         query=body.get("query"),
@@ -94,7 +96,7 @@ async def _search(face: Face, request: Request) -> Any:
 
 async def _get_all(face: Face, request: Request) -> Any:
     body = await read_body(request)
-    scope, where = read_filters(_with_ids(body))
+    scope, where = _narrowed(body)
     page = _number(request.query_params.get("page", body.get("page", 1)), "page")
     size = _number(request.query_params.get("page_size", body.get("page_size", 100)), "page_size")
     size = min(size, _LARGEST_PAGE)
@@ -121,16 +123,19 @@ async def _get_all(face: Face, request: Request) -> Any:
 
 
 async def _get(face: Face, request: Request) -> Any:
-    return memory_of(await face.ask("get", fact_id=request.path_params["id"]))
+    scope, _ = _narrowed(request.query_params)
+    return memory_of(await face.ask("get", fact_id=request.path_params["id"], **scope))
 
 
 async def _update(face: Face, request: Request) -> Any:
-    return await update_from(face, request.path_params["id"], await read_body(request))
+    body = await read_body(request)
+    return await update_from(face, request.path_params["id"], {**request.query_params, **body})
 
 
 async def update_from(face: Face, id: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Change a memory by what a body gives; an expiration date of null is for ever."""
-    given: dict[str, Any] = {"fact_id": id, "text": body.get("text", body.get("memory"))}
+    scope, _ = _narrowed(body)
+    given: dict[str, Any] = {"fact_id": id, "text": body.get("text", body.get("memory")), **scope}
     given["metadata"] = body.get("metadata")
     if body.get("timestamp") is not None:
         given["valid_at"] = _moment(body["timestamp"])
@@ -143,36 +148,42 @@ async def update_from(face: Face, id: str, body: Mapping[str, Any]) -> dict[str,
 async def _delete(face: Face, request: Request) -> Any:
     id = request.path_params["id"]
     linked = request.query_params.get("delete_linked", "").lower() in {"1", "true"}
-    following = (await face.ask("get", fact_id=id)).supersedes_id if linked else None
-    await face.ask("delete", id=id)
+    scope, _ = _narrowed(request.query_params)
+    following = (await face.ask("get", fact_id=id, **scope)).supersedes_id if linked else None
+    await face.ask("delete", id=id, **scope)
     seen = {id}
     while following is not None and following not in seen:
         seen.add(following)
-        before = (await face.ask("get", fact_id=following)).supersedes_id
-        await face.ask("delete", id=following)
+        before = (await face.ask("get", fact_id=following, **scope)).supersedes_id
+        await face.ask("delete", id=following, **scope)
         following = before
     return {"message": "Memory deleted successfully!"}
 
 
 async def _delete_all(face: Face, request: Request) -> Any:
-    query = dict(request.query_params)
-    scope, rest = read_filters(_with_ids({**query, "filters": query.pop("filters", None)}))
-    if rest is not None or not scope:
-        raise UsageError("delete_all needs a user_id or an agent_id, and nothing else")
+    query = request.query_params
+    scope, rest = _narrowed(query)
+    # Of what would narrow it, nothing is passed over: it would delete more than was asked for.
+    if rest is not None or not scope or query.keys() - _OF_DELETE_ALL:
+        raise UsageError(
+            "delete_all needs a user_id or an agent_id, and takes nothing beside "
+            f"{', '.join(_OF_DELETE_ALL)}"
+        )
     await face.ask("delete_all", **scope)
     return {"message": "Memories deleted successfully!"}
 
 
 async def _history(face: Face, request: Request) -> Any:
-    changes = await face.ask("history", fact_id=request.path_params["id"])
+    scope, _ = _narrowed(request.query_params)
+    changes = await face.ask("history", fact_id=request.path_params["id"], **scope)
     return [_change(change) for change in changes]
 
 
 async def _entities(face: Face, request: Request) -> Any:
+    scope, _ = _narrowed(request.query_params)
     results = []
     for kind, method in (("user", "users"), ("agent", "agents"), ("run", "runs")):
-        found = await face.ask(method, limit=_LARGEST_PAGE)
-        for item in found:
+        for item in await _whole_list(face, method, **scope):
             results.append(
                 {
                     "id": item.id,
@@ -187,33 +198,50 @@ async def _entities(face: Face, request: Request) -> Any:
     return {"count": len(results), "next": None, "previous": None, "results": results}
 
 
+async def _whole_list(face: Face, method: str, **scope: Any) -> list[Any]:
+    found: list[Any] = []
+    while True:
+        page = await face.ask(method, limit=_LARGEST_PAGE, offset=len(found), **scope)
+        found += page
+        if not len(page) or len(found) >= page.total:
+            return found
+
+
 async def _delete_entity(face: Face, request: Request) -> Any:
     kind, name = request.path_params["kind"], request.path_params["name"]
+    scope, _ = _narrowed(request.query_params)
+    where = {"project_id": name if kind == "app" else scope.get("project_id")}
     if kind in {"user", "agent"}:
-        await face.ask("delete_all", **{f"{kind}_id": name})
+        gone = [{f"{kind}_id": name}]
     elif kind == "run":
-        for run in await face.ask("runs", limit=_LARGEST_PAGE):
-            if run.id == name:
-                await face.ask("delete_all", user_id=run.owner, run_id=name)
+        runs = [one for one in await _whole_list(face, "runs", **where) if one.id == name]
+        # Whether its owner is a user or an agent, a run does not say.
+        gone = [{whose: one.owner, "run_id": name} for one in runs for whose in _OWNERS]
     elif kind == "app":
-        for user in await face.ask("users", project_id=name, limit=_LARGEST_PAGE):
-            await face.ask("delete_all", project_id=name, user_id=user.id)
+        gone = [
+            {whose: one.id}
+            for whose, method in _OWNERS.items()
+            for one in await _whole_list(face, method, **where)
+        ]
     else:
         raise UsageError(f"there are users, agents, apps and runs, not {shown(kind)}")
+    for owner in gone:
+        await face.ask("delete_all", **owner, **where)
     return {"message": "Entity deleted successfully!"}
 
 
 async def _update_batch(face: Face, request: Request) -> Any:
     items = _batch(await read_body(request))
     for item in items:
-        await update_from(face, item["memory_id"], item)
+        await update_from(face, item["memory_id"], {**request.query_params, **item})
     return {"message": f"Successfully updated {len(items)} memories"}
 
 
 async def _delete_batch(face: Face, request: Request) -> Any:
     items = _batch(await read_body(request))
     for item in items:
-        await face.ask("delete", id=item["memory_id"])
+        scope, _ = _narrowed({**request.query_params, **item})
+        await face.ask("delete", id=item["memory_id"], **scope)
     return {"message": f"Successfully deleted {len(items)} memories"}
 
 
@@ -245,20 +273,17 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _with_ids(body: Mapping[str, Any]) -> object:
-    """The filters of a body, and the ids that stand beside them."""
-    filters = body.get("filters")
-    ids = {name: body[name] for name in (*FACE_IDS, "app_id") if body.get(name) is not None}
-    if not ids:
-        return filters
-    return {"AND": [ids, *([read] if (read := _as_object(filters)) else [])]}
-
-
-def _as_object(filters: object) -> object:
+def _narrowed(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The scope and the filter of a body or a query: its filters, and the ids beside them. Their
+    clients send the ``project_id`` that they were told of; an ``app_id`` is a project, too, and
+    goes before it."""
+    filters = given.get("filters")
     if isinstance(filters, str):
-        scope, _ = read_filters(filters)
-        return {name: value for name, value in scope.items() if name != "project_id"}
-    return filters
+        filters = filters_of_text(filters)
+    ids = {name: given[name] for name in (*FACE_IDS, "app_id") if given.get(name) is not None}
+    scope, rest = read_filters({"AND": [ids, *([filters] if filters else [])]})
+    project = given.get("project_id")
+    return ({"project_id": project} if project is not None else {}) | scope, rest
 
 
 def _both(where: dict[str, Any] | None, body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ def read_filters(given: object) -> tuple[dict[str, str], dict[str, Any] | None]:
     """The ids that filters name, and the rest of them as a filter; UsageError for what cannot be
     one. ``app_id`` is our project. An id has to hold for the whole: under OR and NOT it cannot."""
     if isinstance(given, str):
-        given = _from_text(given)
+        given = filters_of_text(given)
     if given is None:
         return {}, None
     scope: dict[str, str] = {}
@@ -42,7 +42,7 @@ def read_filters(given: object) -> tuple[dict[str, str], dict[str, Any] | None]:
     return scope, rest or None
 
 
-def _from_text(text: str) -> object:
+def filters_of_text(text: str) -> object:
     """Filters in a query: JSON, or as Python writes a mapping."""
     if len(text) > _LONGEST:
         raise UsageError(f"filters have up to {_LONGEST:,} characters, these {len(text):,}")

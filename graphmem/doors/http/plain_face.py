@@ -24,6 +24,7 @@ _ADD = (
     *(*_IDS, "metadata", "tags", "memory_type", "importance", "occurred_at", "expires_at"),
     *("infer", "idempotency_key"),
 )
+_LISTED = (*_IDS, "limit", "offset", "after", "org_id")
 _TIMES = {"since": ("start_date", "start", "since"), "until": ("end_date", "end", "until")}
 
 
@@ -82,6 +83,11 @@ async def _add(face: Face, body: Mapping[str, Any]) -> Any:
 
 
 async def _list(face: Face, query: Mapping[str, Any]) -> Any:
+    if unknown := sorted(query.keys() - _LISTED):
+        raise UsageError(
+            f"a list takes no {unknown[0]}: it takes {', '.join(_LISTED)}; what else narrows it "
+            "is a where of POST /v1/memories/search"
+        )
     numbers = {name: _whole(query[name], name) for name in ("limit", "offset") if name in query}
     found = await face.ask("get_all", count=True, **numbers, **_of(query, (*_IDS, "after")))
     memories = [memory_of(fact) for fact in found.items]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from graphmem.adapters.graph.cypher_files import statements
+from graphmem.doors.cli.cypher import print_result
 from graphmem.doors.cli.tour import values
 from graphmem.errors import UsageError
 from graphmem.model import Table
@@ -162,3 +163,17 @@ def test_a_table_without_rows_has_no_cells(ada: Run) -> None:
     ran = ada("cypher", "MATCH (e:Entity {name: 'none'}) RETURN e.name")
     assert (ran.out, "0 rows" in ran.err) == ("", True)
     assert Table(("a",), ()).rows == ()
+
+
+def test_a_terminal_is_shown_what_would_steer_it(
+    ada: Run, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = "Bo \x1b]0;mine\x07 sings."
+    assert ada("add", said, "--no-infer").code == 0
+    query = "MATCH (f:Fact) WHERE f.text CONTAINS 'sings' RETURN f.text"
+    assert said in ada("cypher", query, "--csv").out
+    result = Table(("text",), ((said,),))
+    for terminal, seen in ((False, said), (True, r"Bo \x1b]0;mine\x07 sings.")):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda it=terminal: it)
+        print_result(result, "csv")
+        assert capfd.readouterr().out == f"text\n{seen}\n"

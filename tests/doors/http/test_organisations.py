@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from graphmem.access import METHODS, Administration
+from graphmem import Memory
+from graphmem.access import METHODS, Administration, Limits
 from graphmem.doors.http.organisations import _ROUTES
+from graphmem.errors import LimitExceeded, UsageError
 from tests.doors.http.running import RunningServer, serving
 
 PATHS = [
@@ -175,3 +179,45 @@ def test_what_is_wrong_is_said(server: RunningServer) -> None:
     assert ask(server, "", "GET", "members").status_code == 400, "an administrator names it"
     assert ask(server, "", "GET", "members", organisation="nobody").status_code == 404
     assert ask(server, "", "GET", "members", organisation="acme").is_success
+
+
+async def _two_memories(administration: Administration) -> list[str]:
+    keys = []
+    for name, limits in (("free", Limits()), ("small", Limits(memories=2))):
+        await administration.add_organisation(name, limits=limits)
+        keys.append((await administration.add_key(name, "owner", role="owner")).secret)
+    return keys
+
+
+def test_an_import_counts_as_what_it_brings(tmp_path: Path) -> None:
+    """Three memories are not let into where there is room for two."""
+    with serving(prepare=_two_memories) as server:
+        free, small = server.prepared
+        with server.memory(api_key=free, user_id="ada") as memory:
+            memory.add_many(["I live in Rome.", "I like tea.", "I work at Acme."])
+            memory.export(tmp_path / "ada.jsonl")
+            memory.forget()
+        text = (tmp_path / "ada.jsonl").read_text().replace("free/default", "small/default")
+        (tmp_path / "ada.jsonl").write_text(text)
+        with server.memory(api_key=small, user_id="ada") as memory:
+            with pytest.raises(LimitExceeded, match="may store 2 memories, and has 0"):
+                memory.import_(tmp_path / "ada.jsonl")
+            assert memory.stats().episodes == 0
+
+
+def test_an_import_of_whoever_comes_first_sets_no_rule_for_others(tmp_path: Path) -> None:
+    """A whole export has the rules for everybody in it, which only an administrator sets."""
+    with Memory("memory://") as memory:
+        memory.add("I live in Rome.", user_id="ada", project_id="acme/default")
+        memory.set_retention(timedelta(days=1), all_scopes=True)
+        memory.export(tmp_path / "kept.jsonl", all_scopes=True)
+        memory.declare_type("lives_in", single_valued=False, all_scopes=True)
+        memory.export(tmp_path / "declared.jsonl", all_scopes=True)
+    with serving(prepare=_prepare) as fresh:
+        with fresh.memory(api_key=fresh.prepared["acme owner"], user_id="ada") as memory:
+            with pytest.raises(UsageError, match="declared or learned otherwise here"):
+                memory.import_(tmp_path / "declared.jsonl")
+            memory.import_(tmp_path / "kept.jsonl")
+            assert memory.get_all().items[0].text == "ada lives in Rome"
+        with fresh.memory(api_key=fresh.prepared["globex owner"], user_id="zoe") as memory:
+            assert memory.retention() == []

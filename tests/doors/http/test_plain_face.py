@@ -60,6 +60,9 @@ def test_the_plain_addresses(server: RunningServer) -> None:
         post("/v1/memories/temporal-search", 400)
         post("/v1/memories/tag-search", 400, tags="work")
         assert http.get("/v1/memories", params={"limit": "x", "user_id": "p"}).status_code == 400
+        refused = http.get("/v1/memories", params={"user_id": "pia", "tags": "work"})
+        assert refused.status_code == 400, "all of hers are not what was asked for"
+        assert "a list takes no tags" in refused.json()["detail"]
         made = http.post("/v1/auth/generate-key/", json={"name": "plain"}).json()
         with server.http(made["key"]) as other:
             assert other.get("/v1/users/current/").json()["key_id"] == made["id"]
