@@ -74,7 +74,8 @@ def _markdown(html: bytes) -> str:
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
 
-    page = BeautifulSoup(html, "html.parser")
+    # Python's own parser looks for the end of each comment that has none: hours for a hostile page.
+    page = BeautifulSoup(html, "lxml")
     for part in page(_UNSEEN):
         part.decompose()
     title = page.title.get_text().strip() if page.title else ""

@@ -100,6 +100,16 @@ def test_an_encoding_that_the_page_names(tmp_path: Path) -> None:
     assert content(tmp_path / "a.htm") == "Zo\u00eb lives in K\u00f6ln."
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "open_end", ["<!--", "<a ", '<a href="', "<!", "<?", "</", "&", "<script>"]
+)
+def test_what_a_page_opens_and_never_ends_is_read_in_time(tmp_path: Path, open_end: str) -> None:
+    """Of some of these, 160 KB took two minutes."""
+    (tmp_path / "a.html").write_text("<p>Ingrid works at Acme.</p>" + open_end * 100_000)
+    assert content(tmp_path / "a.html").startswith("Ingrid works at Acme.")
+
+
 @pytest.mark.parametrize("name", ["a.pdf", "a.docx"])
 @pytest.mark.parametrize("data", [b"", b"garbage", b"%PDF-1.4\n1 0 obj", b"PK\x03\x04xx"])
 def test_what_is_damaged_is_left_out(tmp_path: Path, name: str, data: bytes) -> None:
