@@ -171,10 +171,11 @@ def stated_interval(
     if edit is not None and edit.valid_date is not None:
         start, dated = edit.valid_date, True
     if edit is not None and edit.invalid_date is not None:
-        end = edit.invalid_date
+        end = _after(start, edit.invalid_date)
         start = None if start is not None and start.at >= end.at else start
-    elif start is not None and end is not None and end.at <= start.at:
-        end = None
+    elif start is not None and end is not None:
+        end = _after(start, end)
+        end = None if end.at <= start.at else end
     anchor = start if start is not None else end
     if anchor is None:
         raise ValueError("a statement has a start, an end, or a time at which it was made")
@@ -194,11 +195,16 @@ def _span(statement: Statement) -> tuple[Date | None, Date | None]:
     """Start and end of a statement. Without a start date it starts when it was stated, or, if it
     had ended by then, at an unknown time (None)."""
     start, end = statement.valid_date, statement.invalid_date
-    if start is not None and end is not None and end.at <= start.at:
-        start, end = (start, None) if start.at == end.at else (None, end)
+    if start is not None and end is not None and end.at < start.at:
+        start = None
     if start is None and (end is None or end.at > statement.stated_at):
         start = Date(statement.stated_at, "instant")
     return start, end
+
+
+def _after(start: Date | None, end: Date) -> Date:
+    """The end; one on the very date of the start ("2020 to 2020") is the end of that time."""
+    return Date(end.end, end.precision) if start is not None and start.at == end.at else end
 
 
 def by_moment(date: Date) -> datetime:

@@ -139,6 +139,16 @@ class Corrections(Core):
             for source in state.sources
         )
 
+    async def _stated_here(self, where: Scope, edit: Edit) -> bool:
+        """Whether what an edit is over is stated in this scope, agent and run included: erasing one
+        of its sources may have left no state in the history that tells of them."""
+        if where.narrow_agent_id is None and where.run_id is None:
+            return True
+        ledger, ids = self._parts.ledger, tuple(sorted(edit.statement_ids))
+        loaded = await ledger.statements(StatementQuery(where.tenant, statement_ids=ids))
+        episodes = {one.episode_id for one in loaded.statements}
+        return bool(await ledger.episodes(where, ids=sorted(episodes)))
+
     # Two entities that are one
 
     async def merge(self, entity: str, other: str, **scope: Unpack[WriteArgs]) -> Entity:
@@ -278,9 +288,7 @@ class Corrections(Core):
         if hand.edit is None:
             raise UsageError(f"change {seq} cannot be undone: it was an undoing, or is undone")
         edit = hand.edit
-        # Erasing one of its sources may have left no state in the history to tell of agent and run.
-        whole = where.narrow_agent_id is None and where.run_id is None
-        if not whole and not await self._was_here(where, edit.fact_id):
+        if not (await self._was_here(where, edit.fact_id) or await self._stated_here(where, edit)):
             raise NotFound(f"no change {seq} in this scope")
         state = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_edit(edit)

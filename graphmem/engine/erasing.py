@@ -171,20 +171,20 @@ class Erasing(Corrections):
         rest = await ledger.statements(
             StatementQuery(where.tenant, episode_ids=tuple(sorted(stated)))
         )
-        about = {
-            rest.merged.get(id, id)
-            for one in rest.statements
-            if one.id not in gone
-            for id in one.entity_ids
-        }
-        unmentioned = [
-            (old.id, one.id)
-            for old, new in turns
-            for one in no_longer_named(
-                old, new, [entities[id] for id in mentions.entities.get(old.id, ())]
-            )
-            if one.id not in about
+        left = {id for one in rest.statements if one.id not in gone for id in one.entity_ids}
+        about = left | {rest.merged.get(id, id) for id in left}
+        joined = [
+            (merge.kept_id, merge.gone)
+            for id in sorted(ids.intersection({**loaded.merged, **rest.merged}.values()))
+            for merge in await ledger.merges(where.tenant, id)
+            if merge.kept_id == id and merge.gone
         ]
+        unmentioned = []
+        for old, new in turns:
+            here = mentions.entities.get(old.id, ())
+            named = [entities[id] for id in here] + [one for id, one in joined if id in here]
+            unnamed = no_longer_named(old, new, named)
+            unmentioned += [(old.id, one.id) for one in unnamed if one.id not in about]
         return after, tuple(unmentioned)
 
     async def _erased(self, erasure: Erasure) -> Removal:

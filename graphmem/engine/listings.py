@@ -100,7 +100,8 @@ class Listings(Core):
         if closed is not None:
             checked_flag(closed, "closed")
         checked_flag(merge_metadata, "merge_metadata")
-        (title, metadata), _ = await self._parts.redaction.apply((title, metadata))
+        (title, own), _ = await self._parts.redaction.apply((title, {"metadata": metadata}))
+        metadata = own["metadata"]
         where = await self._scope({**scope, "run_id": checked_text(run, "run")})
         found = (await self._parts.ledger.conversations(where.project_id, where, 1, 0)).items
         if not found:

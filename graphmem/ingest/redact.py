@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -20,7 +20,9 @@ _KEPT = frozenset(
         "memory_type", "actor", "extraction", "user_id", "agent_id", "run_id", "project_id",
     }
 )  # fmt: skip
-"""Names of values that are not redacted: they say how to store, not what."""
+"""Names of values that are not redacted: they say how to store, not what. In metadata the names are
+the caller's, and say nothing."""
+_OWN = "metadata"
 
 
 class Redaction:
@@ -49,16 +51,18 @@ class Redaction:
         except RecursionError as error:
             raise UsageError("what was given is too deep; nothing was stored") from error
 
-    def _any(self, value: Any, counts: Counter[str]) -> Any:
+    def _any(self, value: Any, counts: Counter[str], kept: Set[str] = _KEPT) -> Any:
         if isinstance(value, str):
             return self._text(value, counts)
         if isinstance(value, Mapping):
             return {
-                self._any(key, counts): item if key in _KEPT else self._any(item, counts)
+                self._any(key, counts): item
+                if key in kept
+                else self._any(item, counts, frozenset() if key == _OWN else kept)
                 for key, item in value.items()
             }
         if isinstance(value, list | tuple):
-            done = [self._any(item, counts) for item in value]
+            done = [self._any(item, counts, kept) for item in value]
             return done if isinstance(value, list) else tuple(done)
         if is_dataclass(value) and not isinstance(value, type):
             texts = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in _KEPT}
@@ -75,6 +79,8 @@ class Redaction:
                 raise UsageError(
                     f"a redactor failed ({type(error).__name__}): nothing was stored"
                 ) from None
+        if not all(0 <= start <= end <= len(text) for start, end, _ in found):
+            raise UsageError("a redactor failed (it found what is not there): nothing was stored")
         parts, at = [], 0
         for start, end, kind in sorted(found, key=lambda one: (one[0], -one[1])):
             if end <= max(start, at):

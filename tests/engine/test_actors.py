@@ -92,3 +92,15 @@ def test_who_is_forgotten_is_not_kept_as_who_did_it(tmp_path: Path) -> None:
         memory.forget(wait=True)
     kept = [p for p in tmp_path.rglob("*") if p.is_file() and name.encode() in p.read_bytes()]
     assert kept == []
+
+
+def test_who_told_what_is_erased_is_not_kept_either(tmp_path: Path) -> None:
+    """Only who erased it is."""
+    name = "Zebediah-Quint"
+    with Memory(tmp_path / "store", user_id="ada") as memory:
+        memory.add("Tea is at five.", infer=False, actor=name)
+        memory.add("Bob Stone lives in Oslo.", actor=name)
+        memory.delete_all()
+        memory.rebuild()
+    kept = [p for p in tmp_path.rglob("*") if p.is_file() and name.encode() in p.read_bytes()]
+    assert kept == []

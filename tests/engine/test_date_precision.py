@@ -145,6 +145,26 @@ def test_an_end_in_a_month(memory: Memory) -> None:
     assert "(until May 2024)" in memory.context("Where does Bob work?")
 
 
+@pytest.mark.parametrize(
+    ("both", "until"),
+    [("2020", "2021-01-01"), ("2020-05", "2020-06-01"), ("2020-05-03", "2020-05-04")],
+)
+def test_what_began_and_ended_in_one_time_ended_with_it(
+    memory: Memory, both: str, until: str
+) -> None:
+    """However it is said: in one statement, by two, or by an edit."""
+    memory.relate("Ann", "works_at", "Acme", valid_at=both, invalid_at=both)
+    memory.relate("Bob", "works_at", "Acme", valid_at=both)
+    memory.unrelate("Bob", "works_at", "Acme", invalid_at=both)
+    receipt = memory.relate("Cy", "works_at", "Acme", valid_at=both)
+    memory.update(receipt.fact_ids[0], invalid_at=both)
+    assert memory.relations() == []
+    assert [
+        (str(one.valid_at)[: len(both)], str(one.invalid_at)[:10])
+        for one in memory.relations(current=False)
+    ] == [(both, until)] * 3
+
+
 def test_a_plan_for_a_month_has_passed_with_it(memory: Memory) -> None:
     memory.relate("Bob", "visited", "Rome", valid_at="2024-05", modality="planned",
                   occurred_at="2024-01-01")  # fmt: skip

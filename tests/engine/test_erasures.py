@@ -314,3 +314,41 @@ def test_a_merged_name_goes_with_the_fact_that_named_it(tmp_path: Path) -> None:
         assert memory.entities() == []
         memory.rebuild()
     assert remainders(tmp_path, ["Nam Jones"]) == []
+
+
+def test_so_it_does_where_another_sentence_of_the_turn_names_the_other(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        memory.add("Zoe Smith lives in Oslo. Nam Jones plays chess.")
+        memory.merge("Zoe Smith", "Nam Jones")
+        found = memory.get_all(current=False).items
+        memory.delete(next(one.id for one in found if "chess" in one.text), erase=True)
+        assert memory.entity("Zoe Smith").aliases == ()
+        assert [one.text for one in memory.get_all().items] == ["Zoe Smith lives in Oslo"]
+        assert memory.verify().ok
+        memory.rebuild()
+    assert remainders(tmp_path, ["Nam Jones"]) == []
+
+
+def test_a_merged_name_stays_with_what_else_the_turn_says_of_it(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory:
+        memory.add("Zoe Smith lives in Oslo. Nam Jones plays chess. Nam Jones lives in Rome.")
+        memory.merge("Zoe Smith", "Nam Jones")
+        found = memory.get_all(current=False).items
+        memory.delete(next(one.id for one in found if "chess" in one.text), erase=True)
+        assert memory.entity("Zoe Smith").aliases == ("Nam Jones",)
+        assert memory.verify().ok
+
+
+def test_a_deletion_is_undone_in_the_run_whose_source_is_left() -> None:
+    with Memory("memory://", user_id="ada") as memory:
+        for run in ("r1", "r2"):
+            memory.add("Carl May lives in Paris.", run_id=run)
+        fact = memory.get_all(current=False).items[0].id
+        memory.delete(fact)
+        deleted = memory.history(fact)[-1].seq
+        memory.delete_all(run_id="r1")
+        with pytest.raises(NotFound):
+            memory.undo(deleted, run_id="r1")
+        memory.undo(deleted, run_id="r2")
+        assert [one.text for one in memory.get_all().items] == ["Carl May lives in Paris"]
+        assert memory.verify().ok

@@ -109,6 +109,9 @@ def test_on_every_way_in_and_in_no_byte(tmp_path: Path) -> None:
             assert memory.known_keys([MARKED[0]])
             fact = note.fact_ids[0] if note.fact_ids else memory.get_all().items[0].id
             memory.update(fact, f"Bob lives in Rome. {EVERY}", metadata={"x": EVERY})
+            # In metadata no name is one of graphmem's own.
+            memory.add("Tea.", metadata={"id": EVERY, "role": {"type": [EVERY]}}, run_id="r")
+            memory.update_run("r", metadata={"actor": EVERY})
         asked = repr(server.requests)
         assert "[redacted email]" in asked
     place = ["--store", str(tmp_path / "m"), "--user", "u"]
@@ -155,6 +158,16 @@ def test_ones_own(tmp_path: Path) -> None:
             memory.add("a word that is secret")
         assert "secret" not in str(failed.value)
         assert memory.stats().episodes == 0
+
+
+@pytest.mark.parametrize("found", [(-1, 6), (0, 99), (9, 5), (None, 3)])
+def test_what_is_found_outside_of_the_text_stops_the_call(found: tuple[Any, Any]) -> None:
+    """As of a function that does not look whether ``find`` found anything."""
+    with (
+        Memory("memory://", user_id="u", redactors=[lambda _: [("badge", *found)]]) as memory,
+        pytest.raises(UsageError, match="a redactor failed"),
+    ):
+        memory.add("Hello there, badge.", infer=False)
 
 
 def test_settings_that_are_none(tmp_path: Path) -> None:

@@ -1181,7 +1181,7 @@ DELETE FROM entities WHERE id = ANY(:ids);
 
 -- name: erase_event_contents
 -- What was erased leaves its history too: only that something was there stays.
-UPDATE events SET after = NULL, reason = '' WHERE id = ANY(:ids);
+UPDATE events SET after = NULL, reason = '', actor = '' WHERE id = ANY(:ids);
 
 -- name: updates_by_episodes
 -- Changes that these episodes made to facts.
