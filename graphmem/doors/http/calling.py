@@ -4,8 +4,10 @@ is noted of it. The rules are those of :mod:`graphmem.access`."""
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_address
@@ -20,7 +22,12 @@ from graphmem.client.transport import EVENTS
 from graphmem.doors.http import gate
 from graphmem.doors.http.served import Served
 from graphmem.engine.checks import checked_limit, checked_offset, checked_projects
-from graphmem.errors import Unavailable, UsageError
+from graphmem.errors import (
+    BackendError,
+    Conflict,
+    Unavailable,
+    UsageError,
+)
 from graphmem.limits import RESULTS
 from graphmem.model import (
     DEFAULT_PROJECT,
@@ -34,6 +41,7 @@ from graphmem.off_loop import off_loop
 from graphmem.portability.imports import episodes_in
 from graphmem.wiring.access import administration_of
 
+_log = logging.getLogger("graphmem.server")
 _SCOPE: Final[tuple[str, ...]] = ("user_id", "agent_id", "run_id", "project_id")
 _T = TypeVar("_T")
 _ITEMS: Final = ("contents", "rows")
@@ -217,7 +225,8 @@ async def perform(
         if call.name == "projects" and not caller.principal.administrator:
             found = await _own_projects(served, caller.principal, values)
         else:
-            found = await getattr(asked, call.name)(**values)
+            with _naming_no_place(caller):
+                found = await getattr(asked, call.name)(**values)
     except BaseException as error:
         outcome = type(error).__name__
         raise
@@ -235,6 +244,21 @@ async def perform(
             reserved=reserved,
         )
     return found
+
+
+@contextmanager
+def _naming_no_place(caller: Caller) -> Iterator[None]:
+    """What a store says of itself names hosts and files: an administrator is told it, anybody else
+    where to look."""
+    try:
+        yield
+    except BackendError as error:
+        if not caller.principal.administrator and not isinstance(error, Conflict):
+            _log.error("request %s failed: %s", gate.request_id.get(), error)
+            where = f"the server's log has {gate.request_id.get()}"
+            again = ": try again in a moment" if error.retryable else ""
+            error.args = (f"the server's store failed{again} ({where})",)
+        raise
 
 
 def _places(

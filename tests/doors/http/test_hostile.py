@@ -151,7 +151,7 @@ ODD: dict[str, tuple[tuple[str, ...], int]] = {
     "a stroke encoded twice": (("POST /v1%252fstats",), 404),
     "the other stroke": (("POST /v1\\stats",), 404),
     "the other stroke, encoded": (("POST /v1%5cstats",), 404),
-    "a NUL": (("POST /v1/stats%00",), 404),
+    "a NUL": (("POST /v1/stats%00",), 400),
     "a parameter": (("POST /v1/stats;role=owner",), 404),
     "capitals": (("POST /V1/STATS",), 404),
     "a fragment": (("POST /v1/stats#x",), 404),

@@ -14,6 +14,7 @@ import pytest
 
 from graphmem import Memory
 from graphmem.access import METHODS, Administration, Limits
+from graphmem.adapters import disk_space
 from graphmem.doors.http.organisations import _ROUTES
 from graphmem.errors import LimitExceeded, UsageError
 from tests.doors.http.running import RunningServer, serving
@@ -221,3 +222,24 @@ def test_an_import_of_whoever_comes_first_sets_no_rule_for_others(tmp_path: Path
             assert memory.get_all().items[0].text == "ada lives in Rome"
         with fresh.memory(api_key=fresh.prepared["globex owner"], user_id="zoe") as memory:
             assert memory.retention() == []
+
+
+def test_where_a_store_is_only_an_administrator_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that fills while the server runs, as far as its stores can see."""
+    problems = []
+    with serving(tmp_path / "m", prepare=_prepare) as server:
+        monkeypatch.setattr(disk_space, "_left", lambda folder: 1)
+        for key in (server.prepared["acme writer"], server.key):
+            with server.http(key) as http:
+                assert http.post("/v1/add", json={"content": "Tea.", "user_id": "ada"}).is_success
+                answer = http.post("/v1/search", json={"query": "Tea", "user_id": "ada"})
+                problems.append((answer.status_code, answer.json()))
+        monkeypatch.undo()
+    (status, told), (same, in_full) = problems
+    assert (status, told["error"]) == (same, in_full["error"])
+    assert "disk is nearly full" in in_full["detail"]
+    assert "disk" not in str(told)
+    assert told["request_id"] in told["detail"]
+    assert any(told["request_id"] in one.getMessage() for one in caplog.records)
