@@ -30,6 +30,7 @@ _CORRECTS = re.compile(
     r"|\bi (?:said|wrote) [^.?!]{1,30}\b(?:but|it's|wrong)\b",
     re.IGNORECASE,
 )
+_OF_CORRECTING = frozenset({"meant", "mean", "said", "say", "sorry", "actually", "wrong", "please"})
 _CHANGES = re.compile(
     r"\b(?:instead|no longer|any ?more|any longer|no more|nowadays|these days|from now on|"
     r"as of|until further|gave|giv(?:e|en|ing) (?:\w+ )?(?:up|back|away)|quit|sold|swapped|"
@@ -196,6 +197,26 @@ class AnalysedText:
     def corrects(self) -> bool:
         """It takes back what was said a moment ago."""
         return corrects(self.head)
+
+    @cached_property
+    def corrected_words(self) -> list[str]:
+        """The words of what it takes back: those of the sentence that does it, but for its numbers,
+        days and names. Empty where there is one at most: "sorry, I meant Tuesday" is about whatever
+        was said."""
+        found = _CORRECTS.search(self.head, 0, _CHANGE_WITHIN)
+        if found is None:
+            return []
+        ends = 0
+        for sentence in sentences(self.head[:_CHANGE_WITHIN]):
+            begins = self.head.find(sentence, ends)
+            ends = max(ends, begins + len(sentence))
+            if ends > found.start():
+                break
+        said = f"{self.head[begins : found.start()]} {self.head[found.end() : ends]}"
+        values = self.days | self.proper_names | self.amounts
+        beside = values | _OF_CORRECTING
+        found_words = [w for w in content_words(said) if w not in beside and w.isalpha()]
+        return found_words if len(found_words) > 1 else []
 
     @cached_property
     def changes(self) -> float:

@@ -185,6 +185,7 @@ class RelationMatcher:
         names = set[str]().union(*map(_name_words, seeds))
         rest = [(at, word) for at, word in enumerate(parts) if word not in names]
         self._positions = {stem(word): at for at, word in rest}
+        self._says_with = "with" in parts  # with whom, not where
         of_time = question.time_words
         self._content = {stem(w) for _, w in rest if w not in STOP_WORDS and w not in of_time}
         self._known: dict[str, Mapping[str, frozenset[Wording]]] = {}
@@ -210,9 +211,15 @@ class RelationMatcher:
         """How well facts answer, from 0 to 1, by fact id; facts that do not are left out."""
         asked = [fact for fact in facts if self.asks(fact.type)]
         worded = {fact.type for fact in asked if self._has_noun(fact)}
+        with_whom = {type for fact in asked if (type := fact.type or "").endswith("_with")}
+        otherwise = {
+            fact.id
+            for fact in asked
+            if (fact.type in worded and not self._has_noun(fact))
+            or (with_whom and (fact.type in with_whom) != self._says_with)
+        }
         direct = {
-            fact.id: score
-            * (1.0 if fact.type not in worded or self._has_noun(fact) else _OTHERWISE)
+            fact.id: score * (_OTHERWISE if fact.id in otherwise else 1.0)
             for fact in asked
             if (score := self._direction(fact)) > 0
         }

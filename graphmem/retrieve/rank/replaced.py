@@ -68,6 +68,7 @@ _DAY, _LONG = timedelta(days=1), 5.0
 _NEXT, _SOON = 2, timedelta(minutes=10)
 """A correction follows at most so many turns after what it corrects, or, in another episode, so
 long after it."""
+_SAME_SUBJECT = 0.6  # cosine of two words from which they are of one thing
 _MOST = 1.3  # the highest ratio of two totals that is told apart
 _LONGEST = 2.5  # the highest value of ``usual``: the logarithm of hundreds of characters
 _NEXT_TO = 1e-4  # the difference in total when one is put just above or below another
@@ -128,7 +129,8 @@ def compare_pairs(
     # A fact's meaning is compared by its own text, all else by the turn that states it.
     texts = [inputs.contexts[place] for place in best]
     turns = [text.turn for text in texts if text.turn is not None]
-    newer, corrects, known = _newer(turns), _corrects(texts, turns), _known(inputs, turns)
+    newer, known = _newer(turns), _known(inputs, best, turns)
+    corrects = _corrects(inputs, texts, turns)
     if about == "before":  # the older of each pair is to be raised: swap first and second
         newer, corrects, known = newer.T, corrects.T, known.T
     totals = ranking.totals[best]
@@ -255,16 +257,20 @@ def _stays(
     )
 
 
-def _known(inputs: SignalInputs, turns: Sequence[Turn]) -> _Flags:
+def _known(inputs: SignalInputs, best: Sequence[int], turns: Sequence[Turn]) -> _Flags:
     """Whether the first states an ended fact, and the second a current one of the same subject and
-    type, of a type that the question asks for."""
+    type, of a type that the question asks for. A first that is a fact itself stays above what
+    replaces another fact of its turn."""
     relations = inputs.relations
     found = np.zeros((len(turns), len(turns)), dtype=np.bool_)
+    over = np.array([inputs.ids[place] not in inputs.facts for place in best])
     for ended, _ in inputs.ended:
         for holding, _ in inputs.replacing:
             asked = relations is not None and relations.asks(ended.type)
             if asked and (ended.subject_id, ended.type) == (holding.subject_id, holding.type):
                 found |= np.outer(_states(turns, ended), _states(turns, holding))
+                over |= np.array([inputs.ids[place] == ended.id for place in best])
+    found[~over] = False
     return found
 
 
@@ -312,16 +318,29 @@ def _about_another_person(inputs: SignalInputs, texts: Sequence[AnalysedText]) -
     return found
 
 
-def _corrects(texts: Sequence[AnalysedText], turns: Sequence[Turn]) -> _Flags:
+def _corrects(inputs: SignalInputs, texts: Sequence[AnalysedText], turns: Sequence[Turn]) -> _Flags:
     """Whether the second takes back the first, said just before it: either the last such turn by
-    the same speaker, or the last by anybody."""
+    the same speaker, or the last by anybody. What names its subject ("the rent, I meant") takes
+    back only what speaks of it, too."""
     found = np.zeros((len(turns), len(turns)), dtype=np.bool_)
     for n, (text, turn) in enumerate(zip(texts, turns, strict=True)):
         before = [one for one in turns if text.corrects and _just_before(one, turn)]
         own = [one for one in before if (one.role, one.speaker) == (turn.role, turn.speaker)]
         corrected = {max(of, key=_in_order).id for of in (own, before) if of}
-        found[:, n] = [one.id in corrected for one in turns]
+        found[:, n] = [
+            one.id in corrected and _speaks_of(inputs, first, text.corrected_words)
+            for first, one in zip(texts, turns, strict=True)
+        ]
     return found
+
+
+def _speaks_of(inputs: SignalInputs, text: AnalysedText, subject: Sequence[str]) -> bool:
+    """Whether a word of the text means the same as one of these, if there are any."""
+    if not subject:
+        return True
+    vectors = inputs.vocabulary.vectors
+    like = vectors(inputs.vocabulary.rows(subject)) @ vectors(text.words).T
+    return bool(like.max(initial=0.0) >= _SAME_SUBJECT)
 
 
 def _apart(turns: Sequence[Turn]) -> _Numbers:
