@@ -48,6 +48,8 @@ _JUST_NAMES = re.compile(
 _LISTED = re.compile(rf"(?:\s+[a-z]{{1,8}})?[,:]\s+{_NAMES}\s*(?:$|[,.])")
 _SOON = 2
 """Sentences after which a name alone is no longer theirs who were spoken of."""
+_LATE = 3
+"""Sentences after which "her name is" no longer names them."""
 _IS, _MY = frozenset({"is", "was"}), frozenset({"my", "our", "a", "an", "the"})
 _LONGEST_ROLE = 4  # words: "my big little brother"
 _COUNTS = frozenset({"2", "3", "two", "three", "both"})
@@ -73,7 +75,8 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
         return
     text, names = parse.sentence.text, context.people.names
     (owner, word), pronoun = context.unnamed, ""
-    if match := _LATER.search(text, at):
+    late = context.unnamed_since > _LATE
+    if not late and (match := _LATER.search(text, at)):
         pronoun, found = match.group(), name_list(parse, match.end() - 1)
     elif context.unnamed_since <= _SOON and (
         match := (_JUST_NAMES if not at else _LISTED).match(text, at)

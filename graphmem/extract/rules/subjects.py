@@ -98,6 +98,8 @@ class TurnContext:
     """Whom the last sentence told of, the speaker too."""
     there: str | None = None
     """The last name that stood behind "in", "at", "to"."""
+    of_another: bool = False
+    """The sentence before was about a "she" or "he" and not about the speaker."""
     introduced: bool = False
     """The speaker has said in this turn who they are."""
     topic: str | None = None
@@ -393,13 +395,14 @@ class TurnContext:
             if self.relative is not None and not persons:
                 self.referent = self.relative
         self.relative = None
-        opens = parse.sentence.tokens[0].low
+        opens, lows = parse.sentence.tokens[0].low, parse.sentence.lows
+        self.of_another = bool(lows & _PRONOUNS) and lows.isdisjoint(_FIRST_PERSON)
         self._note_subject(parse)
         self.unnamed_since += 1
-        own = opens in _FIRST_PERSON or not (persons or parse.sentence.lows & _PRONOUNS)
+        own = opens in _FIRST_PERSON or not (persons or lows & _PRONOUNS)
         if not own:
             self.about = self.referent or self.about
-        elif parse.sentence.lows & _FIRST_PERSON:
+        elif lows & _FIRST_PERSON:
             self.about = self.speaker
         if persons:
             self.recent = frozenset(persons)
