@@ -75,8 +75,7 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
     if context.speaker is None or len(sentence.tokens) < 2:
         return sentence
     own = first in _PARENTS | _OWN or (first, second) in _OWN_OPENINGS
-    if context.of_another and (first, second) in _LAST_OPENINGS:
-        return sentence
+    own = own and not (context.of_another and (first, second) in _LAST_OPENINGS)
     if own and _BEFORE_A_VERB.match(sentence.text):
         return after("My ", sentence)
     if sentence.tokens[0].owns:

@@ -147,7 +147,10 @@ class Slots(NamedSlots):
         """Something with a name is an entity; "a museum" is only part of the sentence."""
         if name_slot(parse, at) is not None:
             found = name_list(parse, at)
-            living = (self.names.is_living(name_key(p.name)) for p in found)
+            living = (
+                self.names.is_living(name_key(p.name)) or self.names.is_somebody(p.name)
+                for p in found
+            )
             if any(living) and "visited" not in rule.says:
                 return []
             return [self._named(parse, p, self.names.kind(p.name)) for p in found]
