@@ -45,7 +45,7 @@ _OWN = word_set("own_people")
 _LAST_OPENINGS = frozenset({("last", "day"), ("last", "shift")})
 _OWN_OPENINGS = {("new", one) for one in _OWN} | _LAST_OPENINGS
 _BEFORE_A_VERB = re.compile(
-    r"(?:[Nn]ew\s+)?\w+(?:'s)?\s+(?:(?!and\b|or\b|&)[a-z]|(?:and|&)\s+[^\W\d_a-z])"
+    r"(?:[Nn]ew\s+)?\w+(?:'s)?\s+(?:(?!and\b|or\b|&)[a-z]|(?:and|&)\s+[^\W\d_a-z]|\([^()]{2,40}\)\s+[a-z])"
 )
 _NOW_ING = re.compile(
     r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE

@@ -75,6 +75,9 @@ _ASIDE = re.compile(
     r"(?P<post>(?:deputy\s+)?head\s+of\s+[a-z]+|[a-z]+(?:[ -][a-z]+){0,2}?)"
     r"(?=\s*(?:[,.;!)]|$|and\s|who\s))"
 )
+_ASIDE_AT_START = re.compile(
+    r",\s+(?P<post>[a-z]+(?:[ -][a-z]+)?),\s(?![\w-]+(?:,|\s(?:and|or|&)\s))"
+)
 _IS_NEW = re.compile(r"\bnew\b", re.IGNORECASE)
 _MINE = re.compile(r"(?:My|my)\s")
 _CLUBS = word_set("clubs")
@@ -148,6 +151,8 @@ def _professions(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
         found.append((match["post"], who, match.start(), "change"))
     for span in parse.names if "," in text or "(" in text else ():
         aside = _ASIDE.match(text, span.end)
+        if aside is None and span.first == 0:
+            aside = _ASIDE_AT_START.match(text, span.end)
         if aside is not None and not span.owns and names.may_be_person(span.name):
             who = Subject(names.canonical_of(span.name), span.end)
             found.append((aside["post"], who, span.start, "state"))
