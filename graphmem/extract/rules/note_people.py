@@ -134,6 +134,9 @@ class PeopleReader:
                 facts += self._kin(topic, word, name)
                 if match["role"]:
                     facts += self.roles(self.names.canonical_of(name), match["role"], None)
+        opening = _ROLE_AT.match(_PARTS.split(_BULLET.sub("", line).strip())[0])
+        if opening and opening["org"] and _FIELD.fullmatch(opening["role"].lower()):
+            facts += self.at(topic, opening["org"])
         return facts
 
     def _relative(
@@ -328,6 +331,8 @@ class PeopleReader:
             return
         head = words[-1] if words else ""
         post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)
+        if org and _FIELD.fullmatch(role.lower()):
+            yield from self.at(who, org)
         if not post or _is_kin(role):
             return
         role = role if any(c.isupper() for c in role[1:]) else role.lower()
@@ -383,6 +388,12 @@ _NOW_AT = re.compile(
 _PET = re.compile(
     rf"(?:(?:a|his|her|their|the)\s+)?(?P<pet>[A-Za-z]+)(?:\s+(?:called|named))?\s+(?P<name>{_WORD})$"
 )
+_FIELD = re.compile(
+    r"(?:still )?(?:in |on the )?(?:accounts|sales|marketing|finance|hr|it|legal|procurement|admin"
+    r"|logistics|payroll|ops|operations|engineering|research|design|support|dispatch|maintenance)"
+    r"(?: (?:side|team|department|dept))?"
+)
+"""In "accounts side at Lim & Gopal", what somebody does there."""
 _IN_PLACE = re.compile(
     rf"\s+(?:in\s+{NAME}|since\s.*|(?:as of|from)\s+(?:today|now|\d.*|{NAME}.*)|now)$"
 )

@@ -13,7 +13,7 @@ from graphmem.extract.rules.note_people import PLAIN_NAME
 from graphmem.extract.rules.note_topics import may_be_work
 from graphmem.ports.llm import CandidateFact
 
-NO_VALUE = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "vacant", "nobody", "?"})
+NOT_GIVEN = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "vacant", "nobody", "?"})
 _RULE = re.compile(r"[\s|:-]+$")
 _WORK_COLUMNS = frozenset(
     {"item", "task", "action", "deliverable", "milestone", "workstream", "work", "activity", "what"}
@@ -58,7 +58,7 @@ class TableReader:
         at = self._named_column()
         named, column = values[at], self.header[at]
         work = column in _WORK_COLUMNS and may_be_work(named)
-        if not work and (not PLAIN_NAME.fullmatch(named) or named.lower() in NO_VALUE):
+        if not work and (not PLAIN_NAME.fullmatch(named) or named.lower() in NOT_GIVEN):
             return
         contact = dict(zip(self.header[at + 1 :], values[at + 1 :], strict=False)).get("contact")
         firm = at > 0 and contact is not None and bool(PLAIN_NAME.fullmatch(contact))

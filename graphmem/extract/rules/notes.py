@@ -26,10 +26,10 @@ from graphmem.extract.rules.note_firms import (
     listed_firm,
     of_trade,
 )
-from graphmem.extract.rules.note_groups import holders, of_topic, pet_of, post_holder
+from graphmem.extract.rules.note_groups import holders, of_topic, our_pet, pet_of, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
-from graphmem.extract.rules.note_tables import NO_VALUE, TableReader
+from graphmem.extract.rules.note_tables import NOT_GIVEN, TableReader
 from graphmem.extract.rules.note_topics import (
     MADE_UP,
     is_errands,
@@ -217,6 +217,8 @@ class NoteReader:
 
     def _of_person(self, line: str) -> tuple[list[CandidateFact], list[str]] | None:
         """What a line says of somebody: who writes, a relative, or whom it names."""
+        if pet := our_pet(self.names, self.speaker, line):
+            return pet, []
         if self.errands or (own := self.people.of_known(self.topic, line)) is not None:
             return None if self.errands else own
         if (found := self.people.line(line, self.topic)) is None:
@@ -294,7 +296,7 @@ class NoteReader:
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
             return self._unkeyed(topic, key, value)
-        if value.strip(" -–—?").lower() in NO_VALUE or is_doubtful(value):
+        if value.strip(" -–—?").lower() in NOT_GIVEN or is_doubtful(value):
             return []
         if topic is None and self.work and not _OF_WORK.isdisjoint(row.type for row in rows):
             level, title = self.work
