@@ -171,10 +171,10 @@ def rents(line: str, who: str | None, stated_at: datetime) -> Iterator[Candidate
     match = _RENT.search(line)
     if match is None or who is None or _BLOCKED.search(line) or "was" in match.group().split():
         return
-    said = line[match.start() : match.end("value")]
+    stated = line[match.start() : match.end("value")]
     dates = find_dates(line, stated_at)
     when = next((d for d in dates if d.lead == "from" and d.at is not None), None)
-    if when is None and _RENT_CHANGES.isdisjoint(said.lower().split()):
+    if when is None and _RENT_CHANGES.isdisjoint(stated.lower().split()):
         return
     value = match["value"].strip(" .,")
     ahead = when is not None and when.at is not None and when.at > stated_at

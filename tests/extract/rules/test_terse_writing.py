@@ -59,6 +59,7 @@ def _note(text: str) -> set[str]:
         ("Swathi, dentist, born in Oban.", "Swathi works_as dentist"),
         ("Ben left Acme. Sells insurance at Greatway, he told me.", "Ben works_at Greatway"),
         ("My sister Zoe shifted to Oban last month.", "Zoe lives_in Oban"),
+        ("Vegetables only from Hill Farm.", "Hill Farm supplier_of Ada"),
         ("My oga is one Peter Lund.", "Peter Lund manages Ada"),
         ("Zoe has had a room in Oban since May.", "Zoe lives_in Oban"),
     ],
@@ -116,6 +117,8 @@ def test_half_a_sentence_is_read(text: str, wanted: str) -> None:
         "Bob wants to hand Anna the newsletter.",
         "Anna sells jam at Borough Market.",
         "The focus shifted to Leeds.",
+        "Letters only from Hill Farm.",
+        "Maybe vegetables only from Hill Farm.",
         "Priya joined Anna in Rome.",
         "Zoe had a room in Oban.",
     ],
@@ -123,7 +126,16 @@ def test_half_a_sentence_is_read(text: str, wanted: str) -> None:
 def test_says_no_relation(text: str) -> None:
     unwanted = {"works_as", "works_at", "dating", "broke_up_with", "lives_in", "landlord_of"}
     unwanted |= {"manages", "reports_to", "follows_diet", "owns", "visited"}
-    unwanted |= {"parent_of", "phone_number", "deadline", "date", "rent", "married_to", "member_of"}
+    unwanted |= {
+        "parent_of",
+        "phone_number",
+        "deadline",
+        "date",
+        "rent",
+        "married_to",
+        "member_of",
+        "supplier_of",
+    }
     unwanted |= {"handed_to"}
     assert not [f for f in ask(text).facts if f.type in unwanted and f.modality == "stated"]
 
