@@ -84,6 +84,8 @@ def test_half_a_sentence_is_read(text: str, wanted: str) -> None:
         "Zoe stays as our guest this week.",
         "Bob has hung up his boots to dry.",
         "Bob hung up his coat in the hall.",
+        "Bob came in and hung up his coat.",
+        "Bob hung up his apron.",
         "Zoe is in Rome with her husband this week.",
         "Zoe is in Rome with her husband now for a week.",
         "Term starts September 2 at Harlow School.",
