@@ -18,7 +18,9 @@ from graphmem.text import name_key
 from tests.plain_words.texts import Expected, Passage, Text
 
 _TITLES = frozenset({"mr", "mrs", "ms", "dr", "uncle", "aunt", "prof", "signora", "the"})
-_VALUES = frozenset({"phone_number", "email", "deadline", "budget", "rent", "address", "born_on"})
+_VALUES = frozenset(
+    {"phone_number", "email", "deadline", "budget", "rent", "address", "born_on", "date"}
+)
 _MOST = 1000
 
 

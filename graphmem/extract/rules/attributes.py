@@ -110,6 +110,15 @@ _NUMBER_BY_THE_WAY = re.compile(
     rf"(?:\sit's|\sits|\sis)?\s{_PHONE}"
 )
 """In "my number if anyone needs a lift, 0491 570 006", "Rory's number, 07700 900813, in case"."""
+_REACHED_ON = re.compile(
+    r"(?:(?:\b(?:[Ii]'?m|[Ii]\sam)\s(?:now\s)?on"
+    r"|\b[Nn]ew\sphone,?\s(?:and\s)?new\snumber[:,]?|\b[Ss]ave\smy\s(?:new\s)?(?:line|number)[:,]?)"
+    r"|\b(?:[Gg]et|[Rr]each|[Rr]ing|[Cc]all|[Tt]ext)\sme\s(?:now\s)?on"
+    r"|\b(?:[Mm]y|[Oo]ur)\s(?:business\s|work\s)?[Ww]hats[Aa]pp(?:\s(?:number\s)?is|:)"
+    rf"(?:\snow)?(?:\son)?)\s{_PHONE}"
+    r"(?!\d|,?\s(?:until|till|this|today|tonight|tomorrow|while|for\s(?:now|the|a|my))\b)"
+)
+"""In "I'm on 705-555-0137 now", "ring me on 07700 900813", the number of who tells it."""
 _NO_OWNERS = NOT_NAMES | frozenset(WEEKDAYS) | {"today", "tomorrow", "yesterday", "tonight"}
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
 _WEIGHT = 0.7
@@ -119,7 +128,7 @@ def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
     text = _CHANGED_NUMBER.sub(r"changed, \g<number> is ", straight(text))
     text = _NEW_NUMBER.sub(_of_whom, text)
-    text = _NUMBER_BY_THE_WAY.sub(_as_number, text)
+    text = _NUMBER_BY_THE_WAY.sub(_as_number, _REACHED_ON.sub(_as_own, text))
     cued = _CUES.search(text) is not None
     for match in _SENTENCE.finditer(text):
         sentence = match.group()
@@ -177,6 +186,16 @@ def _as_number(match: re.Match[str]) -> str:
         return match.group()
     end = "" if match.string[match.end() : match.end() + 1] in {".", ",", ";", "!", "?"} else "."
     return f"{match['whose']} {match['what']} is {number}{end}"
+
+
+def _as_own(match: re.Match[str]) -> str:
+    number = match["number"].strip()
+    if sum(map(str.isdigit, number)) <= _DIGITS or _LENT.search(match.string, 0, match.start()):
+        return match.group()
+    return f"My phone number is {number}."
+
+
+_LENT = re.compile(r"\b(?:borrowed|hotel|temporary|temp|office|colleague's|friend's)\b[^.!?\n]*$")
 
 
 def _of_whom(match: re.Match[str]) -> str:

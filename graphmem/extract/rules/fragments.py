@@ -42,9 +42,10 @@ _LASTING = frozenset({"run", "led", "managed"})
 _SHORTEST_ING = 5
 _PARENTS = word_set("parents_by_name")
 _OWN = word_set("own_people")
-_OWN_OPENINGS = {("new", one) for one in _OWN} | {("last", "day"), ("last", "shift")}
+_LAST_OPENINGS = frozenset({("last", "day"), ("last", "shift")})
+_OWN_OPENINGS = {("new", one) for one in _OWN} | _LAST_OPENINGS
 _BEFORE_A_VERB = re.compile(
-    r"(?:[Nn]ew\s+)?\w+(?:'s)?\s+(?:(?!and\b|or\b|&)[a-z]|(?:and|&)\s+[^\W\d_a-z])"
+    r"(?:[Nn]ew\s+)?\w+(?:'s)?\s+(?:(?!and\b|or\b|&)[a-z]|(?:and|&)\s+[^\W\d_a-z]|\([^()]{2,40}\)\s+[a-z])"
 )
 _NOW_ING = re.compile(
     r",\s+((?:now|currently)\s+(?:living|working|based|studying)\s)", re.IGNORECASE
@@ -74,6 +75,7 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
     if context.speaker is None or len(sentence.tokens) < 2:
         return sentence
     own = first in _PARENTS | _OWN or (first, second) in _OWN_OPENINGS
+    own = own and not (context.of_another and (first, second) in _LAST_OPENINGS)
     if own and _BEFORE_A_VERB.match(sentence.text):
         return after("My ", sentence)
     if sentence.tokens[0].owns:

@@ -11,7 +11,7 @@ from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.phrases import Parse, name_slot, named_thing
 from graphmem.extract.rules.relation_rows import RelationRule, TimeClass
 from graphmem.extract.rules.subjects import Subject, TurnContext
-from graphmem.extract.rules.word_lists import FAVOURITE, is_occupation, word_set
+from graphmem.extract.rules.word_lists import FAVOURITE, KIN, is_occupation, word_set
 from graphmem.ports.llm import CandidateFact
 
 _FIELD = r"[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?"
@@ -75,7 +75,11 @@ _ASIDE = re.compile(
     r"(?P<post>(?:deputy\s+)?head\s+of\s+[a-z]+|[a-z]+(?:[ -][a-z]+){0,2}?)"
     r"(?=\s*(?:[,.;!)]|$|and\s|who\s))"
 )
+_ASIDE_AT_START = re.compile(
+    r",\s+(?P<post>[a-z]+(?:[ -][a-z]+)?),\s(?![\w-]+(?:,|\s(?:and|or|&)\s))"
+)
 _IS_NEW = re.compile(r"\bnew\b", re.IGNORECASE)
+_MINE = re.compile(r"(?:My|my)\s")
 _CLUBS = word_set("clubs")
 _WEIGHT = 0.8
 _AT: dict[bool, dict[str, tuple[str, str]]] = {
@@ -147,11 +151,15 @@ def _professions(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
         found.append((match["post"], who, match.start(), "change"))
     for span in parse.names if "," in text or "(" in text else ():
         aside = _ASIDE.match(text, span.end)
+        if aside is None and span.first == 0:
+            aside = _ASIDE_AT_START.match(text, span.end)
         if aside is not None and not span.owns and names.may_be_person(span.name):
             who = Subject(names.canonical_of(span.name), span.end)
             found.append((aside["post"], who, span.start, "state"))
     for post, who, start, time in found:
         head = "head" if "head of" in post else post.split()[-1].lower()
+        if head in KIN and KIN[head][0] == "manages" and post == head and _MINE.match(text, start):
+            continue  # "my manager is Ada" says whose she is, and no post
         profession = is_occupation(head) and not post.lower().startswith(FAVOURITE)
         if profession and names.kind(who.name) in {"person", "thing"}:
             names.register(who.name, "person")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence
@@ -35,6 +35,7 @@ _HAVE = word_set("having")
 _CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|[,:]\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 _STILL = word_set("still_words")
+_AS_OF = re.compile(r"\b(?:as\s+(?:of|from)|from|starting)\s*(?:the\s+)?$")
 _NO_LONGER = frozenset({"no", "longer"})
 _LEFT = re.compile(
     r"\b(?:has\s+|'s\s+|just\s+|have\s+)*(?:(?:left|leaving|quit)(?=\s*(?:$|[,.;!]|the\s+(?:company|firm|team|business|job|place)|us\b|"
@@ -85,7 +86,7 @@ def _kin(
     found = _persons(parse, context, index, owner, plural=plural)
     if not found:
         yield from _unnamed(parse, context, index, owner)
-    if _former(parse, index, word):
+    if _former(parse, index, word) or (word in _FOR_A_WHILE and _only_ahead(parse, index)):
         return
     lately = parse.sentence.tokens[max(0, index - 6) : index]
     over = _NO_LONGER.issubset(token.low for token in lately)
@@ -100,6 +101,13 @@ def _kin(
         yield CandidateFact(
             sentence_text, name, type_, owner, (name, owner), importance=weight, retracts=over
         )
+
+
+def _only_ahead(parse: Parse, index: int) -> bool:
+    """Whether it is to be so from a day to come: "Ada is my boss as of next Monday"."""
+    after = (d for d in parse.dates if d.future and d.start > parse.sentence.tokens[index].end)
+    text = parse.sentence.text
+    return any(d.lead == "from" or _AS_OF.search(text, 0, d.start) for d in after)
 
 
 def _left(text: str, index: int, parse: Parse) -> bool:
@@ -306,12 +314,23 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     called = context.people.speakers and tokens[at].low == "your" and parse.name_at(index + 1)
     if not (_ends_phrase(parse, index) or called or _right_after(parse, at, index)):
         return None
+    if _is_somewhere(parse, context, span):
+        return None
     # "Ada, Bob is my brother" is about Bob alone, "the dog of Bob is …" about neither
     return (
         span
         if span.first == 0 or tokens[span.first - 1].low not in {"of", "with", "and", "like"}
         else None
     )
+
+
+def _is_somewhere(parse: Parse, context: TurnContext, span: NameSpan) -> bool:
+    """Whether a name of which nothing is known stands behind "in": "I'm writing from Usk, my
+    landlord there …" names where, and not who."""
+    names = context.people.names
+    known = names.is_person(span.name) or span.name.lower().split()[0] in FIRST_NAMES
+    before = parse.sentence.tokens[span.first - 1].low if span.first else ""
+    return not known and before in {"in", "from", "at", "near", "to"}
 
 
 def _right_after(parse: Parse, at: int, index: int) -> bool:

@@ -195,6 +195,8 @@ class NamedSlots:
                 return [Filler(f"the {name}", name, "organization", club.end())]
             if kind == "place" and rule.type in _OF_STUDENTS:
                 return [self._named(parse, phrase, kind)]  # whose university is called as it is
+            if rule.pattern.endswith("~joined") and phrase.name.lower() in FIRST_NAMES:
+                sure = kind == "organization"  # "joined Anna in Rome"
             if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(parse, phrase, "organization")]

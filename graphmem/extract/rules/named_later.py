@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from graphmem.extract.rules.people import kin_called
 from graphmem.extract.rules.phrases import Parse, does_something, name_list
-from graphmem.extract.rules.subjects import TurnContext
+from graphmem.extract.rules.subjects import BEFORE_THIS_TURN, TurnContext
 from graphmem.extract.rules.tokens import WordToken
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
@@ -48,6 +48,8 @@ _JUST_NAMES = re.compile(
 _LISTED = re.compile(rf"(?:\s+[a-z]{{1,8}})?[,:]\s+{_NAMES}\s*(?:$|[,.])")
 _SOON = 2
 """Sentences after which a name alone is no longer theirs who were spoken of."""
+_LATE, _NEAR = 3, 8
+"""Sentences after which "her name is" no longer names them."""
 _IS, _MY = frozenset({"is", "was"}), frozenset({"my", "our", "a", "an", "the"})
 _LONGEST_ROLE = 4  # words: "my big little brother"
 _COUNTS = frozenset({"2", "3", "two", "three", "both"})
@@ -73,7 +75,9 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
         return
     text, names = parse.sentence.text, context.people.names
     (owner, word), pronoun = context.unnamed, ""
-    if match := _LATER.search(text, at):
+    since = context.unnamed_since
+    late = since - (BEFORE_THIS_TURN if since >= BEFORE_THIS_TURN else 0) > _LATE
+    if not late and (match := _LATER.search(text, at)):
         pronoun, found = match.group(), name_list(parse, match.end() - 1)
     elif context.unnamed_since <= _SOON and (
         match := (_JUST_NAMES if not at else _LISTED).match(text, at)
@@ -143,11 +147,20 @@ def _look_out(parse: Parse, context: TurnContext) -> int | None:
         if _is_named(parse, index):
             return None
         spoken = _spoken_of(parse, context, index, word)
+        if spoken is not None and _another_is_new(tokens, index):
+            context.unnamed = None  # "my mum has a boyfriend": who is named next is not she
+            return None
         if spoken is not None:
             context.unnamed, context.unnamed_since = spoken, 0
             context.unnamed_several = word != token.low
             return token.end
     return None
+
+
+def _another_is_new(tokens: Sequence[WordToken], index: int) -> bool:
+    """Whether another one follows, of whom nobody knows yet."""
+    at = (n for n in range(index + 1, min(len(tokens), index + _NEAR)) if tokens[n].low in KIN)
+    return any(not {"a", "an"}.isdisjoint(t.low for t in tokens[max(index, n - 3) : n]) for n in at)
 
 
 def _is_named(parse: Parse, index: int) -> bool:

@@ -16,7 +16,9 @@ from graphmem.text import name_key
 CHANGE_CUES = re.compile(
     r"deadline|\bdue\b|launch|go-live|release|finish|opening|completion|handover|budget|cost|price|"
     r"slipped|delayed|pushed|moved|put\s+(?:back|forward|off)|postponed|rescheduled|brought"
-    r"|extended"
+    r"|extended|\btarget\b|renewed|submitted|handed\s+in|\bexpires?\b|runs\s+out"
+    r"|(?:\bis|\bare|:|'s)\s+(?:now\s+)?(?:(?:on|set\s+for|booked\s+for|fixed\s+for)\s+)?(?:the\s+)?"
+    r"(?:\d{1,2}(?:st|nd|rd|th)?\s+[a-z]{3}|[a-z]{3,9}\s+\d)"
 )
 """Without one of these a sentence, in small letters, says nothing of this kind."""
 _WORD = r"[^\W\d_a-z][\w.'&+#-]*"
@@ -47,17 +49,18 @@ _CHANGED = re.compile(
     rf"|^(?P<label>[A-Za-z]+(?:\s[a-z]+)?):\s+(?:the\s+)?|{_LATE}|(?:[Tt]he|[Oo]ur|[Nn]ew)\s+)?"
     r"(?P<what>[Dd]eadline|[Dd]ue date|[Ll]aunch(?: date)?|[Gg]o-live(?: date)?|"
     r"[Rr]elease(?: date)?|(?:[Ff]inish|[Oo]pening|[Cc]ompletion|[Hh]andover)(?: date| night)?|"
+    r"(?:[Nn]ew )?[Tt]arget(?: date)?(?=[\s:]+(?:is |now |of )*\d)|"
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
     rf"(?:\s+(?:for|of)\s+(?:the\s+|our\s+|my\s+)?(?P<of>{_NAME}(?:\s{_NOUN})?|{_NOUN}(?:\s{_NOUN}){{0,2}}?)"
     r"(?:\s+(?:project|work|app|release))?)?"
-    r"\s*(?::|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
+    r"\s*(?::|(?<=[Tt]arget)\s|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
     r"|extended|changed|raised|"
     r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+"
     rf"{_FROM}(?:\s+(?:to|at|for|is"
     r"|now))*)"
     r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;](?:[^,;.]|[,.](?=\d)){0,60})"
 )
-_DATES = frozenset({"deadline", "due date"}) | {
+_DATES = frozenset({"deadline", "due date", "target", "target date"}) | {
     what + date
     for what in ("launch", "go-live", "release", "finish", "opening", "completion", "handover")
     for date in ("", " date", " night")
@@ -74,7 +77,7 @@ _HOW = r"(?:slipped|pushed|moved|delayed|postponed|rescheduled|put|brought|exten
 _SIDE = r"(?:\s+(?:back|forward|out|over))*"
 _KEY = r"(?:\s+(?:deadline|date|launch|release|opening|handover|go-live))?"
 _A_DAY = re.compile(rf"(?:\w+\s+)?\d|(?:next\s+)?(?:{'|'.join(WEEKDAYS)})", re.IGNORECASE)
-_NEW_DATES = (
+_NEW_DATES: tuple[re.Pattern[str], ...] = (
     re.compile(
         rf"(?:^|[,;]\s|\band\s){_OWNER}(?:'s)?{_KEY}(?:\s+(?:has|have|had|was|is|got|been|just"
         rf"|now))*"
@@ -84,6 +87,22 @@ _NEW_DATES = (
     re.compile(
         rf"^(?:{_OWNER}(?:'s|\s+is|\s+are))?\s*(?:[Nn]ow\s+)?[Dd]ue\s+(?:(?:on|by|back)\s+)?{_WHEN}"
     ),
+)
+_TO_RENEW = (
+    rf"\b{_OWNER}\s+(?:(?:has|have|needs?|is|are)\s+to\s+be\s+|must\s+be\s+)"
+    r"(?:renewed|paid|submitted|filed|returned|handed\s+in|sent(?:\s+off)?)\s+(?:by|before)\s+"
+)
+_DAY_MONTH = (
+    r"(?=(?:\w+day,?\s+)?(?:\d{1,2}(?:st|nd|rd|th)?(?:\s+of)?\s+[A-Za-z]{3}|[A-Za-z]{3,9}\s+\d))"
+)
+_ON = r"(?:(?:on|set\s+for|booked\s+for|fixed\s+for|scheduled\s+for)\s+)?"
+_NEW_DATES += (
+    re.compile(rf"{_TO_RENEW}{_DAY_MONTH}{_WHEN}"),
+    re.compile(rf"\b{_OWNER}\s+(?:expires|runs\s+out)\s+(?:on\s+)?{_DAY_MONTH}{_WHEN}"),
+)
+_IS_EVENT = re.compile(rf"(?<!^last\s)(?<!^first\s)\b(?:{'|'.join(sorted(_DAYS))})$")
+_TAKES_PLACE = re.compile(
+    rf"(?:^|[,;]\s){_OWNER}(?:'s|\s+is|\s+are|:)\s+(?:now\s+)?{_ON}{_DAY_MONTH}{_WHEN}"
 )
 """Of a thing itself: "the leaflet is due 31 January", "they pushed the launch to Friday"."""
 
@@ -97,7 +116,7 @@ def changed_values(
     if (match := _CHANGED.search(line)) is not None:
         about = match["owner"] or match["label"] or match["late"] or match["of"]
         about = names.canonical_of(about) if about else topic
-        what = match["what"].lower()
+        what = match["what"].lower().removeprefix("new ")
         if _owned_by_none(match, line, stated_at) if about is None else not names.is_person(about):
             yield from _valued(about, what, match["value"], stated_at)
         return
@@ -108,6 +127,10 @@ def changed_values(
             what = "date" if about.lower().split()[-1] in _DAYS else "deadline"
             yield from _valued(about, what, match["value"], stated_at)
             return
+    if (match := _TAKES_PLACE.search(line)) is not None:
+        about = _about(match["about"], None, names)
+        if about is not None and _IS_EVENT.search(about.lower()):
+            yield from _valued(about, "date", match["value"], stated_at)
 
 
 _HAS_CHANGED = re.compile(
@@ -148,9 +171,10 @@ def rents(line: str, who: str | None, stated_at: datetime) -> Iterator[Candidate
     match = _RENT.search(line)
     if match is None or who is None or _BLOCKED.search(line) or "was" in match.group().split():
         return
+    stated = line[match.start() : match.end("value")]
     dates = find_dates(line, stated_at)
     when = next((d for d in dates if d.lead == "from" and d.at is not None), None)
-    if when is None and _RENT_CHANGES.isdisjoint(match.group().lower().split()):
+    if when is None and _RENT_CHANGES.isdisjoint(stated.lower().split()):
         return
     value = match["value"].strip(" .,")
     ahead = when is not None and when.at is not None and when.at > stated_at
@@ -218,7 +242,8 @@ _HANDED = (
     re.compile(rf"\b[Nn]ew\sowner(?::|\sis)\s(?P<who>{_WHO})\s*(?:$|[,.;(])"),
 )
 HANDED_CUES = re.compile(
-    r"\bover\b|\bown(?:s|er)\b|handed|passed|transferred|reassigned|given\sto", re.I
+    r"\bover\b|\bown(?:s|er)\b|\bhands\b|\bpasses\b|handed|passed|transferred|reassigned|given\sto",
+    re.I,
 )
 
 
@@ -235,6 +260,12 @@ _HANDED_ON = (
         rf"{_HANDED_WHAT}(?:\sfrom\s{_WHO})?\s*(?:$|[,.;(])"
     ),
     _HANDED[0],
+    re.compile(
+        rf"(?:^|[.;,]\s|\b(?:and|[Tt]hen)\s)(?:{_WHO}|s?he){_HAND}\s(?:hands|handed|passes|passed)"
+        rf"\s(?P<who>{_WHO})\s(?:the|my|our|his|her)\s{_HANDED_WHAT}"
+        r"(?:\s(?:today|tonight|tomorrow|yesterday|(?:on|last|this|next)\s[\w ]{3,15}))?"
+        r"\s*(?:$|[,.;(])"
+    ),
 )
 
 

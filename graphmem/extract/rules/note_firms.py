@@ -28,6 +28,11 @@ _BEHIND = re.compile(
     r"\s*(?P<mark>[(,])\s*(?:(?:from|in|based in)\s+)?(?:(?P<role>[a-z]+(?:\s+[a-z]+){0,2})\s+)?"
     rf"(?P<what>{_WORD}(?:\s+{_WORD}){{0,2}})\s*(?=[),.;]|$)"
 )
+_ASK_FOR = re.compile(
+    rf"[,;(–—-]\s*(?:ask for|speak to|talk to|deal with|get|ring|call|contact is)\s+"
+    rf"(?P<who>(?:{_WORD}\s+){{0,2}}{_WORD})(?=\s*(?:$|[,.;)]))"
+)
+"""In "nets: Gale & Sons, ask for Una", who works there."""
 _OF_FIRM = re.compile(rf"(?P<who>{_WORD}\s+{_WORD})\s*\((?P<org>{_FIRM.pattern})(?:,[^()]*)?\)")
 _NAMED_BY = ("who", "supplier", "company", "firm", "name", "client", "customer", "vendor")
 _WHERE = ("where", "city", "town", "location", "based")
@@ -86,7 +91,7 @@ def in_list(
     """What "Flour: Gilder's Mill now, no longer Coldharbour" says below a heading that lists
     suppliers (or clients): who is one, and who no more."""
     match = _FIRM.match(value)
-    if match is None or is_doubtful(value):
+    if match is None or is_doubtful(value) or names.kind(match.group()) == "person":
         return []
     name = match.group()
     facts = listed_firm(names, kind, name, owner)
@@ -151,6 +156,10 @@ def _works_there(
 
 def behind(names: NameRegistry, firm: str, value: str, at: int = 0) -> Iterator[CandidateFact]:
     """What stands behind a firm's name: where it is, or who works there."""
+    if (asked := _ASK_FOR.search(value)) is not None and names.may_be_person(asked["who"]):
+        who = names.register(names.canonical_of(asked["who"]), "person")
+        says = f"{who} works at {firm}"
+        yield CandidateFact(says, who, "works_at", firm, (who, firm), importance=_WEIGHT)
     found = _BEHIND.match(value.strip(" *_"), at or len(firm))
     if found is None:
         return

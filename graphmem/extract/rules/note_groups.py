@@ -119,6 +119,23 @@ def of_topic(names: NameRegistry, topic: str | None, line: str) -> str:
 _PET = re.compile(r"(?P<name>[^\W\d_a-z][\w-]*)\s*(?:\((?P<whose>[^\W\d_a-z][\w-]*)'s\)|$|[,.(;])")
 
 
+_OUR_PET = re.compile(
+    rf"\s*(?:[-*+•]\s+)?(?P<name>{_WORD})\s+"
+    r"\((?:(?:our|my) (?P<pet>[a-z]+)|(?P<kind>[a-z]+), (?:ours|mine))\b"
+)
+
+
+def our_pet(names: NameRegistry, owner: str | None, line: str) -> list[CandidateFact]:
+    """ "Skerry (dog, ours)": of who writes."""
+    match = _OUR_PET.match(line)
+    pet = (match["pet"] or match["kind"]) if match is not None else ""
+    if match is None or owner is None or pet not in PETS:
+        return []
+    animal = names.register(match["name"], "animal")
+    says = f"{owner} has a {pet} named {animal}"
+    return [CandidateFact(says, owner, "has_pet", animal, (owner, animal), importance=0.7)]
+
+
 def pet_of(names: NameRegistry, owner: str, key: str, value: str) -> list[CandidateFact]:
     """ "Cat: Mabel", "cat: Nimbus (Odile's)"."""
     pet, match = key.lower().split()[-1], _PET.match(value)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from graphmem.extract.rules.data import read_rows, read_rule_data
 
-_Value = Literal["people", "names", "place", "org", "role", "text"]
+_Value = Literal["people", "names", "place", "org", "role", "post", "text"]
 
 
 @dataclass(frozen=True, slots=True)

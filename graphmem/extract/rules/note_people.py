@@ -13,8 +13,10 @@ from graphmem.extract.rules.note_firms import is_doubtful
 from graphmem.extract.rules.note_groups import BARE, VERBS
 from graphmem.extract.rules.note_keys import GENERIC_TITLES
 from graphmem.extract.rules.word_lists import (
+    FEMALE_KIN,
     KIN,
     LANGUAGES,
+    MALE_KIN,
     NOT_NAMES,
     ORG_SUFFIXES,
     PETS,
@@ -42,8 +44,10 @@ _ROLE_LINE = re.compile(
 )
 _TITLES = re.compile(r"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?\s+(?=[^\W\d_a-z])")
 _KIN_LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}\s*(?::|=|\s[-–—])[*_\s]*"
-    r"(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})(?P<rest>\s*(?:[,;.(].*)?)$"
+    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}"
+    r"(?P<sep>\s*(?::|=|\s[-–—])[*_\s]*|\s\(?)"
+    r"(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\)?"
+    r"(?P<rest>\s*(?:(?:[,;.(]|[-–—]\s).*)?)$"
 )
 _GOES_ON = re.compile(r"[,)]\s*(?:is|was|are|were)\s", re.IGNORECASE)
 """After a bracket or a comma: a sentence with something put in, no line of notes."""
@@ -80,27 +84,77 @@ class PeopleReader:
     names: NameRegistry
     speaker: str | None = None
 
-    def line(self, line: str) -> tuple[str, list[CandidateFact], list[str]] | None:
+    def line(
+        self, line: str, topic: str | None = None
+    ) -> tuple[str, list[CandidateFact], list[str]] | None:
         """Whom a line is about, with facts, and sentences for the other rules; None when it is no
-        such line."""
+        such line. Relatives are of the writer, or of the person whom the heading names."""
         line = _TITLES.sub("", line)
-        if relative := self._relative(line):
+        owner = topic if topic is not None and _is_of_one(self.names, topic) else self.speaker
+        if relative := self._relative(line, owner):
             return relative
         match = _PERSON_LINE.match(line)
         found = self._named(match) if match is not None else None
         return found or self._of_role(line)
 
-    def _relative(self, line: str) -> tuple[str, list[CandidateFact], list[str]] | None:
-        """ "Dad - Gwilym, 79, lives in Conwy", "GP: Dr Lund, Hill Surgery": of the writer."""
+    def of_known(
+        self, topic: str | None, line: str
+    ) -> tuple[list[CandidateFact], list[str]] | None:
+        """What a line says of who writes, or of whose relative stands below their heading."""
+        kin = self._kin_of_topic(topic, line)
+        return (kin, []) if kin else self._of_writer(line)
+
+    def _of_writer(self, line: str) -> tuple[list[CandidateFact], list[str]] | None:
+        """ "me: site manager since May, report to Ada Berg"; None of another line."""
+        match = _ME_LINE.match(line)
+        if match is None or self.speaker is None:
+            return None
+        facts: list[CandidateFact] = []
+        sentences: list[str] = []
+        for piece in _PARTS.split(match["rest"]):
+            part = piece.strip(" .:*_–—-")
+            first = part.partition(" ")[0].lower()
+            found = list(self._part(self.speaker, part)) if part else []
+            if found:
+                facts += found
+            elif first in _I_AM:
+                sentences.append(f"I'm {part}")
+            elif first in _I_DO:
+                sentences.append(f"I {part}")
+        return facts, sentences
+
+    def _kin_of_topic(self, topic: str | None, line: str) -> list[CandidateFact]:
+        """ "… Wife Priya, vet" below somebody's heading: their wife, whoever else is named."""
+        if topic is None or not _is_of_one(self.names, topic):
+            return []
+        facts: list[CandidateFact] = []
+        for match in _OWN_KIN.finditer(line):
+            word, name = match["kin"].lower(), match["name"]
+            if word in FEMALE_KIN | MALE_KIN and word in KIN and self._may_be(name):
+                facts += self._kin(topic, word, name)
+                if match["role"]:
+                    facts += self.roles(self.names.canonical_of(name), match["role"], None)
+        opening = _ROLE_AT.match(_PARTS.split(_BULLET.sub("", line).strip())[0])
+        if opening and opening["org"] and _FIELD.fullmatch(opening["role"].lower()):
+            facts += self.at(topic, opening["org"])
+        return facts
+
+    def _relative(
+        self, line: str, owner: str | None
+    ) -> tuple[str, list[CandidateFact], list[str]] | None:
+        """ "Dad - Gwilym, 79, lives in Conwy", "GP: Dr Lund, Hill Surgery"."""
         match = _KIN_LINE.match(line)
         word = match["kin"].lower() if match else ""
-        if match is None or self.speaker is None or word not in KIN:
+        if match is None or owner is None or word not in KIN:
             return None
         who = match["who"]
+        first = who.lower().partition(" ")[0]
+        if match["sep"] in {" ", " ("} and not (first in FIRST_NAMES or self.names.is_person(who)):
+            return None  # "Mum Lego"
         if not self._may_be(who) or who.lower().split()[-1] in ORG_SUFFIXES:
             return None
         name = self.names.register(self.names.canonical_of(who), "person")
-        facts = list(self._kin(self.speaker, word, name))
+        facts = list(self._kin(owner, word, name))
         more, sentences = self.parts(name, who, match["rest"] or "")
         return name, [*facts, *more], sentences
 
@@ -117,6 +171,11 @@ class PeopleReader:
             return None
         name = self.names.canonical_of(who)
         facts, sentences = self.parts(name, who, match["rest"])
+        starts = _TO_START.search(match["rest"])
+        if starts and (post := next((f.object for f in facts if f.type == "works_as"), None)):
+            facts = [f for f in facts if f.type not in {"works_as", "works_at"}]
+            sentences = [f"{who} starts as {post} on {starts['when'].strip()}"]
+            self.names.register(name, "person")
         facts += self._firm(match, name, bool(facts or sentences), facts)
         if not facts and not sentences:
             return None
@@ -129,6 +188,7 @@ class PeopleReader:
         return (
             self.names.may_be_person(who)
             and low not in NOT_NAMES
+            and low.split()[0] not in KIN
             and low not in LANGUAGES
             and not GENERIC_TITLES.intersection(low.split())
             and self.names.kind(who) in {"person", "thing"}
@@ -271,6 +331,8 @@ class PeopleReader:
             return
         head = words[-1] if words else ""
         post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)
+        if org and _FIELD.fullmatch(role.lower()):
+            yield from self.at(who, org)
         if not post or _is_kin(role):
             return
         role = role if any(c.isupper() for c in role[1:]) else role.lower()
@@ -295,6 +357,24 @@ def _is_kin(role: str) -> bool:
     return last in KIN and (not more or KIN[last][0] != "manages")
 
 
+def _is_of_one(names: NameRegistry, topic: str) -> bool:
+    """Whether a heading names a person, as far as one can tell."""
+    known = topic.lower().split()[0] in FIRST_NAMES and names.may_be_person(topic)
+    return names.is_person(topic) or known
+
+
+_ME_LINE = re.compile(r"\s*(?:[-*+•]\s+)?(?:[Mm]e|[Mm]yself)\s*(?::|=|\s[-–—])\s*(?P<rest>\S.*)$")
+_I_AM = frozenset({"based", "living", "working", "from", "married", "engaged", "allergic"})
+_I_DO = frozenset({"answer", "report", "live", "work", "teach", "run", "manage", "lead"})
+_OWN_KIN = re.compile(
+    r"(?:^\s*(?:[-*+•]\s+)?|\.\s+)(?P<kin>[A-Z][a-z-]+)(?:\s+is|\s+called|:)?\s+"
+    rf"(?P<name>{_WORD}(?:\s+{_WORD})?)(?:,\s+(?P<role>[A-Za-z]+(?:\s[a-z]+){{0,2}}))?"
+    r"(?=\s*(?:$|[.,;(]))"
+)
+_TO_START = re.compile(
+    r"[,;]\s*(?:starts|starting|joins|joining)\s+(?:on\s+)?"
+    r"(?P<when>\d{1,2}(?:st|nd|rd|th)?\s+[A-Z][a-z]+|[A-Z][a-z]+\s+\d{1,2}(?:st|nd|rd|th)?)\b"
+)
 _STARTS = re.compile(
     r"(?:[,;(]|\s[-–—])\s*(?:starts|starting|joins|joining|from|as of)\s+"
     r"(?:on\s+)?(?P<when>\d[^,;).]*)"
@@ -308,6 +388,12 @@ _NOW_AT = re.compile(
 _PET = re.compile(
     rf"(?:(?:a|his|her|their|the)\s+)?(?P<pet>[A-Za-z]+)(?:\s+(?:called|named))?\s+(?P<name>{_WORD})$"
 )
+_FIELD = re.compile(
+    r"(?:still )?(?:in |on the )?(?:accounts|sales|marketing|finance|hr|it|legal|procurement|admin"
+    r"|logistics|payroll|ops|operations|engineering|research|design|support|dispatch|maintenance)"
+    r"(?: (?:side|team|department|dept))?"
+)
+"""In "accounts side at Lim & Gopal", what somebody does there."""
 _IN_PLACE = re.compile(
     rf"\s+(?:in\s+{NAME}|since\s.*|(?:as of|from)\s+(?:today|now|\d.*|{NAME}.*)|now)$"
 )

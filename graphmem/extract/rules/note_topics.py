@@ -39,6 +39,7 @@ _STRUCTURED = re.compile(
     r"[^\n→]{1,60}→)",
     re.M,
 )
+_PLANS = frozenset({"plan", "review", "draft", "roadmap"})
 _SOME_WORK = re.compile(r"[^\W\d_]+(?:[ '&-]+[^\W\d_]+){1,5}")
 _ERRANDS = word_set("headings_of_errands")
 _OF_FICTION, _WORKS = word_set("headings_of_fiction"), word_set("works_of_fiction")
@@ -95,6 +96,7 @@ def may_be_work(title: str) -> bool:
     if _SOME_WORK.fullmatch(title) is None or not title[0].isupper():
         return False
     words = title.lower().split()
+    words = words[:-1] if words[-1] in _PLANS else words  # "Weed plan", but no "Weekly plan"
     return (words[0] not in NOT_NAMES or words[0] == "new") and GENERIC_TITLES.isdisjoint(words)
 
 

@@ -8,7 +8,7 @@ every other line is read by them as it stands. Quotations and code are nobody's 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,15 +20,16 @@ from graphmem.extract.rules.note_firms import (
     behind,
     in_list,
     is_doubtful,
+    is_firm,
     is_none,
     listed_as,
     listed_firm,
-    of_table,
     of_trade,
 )
-from graphmem.extract.rules.note_groups import holders, of_topic, pet_of, post_holder
+from graphmem.extract.rules.note_groups import holders, of_topic, our_pet, pet_of, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work
 from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
+from graphmem.extract.rules.note_tables import NOT_GIVEN, TableReader
 from graphmem.extract.rules.note_topics import (
     MADE_UP,
     is_errands,
@@ -39,7 +40,7 @@ from graphmem.extract.rules.note_topics import (
     persons_titled,
     topic_of,
 )
-from graphmem.extract.rules.word_lists import NOT_NAMES
+from graphmem.extract.rules.word_lists import NOT_NAMES, is_occupation, is_post
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above
@@ -69,7 +70,6 @@ _KEY_IS = re.compile(
 )
 """In "contractor is Brandt & Sons", the same as behind a colon."""
 _ROW = re.compile(r"\s*\|(?P<columns>.*)\|\s*$")
-_RULE = re.compile(r"[\s|:-]+$")
 _TECH = re.compile(r"[A-Za-z][\w.+#-]{1,30}")
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
 _ARROW = re.compile(r"\s*(?:→|->|=>)\s*")
@@ -78,11 +78,6 @@ _OF_WHAT = re.compile(r"^(?:(?:the|a|an)\s+|(?:[a-z]+\s+){1,3}(?:from|by|via|at)
 """In "labels from Vos", what is supplied."""
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
-_NO_VALUE = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "?"})
-_WORK_COLUMNS = frozenset(
-    {"item", "task", "action", "deliverable", "milestone", "workstream", "work", "activity", "what"}
-)
-_PERSON_COLUMNS = frozenset({"name", "person", "who", "member", "contact", "employee"})
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
 _KEY_OF = re.compile(
@@ -90,6 +85,10 @@ _KEY_OF = re.compile(
     r"(?:\s+(?:project|app|team))?"
 )
 """In "Owner of the billing export: Stefan", what the key is of."""
+_OF_ONESELF = frozenset({"me", "myself", "about me"})
+"""Headings of what is told of the writer."""
+_OF_PEOPLE = frozenset({"people", "family", "friends", "colleagues", "neighbours", "neighbors"})
+"""Headings below which others name people."""
 _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
 _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
@@ -106,7 +105,6 @@ class NoteReader:
     names: NameRegistry
     speaker: str | None = None
     topics: dict[int, str | None] = field(default_factory=dict)
-    header: list[str] = field(default_factory=list)
     fenced: bool = False
     sample: bool = False
     person: str | None = None
@@ -117,6 +115,8 @@ class NoteReader:
     """The levels of headings below which all is made up."""
     errands: set[int] = field(default_factory=set)
     """The levels of headings that list what is to do or to buy: "Mum: flowers"."""
+    of_people: int = _OF_ITEMS
+    """The level of a heading below which others name people."""
     read_topics: set[str] = field(default_factory=set)
     """Those of them that have been read."""
     work: tuple[int, str] | None = None
@@ -127,6 +127,7 @@ class NoteReader:
 
     def __post_init__(self) -> None:
         self.people = PeopleReader(self.names, self.speaker)
+        self.table = TableReader(self.names, self.speaker, self._keyed)
 
     @property
     def topic(self) -> str | None:
@@ -149,7 +150,7 @@ class NoteReader:
     def turn(self, text: str) -> list[str]:
         """The lines of a turn that are to be read: those above an item only for the first time,
         and then for whom or what the item is about."""
-        self.header, self.sample = [], False
+        self.table.header, self.sample = [], False
         self.topics = {at: topic for at, topic in self.topics.items() if at < _OF_ITEMS}
         lines = text.split("\n")
         if (person := opening_person(self.names, text)) is not None:
@@ -186,7 +187,7 @@ class NoteReader:
         if self.fenced or len(line) > _LONGEST_LINE:
             return [], [] if self.fenced else [line]
         if not line.strip():
-            self.header, self.sample = [], False
+            self.table.header, self.sample = [], False
             return [], []
         played = self.made_up and not (_HEADING.match(line) or _TASK.match(line))
         if played or line.lstrip().startswith(">") or self.sample or MADE_UP.match(line):
@@ -200,8 +201,8 @@ class NoteReader:
         if match := _TASK.match(line):
             return list(self._task(match, stated_at)), []
         if match := _ROW.match(line):
-            return list(self._row(match["columns"])), []
-        self.header = []
+            return list(self.table.row(match["columns"], self.topic, self.lists.values())), []
+        self.table.header = []
         line = _STRUCK.sub("", line)
         handed = list(handed_over(_BULLET.sub("", line), self.topic, self.speaker, self.names))
         if handed:
@@ -210,10 +211,20 @@ class NoteReader:
             return found_firms, []
         if (found := self._of_topic(line)) is not None:
             return found, [line] if post_holder(line) else []
-        if not self.errands and (found_person := self.people.line(line)) is not None:
-            self.person, facts, texts = found_person
-            return facts, texts
+        if (of_person := self._of_person(line)) is not None:
+            return of_person
         return [], [of_topic(self.names, self.topic, _BULLET.sub("", line, count=1))]
+
+    def _of_person(self, line: str) -> tuple[list[CandidateFact], list[str]] | None:
+        """What a line says of somebody: who writes, a relative, or whom it names."""
+        if pet := our_pet(self.names, self.speaker, line):
+            return pet, []
+        if self.errands or (own := self.people.of_known(self.topic, line)) is not None:
+            return None if self.errands else own
+        if (found := self.people.line(line, self.topic)) is None:
+            return None
+        self.person, facts, texts = found
+        return facts, texts
 
     def _in_list(self, line: str, stated_at: datetime) -> list[CandidateFact]:
         """A line below a heading that lists clients or suppliers, by what each is for."""
@@ -246,6 +257,14 @@ class NoteReader:
     def _head(self, level: int, title: str) -> None:
         self.topics = {at: topic for at, topic in self.topics.items() if at < level}
         self.topics[level] = topic_of(self.names, title) or known_work(self.names, title)
+        if title.lower() in _OF_ONESELF:
+            self.topics[level] = self.speaker
+        if title.lower() in _OF_PEOPLE:
+            self.of_people = level
+        elif level <= self.of_people:
+            self.of_people = _OF_ITEMS
+        elif self.topics[level] and " " in title and self.names.may_be_person(title):
+            self.names.register(title, "person")
         self.lists = {at: kind for at, kind in self.lists.items() if at < level}
         self.made_up = {at for at in self.made_up if at < level}
         self.errands = {at for at in self.errands if at < level}
@@ -256,7 +275,7 @@ class NoteReader:
         if kind := listed_as(title):
             self.lists[level] = kind
         self.work = (level, title) if self.topics[level] is None and may_be_work(title) else None
-        self.header = []
+        self.table.header = []
         self.person = None
 
     def _item(self, level: int, text: str) -> None:
@@ -276,15 +295,8 @@ class NoteReader:
         key = _FOR_WHAT.sub("", key)
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
-            held = list(holders(self.names, topic, key, value))
-            owner = None if self.errands else topic or self.speaker
-            if not held and (firm := of_trade(self.names, owner, key, value)):
-                return firm
-            if not held and owner and (pet := pet_of(self.names, owner, key, value)):
-                return pet
-            own = attribute_line(owner, key, value) if owner and not held else None
-            return held or ([own] if own is not None else None)
-        if value.strip(" -–—?").lower() in _NO_VALUE or is_doubtful(value):
+            return self._unkeyed(topic, key, value)
+        if value.strip(" -–—?").lower() in NOT_GIVEN or is_doubtful(value):
             return []
         if topic is None and self.work and not _OF_WORK.isdisjoint(row.type for row in rows):
             level, title = self.work
@@ -302,6 +314,19 @@ class NoteReader:
         if not fitting and kind == "thing" and len(topic.split()) in {2, 3}:
             fitting = [row for row in rows if row.subject == "person" and row.value == "role"]
         return [fact for row in fitting[:1] for fact in self._facts(row, key.lower(), topic, value)]
+
+    def _unkeyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
+        """What a key says that no row names: a post, a firm, a pet, an attribute."""
+        held = list(holders(self.names, topic, key, value))
+        owner = None if self.errands else topic or self.speaker
+        if not held and is_firm(self.names, key):
+            return list(behind(self.names, key, f"{key}, {value}", len(key))) or None
+        if not held and (firm := of_trade(self.names, owner, key, value)):
+            return firm
+        if not held and owner and (pet := pet_of(self.names, owner, key, value)):
+            return pet
+        own = attribute_line(owner, key, value) if owner and not held else None
+        return held or ([own] if own is not None else None)
 
     def _facts(self, row: KeyRow, key: str, topic: str, value: str) -> Iterator[CandidateFact]:
         value = _ARROW.split(value)[-1]
@@ -345,8 +370,10 @@ class NoteReader:
     def _values(self, row: KeyRow, value: str) -> Iterator[tuple[str, str | None, str | None]]:
         bracketed = re.search(r"\(([^()]*)\)", value)
         plain = _BRACKETS.sub("", value).strip(" .[]*_")
-        if row.value == "role":
-            if re.fullmatch(r"[A-Za-z][A-Za-z &/'-]{1,60}", plain) and len(plain.split()) <= 6:
+        if row.value in {"role", "post"}:
+            of_post = row.value == "role" or is_post(plain.lower()) or is_occupation(_last(plain))
+            named = re.fullmatch(r"[A-Za-z][A-Za-z &/'-]{1,60}", plain)
+            if of_post and named and len(plain.split()) <= 6:
                 role_name = plain if any(c.isupper() for c in plain[1:]) else plain.lower()
                 yield role_name, "thing", None
             return
@@ -384,32 +411,6 @@ class NoteReader:
             **valid_from(due.date if due else None),
         )  # fmt: skip
 
-    def _row(self, columns: str) -> Iterator[CandidateFact]:
-        """A row of a table: two columns are key and value of the topic; of more, the first says
-        whom or what the row is about, and the header what the others are."""
-        if _RULE.fullmatch(columns):
-            return
-        values = [column.strip(" *_`") for column in columns.split("|")]
-        if not self.header:
-            self.header = [value.lower() for value in values]
-            known = BY_KEY.get(self.header[0]) if len(values) == 2 else None
-            if known is None:
-                return
-        if len(values) == 2:
-            yield from self._keyed(self.topic, values[0], values[1]) or ()
-            if values[0].lower() not in BY_KEY and self.header[1] in BY_KEY:
-                yield from self._row_of(values)
-        elif len(values) == len(self.header):
-            yield from self._row_of(values)
 
-    def _row_of(self, values: Sequence[str]) -> Iterator[CandidateFact]:
-        for listing in self.lists.values():
-            if found := of_table(self.names, listing, self.header, values, self.speaker):
-                yield from found
-        work = self.header[0] in _WORK_COLUMNS and may_be_work(values[0])
-        if not work and not PLAIN_NAME.fullmatch(values[0]):
-            return
-        kind = "thing" if work else "person" if self.header[0] in _PERSON_COLUMNS else None
-        about = self.names.register(values[0], kind)
-        for key, value in zip(self.header[1:], values[1:], strict=False):
-            yield from self._keyed(about, key, value) or ()
+def _last(text: str) -> str:
+    return text.lower().split()[-1] if text else ""

@@ -36,6 +36,7 @@ from graphmem.extract.rules.word_lists import (
     word_set,
     word_table,
 )
+from graphmem.text import name_key
 
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
@@ -146,7 +147,11 @@ class Slots(NamedSlots):
         """Something with a name is an entity; "a museum" is only part of the sentence."""
         if name_slot(parse, at) is not None:
             found = name_list(parse, at)
-            if any(self.names.is_person(p.name) for p in found) and "visited" not in rule.says:
+            living = (
+                self.names.is_living(name_key(p.name)) or self.names.is_somebody(p.name)
+                for p in found
+            )
+            if any(living) and "visited" not in rule.says:
                 return []
             return [self._named(parse, p, self.names.kind(p.name)) for p in found]
         phrases = noun_phrases(parse, at, listed=False)

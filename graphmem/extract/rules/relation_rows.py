@@ -69,7 +69,8 @@ class RelationRule:
         for name, expansion in _PLACEHOLDERS.items():
             text = text.replace(name, expansion.replace(" ", "\x00"))
         text = text.replace("~", rf"\s+(?:(?:{_ADVERBS.replace(' ', chr(0))})\s+){{0,3}}")
-        text = text.replace("\x00", " ").replace(" ", r"\s+") + r"(?:(?<=\s)|(?=\W|$))"
+        text = text.replace("\x00", " ").replace(" ", r"\s+")
+        text = rf"(?:{text})(?:(?<=\s)|(?=\W|$))"
         try:
             return re.compile(text, re.IGNORECASE)
         except re.error as error:

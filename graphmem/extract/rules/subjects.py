@@ -39,6 +39,7 @@ _WITH_NAMES = word_set("things_with_names").union(word_set("workplaces"))
 """What is called something, and is nobody."""
 _PRONOUNS = frozenset({"he", "she", "he's", "she's", "who", "who's"})
 _FIRST_PERSON = word_set("first_person")
+_I = frozenset({"i", "i'm", "i've", "i'll", "we", "we're", "we've", "we'll"})
 _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _PERSON_VERBS = word_set("person_verbs")
 _CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of|live|down)\b")
@@ -46,6 +47,10 @@ _ONE_OF_THEM = word_set("kin_without_name")
 _THAT_IS = frozenset({"that's", "thats", "it's", "its"})
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 _SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
+
+
+BEFORE_THIS_TURN = 9
+"""From here on sentences are counted since the turn began: what was said before is none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,8 @@ class TurnContext:
     """The thing that was spoken of last."""
     unnamed: tuple[str, str] | None = None
     """Whose relative or pet was just spoken of without a name, and what it is: "I have a cat"."""
-    unnamed_since: int = 9
-    """Sentences since then."""
+    unnamed_since: int = BEFORE_THIS_TURN
+    """Sentences since then, or since the turn began."""
     unnamed_several: bool = False
     relative: str | None = None
     """The speaker's relative who was just spoken of, and has no name."""
@@ -98,6 +103,8 @@ class TurnContext:
     """Whom the last sentence told of, the speaker too."""
     there: str | None = None
     """The last name that stood behind "in", "at", "to"."""
+    of_another: bool = False
+    """The sentence before was about a "she" or "he" and not about the speaker."""
     introduced: bool = False
     """The speaker has said in this turn who they are."""
     topic: str | None = None
@@ -393,13 +400,14 @@ class TurnContext:
             if self.relative is not None and not persons:
                 self.referent = self.relative
         self.relative = None
-        opens = parse.sentence.tokens[0].low
+        opens, lows = parse.sentence.tokens[0].low, parse.sentence.lows
+        self.of_another = bool(lows & _PRONOUNS) and lows.isdisjoint(_I)
         self._note_subject(parse)
         self.unnamed_since += 1
-        own = opens in _FIRST_PERSON or not (persons or parse.sentence.lows & _PRONOUNS)
+        own = opens in _FIRST_PERSON or not (persons or lows & _PRONOUNS)
         if not own:
             self.about = self.referent or self.about
-        elif parse.sentence.lows & _FIRST_PERSON:
+        elif lows & _FIRST_PERSON:
             self.about = self.speaker
         if persons:
             self.recent = frozenset(persons)
