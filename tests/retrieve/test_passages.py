@@ -126,3 +126,29 @@ def test_what_a_question_writes_as_a_name(question: str, named: set[str]) -> Non
         for name in ("New York Times", "New York", "York", "city")
     ]
     assert written_as_names(question, known) == named
+
+
+def test_beside_what_people_say_a_note_stands_first_where_it_answers() -> None:
+    """What links passages says nothing of a message: it raised one note above all of them."""
+    said = [
+        ("Emil Berg", "Can you pick up Alva from daycare?"),
+        ("Kim Berg", "Yes. By the way, my new phone is +46 73 555 66 77."),
+        ("Emil Berg", "OK! I got the job at Polestar."),
+        ("Kim Berg", "What? Since when?"),
+        ("Emil Berg", "I start on 1 November."),
+        ("Emil Berg", "First day at Polestar, my desk is next to Petra."),
+        ("Kim Berg", "Alva has a fever, staying home tomorrow."),
+        ("Emil Berg", "Poor thing. Alva's teacher is Mira, I'll text her."),
+    ]
+    note = "## Weekend\nWe viewed the flat on Storgatan 12. Emil wants it, I don't."
+    with Memory("memory://", user_id="kim", settings=Settings.load({})) as memory:
+        memory.add([{"name": name, "content": text} for name, text in said])
+        memory.add(note)
+        memory.add("Hanna started at Klarna yesterday.\nEmil's new boss is Petra Svensson.")
+        for question, answer in (
+            ("When did Hanna start at Klarna?", "Klarna"),
+            ("Who is Emil's boss?", "Petra Svensson"),
+            ("Who is Alva's teacher?", "Mira"),
+            ("Which flat did we view?", "Storgatan"),
+        ):
+            assert answer in memory.search(question)[0].text, question

@@ -53,6 +53,29 @@ def test_what_is_taken_back_is_the_last_thing_said_and_nothing_before_it(memory:
     assert first_turns(memory, "Where am I going in May?")[:2] == texts[:0:-1]
 
 
+def test_what_is_taken_back_is_what_it_names(memory: Memory) -> None:
+    """Said one after the other, these have nothing to do with each other."""
+    memory.add(
+        [
+            {"role": "user", "content": "I work at Acme."},
+            {"role": "user", "content": "Correction: my phone number is 0470 99 88 77."},
+            {"role": "user", "content": "I'm allergic to peanuts."},
+            {"role": "user", "content": "Actually I don't have a dog any more."},
+        ]
+    )
+    for question, answer in (("Where do I work?", "Acme"), ("What am I allergic to?", "peanuts")):
+        first, second, *_ = memory.search(question)
+        assert answer in first.text
+        assert answer in second.text
+
+
+def test_a_fact_stays_above_what_replaces_another_of_its_turn(memory: Memory) -> None:
+    memory.add("I live in Ghent with my partner Pieter.", occurred_at="2025-02-03")
+    memory.add("I moved to Antwerp today.", occurred_at="2025-03-03")
+    assert "Pieter" in memory.search("Who do I live with?")[0].text
+    assert "Antwerp" in memory.search("Where do I live?")[0].text
+
+
 def test_a_newer_value_stands_above_unless_one_asks_about_before(memory: Memory) -> None:
     old, new = "The weekly call is on Mondays at ten.", "The weekly call is now on Fridays at nine."
     memory.add(old, occurred_at="2025-02-03")

@@ -30,7 +30,7 @@ _CORRECTS = re.compile(
     r"|\bi (?:said|wrote) [^.?!]{1,30}\b(?:but|it's|wrong)\b",
     re.IGNORECASE,
 )
-_OF_CORRECTING = frozenset({"meant", "mean", "said", "say", "sorry", "actually", "wrong", "please"})
+_MAY_CORRECT = re.compile(r"(?:actually|no),? (?:i|not)", re.IGNORECASE)
 _CHANGES = re.compile(
     r"\b(?:instead|no longer|any ?more|any longer|no more|nowadays|these days|from now on|"
     r"as of|until further|gave|giv(?:e|en|ing) (?:\w+ )?(?:up|back|away)|quit|sold|swapped|"
@@ -200,23 +200,19 @@ class AnalysedText:
 
     @cached_property
     def corrected_words(self) -> list[str]:
-        """The words of what it takes back: those of the sentence that does it, but for its numbers,
-        days and names. Empty where there is one at most: "sorry, I meant Tuesday" is about whatever
-        was said."""
+        """The words of what it takes back, where it says: the noun phrase that follows
+        ("correction: my phone number is …"); after "no, I …" all of that sentence but numbers, days
+        and names, for much else begins so. "Sorry, I meant Tuesday" is about whatever was said."""
         found = _CORRECTS.search(self.head, 0, _CHANGE_WITHIN)
         if found is None:
             return []
-        ends = 0
-        for sentence in sentences(self.head[:_CHANGE_WITHIN]):
-            begins = self.head.find(sentence, ends)
-            ends = max(ends, begins + len(sentence))
-            if ends > found.start():
-                break
-        said = f"{self.head[begins : found.start()]} {self.head[found.end() : ends]}"
+        rest = self.head[found.end() : _CHANGE_WITHIN]
+        subject = _SUBJECT.match(rest)
+        said = subject.group(1) if subject else ""
+        if not said and _MAY_CORRECT.fullmatch(found.group()):
+            said = next(iter(sentences(rest)), "")
         values = self.days | self.proper_names | self.amounts
-        beside = values | _OF_CORRECTING
-        found_words = [w for w in content_words(said) if w not in beside and w.isalpha()]
-        return found_words if len(found_words) > 1 else []
+        return [word for word in content_words(said) if word not in values and word.isalpha()]
 
     @cached_property
     def changes(self) -> float:
