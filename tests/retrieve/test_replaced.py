@@ -61,6 +61,7 @@ def test_what_is_taken_back_is_what_it_names(memory: Memory) -> None:
             {"role": "user", "content": "Correction: my phone number is 0470 99 88 77."},
             {"role": "user", "content": "I'm allergic to peanuts."},
             {"role": "user", "content": "Actually I don't have a dog any more."},
+            {"role": "user", "content": "No, I've never been to Peru. Actually I’ve no idea."},
         ]
     )
     for question, answer in (("Where do I work?", "Acme"), ("What am I allergic to?", "peanuts")):

@@ -211,8 +211,9 @@ class AnalysedText:
         said = subject.group(1) if subject else ""
         if not said and _MAY_CORRECT.fullmatch(found.group()):
             said = next(iter(sentences(rest)), "")
-        values = self.days | self.proper_names | self.amounts
-        return [word for word in content_words(said) if word not in values and word.isalpha()]
+        # Of a part of "no, I've …" no words are left that the text does not have.
+        own = {*content_words(self.head)} - self.days - self.proper_names - self.amounts
+        return [word for word in content_words(said) if word in own and word.isalpha()]
 
     @cached_property
     def changes(self) -> float:
