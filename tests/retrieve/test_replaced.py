@@ -75,6 +75,8 @@ def test_a_fact_stays_above_what_replaces_another_of_its_turn(memory: Memory) ->
     memory.add("I moved to Antwerp today.", occurred_at="2025-03-03")
     assert "Pieter" in memory.search("Who do I live with?")[0].text
     assert "Antwerp" in memory.search("Where do I live?")[0].text
+    memory.add("My boss is Joan.")
+    assert memory.search("Where do I work?").answerable < 0.5, "a boss is no place"
 
 
 def test_a_newer_value_stands_above_unless_one_asks_about_before(memory: Memory) -> None:

@@ -161,6 +161,7 @@ def did_you_mean(asked: str, known: Iterable[str]) -> str:
 
 
 _BRIDGE = 0.4  # factor of a fact that only leads to the answer, or is the other way round
+_OF_PEOPLE = ("_with", "_by")  # ends of types whose other end is somebody, no place
 _OTHERWISE = 0.3  # factor of a fact without the question's noun, if others of its type have it
 _NOWHERE = -1
 _LESS = 0.25
@@ -185,7 +186,7 @@ class RelationMatcher:
         names = set[str]().union(*map(_name_words, seeds))
         rest = [(at, word) for at, word in enumerate(parts) if word not in names]
         self._positions = {stem(word): at for at, word in rest}
-        self._says_with = "with" in parts  # with whom, not where
+        self._says_with, self._says_where = "with" in parts, "where" in parts
         of_time = question.time_words
         self._content = {stem(w) for _, w in rest if w not in STOP_WORDS and w not in of_time}
         self._known: dict[str, Mapping[str, frozenset[Wording]]] = {}
@@ -217,6 +218,7 @@ class RelationMatcher:
             for fact in asked
             if (fact.type in worded and not self._has_noun(fact))
             or (with_whom and (fact.type in with_whom) != self._says_with)
+            or (self._says_where and (fact.type or "").endswith(_OF_PEOPLE))
         }
         direct = {
             fact.id: score * (_OTHERWISE if fact.id in otherwise else 1.0)
