@@ -302,7 +302,7 @@ async def test_kinds_of_text(measured: Measured) -> None:
         texts = [row.text for row in rows]
         return dict(kind_shares(texts, passages_among(texts)))
 
-    prose = " ".join(["Bergen lies on the coast of Norway, and rain falls there often."] * 4)
+    prose = " ".join(["Bergen lies on the coast of Norway, and rain falls there often."] * 6)
     told = " ".join(["I went to Bergen on the coast, where my sister lives in the rain."] * 4)
     people = await measured.turns([("Ada", "Hi!"), ("Bob", "Hello."), ("Ada", "Bye.")])
     alone = await measured.turns([("Ada", told), ("Ada", told)], [("Ada", "A note.")])
@@ -310,6 +310,8 @@ async def test_kinds_of_text(measured: Measured) -> None:
     assert shares(people) == {"conversation": 1, "chat": 0, "passage": 0}
     assert shares(alone) == {"conversation": 0, "chat": 1, "passage": 0}
     assert shares(essay) == {"conversation": 0, "chat": 0, "passage": 1}
+    note = await measured.turns([("Ada", "# Bergen\nRain. Coast of Norway.")])
+    assert 0 < shares(note)["passage"] < 0.25, "so short a note is hardly prose"
     both = await measured.turns(
         [("Ada", "Hi!"), ("Bob", "Hello."), ("Ada", "Bye.")], [("Ida", prose)]
     )

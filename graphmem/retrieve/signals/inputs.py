@@ -32,6 +32,7 @@ TEXT_KINDS = ("conversation", "chat", "passage")
 """People talking with each other; one person's messages, with or without an assistant's replies;
 prose."""
 
+_PROSE = 35  # words without stop words from which passages count fully as prose
 _LONG = 25  # words without stop words; a longer text may be prose
 _MOSTLY = 0.5
 _OTHERS = 0.25
@@ -41,10 +42,11 @@ speaks most."""
 
 def kind_shares(texts: Sequence[AnalysedText], passages: NDArray[np.bool_]) -> Mapping[str, float]:
     """The share of the turns among these texts that is of each kind. ``passages`` is the mask of
-    passages; people's turns are conversation to the degree that several of them speak, else
-    chat."""
+    passages, which are prose as far as half of them are long: short notes rather are what somebody
+    said. People's turns are conversation to the degree that several of them speak, else chat."""
     turns = [text.turn for text in texts if text.turn is not None]
-    prose = int(passages.sum())
+    lengths = [len(text.words) for text, passage in zip(texts, passages, strict=True) if passage]
+    prose = len(lengths) * min(1.0, float(np.median(lengths or [0])) / _PROSE)
     spoken = Counter(
         text.turn.speaker
         for text, passage in zip(texts, passages, strict=True)
