@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from graphmem.clock import Date, Precision
 from graphmem.extract.rules.moments import (
@@ -26,7 +26,6 @@ from graphmem.extract.rules.moments import (
     just_gone,
     later_day,
     latest_day,
-    midnight,
     month_of,
     months_back,
     on_day,
