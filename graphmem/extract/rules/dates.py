@@ -1,9 +1,9 @@
 """Phrases of time in a sentence, resolved against the moment it was said.
 
 A vague phrase means its earliest instant in UTC, with its precision: "in May" is the month that
-begins with the first of May, "last week" the Monday before, "four years ago" the year that begins
-with its first of January; a season is its first month. Weeks begin on Monday. A month or
-season without a year is the latest one that has begun. Nothing is resolved against today.
+begins with the first of May, "last week" the week from its Monday, "four years ago" the year that
+begins with its first of January; a season is its first month. A month or season without a year is
+the latest one that has begun. Nothing is resolved against today.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from graphmem.extract.rules.moments import (
     month_of,
     months_back,
     on_day,
+    week_of,
 )
 from graphmem.extract.rules.word_lists import MONTHS, NUMBERS, SEASONS, WEEKDAYS
 
@@ -233,7 +234,7 @@ def _next(what: str, stated_at: datetime) -> tuple[Date | None, str]:
         return day
     if what == "week":
         monday = later_day(stated_at, 7 - stated_at.weekday())
-        return (monday[0], f"in the week of {monday[0].at.date()}") if monday else _FUTURE
+        return week_of(monday[0].at) if monday else _FUTURE
     if what == "month" and stated_at.year < _LAST_YEAR:
         return month_of(stated_at.year + stated_at.month // 12, stated_at.month % 12 + 1)
     if what == "year" and stated_at.year < _LAST_YEAR:
@@ -385,7 +386,7 @@ def _unit(  # noqa: PLR0911 - as above
         return months_back(stated_at, back)
     if what == "week":
         at = days_back(stated_at, stated_at.weekday() + 7 * back)
-        return on_day(at), f"in the week of {at.date()}"
+        return week_of(at)
     if what == "weekend":
         if not last:
             return None, "unknown"

@@ -18,6 +18,10 @@ def on_day(at: datetime) -> Date:
     return Date(at, "day")
 
 
+def week_of(monday: datetime) -> tuple[Date, str]:
+    return Date(monday, "week"), f"in the week of {monday.date()}"
+
+
 def midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 

@@ -1,5 +1,5 @@
 """What is said some days after something was told, and what of it is then believed. Zoe says all of
-it: first on 2 November 2026, then on 7 November, a Saturday."""
+it: first on Monday, 2 November 2026, then on Saturday, 7 November."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import pytest
 from graphmem import Memory
 from graphmem.clock import ManualClock
 
-FIRST, THEN = "2026-11-02T18:00:00Z", "2026-11-07T18:00:00Z"
+FIRST = "2026-11-02T18:00:00Z"
 
 
-def believed(first: str, then: str) -> dict[str, str]:
+def believed(first: str, then: str, days: int = 5) -> dict[str, str]:
     """Each relation that has been believed -> until when, as exact as it is known."""
-    return _stored(first, then)[0]
+    return _stored(first, then, days)[0]
 
 
 def memory_values(first: str, then: str) -> dict[str, str]:
     """Each value of an attribute -> until when it was one."""
-    return _stored(first, then)[1]
+    return _stored(first, then, 5)[1]
 
 
-def _stored(first: str, then: str) -> tuple[dict[str, str], dict[str, str]]:
+def _stored(first: str, then: str, days: int) -> tuple[dict[str, str], dict[str, str]]:
     clock = ManualClock(FIRST)
     with Memory("memory://", user_id="zoe", user_name="Zoe", clock=clock) as memory:
         memory.add([{"role": "user", "content": first}], occurred_at=FIRST)
-        clock.advance(days=5)
-        memory.add([{"role": "user", "content": then}], occurred_at=THEN)
+        clock.advance(days=days)
+        memory.add([{"role": "user", "content": then}], occurred_at=clock.now())
         names = {one.id: one.name for one in memory.entities()}
         relations, values = dict[str, str](), dict[str, str]()
         for fact in memory.get_all(current=False).items:
@@ -170,3 +170,29 @@ def test_a_new_number_takes_the_place_of_the_old(then: str) -> None:
 def test_another_number_does_not(then: str) -> None:
     found = memory_values("My phone number is 0470 123456.", then)
     assert found["0470 123456"] == ""
+
+
+@pytest.mark.parametrize(
+    ("then", "until"),
+    [
+        ("I quit last week.", "2026-W46"),  # by the week's end
+        ("I left Acme last week.", "2026-W46"),
+        ("I quit on 2 November.", "2026-11-03"),
+        ("I quit in November.", "2026-11-10"),  # at the latest when it was said
+        ("I quit on 3 November.", "2026-11-03"),
+        ("I quit in October.", "2026-10"),  # it was wrong that it still held
+    ],
+)
+def test_a_vague_end_is_not_before_what_it_ends_was_told(then: str, until: str) -> None:
+    found = believed("I work at Acme.", then, days=8)
+    assert found == {"Zoe works_at Acme": until}
+
+
+def test_a_job_that_was_told_of_holds_until_the_vague_end() -> None:
+    with Memory("memory://", user_id="zoe", clock=ManualClock(FIRST)) as memory:
+        memory.add([{"role": "user", "content": "I work at Acme."}], occurred_at=FIRST)
+        memory.add([{"role": "user", "content": "I quit last week."}], occurred_at="2026-11-10")
+        days = {
+            day: len(memory.as_of(f"2026-11-{day:02}T12:00Z").relations()) for day in range(3, 13)
+        }
+    assert [day for day, held in days.items() if held] == [3, 4, 5, 6, 7, 8]
