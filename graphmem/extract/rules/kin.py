@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence
@@ -366,6 +366,8 @@ def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[C
         if names.canonical_of(name) in context.people.speakers or len(name.split()) > 2:
             return
         animal = names.register(names.canonical_of(name), "animal")
+        if owner.lower().partition(" ")[0] in FIRST_NAMES:
+            names.register(owner, "person")
         context.people.owners.setdefault(animal, set()).add(owner)
         says = f"{owner} has {article} {pet} named {animal}"
         yield CandidateFact(says, owner, "has_pet", animal, (owner, animal), importance=0.7)
