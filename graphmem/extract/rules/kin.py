@@ -148,7 +148,8 @@ def _label(parse: Parse, index: int, word: str) -> str:
     before = parse.sentence.tokens[index - 1].low if index else ""
     if word == "friend":
         return f"best {word}" if before == "best" else word
-    if KIN[word][0] not in _ONE_AT_A_TIME:
+    doubtful = parse.sentence.question or parse.sentence.lows & _DOUBTFUL
+    if KIN[word][0] not in _ONE_AT_A_TIME or doubtful:
         return word
     token = parse.sentence.tokens[index]
     end = token.end - (2 if token.owns else 0)
