@@ -75,7 +75,7 @@ def ends_by_target(
                 dated = {one.start for one in own if one.dated}
                 starts[target] = min(one.anchor for one in own), dated
             end = _after_start(end_of(statement), *starts[target])
-            end = _after_said(end, by_target[target])
+            end = _behind_statements(end, by_target[target])
             found.setdefault(target, []).append(end)
     return found
 
@@ -147,10 +147,10 @@ def _after_start(end: StatedEnd, first: datetime, dated: Set[datetime | None]) -
     return end if first < end.at or end.at not in dated else _moved(end, end.at)
 
 
-def _after_said(end: StatedEnd, own: Iterable[StatedInterval]) -> StatedEnd:
+def _behind_statements(end: StatedEnd, own: Iterable[StatedInterval]) -> StatedEnd:
     """Move an end behind what was said, without a date, within the time that it stands for: "I
     work at Acme" on Monday, and the week after "I left last week"."""
-    said = [
+    within = [
         one.start
         for one in own
         if one.start is not None
@@ -159,7 +159,7 @@ def _after_said(end: StatedEnd, own: Iterable[StatedInterval]) -> StatedEnd:
         and end.at <= one.start < end.date.end
         and stated_before(one.statement, end.statement, same_turn=False)
     ]
-    return _moved(end, max(said)) if said else end
+    return _moved(end, max(within)) if within else end
 
 
 def _moved(end: StatedEnd, after: datetime) -> StatedEnd:
