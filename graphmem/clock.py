@@ -18,14 +18,15 @@ from graphmem.errors import UsageError, shown
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Precision: TypeAlias = Literal["year", "month", "day", "instant"]
+Precision: TypeAlias = Literal["year", "month", "week", "day", "instant"]
 """How exact a date is; the moment stored beside it is the first of that time."""
 
-_COARSEST_FIRST: tuple[Precision, ...] = ("year", "month", "day", "instant")
+_COARSEST_FIRST: tuple[Precision, ...] = ("year", "month", "week", "day", "instant")
 _ISO_FORMS: tuple[tuple[Precision, re.Pattern[str]], ...] = (
     ("year", re.compile(r"\d{4}", re.ASCII)),
     ("month", re.compile(r"\d{4}-\d\d", re.ASCII)),
-    ("day", re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?", re.ASCII)),
+    ("week", re.compile(r"\d{4}-?W\d\d", re.ASCII)),
+    ("day", re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d-?\d", re.ASCII)),
 )
 _ISO_LENGTH: dict[Precision, int] = {"year": 4, "month": 7, "day": 10}
 
@@ -42,8 +43,11 @@ class Date(NamedTuple):
         return period_end(self.at, self.precision)
 
     def iso(self) -> str:
-        """As :func:`parse_date` reads it again: ``2024``, ``2024-05``, ``2024-05-01``, or the
-        stored form of an instant."""
+        """As :func:`parse_date` reads it again: ``2024``, ``2024-05``, ``2024-W18``,
+        ``2024-05-01``, or the stored form of an instant."""
+        if self.precision == "week":
+            year, week, _ = self.at.isocalendar()
+            return f"{year:04}-W{week:02}"
         return stamp(self.at)[: _ISO_LENGTH.get(self.precision)]
 
 
@@ -73,9 +77,9 @@ def unstamp_or_none(text: str | None) -> datetime | None:
 def parse_date(value: datetime | date | str, *, name: str = "time") -> Date:
     """A user's idea of a date: the moment in UTC, and how exact it was given.
 
-    Takes a ``datetime`` (an instant), a ``date`` (a day) or ISO 8601 text, also a month or a year
-    alone (``2024-05``, ``2024``): of a span of time its first instant. What has no zone is taken as
-    UTC. Anything else is a :class:`UsageError` that names the argument.
+    Takes a ``datetime`` (an instant), a ``date`` (a day) or ISO 8601 text, also a month, a week or
+    a year alone (``2024-05``, ``2024-W18``, ``2024``): of a span of time its first instant. What
+    has no zone is taken as UTC. Anything else is a :class:`UsageError` that names the argument.
     """
     precision: Precision = "instant"
     if isinstance(value, datetime):
@@ -149,6 +153,8 @@ def period_end(moment: datetime, precision: Precision | None) -> datetime:
         if precision == "month":
             month = moment.month % 12 + 1
             return moment.replace(month=month, year=moment.year + (month == 1))
+        if precision == "week":
+            return moment + timedelta(days=7)
         return moment + timedelta(days=1) if precision == "day" else moment
     except (ValueError, OverflowError):  # the calendar ends with the year 9999
         return moment

@@ -55,7 +55,8 @@ def ends_by_target(
 ) -> Ends:
     """The ends that these statements give to the stated intervals, by target. An end on the very
     date of the start that it ends ("began in May, ended in May") moves to the end of that vague
-    date, or to when it was stated, whichever is first."""
+    date, or to when it was stated, whichever is first; so does one within whose vague date it was
+    said that what it ends holds."""
     found: dict[Target, list[StatedEnd]] = {}
     by_target: dict[Target, list[StatedInterval]] = {}
     for one in stated:
@@ -74,6 +75,7 @@ def ends_by_target(
                 dated = {one.start for one in own if one.dated}
                 starts[target] = min(one.anchor for one in own), dated
             end = _after_start(end_of(statement), *starts[target])
+            end = _behind_statements(end, by_target[target])
             found.setdefault(target, []).append(end)
     return found
 
@@ -142,11 +144,29 @@ class _Posts:
 def _after_start(end: StatedEnd, first: datetime, dated: Set[datetime | None]) -> StatedEnd:
     """Move an end off the start that it equals (:func:`ends_by_target`). ``first`` is when the
     earliest interval began, ``dated`` are the starts that were stated as dates."""
-    if first < end.at or end.at not in dated:
-        return end
+    return end if first < end.at or end.at not in dated else _moved(end, end.at)
+
+
+def _behind_statements(end: StatedEnd, own: Iterable[StatedInterval]) -> StatedEnd:
+    """Move an end behind what was said, without a date, within the time that it stands for: "I
+    work at Acme" on Monday, and the week after "I left last week"."""
+    within = [
+        one.start
+        for one in own
+        if one.start is not None
+        and one.end is None
+        and not one.dated
+        and end.at <= one.start < end.date.end
+        and stated_before(one.statement, end.statement, same_turn=False)
+    ]
+    return _moved(end, max(within)) if within else end
+
+
+def _moved(end: StatedEnd, after: datetime) -> StatedEnd:
+    """The end at the end of its vague date, or when it was stated, whichever is first then."""
     period_end = Date(end.date.end, end.date.precision)
     dates = (period_end, Date(end.statement.stated_at, "instant"))
-    later = [date for date in dates if date.at > end.at]
+    later = [date for date in dates if date.at > after]
     return replace(end, date=min(later, key=by_moment)) if later else end
 
 

@@ -38,7 +38,8 @@ _WED = re.compile(r"^[^']{1,60} got married\b")
 _BEFORE_A_WEDDING = ("engaged_to", "dating", "partner_of")
 """Relations between two people that end when they marry."""
 _NEW_ROLE = re.compile(r" is .{1,60}'s? new (?P<role>[a-z]+)$")
-_ROLES = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches"})
+_COUPLE = "partner_of"
+_ROLES = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches", _COUPLE})
 SUCCESSION_TYPES = frozenset({POST, HANDED, "works_at", "uses", "replaces", None}) | _ROLES
 """The types of statements that may end facts about others (None: a plain sentence)."""
 _PLACES = (
@@ -154,11 +155,16 @@ async def _among_people(one: Statement, believed: _Believed, clock: Clock) -> li
         ]
         return [*_wedding(one, couples, clock)]
     new = _NEW_ROLE.search(one.text) if one.type in _ROLES else None
-    before = await believed(None, one.type, one.object_id) if new is not None else []
+    if new is None:
+        return []
+    before = await believed(None, one.type, one.object_id)
+    if one.type == _COUPLE:
+        before += await believed(one.object_id, one.type, None)
     return [
         _ended(one, fact, clock)
         for fact in before
-        if new and fact.subject_id != one.subject_id and fact.text.endswith(f" {new['role']}")
+        if one.subject_id not in {fact.subject_id, fact.object_id}
+        and (one.type == _COUPLE or fact.text.endswith(f" {new['role']}"))
     ]
 
 

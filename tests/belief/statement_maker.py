@@ -71,6 +71,7 @@ _vague = st.sampled_from(
     [
         Date(EPOCH, "year"),
         Date(EPOCH.replace(month=2), "month"),
+        Date(EPOCH, "week"),
         Date(EPOCH.replace(year=2019), "year"),
     ]
 )

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphmem.extract.rules.data import joined_text, read_rows, read_rule_data
+from graphmem.extract.rules.fragments import corrected
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import straight
 from graphmem.extract.rules.word_lists import NEGATIONS, NOT_NAMES, SENTENCE_BLOCKERS, WEEKDAYS
@@ -103,6 +104,12 @@ _CHANGED_NUMBER = re.compile(
     r"\b[Cc]hanged\s(?=my\s(?:phone\s|mobile\s)?number)(?P<number>[a-z ]+?number)"
     r"[:,.!]?\s(?:it's|its|it\sis|to|new\sone\sis|now)\s(?:now\s)?(?=[+\d(])"
 )
+_HAVING_NEW = re.compile(
+    r"\b(?:I|[Ww]e)(?:'ve|\s+have)?(?:\s+(?:just|now|also|finally))?(?:\s+got|\s+have)?\s+an?\s+new\s"
+    r"(?P<what>(?:(?:phone|mobile|cell)\s)?number|e-?mail(?:\s+address)?)(?:\s+now)?"
+    r"(?:\s*[:,–—-]|[.!])?\s+(?:(?:it's|it\sis|its|which\sis)\s+)?(?=[+\d(]|[\w.+-]+@)"
+)
+"""The "I have a new phone number: 0770 …" of who tells it."""
 _PHONE = rf"(?P<number>{_FORMS['phone']})(?![\d.,]\d)"
 _NUMBER_BY_THE_WAY = re.compile(
     r"(?P<whose>\b[Mm]y|\b[Hh]is|\b[Hh]er|[^\W\d_][\w-]*'s)\s(?:new\s)?(?P<what>(?:(?:phone|mobile|cell)\s)?number)"
@@ -126,7 +133,8 @@ _WEIGHT = 0.7
 
 def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
-    text = _CHANGED_NUMBER.sub(r"changed, \g<number> is ", straight(text))
+    text = _CHANGED_NUMBER.sub(r"changed, \g<number> is ", corrected(straight(text)))
+    text = _HAVING_NEW.sub(r"my \g<what> is ", text)
     text = _NEW_NUMBER.sub(_of_whom, text)
     text = _NUMBER_BY_THE_WAY.sub(_as_number, _REACHED_ON.sub(_as_own, text))
     cued = _CUES.search(text) is not None

@@ -1,9 +1,9 @@
 """Phrases of time in a sentence, resolved against the moment it was said.
 
 A vague phrase means its earliest instant in UTC, with its precision: "in May" is the month that
-begins with the first of May, "last week" the Monday before, "four years ago" the year that begins
-with its first of January; a season is its first month. Weeks begin on Monday. A month or
-season without a year is the latest one that has begun. Nothing is resolved against today.
+begins with the first of May, "last week" the week from its Monday, "four years ago" the year that
+begins with its first of January; a season is its first month. A month or season without a year is
+the latest one that has begun. Nothing is resolved against today.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from graphmem.clock import Date, Precision
 from graphmem.extract.rules.moments import (
@@ -20,12 +20,16 @@ from graphmem.extract.rules.moments import (
     day_without_month,
     days_back,
     end_of_month,
+    end_of_span,
     first_of,
+    in_a_while,
+    just_gone,
+    later_day,
     latest_day,
-    midnight,
     month_of,
     months_back,
     on_day,
+    week_of,
 )
 from graphmem.extract.rules.word_lists import MONTHS, NUMBERS, SEASONS, WEEKDAYS
 
@@ -61,11 +65,17 @@ _PHRASES = re.compile(
     rf"(?P<unit>{_UNIT})s?\s+(?:ago|back)\b"
     r"|(?P<plain>the day before yesterday|yesterday|today|tonight|tomorrow|last night)\b"
     rf"|(?:the\s+)?end\s+of\s+(?P<m9>{_MONTH})(?=\W|$)(?!,?\s+{_YEAR}\b)"
+    r"|(?:the\s+)?end\s+of\s+(?:the\s+)?(?P<whole>(?:this\s+|next\s+|last\s+)?(?:week|month|year))\b"
     r"|the\s+(?P<d9>(?:[12]?\d|3[01])(?:st|nd|rd|th))(?=\s*(?:$|[.,;:!?)]|(?:and|so|but|as|at|to|for|with|btw|now)\b))"
     rf"|(?P<m7>{_MONTH})(?=\W|$)"
     rf"|(?P<wd>{_WEEKDAY})(?=\W|$)"
     rf"|(?P<y8>{_YEAR})\b"
     r")",
+    re.IGNORECASE,
+)
+_IN = re.compile(
+    rf"\bin\s+(?:about\s+|around\s+)?(?P<n>an?|{_NUMBER})\s+(?:of\s+)?"
+    r"(?P<unit>day|week|month|year)s?\b(?!\s+(?:ago|back)\b)(?:['\u2019]?s?['\u2019]?\s+time\b)?",
     re.IGNORECASE,
 )
 _FOR = re.compile(
@@ -102,6 +112,8 @@ def find_dates(text: str, stated_at: datetime) -> list[TimeExpression]:
     looks forward ("I start on 3 Feb") a day or month without its year is the next such."""
     ahead = _AHEAD.search(text)
     found = [*_dated(text, stated_at, ahead.end() if ahead else None), *_lasting(text, stated_at)]
+    if ahead is not None:
+        found += _to_come(text, ahead.end(), stated_at)
     return sorted(found, key=lambda when: when.start)
 
 
@@ -115,33 +127,13 @@ MAYBE_DATED = re.compile(
 
 _AHEAD = re.compile(
     r"\b(?:starts?|begins?|starting|due|deadlines?|will|going\s+to|last\s+day(?!\s+was)|joins|joining|"
-    r"moves|moving|leaves|leaving|retires|retiring|launches|go-live)\b|'ll\b",
+    r"moves|moving|leaves|leaving|quits|quitting|retires|retiring|launches|go-live)\b|'ll\b",
     re.IGNORECASE,
 )
 """After one of these, a day is to come."""
 _PASTLY = re.compile(
     r"\b(?:was|were|had|been|did|used|went|since|[a-z]+ed|ran|had|spent)\b", re.IGNORECASE
 )
-_HAPPENED = (
-    r"(?:(?!(?:book|plann?|schedul|suppos|expect|invit|need|want|hop|excit|hundr|nak)ed\b)"
-    r"[a-z]{2,}(?<!e)ed|left|got|sold|bought|broke|split|lost|met|quit|took|gave|began|came|flew|"
-    r"went|was|were|had|saw|told|became|won|fell|ran|drove)"
-)
-_BEFORE_DAY = re.compile(
-    rf"\b{_HAPPENED}\b(?P<rest>(?:(?!\b{_HAPPENED}\b)[^.;!?])*)$", re.IGNORECASE
-)
-_AFTER_DAY = re.compile(rf"^[\s,]*(?P<rest>(?:\w+\s+){{1,3}}?){_HAPPENED}\b", re.IGNORECASE)
-_INTENDED = re.compile(
-    r"\bto\s+(?!the\b|an?\b|my\b|h(?:is|er)\b|our\b|their\b|[A-Z])[a-z]+|'[sm]\b|'re\b|"
-    r"\b(?:that|if|for|wh[a-z]+|how|and|but|so|because|due|can|could|would|should|must|is|are|am|[a-z]+ing)\b"
-)
-
-
-def _just_gone(before: str, after: str) -> bool:
-    """Whether what is told of a weekday has happened: "Rex died on Friday", "On Friday Eva left",
-    but not "I asked whether we meet on Friday"."""
-    verb = _BEFORE_DAY.search(before) if before.strip() else _AFTER_DAY.search(after)
-    return verb is not None and _INTENDED.search(verb["rest"]) is None
 
 
 def _dated(text: str, stated_at: datetime, ahead: int | None) -> Iterator[TimeExpression]:
@@ -158,7 +150,7 @@ def _dated(text: str, stated_at: datetime, ahead: int | None) -> Iterator[TimeEx
             and match["wd"]
             and (
                 (match["lead"] or "").lower() == "since"
-                or _just_gone(text[: match.start()], text[match.end() :])
+                or just_gone(text[: match.start()], text[match.end() :])
             )
         ):
             resolved = _weekday(WEEKDAYS.index(match["wd"].lower()), True, stated_at)
@@ -176,6 +168,18 @@ def _dated(text: str, stated_at: datetime, ahead: int | None) -> Iterator[TimeEx
             )
 
 
+def _to_come(text: str, after: int, stated_at: datetime) -> Iterator[TimeExpression]:
+    """ "In two weeks", after a verb that looks forward."""
+    for match in _IN.finditer(text, after):
+        number = match["n"].lower()
+        count = NUMBERS.get(number) or (int(number) if number.isdigit() else 1)
+        date, words = in_a_while(count, match["unit"].lower(), stated_at) or _FUTURE
+        at, precision = date or (None, "instant")
+        yield TimeExpression(
+            match.start(), match.end(), at, words, future=True, precision=precision
+        )
+
+
 def _lasting(text: str, stated_at: datetime) -> Iterator[TimeExpression]:
     for match in _FOR.finditer(text):
         date, _ = _ago(match["n"] or match["n1"], match["unit"] or match["unit1"], stated_at)
@@ -183,11 +187,13 @@ def _lasting(text: str, stated_at: datetime) -> Iterator[TimeExpression]:
         yield TimeExpression(match.start(), match.end(), at, lasting=True, precision=precision)
 
 
-def _ahead(
+def _ahead(  # noqa: PLR0911 - one return for each form of a date
     match: re.Match[str], resolved: tuple[Date | None, str], stated_at: datetime
 ) -> tuple[Date | None, str]:
     """A day or month without its year, as the next one after it was said."""
     date = resolved[0]
+    if match["whole"]:
+        return end_of_span(match["whole"].lower(), stated_at) or _FUTURE
     if date is not None and match["d9"]:
         return (
             resolved
@@ -207,25 +213,19 @@ def _ahead(
 
 
 _UNKNOWN = (None, "unknown")
+_FUTURE = (None, "future")
 _OF_MONTHS = frozenset({"in", "since", "until", "till", "from", "by"})
 """Before these a month is one in small letters, too: "in may"."""
 _SHORT = 3
 """Letters: "on sun" may be no day."""
 
 
-def _later(moment: datetime, days: int) -> tuple[Date | None, str]:
-    try:
-        at = midnight(moment) + timedelta(days=days)
-    except OverflowError:
-        return None, "future"
-    return on_day(at), f"on {at.date()}"
-
-
 def _next_weekday(name: str, stated_at: datetime) -> tuple[Date | None, str] | None:
     """The first such day after today."""
     name = name.rstrip(".")
     index = WEEKDAYS.index(name) if name in WEEKDAYS else _SHORT_DAYS.get(name)
-    return None if index is None else _later(stated_at, (index - stated_at.weekday() - 1) % 7 + 1)
+    days = 0 if index is None else (index - stated_at.weekday() - 1) % 7 + 1
+    return later_day(stated_at, days) if days else None
 
 
 def _next(what: str, stated_at: datetime) -> tuple[Date | None, str]:
@@ -233,8 +233,8 @@ def _next(what: str, stated_at: datetime) -> tuple[Date | None, str]:
     if (day := _next_weekday(what, stated_at)) is not None:
         return day
     if what == "week":
-        at, _ = _later(stated_at, 7 - stated_at.weekday())
-        return at, f"in the week of {at.at.date()}" if at else "future"
+        monday = later_day(stated_at, 7 - stated_at.weekday())
+        return week_of(monday[0].at) if monday else _FUTURE
     if what == "month" and stated_at.year < _LAST_YEAR:
         return month_of(stated_at.year + stated_at.month // 12, stated_at.month % 12 + 1)
     if what == "year" and stated_at.year < _LAST_YEAR:
@@ -268,6 +268,9 @@ def _resolve(  # noqa: PLR0911, PLR0912 - one return for each form of a date
     if group["m9"]:
         number = _month(group["m9"])
         return end_of_month(stated_at.year - (number > stated_at.month), number)
+    if group["whole"]:
+        plain = group["whole"].lower().startswith(("last", "next", "this"))
+        return (end_of_span(group["whole"].lower(), stated_at) if plain else None) or _UNKNOWN
     if group["d9"]:
         return day_without_month(group["d9"], stated_at, 0)
     if group["m5"]:
@@ -309,7 +312,7 @@ def _month(name: str) -> int:
 
 def _plain(word: str, stated_at: datetime) -> tuple[Date | None, str]:
     if word == "tomorrow":
-        return _later(stated_at, 1)
+        return later_day(stated_at, 1) or _FUTURE
     days = {"yesterday": 1, "last night": 1, "the day before yesterday": 2}.get(word, 0)
     at = days_back(stated_at, days)
     return on_day(at), f"on {at.date()}"
@@ -383,7 +386,7 @@ def _unit(  # noqa: PLR0911 - as above
         return months_back(stated_at, back)
     if what == "week":
         at = days_back(stated_at, stated_at.weekday() + 7 * back)
-        return on_day(at), f"in the week of {at.date()}"
+        return week_of(at)
     if what == "weekend":
         if not last:
             return None, "unknown"

@@ -103,8 +103,38 @@ _CASUAL = re.compile(
 )
 
 
+_CORRECTION = re.compile(
+    r"(?:^|(?<=[.!?]\s))(?:(?:oh|oops|whoops|sorry|wait|no|ah|um|scratch\s+that|my\s+(?:mistake|bad))"
+    r"\s*[,.!:–—-]+\s*){0,3}"
+    r"(?:(?:small\s+|quick\s+|a\s+)?correction\s*[:,–—-]+\s*|(?:sorry\s+)?I\s+meant(?:\s+to\s+say)?[,:]?\s+)"
+    r"(?:(?:that|it's\s+that)\s+)?(?P<first>(?:I|I['’]m|we|my|our|he|she|his|her|[^\W\d_a-z][\w'’-]*)"
+    r"(?=\s+\S+\s+\S))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+_ONE_OF_THEM = re.compile(
+    r"\s+(?:partner|doctor|dentist|gp|GP|therapist|landlord|landlady|coach|trainer)(?:'s|\s+is)\s"
+)
+"""Of whom somebody has one at a time: who is named instead takes the other's place."""
+
+
+def corrected(text: str) -> str:
+    """Without what says only that a statement puts something right: "Correction: I live in Bonn",
+    "sorry, I meant I live in Bonn"."""
+    if "orrection" not in text and "meant" not in text:
+        return text
+    return _CORRECTION.sub(_as_stated, text)
+
+
+def _as_stated(match: re.Match[str]) -> str:
+    first = match["first"][0].upper() + match["first"][1:]
+    replaces = first == "My" and _ONE_OF_THEM.match(match.string, match.end())
+    return "My new" if replaces else first
+
+
 def spelt(text: str) -> str:
     """A text with the letters that people leave out: "im from Grimsby", "got a job w/ Delta"."""
+    text = corrected(text)
     text = _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
     text = _TURNS_OUT.sub("", text) if "urns out" in text else text
     if "called " in text or "named " in text:

@@ -65,7 +65,7 @@ _NEW = re.compile(
     r"(?:\s+is\s+(?:called\s+)?|:\s+)(?=[^\W\d_a-z])"
 )
 _NOW_IS = re.compile(
-    r"^(?:[Tt]he\s+|[Oo]ur\s+|[Mm]y\s+)?(?:[Nn]ew\s+)?(?!(?:former|previous|old|ex|last|first|next)\b)(?P<post>C[ETFOIMP]O|[A-Za-z][a-z]+(?:\s+[a-z]+){0,2})\s+is(?P<now>\s+now)?\s+"
+    r"^(?:[Tt]he\s+|[Oo]ur\s+|[Mm]y\s+)?(?:[Nn]ew\s+)?(?!(?:former|previous|old|ex|last|first|next|[Hh]is|[Hh]er|[Tt]heir|[Yy]our|[Ii]ts)\b)(?P<post>C[ETFOIMP]O|[A-Za-z][a-z]+(?:\s+[a-z]+){0,2})\s+is(?P<now>\s+now)?\s+"
     r"(?=[^\W\d_a-z])"
 )
 _ASIDE = re.compile(

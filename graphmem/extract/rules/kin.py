@@ -28,7 +28,7 @@ KIN_WORDS = PETS.union(PETS_PLURAL, KIN, KIN_PLURAL)
 """Without one of these a sentence names no relative and no pet."""
 _IS_NAMED = re.compile(
     r"(?:'s\s+name\s+is|'s\s+names\s+are|s'\s+names\s+are|\s+is\s+(?:called|named)|\s+are\s+(?:called|named)|"
-    r"\s*,?\s+named|\s*,?\s+called|\s+is\b|\s+are\b|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
+    r"\s*,?\s+named|\s*,?\s+called|\s+is\s+now\b|\s+is\b|\s+are\b|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
     re.IGNORECASE,
 )
 _HAVE = word_set("having")
@@ -48,8 +48,12 @@ _AFTER_KIN = word_set("after_kin")
 # Kin that not everybody has.
 _NOT_EVERYBODY_HAS = word_set("kin_not_everybody_has")
 _PERSON_VERBS = word_set("person_verbs")
-_ONE_AT_A_TIME = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches"})
+_ONE_AT_A_TIME = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches", "partner_of"})
 """Of which somebody has one of each kind: a new dentist takes the place of the old."""
+_IS_NOW = re.compile(
+    r"(?:'s|\s+is)\s+(?:now\s+[^\W\d_a-z]|(?:[^\W\d_a-z][\w.'-]*\s+){1,3}now(?=\s*(?:$|[.,;!)])))"
+)
+"""In "my partner is Tom now" somebody else was it before."""
 _WHOSE = frozenset({"my", "our", "his", "her", "your"})
 _SERVICES = frozenset({"doctor_of", "therapist_of", "teaches", "coaches", "manages"})
 _PET_MODIFIERS = word_set("pet_modifiers")
@@ -152,7 +156,12 @@ def _label(parse: Parse, index: int, word: str) -> str:
     before = parse.sentence.tokens[index - 1].low if index else ""
     if word == "friend":
         return f"best {word}" if before == "best" else word
-    return f"new {word}" if before == "new" and KIN[word][0] in _ONE_AT_A_TIME else word
+    doubtful = parse.sentence.question or parse.sentence.lows & _DOUBTFUL
+    if KIN[word][0] not in _ONE_AT_A_TIME or doubtful:
+        return word
+    token = parse.sentence.tokens[index]
+    end = token.end - (2 if token.owns else 0)
+    return f"new {word}" if before == "new" or _IS_NOW.match(parse.sentence.text, end) else word
 
 
 def _owner(  # noqa: PLR0911 - one return for each way of saying whose
@@ -260,11 +269,14 @@ def _after(
         return []
     if how == "," and not _set_off(parse, found[0], speakers):
         return []
+    # "is my partner Tom?"
+    asked = how == "" and parse.sentence.question and parse.sentence.tokens[0].low in {"is", "was"}
+    asked = asked and not text[found[0].end :].strip(" ?!")
     owns = text[found[0].end - 2 : found[0].end] == "'s"
     # "my sister is Bob's wife"
     owned = how not in {"", ","} and owns and text[found[0].end :].strip(" .,;!?")
     doing = how in {"is", "are"} and any(p.name.lower().endswith(("ing", "ed")) for p in found)
-    if owned or doing:
+    if asked or owned or doing:
         return []
     if how == "" and owns and not plural:
         return found[:1]
@@ -374,6 +386,8 @@ def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[C
         if names.canonical_of(name) in context.people.speakers or len(name.split()) > 2:
             return
         animal = names.register(names.canonical_of(name), "animal")
+        if owner.lower().partition(" ")[0] in FIRST_NAMES:
+            names.register(owner, "person")
         context.people.owners.setdefault(animal, set()).add(owner)
         says = f"{owner} has {article} {pet} named {animal}"
         yield CandidateFact(says, owner, "has_pet", animal, (owner, animal), importance=0.7)

@@ -52,6 +52,7 @@ _KIN_LINE = re.compile(
 _GOES_ON = re.compile(r"[,)]\s*(?:is|was|are|were)\s", re.IGNORECASE)
 """After a bracket or a comma: a sentence with something put in, no line of notes."""
 _AND = re.compile(r"^(?:and|or|&|my|our|the)\s+", re.IGNORECASE)
+_ARTICLES = frozenset({"The", "A", "An"})
 _NO_ROLE = frozenset({"is", "was", "are", "were", "as", "in", "at", "on", "by", "from", "with"})
 _PARTS = re.compile(r"\s*(?:[,;()→]|->|\s[-–—/]\s|(?<=[a-z0-9])\.(?=\s|$))\s*")
 _ROLE_AT = re.compile(
@@ -197,9 +198,14 @@ class PeopleReader:
     def _firm(
         self, match: re.Match[str], name: str, sure: bool, facts: list[CandidateFact]
     ) -> list[CandidateFact]:
-        """The Acme of "Ada Park (Acme), lives in Oslo"."""
+        """The Acme of "Ada Park (Acme), lives in Oslo"; in "The Overstory (Richard Powers)" stands
+        who wrote it."""
         firm = match["rest"].partition(")")[0].strip()
-        if match["sep"] != "(" or not PLAIN_NAME.fullmatch(firm):
+        if match["sep"] != "(" or not PLAIN_NAME.fullmatch(firm) or self._is_persons(firm):
+            return []
+        given = match["who"].split()[0]
+        known = self.names.is_person(match["who"]) or given.lower() in FIRST_NAMES
+        if given in _ARTICLES or not (sure or known or self.names.kind(firm) == "organization"):
             return []
         if (
             self.names.kind(firm) in {"thing", "organization"}
@@ -211,6 +217,13 @@ class PeopleReader:
         ):
             return list(self.at(name, firm))
         return []
+
+    def _is_persons(self, name: str) -> bool:
+        """Whether what stands in brackets is somebody's name, and no employer's."""
+        first, _, more = name.lower().partition(" ")
+        if more.rpartition(" ")[2] in ORG_SUFFIXES or "&" in more or " and " in more:
+            return False
+        return self.names.is_person(name) or (bool(more) and first in FIRST_NAMES)
 
     def _of_role(  # noqa: PLR0911 - one return for each reason
         self, line: str
@@ -246,6 +259,7 @@ class PeopleReader:
         if (
             firm is not None
             and not more
+            and not self._is_persons(firm["org"])
             and self.names.kind(firm["org"]) in {"thing", "organization"}
         ):
             more = list(self.at(name, firm["org"]))

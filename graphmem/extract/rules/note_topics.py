@@ -9,7 +9,7 @@ from pathlib import PurePath
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.note_groups import GROUPS, is_name
 from graphmem.extract.rules.note_keys import GENERIC_TITLES, HEADING_LABELS, KEYS_OF_PERSONS
-from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, PETS, word_set
+from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, ORG_SUFFIXES, PETS, word_set
 from graphmem.model import Episode
 from graphmem.text import name_key
 
@@ -85,10 +85,25 @@ def persons_titled(titles: Sequence[str], text: str) -> list[str]:
     for line in text.splitlines():
         if match := _HEADING.match(line):
             last = [match[1]]
-        elif last and (key := _KEY.match(line)) and key[1].lower() in KEYS_OF_PERSONS:
+        elif (
+            last
+            and (key := _KEY.match(line))
+            and (
+                key[1].lower() in KEYS_OF_PERSONS
+                or (key[1].lower() == "partner" and _is_full_name(last[0]))
+            )
+        ):
             found += last
             last = []
     return found
+
+
+def _is_full_name(title: str) -> bool:
+    """ "Hanna Lindqvist": whose partner is somebody; one of a company is another company."""
+    words = title.lower().split()
+    return 1 < len(words) < _LONGEST_TOPIC and (
+        words[0] in FIRST_NAMES and words[-1] not in ORG_SUFFIXES
+    )
 
 
 def may_be_work(title: str) -> bool:

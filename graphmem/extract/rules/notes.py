@@ -360,6 +360,8 @@ class NoteReader:
             if role is not None:
                 more, _ = self.people.parts(registered, registered, role)
                 yield from more
+        if self.names.is_person(topic):
+            self.person = None  # a number below somebody's partner is still of whom the note is
 
     def _is_persons(self, value: str) -> bool:
         """Whether an address below somebody's name is theirs: it begins with it, or is a number."""

@@ -41,6 +41,8 @@ from graphmem.text import name_key
 _LEAD = re.compile(r"\s+(?:the\s+)?", re.IGNORECASE)
 _NAMED = re.compile(r"\s*,?\s+(?:named|called)\b|,\s+[A-Z]")
 _PARTED = re.compile(r"\s+(?:my|our|his|her|their|the)\s+(?P<noun>[a-z-]+)(?=\W|$)", re.IGNORECASE)
+_HAD = re.compile(r"\s+(?:an?|any)\s+(?P<noun>[a-z-]+)(?=\s+any\s?more\b|\s*(?:$|[.,;!)]))")
+"""In "I don't have a dog any more": whichever it was."""
 _WHOSE = re.compile(r"\s+(?:my|our|his|her|their)\s+(?:old\s+)?(?=[^\W\d_a-z])")
 _DIETS = word_table("diets")
 _DIET = re.compile(rf"\s*({'|'.join(_DIETS)})\b", re.IGNORECASE)
@@ -265,10 +267,12 @@ class Slots(NamedSlots):
         given = whole is not None and _GIVEN.match(parse.sentence.text, whole.end)
         if whole is not None and not given and self.names.kind(whole.name) not in _NOT_SOLD:
             return [Filler(f"the {whole.name}", whole.name, self.names.kind(whole.name), whole.end)]
-        if whole is not None or _PARTED.match(parse.sentence.text, at) is None:
-            return []
         words = _PARTED.match(parse.sentence.text, at)
-        noun = words["noun"] if words and not found else (found[0].name if found else "")
+        if words is None and " no longer has " in rule.says:
+            words = _HAD.match(parse.sentence.text, at)
+        if whole is not None or words is None:
+            return []
+        noun = found[0].name if found else words["noun"]
         if not noun or noun.lower().split()[-1] not in POSSESSIONS | PETS:
             return []
         return [Filler(f"their {noun}", f"{subject.name}'s {noun}", "thing", at + 1 + len(noun))]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
+from graphmem.extract.rules.tokens import NameSpan
 from graphmem.extract.rules.word_lists import FEMALE_KIN, MALE_KIN
 from graphmem.model import Turn
 from graphmem.model.stored import MACHINE_ROLES
 
 _KIN_NAME = {"mother": "mum", "mom": "mum", "father": "dad", "daddy": "dad", "mummy": "mum"}
+
+_HOME = re.compile(r"\b(?:lives?|lived|living|grew\s+up|grow\s+up)\s+in\s+$")
+"""What follows is a place, whether or not it is so."""
+_AS_A_TITLE = re.compile(r"\s+(?:is|was|will|looks|seems|turned)\b")
+"""Said of a book as well: "Anna Karenina is long"."""
 
 
 def kin_called(owner: str, word: str) -> str:
@@ -35,6 +43,21 @@ class People:
             self.gender[name] = "she"
         elif word in MALE_KIN:
             self.gender[name] = "he"
+
+    def settle_kinds(
+        self, text: str, spans: Iterable[NameSpan], acts: Callable[[NameSpan], bool]
+    ) -> None:
+        """Make a person of whoever has a first name and another and acts like one, and a place of
+        where anybody is said, asked or supposed to live."""
+        for span in spans:
+            if self.names.kind(span.name) != "thing" or span.owns:
+                continue
+            first, _, more = span.name.lower().partition(" ")
+            titled = _AS_A_TITLE.match(text, span.end)
+            if more and first in FIRST_NAMES and not titled and acts(span):
+                self.names.register(span.name, "person")
+            elif _HOME.search(text, max(0, span.start - 30), span.start):
+                self.names.register(span.name, "place")
 
     def the_kin(self, owner: str, word: str) -> str | None:
         """The one name that ``owner``'s ``word`` has, if it has exactly one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 
 from graphmem.extract.rules.common_names import common_subject
 from graphmem.extract.rules.names import FIRST_NAMES
@@ -389,6 +390,7 @@ class TurnContext:
     def update_referent(self, parse: Parse) -> None:
         """After a sentence: who a following "he" or "she" would be."""
         end = len(parse.sentence.text)
+        self.people.settle_kinds(parse.sentence.text, parse.names, partial(self._acts, parse))
         persons = self._third_persons(parse, end)
         named = _INTRODUCED.search(parse.sentence.text)
         if named and (who := self.people.names.canonical_of(named["who"])) in persons:

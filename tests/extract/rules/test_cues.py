@@ -49,7 +49,7 @@ _RULES: dict[
         later_names,
     ),
     "switches": (
-        lambda s: SWITCH_CUES.search(s.text) is not None,
+        lambda s: SWITCH_CUES.search(s.text.lower()) is not None,
         lambda p, c: switches(p, c, STATED_AT),
     ),
     "business": (

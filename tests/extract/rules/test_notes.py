@@ -351,3 +351,50 @@ def test_a_first_line_of_nothing_but_a_name_says_whom_the_lines_below_are_about(
 )
 def test_a_key_says_of_what_it_is_and_what_it_was_before(line: str, fact: str) -> None:
     assert fact in _said(f"# Northwind\n\n{line}")
+
+
+TITLES = [
+    "* The Overstory (Richard Powers) - gave up",
+    "# Books\n\n- The Overstory (Richard Powers)\n- Trust Exercise (Susan Choi) - loved it",
+    "- Norwegian Wood (Haruki Murakami) - finished\n- Solo Faces (Salter)",
+    "- Anna Karenina (Leo Tolstoy)",
+    "- Olive Kitteridge (Elizabeth Strout), sad",
+]
+
+
+@pytest.mark.parametrize("text", TITLES)
+def test_who_wrote_a_book_employs_nobody(text: str) -> None:
+    assert not [fact for fact in _said(text) if "works_at" in fact]
+
+
+def test_an_employer_in_brackets_is_one() -> None:
+    assert "Hanna Lindqvist works_at Northwind" in _said("- Hanna Lindqvist (Northwind)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Hanna Lindqvist\npartner: [[Jonas Ek]]\nlives in Malmö\nallergic to shellfish!!\n"
+        "phone: +46 70 123 45 67",
+        "# Hanna Lindqvist\nborn: 1990\npartner: Jonas Ek\nlives in Malmö\n"
+        "allergic to shellfish!!\nphone: +46 70 123 45 67",
+    ],
+)
+def test_all_lines_of_a_persons_note_are_about_that_person(text: str) -> None:
+    assert {
+        "Hanna Lindqvist partner_of Jonas Ek",
+        "Hanna Lindqvist lives_in Malmö",
+        "Hanna Lindqvist allergic_to shellfish",
+        "Hanna Lindqvist phone_number +46 70 123 45 67",
+    } <= _said(text)
+
+
+def test_a_partner_makes_a_person_of_who_has_a_name_of_people() -> None:
+    found = _said("# Hanna Lindqvist\npartner: Jonas Ek")
+    assert found == {"Hanna Lindqvist partner_of Jonas Ek"}
+    assert _said("# Acme Studio\npartner: Jonas Ek") == set()
+
+
+def test_a_number_below_who_owns_a_project_is_theirs() -> None:
+    found = _said("# Orion\nOwner: Ingrid Berg\nphone: 0470 123456")
+    assert "Ingrid Berg phone_number 0470 123456" in found

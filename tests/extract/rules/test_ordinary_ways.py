@@ -34,6 +34,12 @@ WAYS = [
     ("I left Paul.", "-Ada dating Paul"),
     ("My sister's called Jo.", "Jo sibling_of Ada"),
     ("Our son's called Leo.", "Leo child_of Ada"),
+    (
+        "Hanna is my sister. Her doctor is Dr. Anders Blom at Sahlgrenska.",
+        "Anders Blom doctor_of Hanna",
+        "Dr. Anders Blom works_at Sahlgrenska",
+    ),
+    ("Hanna's dentist is Dr. Blom at Hill Surgery.", "Blom works_at Hill Surgery"),
     ("Zoe's my best friend.", "Zoe friend_of Ada"),
     ("My personal trainer's called Kit.", "Kit coaches Ada"),
     ("We got a kitten and called her Biscuit.", "Ada has_pet Biscuit"),
@@ -243,3 +249,9 @@ def test_what_stands_behind_a_name_is_said_of_that(text: str) -> None:
 def test_a_customer_with_a_name_of_people_is_a_person() -> None:
     kinds = {e.name: e.kind for e in ask("Harriet is our first customer.").entities}
     assert kinds["Harriet"] == "person"
+
+
+def test_somebodys_doctor_is_no_profession_of_that_name() -> None:
+    found = facts("Her doctor is Dr. Anders Blom at Sahlgrenska.")
+    assert not any("her doctor" in one for one in found)
+    assert not any("her" in one for one in facts("Her manager is Anders Blom."))

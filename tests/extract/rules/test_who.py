@@ -225,3 +225,51 @@ def test_somebody_may_be_called_as_a_month_is(text: str, who: str, where: str) -
 def test_a_month_is_nobody(text: str) -> None:
     found = extract(episode((None, text)), ())
     assert not {e.name for e in found.entities} & {"April", "May", "June", "May Day", "May Leeds"}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ("Pieter Janssens called me.", "Pieter Janssens", "person"),
+        ("I had coffee with Pieter Janssens yesterday.", "Pieter Janssens", "person"),
+        ("Pieter Janssens has a dog called Rex.", "Pieter Janssens", "person"),
+        ("Pieter Janssens said he lives in Oostakker.", "Oostakker", "place"),
+        ("Do you live in Oostakker?", "Oostakker", "place"),
+        ("My sister moved to Oostakker.", "Oostakker", "place"),
+        ("I work at Acme with Bob.", "Bob", "person"),
+        ("Anna Karenina is by Tolstoy.", "Anna Karenina", "thing"),
+        ("I read with Trust Exercise in hand.", "Trust Exercise", "thing"),
+        ("Acme Studio called me.", "Acme Studio", "organization"),
+        ("I live in Acme's old office.", "Acme", "thing"),
+    ],
+)
+def test_a_name_has_the_kind_that_it_acts_like(text: str, name: str, kind: str) -> None:
+    assert {e.name: e.kind for e in ask(text).entities}[name] == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("I work at Acme with Bob.", {"Ada works_with Bob", "Bob works_at Acme"}),
+        ("Anna works for Acme with Bob.", {"Anna works_with Bob", "Bob works_at Acme"}),
+        ("I'm working at Acme with Bob and Eva.", {"Bob works_at Acme", "Eva works_at Acme"}),
+    ],
+)
+def test_who_works_somewhere_with_somebody_is_a_colleague(text: str, wanted: set[str]) -> None:
+    assert wanted <= facts(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I might work at Acme with Bob.",
+        "I don't work at Acme with Bob.",
+        "Do I work at Acme with Bob?",
+        "I work at Acme with Python.",
+        "I work at Acme with children.",
+        "If I work at Acme with Bob, I win.",
+        "I want to work at Acme with Bob.",
+    ],
+)
+def test_nobody_else_works_there(text: str) -> None:
+    assert not [f for f in facts(text) if "works_with" in f or f.startswith(("Bob", "Python"))]

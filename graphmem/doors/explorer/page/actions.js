@@ -93,7 +93,7 @@ export function edit(fact, renew) {
 /** A date as it would be given. */
 function exact(at, precision) {
   if (!at) return "";
-  const long = { year: 4, month: 7, day: 10 };
+  const long = { year: 4, month: 7, week: 10, day: 10 };
   return long[precision] ? at.slice(0, long[precision]) : at;
 }
 
