@@ -86,7 +86,8 @@ async def write_export(
                 )
                 done += len(lines)
                 await asyncio.to_thread(stream.writelines, [f"{text}\n" for text in texts])
-                progress("export", done, max(done, total))
+                if done:
+                    progress("export", done, max(done, total))
             if scope is not None and not done:
                 raise NotFound(f"nothing is stored of {_owner(scope)}")
             end = {"line": "end", "rows": done, "digest": f"{digest % DIGESTS:064x}"}

@@ -162,7 +162,7 @@ class TestRefused:
                 with pytest.raises(UsageError, match=why):
                     call()
             with pytest.raises(NotFound, match="nothing is stored of a user 'ada'"):
-                memory.export(tmp_path / "x")
+                memory.export(tmp_path / "x", progress=lambda *done: pytest.fail(f"{done}"))
             assert memory.stats().episodes == 0
         assert not list(tmp_path.iterdir())
 
