@@ -29,9 +29,10 @@ as ``__cause__``. What a server answers to each is in :data:`HTTP_STATUS`.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 _short = reprlib.Repr()
@@ -44,6 +45,13 @@ def shown(value: object) -> str:
         return _short.repr(value)
     except ValueError:  # an int of 5,000 digits has none
         return f"a value of type {type(value).__name__}"
+
+
+def among(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """Names that are not known, in an error: with the one that may be meant, and all there are."""
+    meant = difflib.get_close_matches(unknown[0], known, n=1)
+    hint = f" (did you mean {meant[0]}?)" if meant else ""
+    return f"{', '.join(unknown)}{hint}; known are: {', '.join(known)}"
 
 
 class GraphmemError(Exception):

@@ -17,6 +17,10 @@ TABLE = Table(
 )
 
 
+def test_it_goes_over_its_rows() -> None:
+    assert (len(TABLE), list(TABLE)) == (3, list(TABLE.rows))
+
+
 def test_to_pandas() -> None:
     found = TABLE.to_pandas()
     assert isinstance(found, pandas.DataFrame)

@@ -41,7 +41,9 @@ _NONE_GIVEN = (
     "no key was given: send one as `Authorization: Bearer gm_…` (in Python api_key=…, else "
     "GRAPHMEM_API_KEY); on the server's machine `graphmem keys add` makes one"
 )
-_NO_KEY = "no such key, or it is good no more: give one that is as `Authorization: Bearer gm_…`"
+_NO_KEY = (
+    "this key is unknown, expired or revoked: send one that is good as `Authorization: Bearer gm_…`"
+)
 
 _NO_SIGNATURE = (
     "X-Signature is not that of the user in X-User-Context, or the key is limited to another user"

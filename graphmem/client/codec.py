@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -15,7 +16,7 @@ import msgspec
 from graphmem.client.calls import FILES, Call, Nodes, PromptText
 from graphmem.client.problems import reading_answer
 from graphmem.clock import parse_when_or_none, stamp
-from graphmem.errors import GraphmemError, UsageError, shown
+from graphmem.errors import GraphmemError, UsageError, among, shown
 from graphmem.model import Citation, Context, Explanation, Hit, to_json
 from graphmem.ports.extraction_options import ExtractionOptions
 
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 CallBody: TypeAlias = dict[str, Any]
 _DEEPEST = 200
+_EXPECTED = re.compile(r"Expected `(?P<kinds>.+)`, got `(?P<got>.+)` - at `\$\.(?P<name>.+)`")
+_JSON_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 _AS_GIVEN = frozenset({"metadata", "parameters"})
 """Arguments that are data: what is no JSON in them is refused, not made text."""
 
@@ -48,8 +58,7 @@ def arguments(call: Call, args: tuple[Any, ...], given: Mapping[str, Any]) -> Ca
         if call.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
             unknown = sorted(value.keys() - call.hints.keys())
             if unknown:
-                known = ", ".join(sorted(call.hints))
-                raise UsageError(f"unknown option {unknown[0]}; known are: {known}")
+                raise UsageError(f"unknown option {among(unknown[:1], sorted(call.hints))}")
             body |= {option: plain_json(one, option) for option, one in value.items()}
         elif name != "progress" and FILES.get(call.name) != name:
             body[name] = plain_json(value, name)
@@ -158,9 +167,19 @@ def read_request(call: Call, raw: bytes) -> CallBody:
         takes = ""
         if "unknown field" in str(error):
             takes = f"; its arguments are {', '.join(call.request.__struct_fields__)}"
-        raise UsageError(f"{call.path}: {error}{takes}") from None
+        raise UsageError(f"{call.path}: {_plainly(str(error))}{takes}") from None
     values = {name: getattr(found, name) for name in found.__struct_fields__}
     return as_engine_takes({n: v for n, v in values.items() if v is not msgspec.UNSET}, call)
+
+
+def _plainly(error: str) -> str:
+    """What msgspec says of a value of a wrong type, as the engine would."""
+    found = _EXPECTED.fullmatch(error)
+    if found is None:
+        return error
+    kinds = [kind for kind in found["kinds"].split(" | ") if kind != "null"]
+    wanted = " or ".join(_JSON_KINDS.get(kind, kind) for kind in kinds)
+    return f"{found['name']} must be {wanted}, got {_JSON_KINDS.get(found['got'], found['got'])}"
 
 
 def as_engine_takes(values: CallBody, call: Call) -> CallBody:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from graphmem.errors import UsageError, among
 from graphmem.ingest.make_episode import checked_name
 from graphmem.model import Receipt
 from graphmem.off_loop import off_loop
@@ -47,8 +48,13 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
     with.
     """
 
+    takes = _arguments_of(method)
+
     @functools.wraps(method)
     async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if takes and not kwargs.keys() <= takes.keys():
+            unknown = sorted(kwargs.keys() - takes.keys())
+            raise UsageError(f"{method.__name__}: unknown argument {among(unknown, tuple(takes))}")
         around = _actor.get()
         given = kwargs.pop("actor", None) if named else None
         actor = around if given is None else checked_name(given, "actor")
@@ -66,6 +72,18 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
         return revealed()
 
     return call
+
+
+def _arguments_of(method: Callable[..., Any]) -> dict[str, None]:
+    """What a method with a scope can be given by name, in order; empty for any other, which says
+    itself what it does not know."""
+    parameters = inspect.signature(method).parameters
+    if "scope" not in parameters:
+        return {}
+    rest = str(parameters["scope"].annotation)
+    of_scope = getattr(arguments, rest.removeprefix("Unpack[").removesuffix("]"), dict)
+    own = [name for name in parameters if name not in ("self", "scope")]
+    return dict.fromkeys([*own, *getattr(of_scope, "__annotations__", ())])
 
 
 def signed_as(promised: Callable[..., Any]) -> Callable[[_F], _F]:

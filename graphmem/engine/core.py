@@ -136,6 +136,7 @@ class Core(ViewReads):
                 "this memory is open to read only: open it without read_only, once nobody else "
                 "holds it"
             )
+        self._parts.check_folder()
 
     async def _finish_queued(self, ids: Sequence[str]) -> list[Receipt]:
         receipts = await self._ingest.finish(ids)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, Unpack, cast
 
-from graphmem.clock import parse_date_or_none, parse_when_or_none
+from graphmem.clock import parse_date_or_none, parse_when_or_none, period_end
 from graphmem.engine.checks import checked_flag, checked_text
 from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
@@ -77,7 +77,11 @@ class Corrections(Core):
                 for name in ("valid_at", "invalid_at")
             )
             if start and end and end < start:
-                raise UsageError("invalid_at is before valid_at")
+                precision = changes.get("invalid_precision", before.invalid_precision)
+                end = period_end(end, precision)  # it may begin within the time in which it ended
+                if end <= start:
+                    raise UsageError("invalid_at is before valid_at")
+                changes.update(invalid_at=end, invalid_precision=precision)
             if not (cleared or merged) and replace(before, **changes) == before:
                 return before
             unnamed = () if text is None else await self._unnamed(before, changes["text"])

@@ -70,7 +70,7 @@ class Erasing(Corrections):
             for one in await self._summing_up(where.tenant, {id}):
                 if one.status == "done":
                     await self._undo_episode(where, one, "what it sums up was deleted")
-            return Removal(facts=1)
+            return Removal(facts=1, silenced=len(silenced))
 
         return await self._ingest.decide_alone(where.tenant, attempt)
 
@@ -190,6 +190,7 @@ class Erasing(Corrections):
     async def _erased(self, erasure: Erasure) -> Removal:
         """Erase from the ledger, while nothing of it is on its way to graph or vectors: what is in
         flight would bring there, and into the cache of embeddings, what is gone."""
+        self._parts.check_folder()
         pending = {p.name: why for p, why in self._projected() if why}
         async with self._graph.paused(), self._vectors.paused():
             named = replace(erasure, pending=pending, actor=self._actor("user"))

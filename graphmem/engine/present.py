@@ -72,6 +72,8 @@ class Parts:
     """A ledger in a file, not yet opened: what a backup is written to."""
     fill: FillStore
     """Fills a new graph, or new vectors, that are to take the place of those that serve."""
+    check_folder: Callable[[], None] = lambda: None
+    """Raises :class:`~graphmem.errors.Unavailable` where the folder was moved or removed."""
     redaction: Redaction = field(default_factory=Redaction)
     """What takes out of everything that comes in what is not to be stored."""
     ambiguity_model: AmbiguityModel | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from graphmem.clock import parse_when_or_none
 from graphmem.engine.checks import (
@@ -46,6 +46,7 @@ from graphmem.retrieve.present.hits import (
     merged_tables,
     relation_begin,
 )
+from graphmem.retrieve.question.filters import span_of
 from graphmem.retrieve.relationships.queries import in_time
 from graphmem.retrieve.view import View, facts_in_scope, history_in_scope
 
@@ -235,8 +236,7 @@ class ViewReads(Searches, ReadAPI):
         **scope: Unpack[ReadArgs],
     ) -> list[Moment]:
         scopes = await self._present.scopes(scope)
-        after = parse_when_or_none(since, name="since")
-        before = parse_when_or_none(until, name="until")
+        after, before = self._edge(since, "since", 0), self._edge(until, "until", 1)
         if self._valid_at is not None and self._valid_at < _LAST:
             # Moments before an end, which does not count itself: that of the view does.
             end = self._valid_at + timedelta(microseconds=1)
@@ -255,6 +255,17 @@ class ViewReads(Searches, ReadAPI):
 
         found = await read_each_scope(scopes, moments_of)
         return merged_lists(found, in_time, limit=most, offset=offset)
+
+    def _edge(self, value: When | None, name: str, side: Literal[0, 1]) -> datetime | None:
+        """A moment, or where a time in words ("last week") begins or ends."""
+        try:
+            return parse_when_or_none(value, name=name)
+        except UsageError:
+            words = value if isinstance(value, str) else ""
+            span = span_of(words, self._moment(View()))
+            if span is None:
+                raise
+            return span[side]
 
     async def cypher(
         self,

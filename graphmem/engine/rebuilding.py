@@ -46,6 +46,7 @@ class Rebuilder:
         async with self._renewing[projection.name]:
             if self._closed:
                 self._present.check_not_closed()
+            self._parts.check_folder()
             ledger = self._parts.ledger
             pending = await ledger.erasures(pending=True)
             successor = self._store(projection).successor

@@ -13,7 +13,7 @@ from graphmem.engine.calls import signed_as
 from graphmem.engine.checks import checked_progress
 from graphmem.engine.scopes import SCOPE_NAMES
 from graphmem.engine.writes import Writes
-from graphmem.errors import NotFound, UsageError, shown
+from graphmem.errors import NotFound, UsageError, among, shown
 from graphmem.ingest import given_relations as statements
 from graphmem.ingest.given_relations import GivenRelation, is_empty, rows_of
 from graphmem.limits import check_whole_number
@@ -36,7 +36,8 @@ class Relating(Writes):
     async def relate(
         self, subject: str, type: str, object: str, **options: Unpack[RelateArgs]
     ) -> Receipt:
-        return await self._add_given(statements.checked(subject, type, object, options), options)
+        stated = await self._checked((subject, type, object), options)
+        return await self._add_given(stated, options)
 
     async def unrelate(
         self,
@@ -49,7 +50,7 @@ class Relating(Writes):
         **scope: Unpack[WriteArgs],
     ) -> Receipt:
         options = {"invalid_at": invalid_at, "occurred_at": occurred_at, **scope}
-        stated = statements.checked(subject, type, object, options, retracts=True)
+        stated = await self._checked((subject, type, object), options, retracts=True)
         if occurred_at is None:  # what is stated of a time may be read before what it refers to
             (stated, given), _ = await self._parts.redaction.apply((stated, options))
             await self._check_known(await self._given_episode(stated, given))
@@ -68,11 +69,24 @@ class Relating(Writes):
         async def episode_of(row: object) -> Episode:
             ends, own = _read_row(row)
             merged = {**options, **own}
-            stated = statements.checked(*ends, merged)
+            stated = await self._checked(ends, merged)
             both, _ = await self._parts.redaction.apply((stated, merged))
             return await self._given_episode(*both)
 
         return await self._load(rows_of(rows), episode_of, "row", progress=progress)
+
+    async def _checked(
+        self, ends: tuple[Any, Any, Any], options: Mapping[str, Any], *, retracts: bool = False
+    ) -> GivenRelation:
+        """The checked relation. A type is a name that is unified with others: of one that holds
+        what is not to be stored, nothing is."""
+        _, found = await self._parts.redaction.apply(ends[1])
+        if found:
+            raise UsageError(
+                f"type holds what is not to be stored ({', '.join(sorted(found))}): write a verb "
+                "phrase, for example works_at"
+            )
+        return statements.checked(*ends, options, retracts=retracts)
 
     async def _check_known(self, episode: Episode) -> None:
         """Raise :class:`~graphmem.errors.NotFound` when the episode names an entity that is not
@@ -93,6 +107,7 @@ class Relating(Writes):
         )
 
     async def _add_given(self, stated: GivenRelation, options: Mapping[str, Any]) -> Receipt:
+        self._parts.check_folder()
         (stated, options), redacted = await self._parts.redaction.apply((stated, options))
         (receipt,) = await self._ingest.add([await self._given_episode(stated, options)])
         undated = options.get("occurred_at") is None and options.get("idempotency_key") is None
@@ -131,8 +146,8 @@ _NO_SCOPE = statements.RELATION_OPTIONS - frozenset(SCOPE_NAMES)
 def _check_options(options: Mapping[str, Any], what: str) -> None:
     unknown = sorted(set(map(str, options)) - statements.RELATION_OPTIONS)
     if unknown:
-        known = ", ".join(sorted(statements.RELATION_OPTIONS))
-        raise UsageError(f"unknown option {', '.join(unknown)} of {what}; known are: {known}")
+        known = sorted(statements.RELATION_OPTIONS)
+        raise UsageError(f"unknown option of {what}: {among(unknown, known)}")
 
 
 def _read_row(row: object) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:

@@ -64,6 +64,7 @@ class Writes(Retaining):
     async def _journalled(self, episodes: Sequence[Episode], *, wait: bool) -> list[Receipt]:
         """Store the episodes and take them through all stages; without ``wait``, only as far as the
         queue, once that has room."""
+        self._parts.check_folder()
         if wait:
             receipts = await self._ingest.add(episodes)
         else:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from graphmem import limits
 from graphmem.clock import Clock, parse_when, parse_when_or_none
-from graphmem.errors import UsageError, shown
+from graphmem.errors import UsageError, among, shown
 from graphmem.extract.llm import prompts
 from graphmem.lifecycle.memory_types import DEFAULT_POLICIES, MEMORY_TYPES, Policies
 from graphmem.limits import checked_metadata
@@ -24,6 +24,7 @@ from graphmem.text import blank, digest, name_key, plain, unix_lines
 from graphmem.text.outline import paragraphs
 
 _OF_A_MESSAGE = frozenset({"role", "name", "content", "occurred_at", "id"})
+_ROLES = MACHINE_ROLES | {"user"}
 _MISSPELT = 0.85
 """The least similarity of a key to a known one to count as its misspelling (that of ``created_at``
 is below 0.7)."""
@@ -188,8 +189,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     where they are used."""
     if not options.keys() <= OPTIONS:
         unknown = sorted(set(options) - OPTIONS)
-        known = ", ".join(sorted(OPTIONS))
-        raise UsageError(f"unknown option {', '.join(unknown)}; known are: {known}")
+        raise UsageError(f"unknown option {among(unknown, sorted(OPTIONS))}")
     if not isinstance(options.get("infer", True), bool):
         raise UsageError(f"infer must be True or False, got {shown(options['infer'])}")
 
@@ -300,6 +300,11 @@ def _message(message: Message | object, where: str, max_bytes: int) -> _Message 
         for key in ("role", "name", "id")
         if message.get(key) is not None
     }
+    if (meant := _meant(named.get("role", ""), _ROLES)) not in (None, named.get("role")):
+        raise UsageError(
+            f"{where}: role {named['role']!r} is unknown (did you mean {meant}?); known are: "
+            f"{', '.join(sorted(_ROLES))}, and those of your own"
+        )
     when = message.get("occurred_at")
     return _Message(
         text=unix_lines(check_text(text, where, max_bytes, remedy=limits.SPLIT_OR_MORE)),

@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from graphmem.errors import UsageError
+from graphmem.ports.arguments import AddArgs, RelateArgs, UpdateArgs
 from graphmem.ports.redactor import Redactor
 
 _T = TypeVar("_T")
@@ -23,6 +24,11 @@ _KEPT = frozenset(
 """Names of values that are not redacted: they say how to store, not what. In metadata the names are
 the caller's, and say nothing."""
 _OWN = "metadata"
+_NAMES = _KEPT.union(
+    *(args.__annotations__ for args in (AddArgs, RelateArgs, UpdateArgs)),
+    ("content", "name", "text"),
+)
+"""Names of options and of what a message has, which are no text of anybody's."""
 
 
 class Redaction:
@@ -38,8 +44,9 @@ class Redaction:
         """The value with ``[redacted KIND]`` in place of what was found, and the number of finds by
         kind.
 
-        Texts inside lists and mappings, and keys, are searched too. A redactor that fails is a
-        :class:`~graphmem.errors.UsageError` that does not show the text; nothing is stored then.
+        Texts inside lists and mappings, and keys, are searched too, but for the names of options. A
+        redactor that fails is a :class:`~graphmem.errors.UsageError` that does not show the text;
+        nothing is stored then.
         """
         counts: Counter[str] = Counter()
         if not self._redactors:
@@ -56,7 +63,7 @@ class Redaction:
             return self._text(value, counts)
         if isinstance(value, Mapping):
             return {
-                self._any(key, counts): item
+                key if kept and key in _NAMES else self._any(key, counts): item
                 if key in kept
                 else self._any(item, counts, frozenset() if key == _OWN else kept)
                 for key, item in value.items()

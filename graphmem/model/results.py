@@ -344,8 +344,9 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A slice of a listing; pass ``next`` back as ``after`` for the following one."""
+class Page(Sequence[Fact]):
+    """A slice of a listing, read like a list; pass ``next`` back as ``after`` for the following
+    one."""
 
     items: tuple[Fact, ...]
     next: str | None
@@ -354,6 +355,16 @@ class Page:
 
     def __str__(self) -> str:
         return lines(self.items, none="nothing")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> Fact: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Fact, ...]: ...
+    def __getitem__(self, index: int | slice) -> Fact | tuple[Fact, ...]:
+        return self.items[index]
 
 
 @dataclass(frozen=True, slots=True)

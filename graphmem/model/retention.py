@@ -105,6 +105,8 @@ class Removal:
     entities: int = 0
     erasure_id: str | None = field(default=None, compare=False)
     """Of the :class:`ErasureReceipt`, where it was erased for good."""
+    silenced: int = 0
+    """Turns that state a deleted fact: search and context find them no more."""
 
     def __add__(self, other: Removal) -> Removal:
         """What both took away."""
@@ -112,6 +114,7 @@ class Removal:
             self.episodes + other.episodes,
             self.facts + other.facts,
             self.entities + other.entities,
+            silenced=self.silenced + other.silenced,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a Cypher query returned. ``truncated`` says that the row limit cut it."""
+    """What a Cypher query returned; it goes over its rows. ``truncated`` says that the row limit
+    cut it."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -26,6 +28,12 @@ class Table:
     def __str__(self) -> str:
         """Columns and rows, with tabs in between."""
         return lines(("\t".join(map(str, row)) for row in (self.columns, *self.rows)), none="")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self.rows)
 
     def to_pandas(self) -> pandas.DataFrame:
         """The same as a ``DataFrame``; whole numbers stay whole where some are missing

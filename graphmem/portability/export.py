@@ -12,7 +12,7 @@ from typing import Any
 
 from graphmem import __version__
 from graphmem.clock import stamp
-from graphmem.errors import Rejected, UsageError
+from graphmem.errors import NotFound, Rejected, UsageError
 from graphmem.model import Exported, Scope, tenant_scope
 from graphmem.portability.copy import (
     CopyProgress,
@@ -56,6 +56,7 @@ async def write_export(
 ) -> Exported:
     """Write one tenant (``scope``'s), or all, to a new file: whole, or not at all."""
     progress = progress or no_progress
+    await asyncio.to_thread(_refuse_present, file)
     await check_complete(moment)
     tenants = [scope.tenant] if scope else await _tenants(moment)
     numbers = numbered(tenants, await names_of_users(moment))
@@ -85,7 +86,10 @@ async def write_export(
                 )
                 done += len(lines)
                 await asyncio.to_thread(stream.writelines, [f"{text}\n" for text in texts])
-                progress("export", done, max(done, total))
+                if done:
+                    progress("export", done, max(done, total))
+            if scope is not None and not done:
+                raise NotFound(f"nothing is stored of {_owner(scope)}")
             end = {"line": "end", "rows": done, "digest": f"{digest % DIGESTS:064x}"}
             stream.write(f"{dump(end)}\n")
         await asyncio.to_thread(_put_in_place, part, file)
@@ -98,9 +102,18 @@ async def write_export(
     return Exported(str(file), seq=seq, tenants=len(numbers), rows=done)
 
 
-def _put_in_place(part: Path, file: Path) -> None:
+def _owner(scope: Scope) -> str:
+    named = f"a user {scope.called!r}" if scope.user_id else f"an agent {scope.agent_id!r}"
+    return f"{named} in the project {scope.project_id!r}"
+
+
+def _refuse_present(file: Path) -> None:
     if file.exists():
         raise UsageError(f"{file} is there already: name a new file")
+
+
+def _put_in_place(part: Path, file: Path) -> None:
+    _refuse_present(file)
     part.rename(file)
 
 

@@ -209,10 +209,10 @@ class MemoryAPI(
 
         A fact is retired: it answers nothing any more but stays in its history. The turns that
         state it are silenced: search and context find them no more, until the deletion is undone;
-        with ``keep_turn`` they are found as before. An episode, or
-        anything with ``erase``, is removed for good, from history too; with a fact the sentences
-        that state it go from their turns. Files that keep what was erased are made anew in the
-        background: :meth:`erasures` says which are still to be.
+        with ``keep_turn`` they are found as before; ``silenced`` of what comes back counts them. An
+        episode, or anything with ``erase``, is removed for good, from history too; with a fact the
+        sentences that state it go from their turns. Files that keep what was erased are made anew
+        in the background: :meth:`erasures` says which are still to be.
         """
         ...
 

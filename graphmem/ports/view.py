@@ -173,8 +173,9 @@ class ReadAPI(Protocol):
         **scope: Unpack[ReadArgs],
     ) -> Page:
         """Every fact, oldest first, a page at a time; those that pass a filter (see
-        :meth:`search`). ``after`` goes on where a page ended; ``offset`` passes over so many, and
-        costs as much as reading them. With ``count`` the page says how many there are in all."""
+        :meth:`search`). The page is read like a list (``.items`` is one); its ``.next``, given as
+        ``after``, goes on where it ended, and is None at the end. ``offset`` passes over so many,
+        and costs as much as reading them. With ``count``, ``.total`` says how many there are."""
         ...
 
     async def episode(self, episode_id: str, **scope: Unpack[ReadArgs]) -> Episode:
@@ -274,7 +275,8 @@ class ReadAPI(Protocol):
     ) -> list[Moment]:
         """What began, ended or was stated when, oldest first; plans at the date they are for.
 
-        ``where`` is a filter over the facts (see :meth:`search`)."""
+        ``since`` and ``until`` may be in words (``last week``), as in a filter. ``where`` is a
+        filter over the facts (see :meth:`search`)."""
         ...
 
     async def cypher(

@@ -373,7 +373,7 @@ def _explain(error: ValidationError) -> str:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f" (did you mean {near[0]}?)" if near else ""
             unknown = f"unknown setting {name} ({PREFIX}{name.upper()}){meant}"
-            lines.append(f"{unknown}; known are: {', '.join(known)}")
+            lines.append(f"{unknown}; docs/settings.md has them all")
         else:
             lines.append(f"setting {name} ({PREFIX}{name.upper()}): {problem['msg']}")
     return "; ".join(lines)

@@ -48,6 +48,7 @@ from graphmem.wiring.ledgers import ledger_file
 from graphmem.wiring.opening import opening
 from graphmem.wiring.places import (
     MEMORY,
+    check_held,
     check_ledger_is_there,
     hold,
     ledger_lost,
@@ -144,6 +145,7 @@ async def open_memory(
             # The rules are quick and know names from the episode before; a model is slow.
             extractions_at_once=1 if extractor.name == rules.name else 4,
             release=release,
+            check_folder=partial(check_held, locked) if locked else _nothing,
             tokens=token_counter(),
             scratch=partial(_scratch, settings),
             ledger_file=partial(ledger_file, settings),

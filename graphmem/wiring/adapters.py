@@ -328,7 +328,9 @@ def make(kind: str, url: str, settings: Settings) -> Any:
         others = metadata.entry_points(group=f"graphmem.{kind}")
         if scheme not in others.names:
             names = ", ".join(sorted({*known, *others.names}))
-            raise UsageError(f"unknown {kind} {redacted(url)!r}; known are: {names}")
+            name = redacted(url)
+            hint = f"; for a model of that name write openai:{name}" if kind == "llm" else ""
+            raise UsageError(f"unknown {kind} {name!r}; known are: {names}{hint}")
         known[scheme] = _loaded(others[scheme], kind, url)
     return known[scheme](url, settings)
 

@@ -24,6 +24,7 @@ SERVER_NOTE = "server.json"
 """Beside the lock: where the server answers that holds the folder, with its key."""
 HELD_ELSEWHERE = "is open in another process"
 """In the error of a folder that cannot be had."""
+_LOCK = "lock"
 _EMBEDDED = frozenset({"sqlite", "kuzu", "ladybug", "qdrant-edge"})
 
 
@@ -55,6 +56,7 @@ def urls_of(folder: str | Path | None, settings: Settings) -> tuple[dict[str, st
         raise UsageError(
             "give a folder, as in Memory('my-memory'), or the missing URLs: "
             + ", ".join(f"GRAPHMEM_{kind.upper()}" for kind in missing)
+            + "; of a server: GRAPHMEM_URL"
         )
     return given, None
 
@@ -191,7 +193,7 @@ def hold(folder: Path) -> Callable[[], None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unusable(folder, error) from error
-    lock = FileLock(folder / "lock", thread_local=False)
+    lock = FileLock(folder / _LOCK, thread_local=False)
     owner = folder / "owner"
     try:
         lock.acquire(timeout=0)
@@ -222,8 +224,20 @@ def hold(folder: Path) -> Callable[[], None]:
     return lock.release
 
 
+def check_held(folder: Path) -> None:
+    """:class:`~graphmem.errors.Unavailable` where a folder that is held is there no more: what is
+    written to open files goes with them, and what is made anew would come to another place."""
+    if not (folder / _LOCK).exists():
+        raise Unavailable(
+            f"{folder} was moved or removed while this memory is open (its {_LOCK} is not there): "
+            "close it, and open the folder where it is now"
+        )
+
+
 def _unusable(folder: Path, error: OSError) -> GraphmemError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return Unavailable(f"{folder} cannot be used now, the disk is full: {error}")
+    if error.errno == errno.ENOENT and not os.path.lexists(folder):
+        return UsageError(f"{folder} cannot be made there: name another place")
     why = "it is a file" if folder.is_file() else error.strerror or error
     return UsageError(f"{folder} cannot be used as a memory folder: {why}")

@@ -398,6 +398,11 @@ def test_a_timeline_shows_plans_and_ends(plain: Memory) -> None:
 
     assert lines(plain.timeline()) == [("2020", "began"), ("2021", "ended"), ("2030", "planned")]
     assert lines(plain.as_of("2020-06-01").timeline()) == [("2020", "began")]
+    then = plain.as_of("2021-01-15")
+    assert lines(then.timeline(since="last month", until="this month")) == [("2021", "ended")]
+    assert lines(then.timeline(until="last year")) == [("2020", "began")]
+    with pytest.raises(UsageError, match="since: 'some day' is not a date"):
+        plain.timeline(since="some day")
 
 
 async def test_one_view_for_many_at_once() -> None:

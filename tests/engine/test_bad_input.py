@@ -84,6 +84,10 @@ CONTENT: dict[str, tuple[Any, str]] = {
     ),
     "number in a message": ([{"content": ["Tea.", 7]}], "a part of its content must be text.*int"),
     "misspelt": ([{"content": "Tea.", "occured_at": "2024"}], "did you mean occurred_at"),
+    "misspelt role": (
+        [{"content": "Tea.", "role": "usr"}],
+        r"role 'usr' is unknown \(did you mean user\?\); known are: assistant",
+    ),
     "role": ([{"content": "Tea.", "role": 7}], "message 0: role must be text, got int"),
     "name": ([{"content": "Tea.", "name": ""}], "message 0: name is empty"),
     "id": ([{"content": "Tea."}, {"content": "Tea.", "id": 7}], "message 1: id must be text"),
@@ -103,7 +107,10 @@ def test_content(memory: Any, case: str, infer: bool) -> None:
 
 
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown": ({"tag": "x"}, "unknown option tag; known are: actor, agent_id, expires_at"),
+    "unknown": (
+        {"tag": "x"},
+        r"unknown option tag \(did you mean tags\?\); known are: actor, agent_id, expires_at",
+    ),
     "importance above": ({"importance": 1.01}, "from 0 to 1, got 1.01"),
     "importance below": ({"importance": -0.1}, "from 0 to 1"),
     "importance NaN": ({"importance": math.nan}, "from 0 to 1, got nan"),
@@ -276,6 +283,15 @@ def test_updates(memory: Any) -> None:
             memory.update(fact, **options)
 
 
+def test_an_unknown_argument_is_answered_with_those_of_the_call(memory: Any) -> None:
+    known = "known are: query, limit, kinds, .*user_id"
+    with pytest.raises(UsageError, match=f"search: unknown argument top_k; {known}"):
+        memory.search("x", top_k=3)
+    meant = r"unknown option occured_at \(did you mean occurred_at\?\); known are"
+    with pytest.raises(UsageError, match=meant):
+        memory.add("x", occured_at="2024-01-01")
+
+
 def test_cypher(memory: Any) -> None:
     read = "MATCH (e:Entity) RETURN e.name"
     wrong: list[tuple[Any, ...]] = [
@@ -320,7 +336,9 @@ def test_every_read_refuses_what_it_does_not_know(memory: Any) -> None:
         lambda **x: memory.resume(**x),
     ]
     for call in calls:
-        with pytest.raises(UsageError, match="unknown argument user;"):
+        with pytest.raises(
+            UsageError, match=r"unknown argument user( \(did you mean user_id\?\)|;)"
+        ):
             call(user="ada")
         with pytest.raises(UsageError, match="user_id must be text"):
             call(user_id=7)

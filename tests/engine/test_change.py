@@ -107,7 +107,7 @@ class TestDelete:
     def test_a_fact_is_retired_and_its_history_stays(self, story: Memory) -> None:
         id = the_fact(story, "Dora Lane lives in Oslo")
         count = story.stats().facts
-        assert story.delete(id) == Removal(facts=1)
+        assert story.delete(id) == Removal(facts=1, silenced=1)
         assert story.stats().facts == count - 1
         assert id not in [hit.id for hit in story.search("Dora Lane Oslo", current=False)]
         assert story.relations("Dora Lane", current=False) == []

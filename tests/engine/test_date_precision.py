@@ -11,6 +11,7 @@ import pytest
 
 from graphmem import Memory
 from graphmem.clock import ManualClock
+from graphmem.errors import UsageError
 from graphmem.model import Fact, Precision, Relation, to_json, to_sparse
 from graphmem.testing.llm_server import LocalModelServer
 from tests.engine.model_script import fact, settings
@@ -163,6 +164,20 @@ def test_what_began_and_ended_in_one_time_ended_with_it(
         (str(one.valid_at)[: len(both)], str(one.invalid_at)[:10])
         for one in memory.relations(current=False)
     ] == [(both, until)] * 3
+
+
+def test_an_end_in_the_month_of_the_beginning(memory: Memory) -> None:
+    memory.relate("Ann", "works_at", "Acme", valid_at="2020-05-20", invalid_at="2020-05")
+    receipt = memory.relate("Cy", "works_at", "Acme", valid_at="2020-05-20")
+    memory.update(receipt.fact_ids[0], invalid_at="2020-05")
+    for job in memory.relations(current=False):
+        assert (str(job.valid_at)[:10], str(job.invalid_at)[:10]) == ("2020-05-20", "2020-06-01")
+        assert job.invalid_precision == "month"
+    assert len(memory.relations(current=False)) == 2
+    with pytest.raises(UsageError, match="before valid_at"):
+        memory.update(receipt.fact_ids[0], invalid_at="2020-04")
+    with pytest.raises(UsageError, match="before valid_at"):
+        memory.relate("Bob", "works_at", "Acme", valid_at="2020-05-20", invalid_at="2020-04")
 
 
 def test_a_plan_for_a_month_has_passed_with_it(memory: Memory) -> None:

@@ -76,6 +76,7 @@ def test_facts_are_counted_and_passed_over(memory: Memory) -> None:
     memory.add_many([{"content": text, "tags": ["even"] * (at % 2 == 0)} for at, text in
                      enumerate(texts)], infer=False)  # fmt: skip
     page = memory.get_all(limit=2, offset=3, count=True)
+    assert (list(page), len(page), page[0]) == ([*page.items], 2, page.items[0])
     assert [fact.text for fact in page.items] == texts[3:5]
     assert page.total == 7
     assert memory.get_all(limit=2).total is None

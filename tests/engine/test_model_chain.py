@@ -107,6 +107,7 @@ def test_settings_are_checked_without_opening_anything(tmp_path: Path) -> None:
     for given, why in (
         ({"llm": "openai:m", "openai_base_url": None}, "needs OPENAI_API_KEY"),
         ({"llm": "modem:m"}, "unknown llm"),
+        ({"llm": "gpt-4"}, "write openai:gpt-4"),
         ({"nonsense": 1}, "unknown setting nonsense"),
         ({"llm": "none", "llm_fallback": "ollama:x"}, "set GRAPHMEM_LLM too"),
         ({"llm": "ollama:x", "llm_fallback": "modem:y"}, "unknown chat"),

@@ -450,3 +450,37 @@ class TestWithoutASuccessor:
 
 async def _never(_: object) -> None:
     raise AssertionError("it serves no more")
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_folder_that_is_gone_is_told_and_nothing_said_to_be_done(
+    tmp_path: Path, *, moved: bool
+) -> None:
+    store, elsewhere = tmp_path / "m", tmp_path / "elsewhere"
+    # On closing, too, the vectors find no place for their checkpoint.
+    with contextlib.suppress(Unavailable), Memory(store, user_id="ada") as memory:
+        memory.add("I live in Paris.")
+        fact = memory.get_all()[0].id
+        if moved:
+            store.rename(elsewhere)
+        else:
+            shutil.rmtree(store)
+        calls: list[Callable[[], Any]] = [
+            memory.rebuild,
+            lambda: memory.forget(wait=True),
+            lambda: memory.delete(fact, erase=True),
+            memory.delete_all,
+            lambda: memory.add("I live in Rome."),
+            lambda: memory.add_many(["I live in Rome."]),
+            lambda: memory.relate("Ada", "likes", "tea"),
+        ]
+        for call in calls:
+            with pytest.raises(Unavailable, match=f"{store} was moved or removed"):
+                call()
+        assert memory.erasures() == []
+        told = len(calls)
+    assert (told, store.exists()) == (7, False)
+    if moved:
+        with Memory(elsewhere, user_id="ada") as memory:
+            assert memory.verify().ok
+            assert memory.stats().episodes == 1

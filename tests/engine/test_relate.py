@@ -182,7 +182,10 @@ def test_rows_of_a_table(plain: Memory) -> None:
     [
         ([("Ada", "likes")], r"row 1: .*2 values"),
         ([("Ada", "likes", "tea"), {"subject": "Ada", "type": "likes"}], r"row 2: .*no object"),
-        ([{"subject": "A", "type": "b", "object": "c", "wrong": 1}], "row 1: unknown option wrong"),
+        (
+            [{"subject": "A", "type": "b", "object": "c", "wrong": 1}],
+            "row 1: unknown option of a row: wrong",
+        ),
         ([("Ada", "likes", "tea", "soon")], r"row 1: valid_at: 'soon'"),
         ([("Ada", "!!", "tea")], r"row 1: type '!!'"),
         (["Ada likes tea"], r"row 1: a row is a mapping"),

@@ -154,3 +154,9 @@ def test_settings_and_redactors_of_another_kind(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError):
             call()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no place where no folder can be made")
+def test_a_place_where_none_can_be_made() -> None:
+    with pytest.raises(UsageError, match="/proc/x cannot be made there"):
+        Memory("/proc/x", user_id="ada")

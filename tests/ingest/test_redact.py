@@ -137,6 +137,16 @@ def test_a_duplicate_is_one_of_what_is_stored() -> None:
         assert not memory.add("Nothing of that kind.").redacted
 
 
+def test_a_type_is_a_name_and_is_refused() -> None:
+    with memory_of() as memory:
+        for call in (memory.relate, memory.unrelate):
+            with pytest.raises(UsageError, match=r"type holds what is not to be stored \(email\)"):
+                call("Ada", "knows at ada@example.org", "Bob")
+        with pytest.raises(UsageError, match="row 1: type holds"):
+            memory.relate_many([("Ada", "knows at ada@example.org", "Bob")])
+        assert memory.stats().episodes == 0
+
+
 def test_ones_own(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps({"badge": r"\bB-\d{5}\b"}))
     settings = Settings.load({}, redact_patterns=str(tmp_path / "p.json"))
@@ -149,6 +159,16 @@ def test_ones_own(tmp_path: Path) -> None:
         receipt = memory.add("B-12345 works on Manhattan.")
         assert receipt.redacted == {"badge": 1, "project": 1}
         assert "Manhattan" not in memory.episode(receipt.episode_id).content
+
+    def options(text: str) -> list[tuple[str, int, int]]:
+        return [("word", 0, len(text))] if text in ("tags", "content", "fact", "name") else []
+
+    with Memory("memory://", user_id="u", redactors=[options]) as memory:
+        memory.add([{"content": "Tea.", "name": "Bo"}], tags=["x"], metadata={"name": 1})
+        memory.relate("Ada", "likes", "tea", fact="Ada likes tea.")
+        assert memory.episode(memory.get_all()[0].sources[0].episode_id).turns
+        (found,) = memory.search("Tea", kinds=["turn"], where="tag = x")
+        assert memory.episode(found.episode_id or "").metadata == {"[redacted word]": 1}
 
     def broken(text: str) -> list[tuple[str, int, int]]:
         raise RuntimeError(text)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.errors import UsageError
+from graphmem.errors import NotFound, UsageError
 from tests.engine.helpers import child_environment
 from tests.migration.helpers import answers, contents, fill
 
@@ -161,8 +161,20 @@ class TestRefused:
             for call, why in calls:
                 with pytest.raises(UsageError, match=why):
                     call()
+            with pytest.raises(NotFound, match="nothing is stored of a user 'ada'"):
+                memory.export(tmp_path / "x", progress=lambda *done: pytest.fail(f"{done}"))
             assert memory.stats().episodes == 0
         assert not list(tmp_path.iterdir())
+
+    def test_a_file_that_is_there_before_anything_is_read(self, tmp_path: Path) -> None:
+        (tmp_path / "x").write_text("mine")
+        told: list[Any] = []
+        with Memory("memory://", user_id="ada") as memory:
+            memory.add("I like tea.")
+            with pytest.raises(UsageError, match="is there already"):
+                memory.export(tmp_path / "x", progress=lambda *done: told.append(done))
+        assert not told
+        assert (tmp_path / "x").read_text() == "mine"
 
     def test_users_of_other_pseudonyms(self, full: tuple[Path, Any, Any]) -> None:
         """Whoever is here already is found by name; once forgotten, they may come again."""

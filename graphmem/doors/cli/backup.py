@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphmem.clock import stamp
 from graphmem.doors.cli.base import cli, exit_unless, options
 from graphmem.doors.cli.maintenance import show_verification
 from graphmem.doors.cli.output import (
@@ -178,7 +179,8 @@ def stage_bars(what: str = "") -> Iterator[Callable[[str, int, int], None]]:
             again = "the source is untouched, and the same command again goes on from here"
             note(f"stopped; {f'nothing was {what}ed' if what else again}")
         raise
-    bar.stop()
+    if tasks:
+        bar.stop()
 
 
 def _show_moved(moved: Moved, done: str) -> None:
@@ -215,16 +217,21 @@ def backup_command(folder: Path) -> None:
     store's: keep it as safe.
     """
     from graphmem.migration.restore import backup_store
+    from graphmem.portability.backup import MANIFEST_FILE
 
     here = _usual_place()
+    complete = (folder / MANIFEST_FILE).exists()
     with stage_bars() as progress:
         made = asyncio.run(
             backup_store(here.folder, folder, source_settings=here.settings, progress=progress)
         )
     if not show_json(made):
+        done, how = "backed up", "compared row by row"
+        if complete:
+            done, how = "it was complete already, and is whole", f"of {stamp(made.made_at)}"
         note(
-            f"backed up: {counted(made.rows['episodes'], 'episode')}, event {made.seq:,}, "
-            f"{made.bytes:,} bytes in {made.folder}; compared row by row"
+            f"{done}: {counted(made.rows['episodes'], 'episode')}, event {made.seq:,}, "
+            f"{made.bytes:,} bytes in {made.folder}; {how}"
         )
 
 

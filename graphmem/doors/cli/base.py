@@ -329,19 +329,33 @@ def cli() -> None:
     """
 
 
-def time_option(flag: str, text: str, *, also: str | None = None) -> Callable[..., Any]:
+def time_option(
+    flag: str, text: str, *, also: str | None = None, in_words: bool = False
+) -> Callable[..., Any]:
     """An option that takes a time, as it was written (a month is a month, not its first day); what
-    is no time is refused by the name of the option. ``also`` is another name for it."""
+    is no time is refused by the name of the option. ``also`` is another name for it. ``in_words``:
+    it may be "last week"."""
 
     def parsed(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
         if value is None:
             return None
         from graphmem.clock import parse_when
 
-        parse_when(value, name=flag)
+        try:
+            parse_when(value, name=flag)
+        except UsageError:
+            if not in_words or not _in_words(value):
+                raise
         return value
 
     return click.option(*filter(None, (flag, also)), metavar="TIME", callback=parsed, help=text)
+
+
+def _in_words(value: str) -> bool:
+    from graphmem.clock import SystemClock
+    from graphmem.retrieve.question.filters import span_of
+
+    return span_of(value, SystemClock().now()) is not None
 
 
 TAGS_OPTION = click.option(

@@ -36,9 +36,8 @@ OUTPUT_FORMATS: Final = ("table", "csv", "json")
 def show_rows(result: Table) -> None:
     """Rows for people; no table at all when there are none."""
     if result.rows:
-        print_table(
-            list(result.columns), [[value_text(value) for value in row] for row in result.rows]
-        )
+        rows = [[value_text(value) for value in row] for row in result.rows]
+        print_table(result.columns, rows, keep_empty=True)
 
 
 def print_result(result: Table, format: str) -> None:

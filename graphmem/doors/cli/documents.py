@@ -163,10 +163,12 @@ def documents_command(under: str | None) -> None:
 def remove_document_command(document: str) -> None:
     """Undo what was read from a file that is gone.
 
-    DOCUMENT is its id, as documents lists it. What it said counts no more; history keeps it.
+    DOCUMENT is its path, or its id, as documents lists it. What it said counts no more; history
+    keeps it.
     """
     with memory_to_ask() as memory:
-        removal = memory.remove_document(document)
+        known = memory.documents(document=document)
+        removal = memory.remove_document(document if known else document_id(Path(document)))
     if not show_json(removal):
         text = f"undone; {counted(removal.facts, 'fact')} believed no longer"
         show(text)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.base import cli, next_command
+from graphmem.doors.cli.base import cli, next_command, options
 from graphmem.doors.cli.output import FIXED, counted, note, print_table, show, show_json, when
 from graphmem.doors.cli.reading import (
     ALL_OPTION,
@@ -17,8 +19,12 @@ from graphmem.doors.cli.reading import (
     reader,
     say_if_empty,
 )
-from graphmem.doors.cli.search import marked, show_changes
+from graphmem.doors.cli.search import marked, replacing, show_changes
+from graphmem.errors import NotFound
 from graphmem.model.printing import printed_date
+
+if TYPE_CHECKING:
+    from graphmem import Memory
 
 
 @cli.command("facts")
@@ -108,7 +114,17 @@ def history_command(fact_id: str) -> None:
     """Show what happened to a fact, and why."""
     with memory_to_ask() as memory:
         changes = reader(memory)[0].history(fact_id)
+        texts = {} if options().json else _texts_of(memory, replacing(changes))
     if show_json(changes):
         return
-    show_changes(changes)
+    show_changes(changes, texts)
     note(counted(len(changes), "change"))
+
+
+def _texts_of(memory: Memory, ids: Iterable[str]) -> dict[str, str]:
+    """The texts of those of these facts that are believed."""
+    texts = {}
+    for id in ids:
+        with suppress(NotFound):
+            texts[id] = memory.get(id).text
+    return texts

@@ -191,8 +191,8 @@ def show_paths(found: list[Way], max_hops: int = 4) -> None:
 
 @cli.command("timeline")
 @click.argument("entity", required=False)
-@time_option("--since", "Only from then on.")
-@time_option("--until", "Only before then.")
+@time_option("--since", 'Only from then on: 2024-05, "last week".', in_words=True)
+@time_option("--until", "Only before then.", in_words=True)
 @limit_option(100)
 @narrowing
 @IDS_OPTION

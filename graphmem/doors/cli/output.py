@@ -120,9 +120,11 @@ def print_table(
     title: str | None = None,
     ids: Sequence[str] = (),
     spare: str | None = None,
+    keep_empty: bool = False,
 ) -> None:
     """Print rows under their columns; long text wraps, nothing is cut off. A column in which
-    nothing stands is left out, and ``spare``, which says nothing new, where rows would wrap.
+    nothing stands is left out unless ``keep_empty``, and ``spare``, which says nothing new, where
+    rows would wrap.
 
     No column is narrower than its longest word, if that is not very long. With ``ids``, one a row,
     these are a last column where there is room for it, else each a line of its own below its row.
@@ -132,7 +134,8 @@ def print_table(
     lines = [[one if isinstance(one, Text) else table_text(one) for one in row] for row in rows]
     named = [(column, {}) if isinstance(column, str) else column for column in columns]
     made = [_Column(*one, [line[at] for line in lines]) for at, one in enumerate(named)]
-    made = [one for one in made if not lines or any(value.plain for value in one.values)]
+    if lines and not keep_empty:
+        made = [one for one in made if any(value.plain for value in one.values)]
     width = console().width
     if not _fit(made, width):
         made = [one for one in made if one.name != spare]

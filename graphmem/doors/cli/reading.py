@@ -30,9 +30,11 @@ def _kept(flag: str, **settings: Any) -> Decorator:
 
     def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
         if value is not None and parameter.name in _MOMENTS:
-            from graphmem.clock import parse_when
+            from graphmem.clock import parse_date
 
-            value = parse_when(value, name=flag)
+            value, precision = parse_date(value, name=flag)
+            if precision != "instant":
+                note(f"{flag}: at {value:%Y-%m-%d %H:%M} (UTC)")
         context.meta.setdefault(_KEY, {})[parameter.name] = value
 
     return click.option(flag, expose_value=False, callback=keep, **settings)

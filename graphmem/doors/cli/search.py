@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -307,8 +308,14 @@ def why_not_command(query: str, missing: str, **given: Any) -> None:
         show(f"rank {found.rank}, found by {', '.join(found.arms) or 'no arm'}", "dim")
 
 
-def show_changes(changes: list[Change]) -> None:
-    """A history as a table."""
+def replacing(changes: Iterable[Change]) -> list[str]:
+    """The ids of the facts that took the place of another."""
+    ids = dict.fromkeys(change.reason.partition(INSTEAD)[2] for change in changes)
+    return [id for id in ids if id]
+
+
+def show_changes(changes: list[Change], texts: Mapping[str, str] = MappingProxyType({})) -> None:
+    """A history as a table, and the facts that took the place of others, by their ``texts``."""
     print_table(
         [("edit", RIGHT), ("recorded", FIXED), ("what", FIXED), "from → to", "why", "by"],
         [
@@ -319,9 +326,9 @@ def show_changes(changes: list[Change]) -> None:
             for change in changes
         ],
     )
-    for id in dict.fromkeys(change.reason.partition(INSTEAD)[2] for change in changes):
-        if id:  # a line of its own, so that it can be copied
-            click.echo(f"superseded by {printable(id)}")
+    for id in replacing(changes):  # a line of its own, so that it can be copied
+        text = f": {texts[id]}" if id in texts else ""
+        click.echo(printable(f"superseded by {id}{text}"))
 
 
 def _change(change: Change) -> str:

@@ -15,7 +15,7 @@ import click
 from graphmem.doors.cli.backup import stage_bars
 from graphmem.doors.cli.base import EVERYBODY_OPTION, cli, exit_unless, next_command, options
 from graphmem.doors.cli.output import counted, note, progress_bar, show_json
-from graphmem.errors import UsageError
+from graphmem.errors import NotFound, UsageError
 from graphmem.model import Fact, to_json
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def _export_readable(file: Path, format: str, *, everybody: bool) -> None:
             data, rows = graphml_of(graph), len(graph) + graph.number_of_edges()
         else:
             data, rows = _csv_of(memory, dict(graph.nodes(data="name")))
+        if not (rows or memory.stats().episodes):
+            raise NotFound(f"nothing is stored of {options().owner}")
     part = file.with_name(f"{file.name}.part")
     try:
         part.write_bytes(data)

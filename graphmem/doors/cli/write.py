@@ -63,7 +63,7 @@ _CLEARED = (
 def add_command(text: tuple[str, ...], *, no_infer: bool, **given: Any) -> None:
     """Remember a text, or what is piped in."""
     content = piped() if text in ((), ("-",)) else " ".join(text)
-    if content is None:
+    if content is None or not content.strip():
         raise UsageError('nothing to add: graphmem add "…", or pipe a text in')
     with options().memory(create=True) as memory:
         receipt = memory.add(content, infer=not no_infer, **given_only(given))
@@ -148,13 +148,21 @@ def update_command(
 def delete_command(id: str, *, erase: bool, keep_turn: bool) -> None:
     """Forget a fact, or remove an episode.
 
-    A fact stays in its history unless --erase is given; an episode goes for good, with every fact
-    that only it supports.
+    A fact stays in its history unless --erase is given, and search finds the text that states it no
+    more; an episode goes for good, with every fact that only it supports.
     """
     with memory_to_ask() as memory:
         removal = memory.delete(id, erase=erase, keep_turn=keep_turn)
     if not show_json(removal):
         show(f"removed {amounts(removal)}")
+        if removal.silenced:
+            one = removal.silenced == 1
+            which = (
+                "1 passage that states it is"
+                if one
+                else (f"{removal.silenced:,} passages that state it are")
+            )
+            note(f"{which} found no more (--keep-turn leaves {'it' if one else 'them'})")
 
 
 @cli.command("resume")

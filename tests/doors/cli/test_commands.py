@@ -171,6 +171,8 @@ def test_cypher_as_table_csv_and_json(ada: Run, tmp_path: Path) -> None:
     (tmp_path / "q.cypher").write_text(query)
     found = ada("cypher", "--file", "q.cypher", "--param", "name=Bo", "--json").json
     assert found == {"columns": ["name", "kind"], "rows": [["Bo", "person"]], "truncated": False}
+    null = ada("cypher", "MATCH (e:Entity) RETURN e.name AS name, NULL AS nothing")
+    assert null.out.split("\n")[0].split() == ["name", "nothing"]
     cut = ada("cypher", "MATCH (e:Entity) RETURN e.name", "--max-rows", "1")
     assert "cut off after 1 rows" in cut.err
 
@@ -185,7 +187,10 @@ def test_get_update_history_and_delete(ada: Run) -> None:
     assert "→" in history.out
     assert "2 changes" in history.err
     assert len(ada("history", id, "--json").json) == 2
-    assert ada("delete", id).out.startswith("removed 0 episodes, 1 fact")
+    deleted = ada("delete", id)
+    assert deleted.out.startswith("removed 0 episodes, 1 fact")
+    assert "1 passage that states it is found no more (--keep-turn leaves it)" in deleted.err
+    assert "found no more" not in ada("delete", first_fact(ada, "Rome"), "--keep-turn").err
     gone = ada("get", id)
     assert gone.code == 4
     assert gone.err.startswith("error: ")

@@ -118,6 +118,8 @@ def test_errors_have_exit_codes_and_go_to_standard_error(ada: Run) -> None:
         assert (ran.code, ran.out) == (2, "")
         assert ran.err.startswith("error: ")
         assert ada("cypher", query, "--json").error["type"] == "UsageError"
+    misspelt = ada("cypher", "MATCH (n:Entity) RETURN n.nam")
+    assert "Entity has id, name, kind, aliases, summary, recorded_at; Fact has id" in misspelt.err
     assert ada("cypher", NAMES, "--name", "who_is").err.startswith("error: a query or --name")
 
 

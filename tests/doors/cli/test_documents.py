@@ -275,7 +275,7 @@ def test_documents_are_listed_and_removed(graphmem: Run, notes: Path) -> None:
     assert "no documents" in graphmem("--user", "ada", "documents").err
     graphmem("--user", "ada", "ingest", "notes")
     path = str(notes / "home.md")
-    assert graphmem("--user", "ada", "remove-document", path).code == 0
+    assert graphmem("--user", "ada", "remove-document", "notes/home.md").code == 0
     assert "Paris" not in graphmem("--user", "ada", "relations").out
     assert graphmem("--user", "ada", "remove-document", path).code == 4
     assert path not in graphmem("--user", "ada", "documents", "--under", str(notes)).out

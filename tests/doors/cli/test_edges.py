@@ -42,7 +42,7 @@ def test_exit_codes_follow_from_the_class() -> None:
         (("search", "x"), 2, "export GRAPHMEM_USER=ID"),
         (("--store", "elsewhere", "stats"), 2, "there is no store in elsewhere"),
         (("add", "x"), 2, "export GRAPHMEM_USER=ID"),
-        (("--user", "ada", "add", "  "), 2, "error: "),
+        (("--user", "ada", "add", "  "), 2, "error: nothing to add"),
         (("--user", "ada", "add", "x", "--at", "soon"), 2, "'soon' is not a date"),
         (("--user", "ada", "add", "x", "--meta", "novalue"), 2, "'novalue' is not key=value"),
         (("--user", "ada", "ingest", "missing.txt"), 2, "no such file or folder"),
@@ -135,6 +135,7 @@ def test_text_is_read_from_a_pipe(tmp_path: Path) -> None:
     assert asked.stdout.splitlines()[1] in ("True", "true")
     nothing = child("--user", "ada", "add", input="")
     assert nothing.returncode == 2
+    assert "nothing to add" in nothing.stderr
 
 
 def test_help_starts_without_any_engine() -> None:

@@ -64,12 +64,24 @@ def test_what_cannot_be_exported_so_is_refused(store: Path, tmp_path: Path) -> N
     file.write_text("mine")
     assert "there already" in str(export(store, str(file)).exception)
     assert file.read_text() == "mine"
+    nobody = CliRunner().invoke(cli, ["--store", str(store), "--user", "no", "export", "n.csv"])
+    assert "nothing is stored of user 'no'" in str(nobody.exception)
     assert "--all goes with jsonl" in str(export(store, "--all", "y.csv").exception)
     missing = export(store, str(tmp_path / "no" / "z.graphml"))
     assert "cannot be written" in str(missing.exception)
     jsonl = tmp_path / "whole.jsonl"
     assert export(store, str(jsonl)).exit_code == 0
     assert json.loads(jsonl.read_text().splitlines()[0])
+
+
+def test_a_backup_that_was_complete_is_said_to_be(store: Path, tmp_path: Path) -> None:
+    made = [
+        CliRunner().invoke(cli, ["--store", str(store), "backup", str(tmp_path / "b")])
+        for _ in range(2)
+    ]
+    assert made[0].stderr.splitlines()[-1].startswith("backed up: 2 episodes")
+    assert made[1].stderr.startswith("it was complete already, and is whole: 2 episodes")
+    assert made[1].output == made[1].stderr
 
 
 def test_bash_completes_commands_and_options(tmp_path: Path) -> None:

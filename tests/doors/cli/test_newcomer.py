@@ -106,8 +106,8 @@ def test_a_misspelt_name_is_answered_with_those_like_it(graphmem: Run) -> None:
         ("--at", ("add", "x", "--at", "yesterday")),
         ("--at", ("ingest", "x.txt", "--at", "yesterday")),
         ("--expires-at", ("add", "x", "--expires-at", "yesterday")),
-        ("--since", ("timeline", "--since", "yesterday")),
-        ("--until", ("timeline", "--until", "yesterday")),
+        ("--since", ("timeline", "--since", "someday")),
+        ("--until", ("timeline", "--until", "someday")),
         ("--valid-at", ("update", "x", "--valid-at", "yesterday")),
         ("--invalid-at", ("update", "x", "--invalid-at", "yesterday")),
     ],
@@ -118,7 +118,7 @@ def test_a_wrong_time_is_named_by_its_option(
     (tmp_path / "x.txt").write_text("x")
     ran = graphmem("--user", "ada", *arguments)
     assert ran.code == 2
-    assert ran.err.startswith(f"error: {flag}: 'yesterday' is not a date")
+    assert ran.err.startswith(f"error: {flag}: {arguments[-1]!r} is not a date")
 
 
 @pytest.mark.parametrize("arguments", [("search",), ("search", ""), ("context", " ")])
@@ -287,6 +287,13 @@ def test_an_edit_of_a_history_has_a_number_under_a_heading(ada: Run) -> None:
     number = ada("history", id, "--json").json[0]["seq"]
     header, _, row, *_ = ada("history", id).out.splitlines()
     assert (header.split()[0], row.split()[0]) == ("edit", str(number))
+
+
+def test_a_history_says_what_came_instead(ada: Run) -> None:
+    items = ada("facts", "--all", "--json").json["items"]
+    (paris,) = [item["id"] for item in items if "Paris" in item["text"]]
+    (line,) = [one for one in ada("history", paris).out.splitlines() if "superseded by" in one]
+    assert line.endswith(": Bo moved to Rome")
 
 
 def test_explain_takes_an_id_and_says_where_one_is(ada: Run) -> None:

@@ -62,6 +62,8 @@ def test_bad_calls(ada: Run) -> None:
     assert ada("relate", "Dora", "!", "Acme").code == 2
     assert ada("relate", "Dora", "works_at", "Acme", "--valid-at", "soon").code == 2
     assert ada("relate", "Dora", "works_at", "Acme", "--modality", "maybe").code == 2
+    at = ada("relations", "--as-of", "2021").err
+    assert at.startswith("--as-of: at 2021-01-01 00:00 (UTC)")
     refused = ada("relations", "--all", "--as-of", "2020-01-01", "--json")
     assert "not both" in refused.error["message"]
     assert "--known-at" in ada("relations", "--known-at", "soon", "--json").error["message"]

@@ -112,8 +112,10 @@ def test_another_method_than_an_address_takes(server: RunningServer) -> None:
 def test_a_name_that_is_none_is_told_with_those_that_are(server: RunningServer) -> None:
     with server.http() as http:
         answer = http.post("/v1/get", json={"id": "x", "user_id": "ada"})
+        wrong = http.post("/v1/search", json={"query": "x", "limit": "many"})
     assert answer.status_code == 400
     assert "its arguments are fact_id" in answer.json()["detail"]
+    assert wrong.json()["detail"] == "search: limit must be a whole number, got text"
 
 
 BODIES: dict[str, bytes] = {

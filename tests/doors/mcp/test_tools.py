@@ -300,7 +300,7 @@ async def test_errors_are_the_tools_and_name_the_remedy() -> None:
         assert "entities" in await refused(client, "relations", entity="Nobody")
         assert "needs 'query'" in await refused(client, "search")
         assert "takes query, limit" in await refused(client, "search", query="x", user_id="eve")
-        assert "array" in await refused(client, "remember_many", contents="abc")
+        assert "contents must be a list" in await refused(client, "remember_many", contents="abc")
         assert "at least 50" in await refused(client, "context", query="x", budget_tokens=1)
         assert "Nothing is remembered" in text_of(await client.call_tool("context", {"query": "x"}))
         assert "limit is at most" in await refused(client, "search", query="x", limit=1000)

@@ -12,6 +12,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from graphmem.adapters.child_process import can_start
+from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.kuzu.console_program import (
     GRACE_S,
     IDLE_S,
@@ -46,6 +48,7 @@ _PROGRAM = (
     "from graphmem.adapters.graph.kuzu.console_program import answer_queries as answer; "
     "answer(*sys.argv[1:3])"
 )
+_PROPERTY = re.compile(r"(\w+) (?:STRING|INT64|DOUBLE)")
 _INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
 """The environment variables that such a process gets: no API key is among them."""
 
@@ -239,9 +242,23 @@ def _query_error(message: str) -> str:
     failed on."""
     kind = message.partition(": ")[2].partition(" exception")[0]
     if kind in ("Parser", "Binder", "Catalog", "Parameter"):
-        return f"the graph does not accept this query: {message}"
+        known = f" {_properties()}" if "Cannot find property" in message else ""
+        return f"the graph does not accept this query: {message}{known}"
     known = kind if kind.isalpha() else "unknown"
     return f"the query failed while it ran ({known}): check its arithmetic and types"
+
+
+def _properties() -> str:
+    """Which properties nodes and relations have, as the schema names them."""
+    tables = {"Episode": "episode", "Entity": "entity", "Fact": "fact", "RELATES": "relates"}
+    found = {
+        table: _PROPERTY.findall(statement_text("schema.kuzu.cypher", name))
+        for table, name in tables.items()
+    }
+    return "; ".join(
+        f"{table} has {', '.join(one for one in names if one != 'scope')}"
+        for table, names in found.items()
+    )
 
 
 def _signal_name(ended: int) -> str:
