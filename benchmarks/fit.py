@@ -111,11 +111,11 @@ class Asking:
         )
 
     async def _rank(self, corpus: Corpus, question: GoldQuestion) -> RankedCandidates:
-        await self._memory._present.follow()
+        await self._memory._current.follow()
         view = self._memory._view(current=True)
-        scope = await self._memory._present.scope({"user_id": corpus.id})
+        scope = await self._memory._current.scope({"user_id": corpus.id})
         query = SearchQuery(question.text, scope, _LIMIT, ("fact", "turn"), view)
-        return await self._memory._present.retrieve.rank(query)
+        return await self._memory._current.retrieve.rank(query)
 
     async def _unit(self, corpus: Corpus, ranked: RankedCandidates, place: int) -> str:
         turn = ranked.inputs.candidates[place].context.turn

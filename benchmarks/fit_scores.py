@@ -136,7 +136,7 @@ async def gather(sets: Sequence[Dataset], folder: Path) -> tuple[list[Searched],
         memory = await open_memory(folder / str(number), settings=Settings.load({}))
         try:
             found += await AskingRightAndWrong(memory, data).searched()
-            embedder = memory._present.embedder.name
+            embedder = memory._current.embedder.name
         finally:
             await memory.close()
     return found, embedder

@@ -197,7 +197,7 @@ class Measuring:
             return
         methods: dict[str, PlainMethods] = {}
         async with self._memory() as memory:
-            embedder = memory._present.embedder
+            embedder = memory._current.embedder
             for number, (corpus, question) in enumerate(left, start=1):
                 if corpus.id not in methods:
                     methods = {corpus.id: await plain_methods(corpus, embedder)}

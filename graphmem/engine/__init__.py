@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Self
 
 from graphmem.engine.calls import api_method, takes_actor
+from graphmem.engine.current_stores import Opened, Parts, Scratch
 from graphmem.engine.documents import Documents
 from graphmem.engine.listings import Listings
 from graphmem.engine.maintenance import MaintenanceCalls
-from graphmem.engine.present import Opened, Parts, Scratch
 from graphmem.engine.relate import Relating
 from graphmem.engine.relation_types import Declaring
 from graphmem.engine.summaries import Summarising
@@ -53,7 +53,7 @@ class AsyncMemory(
         """Take the projections' checkpoints and catch up with the ledger. ``progress`` is told
         which of them, how many events are done, and of how many. Without stores (``opened`` None)
         it only reads the ledger."""
-        self._present.loop = asyncio.get_running_loop()
+        self._current.loop = asyncio.get_running_loop()
         if opened is None:
             return self
         self._rebuilder.opened = opened

@@ -66,7 +66,7 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
         if around is not None:
             return found
         memory: Any = args[0]
-        revealed: Callable[[], _T] = partial(memory._present.revealed, found)
+        revealed: Callable[[], _T] = partial(memory._current.revealed, found)
         if isinstance(found, Receipt) and len(found.decisions) > _MANY:
             return await off_loop(revealed)
         return revealed()

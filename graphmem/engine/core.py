@@ -12,8 +12,8 @@ from typing import Any, Unpack
 from graphmem.engine.calls import current_actor
 from graphmem.engine.checks import checked_flag
 from graphmem.engine.counts_and_titles import Titles, UseCounter
-from graphmem.engine.known_at import Past
-from graphmem.engine.present import Parts, Present
+from graphmem.engine.current_stores import CurrentStores, Parts
+from graphmem.engine.known_at import StoresAsOf
 from graphmem.engine.reads import ViewReads
 from graphmem.engine.rebuilding import Rebuilder
 from graphmem.errors import UsageError, log_failure
@@ -39,16 +39,16 @@ class Core(ViewReads):
         # Whoever knows Memory(folder, user_id=…) tries the same here, where opening is awaited.
         if not isinstance(parts, Parts) or defaults is None or given:
             raise UsageError("an AsyncMemory is opened so: await graphmem.open_memory(folder, …)")
-        present = Present(parts, defaults)
-        super().__init__(present, Past(present, None) if parts.read_only else present)
+        current = CurrentStores(parts, defaults)
+        super().__init__(current, StoresAsOf(current, None) if parts.read_only else current)
         self._parts = parts
-        self._defaults = present.defaults
-        self._scope, self._check_open = present.scope, present.check_open
-        self._scope_of = present.scope_of
-        self._follow = present.follow
-        self._graph, self._vectors = present.graph, present.vectors
-        self._embedder = present.embedder
-        self._relate, self._retrieve = present.relate, present.retrieve
+        self._defaults = current.defaults
+        self._scope, self._check_open = current.scope, current.check_open
+        self._scope_of = current.scope_of
+        self._follow = current.follow
+        self._graph, self._vectors = current.graph, current.vectors
+        self._embedder = current.embedder
+        self._relate, self._retrieve = current.relate, current.retrieve
         self._ingest = Ingest(
             parts.ledger,
             parts.extractor,
@@ -57,7 +57,7 @@ class Core(ViewReads):
             at_once=parts.extractions_at_once,
             options=parts.extraction,
             ambiguity_model=parts.ambiguity_model,
-            renamed=present.renamed,
+            renamed=current.renamed,
         )
         self._queue = BackgroundQueue(self._finish_queued, parts.settings.max_queued)
         counting = parts.settings.count_reads and not parts.read_only
@@ -67,7 +67,7 @@ class Core(ViewReads):
         after_s = parts.settings.title_after_s
         if parts.summary_model is not None and after_s and not parts.read_only:
             self._titles = Titles(parts.ledger, parts.summary_model, after_s)
-        self._rebuilder = Rebuilder(present)
+        self._rebuilder = Rebuilder(current)
         self._background: asyncio.Task[None] | None = None
         self._following = True
         self._indexing: asyncio.Task[None] | None = None
@@ -160,7 +160,7 @@ class Core(ViewReads):
         if all_scopes:
             if any(value is not None for value in given.values()):
                 raise UsageError("all_scopes is everybody's: give no scope with it")
-            self._present.note_wide("everybody's")
+            self._current.note_wide("everybody's")
             return None
         where = await self._scope(given)
         if where.narrow_agent_id or where.run_id:

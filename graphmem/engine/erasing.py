@@ -224,7 +224,7 @@ class Erasing(Corrections):
         if dry_run:
             return receipt
         if name is not None:
-            self._present.forget_user(name)
+            self._current.forget_user(name)
         self._retrieve.forget()
         self._embedder.forget()
         await (self._finish_erasures() if wait else self._follow_erasures())
@@ -243,8 +243,8 @@ class Erasing(Corrections):
         owned |= wanted
         if "agent_id" in wanted or "user_id" not in owned:
             agent = {k: v for k, v in owned.items() if k in {"agent_id", "project_id"}}
-            return None, [self._present.named_scope({**agent, **wanted}, alone=True)]
-        named = self._present.named_scope(wanted)
+            return None, [self._current.named_scope({**agent, **wanted}, alone=True)]
+        named = self._current.named_scope(wanted)
         name = named.user_id or ""
         project = named.project_id if "project_id" in wanted else None
         users = await self._parts.ledger.users(name, project)
@@ -260,7 +260,7 @@ class Erasing(Corrections):
     ) -> list[ErasureReceipt]:
         self._check_open()
         checked_text_or_none(erasure_id, "erasure_id")
-        given = self._present.any_given(scope)
+        given = self._current.any_given(scope)
         tenant = (await self._scope(scope)).tenant if given and erasure_id is None else None
         found = await self._parts.ledger.erasures(tenant, id=erasure_id)
         if erasure_id is not None and not found:

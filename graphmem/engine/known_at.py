@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from graphmem.embedding import CachedEmbedder
-from graphmem.engine.present import Present
+from graphmem.engine.current_stores import CurrentStores
 from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import (
@@ -132,17 +132,17 @@ class _Snapshot:
     """Whether nothing can be recorded any more by the moment that it is of."""
 
 
-class Past:
+class StoresAsOf:
     """What reads of a view with ``known_at`` are answered from. Graph and vectors of a tenant are
     made when they are first needed, from its events up to then. ``known_at`` None is for who reads
     what is known now without the stores, which another process holds."""
 
-    def __init__(self, present: Present, known_at: datetime | None) -> None:
-        self._present = present
-        self._parts = present.parts
+    def __init__(self, current: CurrentStores, known_at: datetime | None) -> None:
+        self._current = current
+        self._parts = current.parts
         self._known_at = known_at
         self.ledger: LedgerView = self._ledger_then()
-        self.relate = Relate(self.ledger, present.parts.graph)
+        self.relate = Relate(self.ledger, current.parts.graph)
         self._snapshots: dict[str, _Snapshot] = {}
         self._building = asyncio.Lock()
 
@@ -186,10 +186,10 @@ class Past:
             if not may_be_the_value(error):
                 raise
             # What the stores of now cannot take either is left out here, too.
-            present = self._present
+            current = self._current
             if not self._parts.read_only:  # else the holder has found out, or will
-                await present.follow()
-            aside = (*await present.graph.set_aside(), *await present.vectors.set_aside())
+                await current.follow()
+            aside = (*await current.graph.set_aside(), *await current.vectors.set_aside())
             if not aside:
                 raise
             return await self._built(tenant, head, {(one.kind, one.id) for one in aside})
@@ -218,7 +218,7 @@ class Past:
         return _Snapshot(
             graph=stores.graph,
             relate=Relate(ledger, stores.graph),
-            retrieve=self._present.retriever(ledger, stores.graph, stores.vectors, embedder),
+            retrieve=self._current.retriever(ledger, stores.graph, stores.vectors, embedder),
             head=head,
             final=final,
         )

@@ -56,9 +56,9 @@ class LifecycleCalls(Corrections):
         return Swept(ids["promote"], ids["archive"], ids["expire"], done=not dry_run)
 
     async def _swept_scopes(self, given: Any) -> list[Scope]:
-        if not self._present.of_project(given):
+        if not self._current.of_project(given):
             return [await self._scope(given)]
-        project = self._present.project(given)
+        project = self._current.project(given)
         return [tenant_scope(one) for one in await self._parts.ledger.tenants_of(project)]
 
     async def _due(self, where: Scope) -> AsyncIterator[tuple[SweepDecision, Fact]]:
@@ -78,7 +78,7 @@ class LifecycleCalls(Corrections):
             for fact in facts:
                 reads = uses[fact.id].count if fact.id in uses else 0
                 decision = sweep_decision(
-                    fact, reads, now, self._present.policies, settings.sweep_thresholds
+                    fact, reads, now, self._current.policies, settings.sweep_thresholds
                 )
                 if decision is None:
                     continue

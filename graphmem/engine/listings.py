@@ -56,7 +56,7 @@ class Listings(Core):
 
         most, first = checked_limit(limit), checked_offset(offset)
         least = checked_limit(min_size)
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
 
         async def groups_of(asked: Scope) -> tuple[list[Community], int]:
             return await self._communities_of(asked, least, first + most)
@@ -133,9 +133,9 @@ class Listings(Core):
 
     async def _listed(self, given: Mapping[str, Any]) -> tuple[str, Scope | None]:
         """The project of a list, and the scope it is narrowed to, if any."""
-        if self._present.of_project(given):
-            project = self._present.project(given)
-            self._present.note_wide(f"everybody's in the project {project}")
+        if self._current.of_project(given):
+            project = self._current.project(given)
+            self._current.note_wide(f"everybody's in the project {project}")
             return project, None
         where = await self._scope(given)
         return where.project_id, where

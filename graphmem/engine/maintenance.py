@@ -75,12 +75,12 @@ class MaintenanceCalls(Erasing):
 
     async def stats(self, **scope: Unpack[ScopeArgs]) -> Stats:
         self._check_open()
-        everybodys = self._present.of_project(scope)
+        everybodys = self._current.of_project(scope)
         if everybodys:
-            self._present.note_wide("everybody's counts")
+            self._current.note_wide("everybody's counts")
         where = None if everybodys else await self._scope(scope)
-        one_project = everybodys and self._present.any_given(scope)
-        project = self._present.project(scope) if one_project else None
+        one_project = everybodys and self._current.any_given(scope)
+        project = self._current.project(scope) if one_project else None
         found = await self._parts.ledger.stats(where, project)
         if where is not None and (where.narrow_agent_id or where.run_id):
             return found
@@ -255,7 +255,7 @@ class MaintenanceCalls(Erasing):
             parts.ledger,
             parts.graph if self._graph in stores else None,
             parts.vectors if self._vectors in stores else None,
-            self._present.embedder,
+            self._current.embedder,
             frozenset(one.id for one in await self._set_aside()),
             since=min((one.applied_seq for one in stores), default=0),
             part=part,
@@ -351,20 +351,20 @@ class MaintenanceCalls(Erasing):
         place = checked_place(file, "file")
         where = await self._whole_tenant(scope, all_scopes=all_scopes)
         found = await read_import(self._parts.ledger, place, where, progress)
-        self._present.forget_users()
+        self._current.forget_users()
         await self._keep_lag_bounded()
         return found
 
     # The end
 
     async def close(self) -> None:
-        if self._present.closed:
+        if self._current.closed:
             return
-        loop = self._present.loop
+        loop = self._current.loop
         loop_ended = loop is not None and loop.is_closed()
         if not loop_ended:
             self._check_open()  # elsewhere its tasks go on
-        self._present.closed = True
+        self._current.closed = True
         try:
             if not loop_ended:
                 await self._uses.close()

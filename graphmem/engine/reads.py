@@ -63,12 +63,12 @@ class ViewReads(Searches, ReadAPI):
         hit = cited.hit if isinstance(cited, Citation) else cited
         whole = hit if isinstance(hit, Hit) else None
         id = checked_text(hit.id, "id") if isinstance(hit, Hit) else checked_text(hit, "cited")
-        asked = await self._present.scope_of(id, scope)
+        asked = await self._current.scope_of(id, scope)
         return await explain(self._stores.ledger, asked, id, whole)
 
     async def get(self, fact_id: str, **scope: Unpack[ReadArgs]) -> Fact:
         id = checked_text(fact_id, "fact_id")
-        asked = await self._present.scope_of(id, scope)
+        asked = await self._current.scope_of(id, scope)
         query = View().query(asked, ids=(id,))
         found = await facts_in_scope(self._stores.ledger, asked, query)
         if not found:
@@ -87,7 +87,7 @@ class ViewReads(Searches, ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ReadArgs],
     ) -> Page:
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
         seen = self._with_archived(self._view(current), include_archived)
         checked_flag(count, "count")
         first, end = checked_offset(offset), offset + checked_limit(limit)
@@ -108,7 +108,7 @@ class ViewReads(Searches, ReadAPI):
 
     async def episode(self, episode_id: str, **scope: Unpack[ReadArgs]) -> Episode:
         ids = [checked_text(episode_id, "episode_id")]
-        asked = await self._present.scope_of(ids[0], scope)
+        asked = await self._current.scope_of(ids[0], scope)
         found = await self._stores.ledger.episodes(asked, ids=ids)
         if not found:
             raise NotFound(f"no episode {episode_id!r} in this scope")
@@ -116,7 +116,7 @@ class ViewReads(Searches, ReadAPI):
 
     async def history(self, fact_id: str, **scope: Unpack[ReadArgs]) -> list[Change]:
         id = checked_text(fact_id, "fact_id")
-        asked = await self._present.scope_of(id, scope)
+        asked = await self._current.scope_of(id, scope)
         changes = await history_in_scope(self._stores.ledger, asked, id)
         if not changes:
             raise NotFound(f"no fact {fact_id!r} in this scope, now or before")
@@ -132,7 +132,7 @@ class ViewReads(Searches, ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ReadArgs],
     ) -> list[Entity]:
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
 
         async def entities_of(asked: Scope) -> list[Entity]:
             query = EntityQuery(
@@ -148,7 +148,7 @@ class ViewReads(Searches, ReadAPI):
         return merged_lists(found, lambda one: (one.name, one.id), limit=limit, offset=offset)
 
     async def entity(self, name_or_id: str, **scope: Unpack[ScopeArgs]) -> Entity:
-        asked = await self._present.scope(scope)
+        asked = await self._current.scope(scope)
         return await self._stores.relate.entity(asked, checked_text(name_or_id, "name_or_id"))
 
     async def relations(
@@ -163,7 +163,7 @@ class ViewReads(Searches, ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ReadArgs],
     ) -> list[Relation]:
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
         one, two = checked_text_or_none(entity, "entity"), checked_text_or_none(other, "other")
         named = checked_text_or_none(type, "type")
 
@@ -190,7 +190,7 @@ class ViewReads(Searches, ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ReadArgs],
     ) -> Subgraph:
-        scopes, start = await self._present.scopes(scope), checked_text(entity, "entity")
+        scopes, start = await self._current.scopes(scope), checked_text(entity, "entity")
         steps, most = checked_hops(hops), checked_limit(limit)
 
         async def around(asked: Scope) -> Subgraph:
@@ -212,7 +212,7 @@ class ViewReads(Searches, ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ReadArgs],
     ) -> list[Path]:
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
         ends = checked_text(source, "source"), checked_text(target, "target")
         steps, most = checked_hops(max_hops), checked_limit(limit)
 
@@ -235,7 +235,7 @@ class ViewReads(Searches, ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ReadArgs],
     ) -> list[Moment]:
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
         after, before = self._edge(since, "since", 0), self._edge(until, "until", 1)
         if self._valid_at is not None and self._valid_at < _LAST:
             # Moments before an end, which does not count itself: that of the view does.
@@ -276,8 +276,8 @@ class ViewReads(Searches, ReadAPI):
         timeout_s: float = 10.0,
         **scope: Unpack[ReadArgs],
     ) -> Table:
-        scopes = await self._present.scopes(scope)
-        longest = self._present.parts.settings.max_text_bytes
+        scopes = await self._current.scopes(scope)
+        longest = self._current.parts.settings.max_text_bytes
         text, values = checked_query(query, parameters, timeout_s, longest)
         most = checked_limit(max_rows)
         if self._valid_at is not None and self._known_at is None:
@@ -302,7 +302,7 @@ class ViewReads(Searches, ReadAPI):
         where: Filter | None = None,
         **scope: Unpack[ReadArgs],
     ) -> nx.MultiDiGraph[str]:
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
 
         async def graph_of(asked: Scope) -> nx.MultiDiGraph[str]:
             view = await self._filtered(self._view(current, begun=True), where, asked)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
-from graphmem.engine.present import Opened, Present
+from graphmem.engine.current_stores import CurrentStores, Opened
 from graphmem.errors import LedgerLost, UsageError
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger_values import ahead_of_ledger, kept_numbers
@@ -21,9 +21,9 @@ from graphmem.projection.fill import Filled, Filling, Report, Watch
 class Rebuilder:
     """Makes the stores of one memory anew, each once at a time."""
 
-    def __init__(self, present: Present) -> None:
-        self._present = present
-        self._parts = present.parts
+    def __init__(self, current: CurrentStores) -> None:
+        self._current = current
+        self._parts = current.parts
         self._renewing = {"graph": asyncio.Lock(), "vectors": asyncio.Lock()}
         self._running: set[asyncio.Task[Filled]] = set()
         self._closed = False
@@ -45,7 +45,7 @@ class Rebuilder:
         """
         async with self._renewing[projection.name]:
             if self._closed:
-                self._present.check_not_closed()
+                self._current.check_not_closed()
             self._parts.check_folder()
             ledger = self._parts.ledger
             pending = await ledger.erasures(pending=True)
@@ -75,7 +75,7 @@ class Rebuilder:
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if self._closed and caller is not None and not caller.cancelling():
-                self._present.check_not_closed()
+                self._current.check_not_closed()
             raise
         finally:
             self._running.discard(task)
@@ -88,7 +88,7 @@ class Rebuilder:
             if projection.damage is not None and not isinstance(projection.damage, LedgerLost):
                 await self._store(projection).clear()  # of no use, and room for the new one
             filling = Filling(
-                kind="graph" if projection is self._present.graph else "vectors",
+                kind="graph" if projection is self._current.graph else "vectors",
                 url=url,
                 store_id=await parts.ledger.setting("store_id") or "",
                 size=sum(kept_numbers(await parts.ledger.setting("embedder_size")) or ()),
@@ -98,7 +98,7 @@ class Rebuilder:
                 # A read that began before the switch finds in the new one all that it expects.
                 nearly = partial(stack.enter_async_context, projection.paused())
                 watch = Watch(report, nearly)
-                filled = await parts.fill(filling, parts.ledger, self._present.embedder, watch)
+                filled = await parts.fill(filling, parts.ledger, self._current.embedder, watch)
                 await projection.switch_to(
                     partial(successor.take_over, url), self._reopen(projection), filled.aside
                 )
@@ -124,10 +124,10 @@ class Rebuilder:
             await self._parts.ledger.remember_setting(ahead_of_ledger(projection.name), "")
 
     def _store(self, projection: Projection) -> GraphStore | VectorStore:
-        return self._parts.graph if projection is self._present.graph else self._parts.vectors
+        return self._parts.graph if projection is self._current.graph else self._parts.vectors
 
     def _reopen(self, projection: Projection) -> Callable[[], Awaitable[Checkpoint]]:
         if self.opened is None:
             raise UsageError("what is not open is not made anew")
-        of_graph = projection is self._present.graph
+        of_graph = projection is self._current.graph
         return self.opened.reread_graph if of_graph else self.opened.reread_vectors

@@ -27,7 +27,7 @@ class Declaring(Core):
 
     async def relation_types(self, **scope: Unpack[ScopeArgs]) -> list[RelationType]:
         self._check_open()
-        where = await self._scope(scope) if self._present.any_given(scope) else None
+        where = await self._scope(scope) if self._current.any_given(scope) else None
         return await self._described(where)
 
     async def _described(self, where: Scope | None) -> list[RelationType]:
@@ -67,13 +67,13 @@ class Declaring(Core):
         self._check_writable()
         checked_flag(all_scopes, "all_scopes")
         if not all_scopes:
-            if not self._present.has_owner(scope):
+            if not self._current.has_owner(scope):
                 raise UsageError(
                     "say whose relation types these are: user_id (or agent_id); all_scopes=True "
                     "(--all) is for everybody's"
                 )
             return await self._scope(scope, new=new)
-        if self._present.has_owner({}):
+        if self._current.has_owner({}):
             raise UsageError(
                 "this memory was opened for one user (or agent), whose relation types alone it "
                 "may change: open it without user_id and agent_id for everybody's (all_scopes)"
@@ -159,7 +159,7 @@ class Declaring(Core):
                     await ledger.commit([commit], since={tenant: state.seq})
                 except UserRenamed:
                     if whose is not None:
-                        whose = await self._present.renamed(whose)
+                        whose = await self._current.renamed(whose)
                     raise
             return tenant, wanted
 

@@ -43,7 +43,7 @@ class Retaining(Erasing):
     async def retention(self, **scope: Unpack[ScopeArgs]) -> list[RetentionRule]:
         self._check_open()
         rules = await self._parts.ledger.retention_rules()
-        if self._present.any_given(scope):
+        if self._current.any_given(scope):
             where = await self._scope(scope)
             own = where.user_id, None if where.user_id else where.agent_id
             rules = [

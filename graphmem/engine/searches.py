@@ -16,7 +16,7 @@ from graphmem.engine.checks import (
     checked_limit,
     checked_share,
 )
-from graphmem.engine.present import Present
+from graphmem.engine.current_stores import CurrentStores
 from graphmem.errors import NotFound, UsageError, shown
 from graphmem.filters import Filter, ReadKind, Test, Where, parse_filter, tests
 from graphmem.filters.tree import both, changed, none_of
@@ -41,8 +41,8 @@ _ENDED = 5  # facts of any time that a context looks at, at least
 
 
 class Stores(Protocol):
-    """What a view reads: :class:`~graphmem.engine.present.Present`, or
-    :class:`~graphmem.engine.known_at.Past`."""
+    """What a view reads: :class:`~graphmem.engine.current_stores.CurrentStores`, or
+    :class:`~graphmem.engine.known_at.StoresAsOf`."""
 
     ledger: LedgerView
     relate: Relate
@@ -65,12 +65,12 @@ class Searches:
 
     def __init__(
         self,
-        present: Present,
+        current: CurrentStores,
         stores: Stores,
         valid_at: datetime | None = None,
         known_at: datetime | None = None,
     ) -> None:
-        self._present = present
+        self._current = current
         self._stores = stores
         self._valid_at = valid_at
         self._known_at = known_at
@@ -88,11 +88,11 @@ class Searches:
         if self._valid_at is not None:
             return View(at=self._valid_at)
         # Known then, and asked without a date: what would have been answered then.
-        return View(current=self._known_at or self._present.parts.clock.now(), begun=begun)
+        return View(current=self._known_at or self._current.parts.clock.now(), begun=begun)
 
     def _moment(self, view: View) -> datetime:
         """The moment that relative times of a filter (``last week``) are counted from."""
-        return view.moment or self._valid_at or self._known_at or self._present.parts.clock.now()
+        return view.moment or self._valid_at or self._known_at or self._current.parts.clock.now()
 
     def _with_archived(self, view: View, asked: object) -> View:
         """The view with archived facts, if asked for; a view of another moment always has them."""
@@ -115,7 +115,7 @@ class Searches:
 
     def _searched(self, tree: Where | None) -> Where | None:
         """The filter of a search, which leaves out memory types that are only found when named."""
-        hidden = self._present.unsearched
+        hidden = self._current.unsearched
         if not hidden or (tree is not None and any(t.field == "memory_type" for t in tests(tree))):
             return tree
         return both(tree, none_of(Test("memory_type", "in", hidden)))
@@ -139,7 +139,7 @@ class Searches:
         return None if type is None else _stored_for(type, await self._type_rules(scope))
 
     async def _type_rules(self, scope: Scope) -> RelationTypes:
-        found = await self._present.parts.ledger.type_rules(scope.tenant)
+        found = await self._current.parts.ledger.type_rules(scope.tenant)
         return RelationTypes.ruled(in_force(found.everybodys, found.own))
 
     # Searching
@@ -157,7 +157,7 @@ class Searches:
         threshold: float = 0.0,
         **scope: Unpack[ReadArgs],
     ) -> SearchResult:
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
         seen = self._with_archived(self._view(current), include_archived)
         found = []
         for asked in scopes:
@@ -187,7 +187,7 @@ class Searches:
         **scope: Unpack[ReadArgs],
     ) -> Context:
         most = checked_budget(budget_tokens)
-        scopes = await self._present.scopes(scope)
+        scopes = await self._current.scopes(scope)
         seen = self._with_archived(self._view(current=True), include_archived)
         least = checked_share(min_score, "min_score")
         more = max(_ENDED, most // 4)
@@ -213,7 +213,7 @@ class Searches:
             over.hits,
             seeds=best.seeds,
             names=names,
-            tokens=self._present.parts.tokens,
+            tokens=self._current.parts.tokens,
             budget_tokens=budget_tokens,
             now=self._moment(View()),
             nothing=NOTHING_KNOWN if least > 0 else "",
@@ -233,7 +233,7 @@ class Searches:
     ) -> SearchQuery:
         """A search in one scope, with every argument checked."""
         view = await self._filtered(seen, where, asked, "search")
-        most = self._present.parts.settings.max_text_bytes
+        most = self._current.parts.settings.max_text_bytes
         return SearchQuery(
             make_episode.check_text(query, "query", most, remedy=SHORTER_OR_MORE),
             asked,
@@ -320,7 +320,7 @@ class Searches:
             facts = await facts_in_scope(self._stores.ledger, asked, newest)
             return asked.project_id, SearchResult("", unranked_hits(facts, asked))
 
-        found = await read_each_scope(await self._present.scopes(options), newest_of)
+        found = await read_each_scope(await self._current.scopes(options), newest_of)
         return found[0][1] if len(found) == 1 else merged_newest(found, most)
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal, Unpack
 from graphmem.clock import parse_when, parse_when_or_none, stamp
 from graphmem.engine.checks import checked_flag, checked_limit, checked_query, checked_text_or_none
 from graphmem.engine.core import Core
-from graphmem.engine.known_at import Past
-from graphmem.engine.present import Present
+from graphmem.engine.current_stores import CurrentStores
+from graphmem.engine.known_at import StoresAsOf
 from graphmem.engine.reads import ViewReads
 from graphmem.engine.searches import Stores
 from graphmem.errors import NotFound, UsageError
@@ -31,7 +31,7 @@ class AsyncMemoryView(ViewReads):
 
     def __init__(
         self,
-        present: Present,
+        current: CurrentStores,
         valid_at: datetime | None,
         known_at: datetime | None,
         *,
@@ -40,8 +40,8 @@ class AsyncMemoryView(ViewReads):
         """``now`` is what a view without ``known_at`` reads."""
         if valid_at is None and known_at is None:
             raise UsageError("as_of needs valid_at, known_at or both; for now, ask without it")
-        stores = now if known_at is None else Past(present, known_at)
-        super().__init__(present, stores, valid_at, known_at)
+        stores = now if known_at is None else StoresAsOf(current, known_at)
+        super().__init__(current, stores, valid_at, known_at)
 
     def __repr__(self) -> str:
         moments = [
@@ -67,9 +67,9 @@ class Views(Core):
     """Views of other moments, the difference of two of them, and Cypher over every scope."""
 
     def as_of(self, valid_at: When | None = None, known_at: When | None = None) -> AsyncMemoryView:
-        self._present.check_not_closed()
+        self._current.check_not_closed()
         return AsyncMemoryView(
-            self._present,
+            self._current,
             parse_when_or_none(valid_at, name="valid_at"),
             parse_when_or_none(known_at, name="known_at"),
             now=self._stores,
@@ -94,7 +94,7 @@ class Views(Core):
         mirror."""
         if isinstance(state, datetime | date | str):
             return AsyncMemoryView(
-                self._present, parse_when(state, name=name), None, now=self._stores
+                self._current, parse_when(state, name=name), None, now=self._stores
             )
         try:
             valid_at, known_at = state.valid_at, state.known_at
@@ -102,7 +102,7 @@ class Views(Core):
             raise UsageError(
                 f"{name} must be a moment or a view (see as_of), got {type(state).__name__}"
             ) from None
-        return AsyncMemoryView(self._present, valid_at, known_at, now=self._stores)
+        return AsyncMemoryView(self._current, valid_at, known_at, now=self._stores)
 
     async def cypher(
         self,
@@ -122,7 +122,7 @@ class Views(Core):
             )
         if scope:
             raise UsageError("all_scopes reads every scope: give no user, agent, run or project")
-        self._present.note_wide("everybody's graph")
+        self._current.note_wide("everybody's graph")
         text, values = checked_query(
             query, parameters, timeout_s, self._parts.settings.max_text_bytes
         )

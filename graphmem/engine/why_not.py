@@ -91,7 +91,7 @@ class Diagnosing(Core):
     async def _speaking(self, whole: Scope, sentence: str) -> Turn | None:
         """A turn that contains all words of a sentence in a row."""
         query = SearchQuery(sentence, whole, _LOOKED_THROUGH, ("turn",), View(), rerank=False)
-        retriever, _ = await self._present.retriever_of(whole)
+        retriever, _ = await self._current.retriever_of(whole)
         found = await retriever.search(query)
         wanted = f" {' '.join(words(sentence))} "
         for hit in found:

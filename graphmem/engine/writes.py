@@ -58,7 +58,7 @@ class Writes(Retaining):
             await self._scope(given, new=True),
             self._parts.clock,
             max_bytes=self._parts.settings.max_text_bytes,
-            policies=self._present.policies,
+            policies=self._current.policies,
         )
 
     async def _journalled(self, episodes: Sequence[Episode], *, wait: bool) -> list[Receipt]:
@@ -153,7 +153,7 @@ class Writes(Retaining):
 
     async def flush(self, **scope: Unpack[ScopeArgs]) -> list[Receipt]:
         self._check_open()
-        if not self._present.any_given(scope):
+        if not self._current.any_given(scope):
             return await self._queue.flush(lambda _: True)
         asked = await self._scope(scope)
         return await self._queue.flush(asked.takes_in)

@@ -59,7 +59,7 @@ class Moved:
 
 def ledger_of(memory: Core) -> Ledger:
     """The ledger of an open memory."""
-    memory._present.check_not_closed()
+    memory._current.check_not_closed()
     return memory._parts.ledger
 
 

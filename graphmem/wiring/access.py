@@ -21,14 +21,14 @@ from graphmem.wiring.places import check_ledger_is_there, hold, settings_or_usua
 
 def access_of(memory: AsyncMemory) -> Access:
     """The gate for whoever serves a memory to others. Close it before the memory."""
-    memory._present.check_open()
+    memory._current.check_open()
     parts = memory._parts
     return _gate(parts.ledger, parts.clock, parts.settings)
 
 
 def administration_of(memory: AsyncMemory) -> Administration:
     """What an owner or an administrator may set up through whoever serves a memory."""
-    memory._present.check_open()
+    memory._current.check_open()
     return Administration(memory._parts.ledger, memory._parts.clock)
 
 

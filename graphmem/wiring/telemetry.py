@@ -170,7 +170,7 @@ def watch(memory: AsyncMemory, telemetry: Telemetry | None) -> AsyncMemory:
     """The same memory; with ``telemetry`` each of its calls and stages is told, and how it is."""
     if telemetry is None:
         return memory
-    present = memory._present
+    present = memory._current
     for part, method, stage in (
         (memory._ingest, "add", "ingest"),
         (memory._ingest, "_decide", "decide"),

@@ -44,7 +44,7 @@ def test_units_are_turns_and_passages() -> None:
 
 
 async def test_each_method_ranks_by_its_own_measure(memory: AsyncMemory) -> None:
-    methods = await plain_methods(corpus(), memory._present.embedder)
+    methods = await plain_methods(corpus(), memory._current.embedder)
     found = await methods.ranked("Which lamps are green?")
     assert list(found) == list(BASELINES)
     assert all(sorted(units) == ["p", "t0", "t1", "t2"] for units in found.values())

@@ -193,7 +193,7 @@ from graphmem import Memory
 with Memory(sys.argv[1], user_id="ada") as memory:
     memory.add("Kim moved to Oslo.")
     memory.search("Where is Kim?")
-    parts, present = memory._async._parts, memory._async._present
+    parts, present = memory._async._parts, memory._async._current
     print(type(parts.ledger).__name__, "search" in vars(present.retrieve), "search" in
           vars(memory._async), any(name.startswith("opentelemetry") for name in sys.modules))
 """

@@ -1,4 +1,5 @@
-"""The present: the opened adapters, and the projections that are kept in step with the ledger."""
+"""The stores as they are now: the opened adapters, and the projections that are kept in step with the
+ledger."""
 
 from __future__ import annotations
 
@@ -99,7 +100,7 @@ class Opened:
     reread_vectors: Callable[[], Awaitable[Checkpoint]]
 
 
-class Present(Scopes):
+class CurrentStores(Scopes):
     """What calls about the present use: the stores, and whose memory each call is about. Before a
     read the projections catch up with every earlier write."""
 
