@@ -1,5 +1,4 @@
-"""The stores as they are now: the opened adapters, and the projections that are kept in step with the
-ledger."""
+"""The stores as they are now: opened adapters, and projections kept in step with the ledger."""
 
 from __future__ import annotations
 
