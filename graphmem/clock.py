@@ -42,6 +42,11 @@ class Date(NamedTuple):
         """The end of the time that it stands for."""
         return period_end(self.at, self.precision)
 
+    @property
+    def over(self) -> Date:
+        """When that time is over: the midnight after it, exact to the day."""
+        return Date(self.end, "instant" if self.precision == "instant" else "day")
+
     def iso(self) -> str:
         """As :func:`parse_date` reads it again: ``2024``, ``2024-05``, ``2024-W18``,
         ``2024-05-01``, or the stored form of an instant."""

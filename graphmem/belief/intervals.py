@@ -204,7 +204,7 @@ def _span(statement: Statement) -> tuple[Date | None, Date | None]:
 
 def _after(start: Date | None, end: Date) -> Date:
     """The end; one on the very date of the start ("2020 to 2020") is the end of that time."""
-    return Date(end.end, end.precision) if start is not None and start.at == end.at else end
+    return end.over if start is not None and start.at == end.at else end
 
 
 def by_moment(date: Date) -> datetime:

@@ -164,8 +164,7 @@ def _behind_statements(end: StatedEnd, own: Iterable[StatedInterval]) -> StatedE
 
 def _moved(end: StatedEnd, after: datetime) -> StatedEnd:
     """The end at the end of its vague date, or when it was stated, whichever is first then."""
-    period_end = Date(end.date.end, end.date.precision)
-    dates = (period_end, Date(end.statement.stated_at, "instant"))
+    dates = (end.date.over, Date(end.statement.stated_at, "instant"))
     later = [date for date in dates if date.at > after]
     return replace(end, date=min(later, key=by_moment)) if later else end
 

@@ -159,6 +159,8 @@ async def _among_people(one: Statement, believed: _Believed, clock: Clock) -> li
         return []
     before = await believed(None, one.type, one.object_id)
     if one.type == _COUPLE:
+        if len(before) > 1:  # those of a firm
+            return []
         before += await believed(one.object_id, one.type, None)
     return [
         _ended(one, fact, clock)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, Unpack, cast
 
-from graphmem.clock import parse_date_or_none, parse_when_or_none, period_end
+from graphmem.clock import Date, parse_date_or_none, parse_when_or_none
 from graphmem.engine.checks import checked_flag, checked_text
 from graphmem.engine.core import Core
 from graphmem.errors import NotFound, UsageError
@@ -78,10 +78,10 @@ class Corrections(Core):
             )
             if start and end and end < start:
                 precision = changes.get("invalid_precision", before.invalid_precision)
-                end = period_end(end, precision)  # it may begin within the time in which it ended
-                if end <= start:
+                ends = Date(end, precision or "instant").over  # begun within the time of its end
+                if ends.at <= start:
                     raise UsageError("invalid_at is before valid_at")
-                changes.update(invalid_at=end, invalid_precision=precision)
+                changes.update(valid_until(ends))
             if not (cleared or merged) and replace(before, **changes) == before:
                 return before
             unnamed = () if text is None else await self._unnamed(before, changes["text"])

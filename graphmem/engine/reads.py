@@ -263,7 +263,7 @@ class ViewReads(Searches, ReadAPI):
         except UsageError:
             words = value if isinstance(value, str) else ""
             span = span_of(words, self._moment(View()))
-            if span is None:
+            if span is None or span[side] is None:
                 raise
             return span[side]
 

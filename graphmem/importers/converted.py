@@ -71,11 +71,11 @@ def _html(path: Path) -> str:
 
 
 def _markdown(html: bytes) -> str:
-    from bs4 import BeautifulSoup
+    from bs4 import BeautifulSoup, UnicodeDammit
     from markdownify import MarkdownConverter
 
     # Python's own parser looks for the end of each comment that has none: hours for a hostile page.
-    page = BeautifulSoup(html, "lxml")
+    page = BeautifulSoup(UnicodeDammit(html, is_html=True).unicode_markup or "", "lxml")
     for part in page(_UNSEEN):
         part.decompose()
     title = page.title.get_text().strip() if page.title else ""

@@ -134,7 +134,7 @@ def checked(
         parse_date_or_none(options.get(name), name=name) for name in ("valid_at", "invalid_at")
     )
     if since and until and until.at < since.at < until.end:
-        until = Date(until.end, until.precision)  # it began within the time in which it ended
+        until = until.over  # it began within the time in which it ended
     if since and until and until.at < since.at:
         raise UsageError("invalid_at is before valid_at")
     text = options.get("fact")

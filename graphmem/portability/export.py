@@ -104,7 +104,7 @@ async def write_export(
 
 def _owner(scope: Scope) -> str:
     named = f"a user {scope.called!r}" if scope.user_id else f"an agent {scope.agent_id!r}"
-    return f"{named} in the project {scope.project_id!r}"
+    return f"{named} in this project"  # which a server's callers know by another name
 
 
 def _refuse_present(file: Path) -> None:

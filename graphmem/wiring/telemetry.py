@@ -170,14 +170,14 @@ def watch(memory: AsyncMemory, telemetry: Telemetry | None) -> AsyncMemory:
     """The same memory; with ``telemetry`` each of its calls and stages is told, and how it is."""
     if telemetry is None:
         return memory
-    present = memory._current
+    current = memory._current
     for part, method, stage in (
         (memory._ingest, "add", "ingest"),
         (memory._ingest, "_decide", "decide"),
-        (present.graph, "catch_up", "project.graph"),
-        (present.vectors, "catch_up", "project.vectors"),
-        (present.retrieve, "search", "retrieve"),
-        (present.retrieve, "rank", "rank"),
+        (current.graph, "catch_up", "project.graph"),
+        (current.vectors, "catch_up", "project.vectors"),
+        (current.retrieve, "search", "retrieve"),
+        (current.retrieve, "rank", "rank"),
     ):
         setattr(part, method, telemetry.traced(stage, getattr(part, method)))
     _watch_calls(memory, MemoryAPI, telemetry)

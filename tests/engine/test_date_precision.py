@@ -172,7 +172,7 @@ def test_an_end_in_the_month_of_the_beginning(memory: Memory) -> None:
     memory.update(receipt.fact_ids[0], invalid_at="2020-05")
     for job in memory.relations(current=False):
         assert (str(job.valid_at)[:10], str(job.invalid_at)[:10]) == ("2020-05-20", "2020-06-01")
-        assert job.invalid_precision == "month"
+        assert job.invalid_precision == "day", "the first day on which it was over"
     assert len(memory.relations(current=False)) == 2
     with pytest.raises(UsageError, match="before valid_at"):
         memory.update(receipt.fact_ids[0], invalid_at="2020-04")

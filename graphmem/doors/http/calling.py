@@ -222,10 +222,10 @@ async def perform(
         asked = served.of_moment(values) if call.read else served.memory
         if progress is not None and call.reports:
             values["progress"] = progress
-        if call.name == "projects" and not caller.principal.administrator:
-            found = await _own_projects(served, caller.principal, values)
-        else:
-            with _naming_no_place(caller):
+        with _naming_no_place(caller):
+            if call.name == "projects" and not caller.principal.administrator:
+                found = await _own_projects(served, caller.principal, values)
+            else:
                 found = await getattr(asked, call.name)(**values)
     except BaseException as error:
         outcome = type(error).__name__

@@ -209,7 +209,9 @@ async def _whole_list(face: Face, method: str, **scope: Any) -> list[Any]:
 
 async def _delete_entity(face: Face, request: Request) -> Any:
     kind, name = request.path_params["kind"], request.path_params["name"]
-    scope, _ = _narrowed(request.query_params)
+    scope, rest = _narrowed(request.query_params)
+    if rest is not None or scope.keys() - {"project_id"}:
+        raise UsageError("an entity goes as a whole: beside it only project_id is taken")
     where = {"project_id": name if kind == "app" else scope.get("project_id")}
     if kind in {"user", "agent"}:
         gone = [{f"{kind}_id": name}]

@@ -111,6 +111,7 @@ _HAVING_NEW = re.compile(
 )
 """The "I have a new phone number: 0770 …" of who tells it."""
 _PHONE = rf"(?P<number>{_FORMS['phone']})(?![\d.,]\d)"
+_MINE = _PHONE.replace("number", "mine")
 _NUMBER_BY_THE_WAY = re.compile(
     r"(?P<whose>\b[Mm]y|\b[Hh]is|\b[Hh]er|[^\W\d_][\w-]*'s)\s(?:new\s)?(?P<what>(?:(?:phone|mobile|cell)\s)?number)"
     r"(?:[:,]|\s(?:is|now))?(?:\s(?:if|in\scase|should|for\s(?:when|anyone|anybody))\b[^.!?\d\n]{3,60}?[,:])?"
@@ -118,21 +119,27 @@ _NUMBER_BY_THE_WAY = re.compile(
 )
 """In "my number if anyone needs a lift, 0491 570 006", "Rory's number, 07700 900813, in case"."""
 _REACHED_ON = re.compile(
-    r"(?:(?:\b(?:[Ii]'?m|[Ii]\sam)\s(?:now\s)?on"
-    r"|\b[Nn]ew\sphone,?\s(?:and\s)?new\snumber[:,]?|\b[Ss]ave\smy\s(?:new\s)?(?:line|number)[:,]?)"
-    r"|\b(?:[Gg]et|[Rr]each|[Rr]ing|[Cc]all|[Tt]ext)\sme\s(?:now\s)?on"
+    rf"\b(?:[Ii]'?m|[Ii]\sam)\s(?:now\s)?on\s{_MINE}(?=\s*(?:now\b|$|[.,;!)]))"
+    r"|(?:(?:\b[Nn]ew\sphone,?\s(?:and\s)?new\snumber[:,]?|\b[Ss]ave\smy\s(?:new\s)?(?:line|number)[:,]?)"
+    r"|(?:^|(?<=[.,;:!(]\s)|(?<=can\s)|(?<=please\s)|(?<=just\s)|(?<=or\s)|(?<=and\s))"
+    r"(?:[Gg]et|[Rr]each|[Rr]ing|[Cc]all|[Tt]ext)\sme\s(?:now\s)?on"
     r"|\b(?:[Mm]y|[Oo]ur)\s(?:business\s|work\s)?[Ww]hats[Aa]pp(?:\s(?:number\s)?is|:)"
     rf"(?:\snow)?(?:\son)?)\s{_PHONE}"
-    r"(?!\d|,?\s(?:until|till|this|today|tonight|tomorrow|while|for\s(?:now|the|a|my))\b)"
+    r"(?!\d|,?\s(?:until|till|this|today|tonight|tomorrow|while|for\s(?:now|the|a|my)"
+    r"|at|during|between|when|every|in)\b)",
+    re.MULTILINE,
 )
 """In "I'm on 705-555-0137 now", "ring me on 07700 900813", the number of who tells it."""
 _NO_OWNERS = NOT_NAMES | frozenset(WEEKDAYS) | {"today", "tomorrow", "yesterday", "tonight"}
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
+_NOBODYS = re.compile(r"^[ \t]*>[^\n]*|```[\s\S]*?(?:```|\Z)", re.MULTILINE)
+"""Quotations and code."""
 _WEIGHT = 0.7
 
 
 def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
+    text = _NOBODYS.sub("", text)
     text = _CHANGED_NUMBER.sub(r"changed, \g<number> is ", corrected(straight(text)))
     text = _HAVING_NEW.sub(r"my \g<what> is ", text)
     text = _NEW_NUMBER.sub(_of_whom, text)
@@ -197,12 +204,14 @@ def _as_number(match: re.Match[str]) -> str:
 
 
 def _as_own(match: re.Match[str]) -> str:
-    number = match["number"].strip()
-    if sum(map(str.isdigit, number)) <= _DIGITS or _LENT.search(match.string, 0, match.start()):
+    number = (match["number"] or match["mine"]).strip()
+    near = max(0, match.start() - _LENT_WITHIN)
+    if sum(map(str.isdigit, number)) <= _DIGITS or _LENT.search(match.string, near, match.start()):
         return match.group()
     return f"My phone number is {number}."
 
 
+_LENT_WITHIN = 80
 _LENT = re.compile(r"\b(?:borrowed|hotel|temporary|temp|office|colleague's|friend's)\b[^.!?\n]*$")
 
 

@@ -107,7 +107,7 @@ _CORRECTION = re.compile(
     r"(?:^|(?<=[.!?]\s))(?:(?:oh|oops|whoops|sorry|wait|no|ah|um|scratch\s+that|my\s+(?:mistake|bad))"
     r"\s*[,.!:–—-]+\s*){0,3}"
     r"(?:(?:small\s+|quick\s+|a\s+)?correction\s*[:,–—-]+\s*|(?:sorry\s+)?I\s+meant(?:\s+to\s+say)?[,:]?\s+)"
-    r"(?:(?:that|it's\s+that)\s+)?(?P<first>(?:I|I['’]m|we|my|our|he|she|his|her|[^\W\d_a-z][\w'’-]*)"
+    r"(?:(?:that|it's\s+that)\s+)?(?P<first>(?:I|I['’]m|we|my|our|he|she|his|her|(?-i:[^\W\d_a-z])[\w'’-]*)"
     r"(?=\s+\S+\s+\S))",
     re.IGNORECASE | re.MULTILINE,
 )

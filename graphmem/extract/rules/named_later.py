@@ -76,7 +76,7 @@ def _named_later(parse: Parse, context: TurnContext, at: int) -> Iterator[Candid
     text, names = parse.sentence.text, context.people.names
     (owner, word), pronoun = context.unnamed, ""
     since = context.unnamed_since
-    late = since - (BEFORE_THIS_TURN if since >= BEFORE_THIS_TURN else 0) > _LATE
+    late = since % BEFORE_THIS_TURN > _LATE
     if not late and (match := _LATER.search(text, at)):
         pronoun, found = match.group(), name_list(parse, match.end() - 1)
     elif context.unnamed_since <= _SOON and (

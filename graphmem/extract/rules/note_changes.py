@@ -152,6 +152,7 @@ def _owned_by_none(match: re.Match[str], line: str, stated_at: datetime) -> bool
 _RENT_CHANGES = frozenset(
     {"up", "down", "to", "goes", "went", "gone", "raised", "increased", "now", "is"}
 )
+_RENT_GOES_ON = re.compile(r"\W*(?:now|up|down)\b")
 _PLAIN_SUM = (
     r"(?:\d{1,2}[,.]\d{3}|\d{3,5})(?![\d.,%]*\d|\s?%)"
     r"(?=\s*(?:$|[.,;!)(]|(?:an?|per|from|on|in|since|now|instead|btw|starting|as|until|pcm)\b))"
@@ -174,7 +175,9 @@ def rents(line: str, who: str | None, stated_at: datetime) -> Iterator[Candidate
     stated = line[match.start() : match.end("value")]
     dates = find_dates(line, stated_at)
     when = next((d for d in dates if d.lead == "from" and d.at is not None), None)
-    if when is None and _RENT_CHANGES.isdisjoint(stated.lower().split()):
+    stated_words = re.sub(r"'s\b", " is", stated.lower()).split()
+    goes_on = _RENT_GOES_ON.match(match["when"])
+    if when is None and goes_on is None and _RENT_CHANGES.isdisjoint(stated_words):
         return
     value = match["value"].strip(" .,")
     ahead = when is not None and when.at is not None and when.at > stated_at

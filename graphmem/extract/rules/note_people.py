@@ -118,6 +118,8 @@ class PeopleReader:
             found = list(self._part(self.speaker, part)) if part else []
             if found:
                 facts += found
+            elif part.endswith(")") or " for a " in part:
+                continue
             elif first in _I_AM:
                 sentences.append(f"I'm {part}")
             elif first in _I_DO:
@@ -130,13 +132,13 @@ class PeopleReader:
             return []
         facts: list[CandidateFact] = []
         for match in _OWN_KIN.finditer(line):
-            word, name = match["kin"].lower(), match["name"]
+            word, name = match["kin"].lower(), match["name"].rstrip(".")
             if word in FEMALE_KIN | MALE_KIN and word in KIN and self._may_be(name):
                 facts += self._kin(topic, word, name)
                 if match["role"]:
                     facts += self.roles(self.names.canonical_of(name), match["role"], None)
         opening = _ROLE_AT.match(_PARTS.split(_BULLET.sub("", line).strip())[0])
-        if opening and opening["org"] and _FIELD.fullmatch(opening["role"].lower()):
+        if opening and opening["org"] and self._is_field(opening["role"], opening["org"]):
             facts += self.at(topic, opening["org"])
         return facts
 
@@ -147,6 +149,8 @@ class PeopleReader:
         match = _KIN_LINE.match(line)
         word = match["kin"].lower() if match else ""
         if match is None or owner is None or word not in KIN:
+            return None
+        if word in _CLERGY and not match["sep"].strip():  # "Father Patrick" may be a priest
             return None
         who = match["who"]
         first = who.lower().partition(" ")[0]
@@ -345,7 +349,7 @@ class PeopleReader:
             return
         head = words[-1] if words else ""
         post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)
-        if org and _FIELD.fullmatch(role.lower()):
+        if org and self._is_field(role, org):
             yield from self.at(who, org)
         if not post or _is_kin(role):
             return
@@ -357,6 +361,13 @@ class PeopleReader:
         )
         if org:
             yield from self.at(who, org)
+
+    def _is_field(self, role: str, org: str) -> bool:
+        """Whether somebody does that at a firm: "support at Christmas" is none."""
+        match = _FIELD.fullmatch(role.lower())
+        last = org.lower().split()[-1]
+        firm = self.names.kind(org) == "organization" or "&" in org or last in ORG_SUFFIXES
+        return match is not None and (match["team"] is not None or firm)
 
     def at(self, who: str, org: str) -> Iterator[CandidateFact]:
         """Somebody's employer."""
@@ -378,8 +389,9 @@ def _is_of_one(names: NameRegistry, topic: str) -> bool:
 
 
 _ME_LINE = re.compile(r"\s*(?:[-*+•]\s+)?(?:[Mm]e|[Mm]yself)\s*(?::|=|\s[-–—])\s*(?P<rest>\S.*)$")
-_I_AM = frozenset({"based", "living", "working", "from", "married", "engaged", "allergic"})
-_I_DO = frozenset({"answer", "report", "live", "work", "teach", "run", "manage", "lead"})
+_CLERGY = frozenset({"father", "mother", "sister", "brother"})
+_I_AM = frozenset({"based", "living", "working", "married", "engaged", "allergic"})
+_I_DO = frozenset({"answer", "report", "live", "work", "run", "manage", "lead"})
 _OWN_KIN = re.compile(
     r"(?:^\s*(?:[-*+•]\s+)?|\.\s+)(?P<kin>[A-Z][a-z-]+)(?:\s+is|\s+called|:)?\s+"
     rf"(?P<name>{_WORD}(?:\s+{_WORD})?)(?:,\s+(?P<role>[A-Za-z]+(?:\s[a-z]+){{0,2}}))?"
@@ -405,7 +417,7 @@ _PET = re.compile(
 _FIELD = re.compile(
     r"(?:still )?(?:in |on the )?(?:accounts|sales|marketing|finance|hr|it|legal|procurement|admin"
     r"|logistics|payroll|ops|operations|engineering|research|design|support|dispatch|maintenance)"
-    r"(?: (?:side|team|department|dept))?"
+    r"(?P<team> (?:side|team|department|dept))?"
 )
 """In "accounts side at Lim & Gopal", what somebody does there."""
 _IN_PLACE = re.compile(

@@ -11,6 +11,7 @@ from graphmem.extract.rules.note_firms import of_table
 from graphmem.extract.rules.note_keys import BY_KEY
 from graphmem.extract.rules.note_people import PLAIN_NAME
 from graphmem.extract.rules.note_topics import may_be_work
+from graphmem.extract.rules.word_lists import is_occupation, is_post
 from graphmem.ports.llm import CandidateFact
 
 NOT_GIVEN = frozenset({"", "tbd", "tbc", "n/a", "none", "unknown", "vacant", "nobody", "?"})
@@ -55,7 +56,7 @@ class TableReader:
         for listing in lists:
             if found := of_table(self.names, listing, self.header, values, self.speaker):
                 yield from found
-        at = self._named_column()
+        at = self._named_column(values)
         named, column = values[at], self.header[at]
         work = column in _WORK_COLUMNS and may_be_work(named)
         if not work and (not PLAIN_NAME.fullmatch(named) or named.lower() in NOT_GIVEN):
@@ -68,10 +69,18 @@ class TableReader:
         kind = "thing" if work else "person" if person else "organization" if firm else None
         about = self.names.register(named, kind)
         for number, (key, value) in enumerate(zip(self.header, values, strict=False)):
-            if number != at:
+            duty = number < at and key in _DUTY_COLUMNS  # a post, or a chore
+            if number != at and (
+                not duty or is_post(value.lower()) or is_occupation(value.lower())
+            ):
                 yield from self.keyed(about, key, value) or ()
 
-    def _named_column(self) -> int:
+    def _named_column(self, values: Sequence[str]) -> int:
         """Which column says whom or what a row is about: the first, or behind what it is for."""
-        found = (n for n, key in enumerate(self.header) if key in _PERSON_COLUMNS)
+        columns = zip(self.header, values, strict=False)
+        found = (
+            n
+            for n, (key, value) in enumerate(columns)
+            if key in _PERSON_COLUMNS and value.lower() not in NOT_GIVEN | {"-"}
+        )
         return next(found, 0) if self.header[0] in _DUTY_COLUMNS else 0

@@ -90,12 +90,18 @@ def persons_titled(titles: Sequence[str], text: str) -> list[str]:
             and (key := _KEY.match(line))
             and (
                 key[1].lower() in KEYS_OF_PERSONS
-                or (key[1].lower() == "partner" and _is_full_name(last[0]))
+                or (key[1].lower() == "partner" and _is_full_name(last[0]) and _is_named(key))
             )
         ):
             found += last
             last = []
     return found
+
+
+def _is_named(key: re.Match[str]) -> bool:
+    """Whether a person's first name stands behind a key."""
+    first = re.match(r"[\s*_\[]*(\w+)", key.string[key.end() :])
+    return first is not None and first[1].lower() in FIRST_NAMES
 
 
 def _is_full_name(title: str) -> bool:

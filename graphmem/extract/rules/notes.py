@@ -14,7 +14,7 @@ from datetime import datetime
 
 from graphmem.extract.rules.attributes import attribute_line
 from graphmem.extract.rules.dates import find_dates
-from graphmem.extract.rules.names import NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.note_changes import handed_over
 from graphmem.extract.rules.note_firms import (
     behind,
@@ -263,7 +263,7 @@ class NoteReader:
             self.of_people = level
         elif level <= self.of_people:
             self.of_people = _OF_ITEMS
-        elif self.topics[level] and " " in title and self.names.may_be_person(title):
+        elif self.topics[level] and title.lower().split()[0] in FIRST_NAMES and " " in title:
             self.names.register(title, "person")
         self.lists = {at: kind for at, kind in self.lists.items() if at < level}
         self.made_up = {at for at in self.made_up if at < level}

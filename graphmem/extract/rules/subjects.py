@@ -50,8 +50,8 @@ _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 _SOMEBODY = word_set("somebody_unnamed").union(KIN, KIN_PLURAL)  # "he" may be them
 
 
-BEFORE_THIS_TURN = 9
-"""From here on sentences are counted since the turn began: what was said before is none of them."""
+BEFORE_THIS_TURN = 1_000_000
+"""Added to the number of sentences since somebody was mentioned, once another turn has begun."""
 
 
 @dataclass(frozen=True, slots=True)

