@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -220,7 +221,7 @@ def backup_command(folder: Path) -> None:
     from graphmem.portability.backup import MANIFEST_FILE
 
     here = _usual_place()
-    complete = (folder / MANIFEST_FILE).exists()
+    complete = os.path.exists(folder / MANIFEST_FILE)
     with stage_bars() as progress:
         made = asyncio.run(
             backup_store(here.folder, folder, source_settings=here.settings, progress=progress)
