@@ -28,7 +28,7 @@ from graphmem.extract.rules.note_firms import (
 )
 from graphmem.extract.rules.note_groups import holders, of_topic, our_pet, pet_of, post_holder
 from graphmem.extract.rules.note_keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work
-from graphmem.extract.rules.note_people import PLAIN_NAME, PeopleReader
+from graphmem.extract.rules.note_people import PeopleReader
 from graphmem.extract.rules.note_tables import NOT_GIVEN, TableReader
 from graphmem.extract.rules.note_topics import (
     MADE_UP,
@@ -40,6 +40,7 @@ from graphmem.extract.rules.note_topics import (
     persons_titled,
     topic_of,
 )
+from graphmem.extract.rules.person_facts import PLAIN_NAME
 from graphmem.extract.rules.word_lists import NOT_NAMES, is_occupation, is_post
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
