@@ -19,6 +19,7 @@ _MEASURE = re.compile(r"(?<=\d)\s?[%°‰$€£¥]|[$€£¥](?=\s?\d)")
 _LONE_SIGNS = re.compile(r"(?:\s[-+%°‰$€£¥])+\s*$")
 _DIGITS_APART = re.compile(r"\d \d")
 _HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
+_MARKED = re.compile(r"#{1,6}\s*([^\n]{2,100}?)[ \t*_]*\n")
 _APART = re.compile(r"\s*\([^()]*\)$")
 _HEADING_WORDS = 10
 _MONTH = (
@@ -284,14 +285,15 @@ def beginning(text: str, most: int) -> str:
     return f"{whole if len(whole) > len(rest) else line[: most - 1].rstrip()}…"
 
 
-def heading(text: str) -> str | None:
-    """What a text says that it is about: its first line, when that is a title above prose.
+def heading(text: str, *, above_prose: bool = True) -> str | None:
+    """What a text says that it is about: its first line, when that is a title above prose; without
+    ``above_prose`` also one that is marked as a heading above anything.
 
     A title is short, begins with a capital or a digit, and does not end as a sentence or a
     greeting does. Brackets behind it, as in "Mercury (planet)", only tell namesakes apart and are
     left out. A day is none: it says when, not what about.
     """
-    match = _HEADING.match(text)
+    match = _HEADING.match(text) or (None if above_prose else _MARKED.match(text))
     if match is None:
         return None
     line = _APART.sub("", match.group(1)).strip("\"'“”‘’ ")

@@ -111,7 +111,6 @@ _NUMBER = re.compile(
 _NAME = re.compile(r"(?<=\s)(?!I\b)[^\W\d_a-z]\w")
 _MOST_NAMES = 3
 _ONLY_HEADING = re.compile(r"(?:#{1,6}[ \t][^\n]+\n?)+")
-_FILLER = "." * 40  # as long as a line of prose
 _PERSON = re.compile(r"\b(?:i|me|my|mine|myself|you|your|yours|we|us|our|ours)\b", re.IGNORECASE)
 _TO_ME = (
     "brother|sister|mother|mum|mom|father|dad|parents|son|daughter|wife|husband|partner|girlfriend|"
@@ -175,9 +174,7 @@ class AnalysedText:
         """The key of the heading of an episode's first turn; empty where there is none."""
         if self.turn is None or self.turn.ordinal:
             return ""
-        # Below a heading that is marked as one, no prose has to follow.
-        marked = self.head.startswith("#") and self.head.replace("\n", f"\n{_FILLER}", 1)
-        found = heading(marked or self.head)
+        found = heading(self.head, above_prose=False)
         return name_key(found) if found else ""
 
     @cached_property
