@@ -20,7 +20,13 @@ from graphmem.retrieve.candidates.graph import ReachedFact
 from graphmem.retrieve.candidates.text_analysis import AnalysedText, Vocabulary, content_words
 from graphmem.retrieve.question.parse import parse_question
 from graphmem.retrieve.rank.ranking import Weights, shipped_weights
-from graphmem.retrieve.signals.inputs import TEXT_KINDS, SignalInputs, kind_shares, passages_among
+from graphmem.retrieve.signals.inputs import (
+    TEXT_KINDS,
+    SignalInputs,
+    kind_shares,
+    passages_among,
+    products,
+)
 from graphmem.retrieve.signals.registry import (
     ABLATIONS,
     SIGNAL_GROUPS,
@@ -496,3 +502,18 @@ async def test_texts_are_read_once_and_a_full_analyser_is_replaced(tmp_path: Pat
     assert await texts.turns("default/user:ada", ["unknown"]) == []
     assert not texts.full
     await ledger.close()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 63, 64, 200])
+@pytest.mark.parametrize("columns", [0, 1, 700])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_products_in_blocks_are_those_of_the_whole(
+    rows: int, columns: int, kind: type[np.float32]
+) -> None:
+    random = np.random.default_rng(1)
+    left = random.standard_normal((rows, 256)).astype(kind)
+    right = random.standard_normal((columns, 256)).astype(kind)
+    found = products(left, right)
+    assert found.dtype == kind
+    assert found.shape == (rows, columns)
+    assert np.allclose(found, left @ right.T, atol=1e-4)

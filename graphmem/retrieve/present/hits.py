@@ -125,8 +125,8 @@ async def _paths(
     linked = [place for place in places if ranking.signal("linked")[place] > 0]
     bridges: Mapping[int, tuple[int, str]] = {}
     if linked:
-        found = linked_partners(inputs, dict(zip(ranking.names, ranking.values, strict=True)))
-        bridges = {place: found[place] for place in linked if place in found}
+        measured = dict(zip(ranking.names, ranking.values, strict=True))
+        bridges = linked_partners(inputs, measured, linked)
     named = {id for way in ways.values() for id in way}
     named |= {id for place in ways for id in facts[place].entity_ids}
     named |= {entity for _, entity in bridges.values()}

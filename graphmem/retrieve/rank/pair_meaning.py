@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphmem.retrieve.candidates.text_analysis import AnalysedText, content_words, topics_of
-from graphmem.retrieve.signals.inputs import SignalInputs
+from graphmem.retrieve.signals.inputs import SignalInputs, products
 
 _FEW = 3  # added to the count in a mean over candidates, which says little when they are few
 _MOST_SHARED, _MOST_TOPICS = 3.0, 3
@@ -65,8 +65,8 @@ def compare_meaning(inputs: SignalInputs, best: Sequence[int], firsts: int) -> P
     Except for ``shared`` and ``sentence``, only the first ``firsts`` rows are computed."""
     texts = [inputs.texts[place] for place in best]
     words = _words_of(inputs, texts)
-    others = words.has & ~words.asked
-    shared = np.minimum((others * words.rare) @ others.T, _MOST_SHARED)
+    others = (words.has & ~words.asked).astype(np.float64)
+    shared = np.minimum(products(others * words.rare, others), _MOST_SHARED)
     plain = inputs.vocabulary.vectors(words.rows) * words.rare[:, None]
     asked_for: _Numbers = plain[words.where[words.starts[-1] :]].sum(axis=0)
     return PairMeaning(
@@ -127,7 +127,7 @@ def _word_by_word(
     there, asked = looked_at[:, seen], words.asked[seen]
     for row in range(min(firsts, len(texts))):
         known = np.flatnonzero(there[row] | asked)
-        like = vectors[known] @ vectors.T
+        like = products(vectors[known], vectors)
         like[like < _ALIKE] = 0.0
         far = np.ones(len(words.rows))
         far[seen] = 1 - like.max(axis=0, initial=0.0)
@@ -142,13 +142,13 @@ def _sentences(every: _Numbers, starts: NDArray[np.intp], asked: _Numbers) -> _N
     """``sentence`` of :class:`PairMeaning`, from the vector sums of ``every`` sentence, the index
     of each text's first sentence, and the vector sum of what is ``asked``."""
     unit = _unit(every)
-    to_question = unit @ _unit(asked)
+    to_question = products(unit, _unit(asked[None]))[:, 0]
     ends = [*starts[1:], len(every)]
     answers = [
         start + int(np.argmax(to_question[start:end]))
         for start, end in zip(starts, ends, strict=True)
     ]
-    near = _unit(every[answers] + asked) @ unit.T
+    near = products(_unit(every[answers] + asked), unit)
     near = np.maximum(np.maximum.reduceat(near, starts, axis=1), 0.0)
     against: _Numbers = near - (near.sum(axis=1, keepdims=True) - 1) / (len(near) + _FEW)
     return against

@@ -26,7 +26,7 @@ from graphmem.model.stored import MACHINE_ROLES
 from graphmem.retrieve.candidates.text_analysis import AnalysedText
 from graphmem.retrieve.rank.pair_meaning import compare_meaning, margin_over_others, shared_topics
 from graphmem.retrieve.rank.ranking import Ranking
-from graphmem.retrieve.signals.inputs import SignalInputs
+from graphmem.retrieve.signals.inputs import SignalInputs, products
 from graphmem.text import words
 
 PAIR_EVIDENCE: Final[Mapping[str, str]] = {
@@ -339,7 +339,7 @@ def _speaks_of(inputs: SignalInputs, text: AnalysedText, subject: Sequence[str])
     if not subject:
         return True
     vectors = inputs.vocabulary.vectors
-    like = vectors(inputs.vocabulary.rows(subject)) @ vectors(text.words).T
+    like = products(vectors(inputs.vocabulary.rows(subject)), vectors(text.words))
     return bool(like.max(initial=0.0) >= _SAME_SUBJECT)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,7 @@ def passages_among(texts: Sequence[AnalysedText]) -> NDArray[np.bool_]:
     return passages
 
 
+_Float = TypeVar("_Float", np.float32, np.float64)
 Column: TypeAlias = NDArray[np.float32]
 """One value for each candidate."""
 Columns: TypeAlias = Mapping[str, Column]
@@ -106,6 +107,9 @@ SAME_WORD = 0.95
 """Words with a higher cosine than this are treated as the same."""
 _LITTLE = 0.1
 """Added to relative lengths before the logarithm, so that very short texts differ little."""
+_ONE_THREAD = 1 << 18
+"""The multiplications up to which OpenBLAS uses one thread (``interface/gemm.c``: 65,536 x 4)."""
+_BLOCK_ROWS = 64
 _TEXTS = 1_000
 """The number of texts assumed for the inverse document frequency: only the ratio of rare to
 frequent words matters."""
@@ -296,6 +300,20 @@ def scaled(values: Column) -> Column:
     return divided
 
 
+def products(left: NDArray[_Float], right: NDArray[_Float]) -> NDArray[_Float]:
+    """``left @ right.T``, in blocks that OpenBLAS computes in the calling thread: waking its other
+    threads takes longer than so little work, and far longer while they have to wait for a core."""
+    height = max(1, min(len(left), _BLOCK_ROWS))
+    width = max(1, _ONE_THREAD // (height * max(1, left.shape[1])))
+    found = np.empty((len(left), len(right)), dtype=left.dtype)
+    for top in range(0, len(left), height):
+        rows = slice(top, top + height)
+        for start in range(0, len(right), width):
+            columns = slice(start, start + width)
+            np.matmul(left[rows], right[columns].T, out=found[rows, columns])
+    return found
+
+
 def _likeness(
     words: Sequence[str], texts: Sequence[AnalysedText], vocabulary: Vocabulary
 ) -> NDArray[np.float32]:
@@ -305,8 +323,7 @@ def _likeness(
     starts = np.cumsum([0, *[len(text.words) for text in texts[:-1]]])
     distinct, where = np.unique(every, return_inverse=True)
     asked, there = vocabulary.vectors(vocabulary.rows(words)[1:]), vocabulary.vectors(distinct)
-    # einsum instead of "@": for so little, waking the threads of a BLAS takes longer than the work.
-    likeness = np.einsum("ik,jk->ij", asked, there)
+    likeness = products(asked, there)
     likeness[likeness < _SIMILAR] = 0.0
     nearest: NDArray[np.float32] = np.maximum.reduceat(likeness[:, where], starts, axis=1)
     return nearest

@@ -57,11 +57,14 @@ def measure_passages(inputs: SignalInputs, measured: Columns) -> Columns:
     return {"named": named * passages, "linked": linked * passages, "spread": spread * passages}
 
 
-def linked_partners(inputs: SignalInputs, measured: Columns) -> dict[int, tuple[int, str]]:
-    """For each place of a candidate with a partner (``linked``), the partner's place and the id of
-    the entity that both name."""
+def linked_partners(
+    inputs: SignalInputs, measured: Columns, places: Collection[int]
+) -> dict[int, tuple[int, str]]:
+    """For each of these places of candidates with a partner (``linked``), the partner's place and
+    the id of the entity that both name."""
     likely = _first_sight(measured) + _NAMED * _named(inputs)
-    return _linked(inputs, _covered(inputs), likely)[1]
+    found = _linked(inputs, _covered(inputs), likely, places)[1]
+    return {place: found[place] for place in places if place in found}
 
 
 def _covered(inputs: SignalInputs) -> NDArray[np.float32]:
@@ -93,10 +96,13 @@ def _named(inputs: SignalInputs) -> Column:
 
 
 def _linked(
-    inputs: SignalInputs, covers: NDArray[np.float32], likely: Column
+    inputs: SignalInputs,
+    covers: NDArray[np.float32],
+    likely: Column,
+    places: Collection[int] | None = None,
 ) -> tuple[Column, dict[int, tuple[int, str]]]:
-    """The share of the question that each candidate covers with its best partner, and by place the
-    partner's place and the linking entity."""
+    """The share of the question that each candidate (at least those at ``places``) covers with its
+    best partner, and by place the partner's place and the linking entity."""
     texts, around = inputs.texts, inputs.neighbourhood
     linked = np.zeros(len(texts), dtype=np.float32)
     chosen = set(np.argsort(-likely, kind="stable")[:_BEST].tolist())
@@ -104,6 +110,8 @@ def _linked(
     entities: list[str] = []
     less: list[float] = []
     for entity, turns in around.linking_entities(inputs.ids).items():
+        if places is not None and set(turns).isdisjoint(places):
+            continue
         common = _COMMON * log(len(around.mentions.turns[entity]))
         names = around.names.get(entity, frozenset())
         about = {n: common - _ABOUT * (texts[n].title in names) for n in turns}
@@ -118,8 +126,8 @@ def _linked(
     # Each pair is listed for both of its texts, best first: ``unique`` finds the best of each text.
     mine, theirs = np.concatenate([ones, others]), np.concatenate([others, ones])
     order = np.argsort(-np.concatenate([worth, worth]), kind="stable")
-    found, places = np.unique(mine[order], return_index=True)
-    best = order[places]
+    found, first = np.unique(mine[order], return_index=True)
+    best = order[first]
     linked[found] = np.maximum(0.0, worth[best % len(worth)])
     partners = {
         int(place): (int(theirs[at]), entities[at % len(worth)])
