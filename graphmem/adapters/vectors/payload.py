@@ -72,7 +72,11 @@ def payload(
 def sparse_vectors(point: Point) -> dict[str, bm25.Sparse]:
     """A point's sparse vectors, by name."""
     texts = {BM25: point.text, WINDOW: point.window}
-    return {name: bm25.document(text) for name, text in texts.items() if text is not None}
+    return {
+        name: bm25.of_tenant(bm25.document(text), point.tenant)
+        for name, text in texts.items()
+        if text is not None
+    }
 
 
 def numbers(dense: Vector) -> list[float]:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from graphmem.errors import Rejected
 
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
 """Increased when points are stored differently: older collections are then made anew."""
 
 CHECKPOINT_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "graphmem:checkpoint"))

@@ -100,7 +100,8 @@ def _dense(server: QdrantServer, query: VectorQuery) -> _Job:
 
 
 def _text(query: VectorQuery) -> _Job:
-    indices, values = bm25.query(query.text or "") if query.limit >= 1 else ([], [])
+    words = bm25.query(query.text or "") if query.limit >= 1 else ([], [])
+    indices, values = bm25.of_tenant(words, query.only.tenant)
     using = payload.WINDOW if query.around else payload.BM25
     job = _Job(query, using, hits=None if indices else [])
     job.vector = models.SparseVector(indices=indices, values=values)

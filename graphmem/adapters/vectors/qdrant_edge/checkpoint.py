@@ -19,7 +19,7 @@ from graphmem.files import read_file
 from graphmem.ports.vectors import COLLECTIONS, Collection
 
 _LARGEST = 1 << 62
-_FORMAT = 2
+_FORMAT = 3
 """Increased when points are stored differently: an older folder is then cleared and filled anew."""
 
 CHECKPOINT_FILE = "checkpoint.json"
