@@ -116,11 +116,11 @@ async def closed_store(folder: Path) -> None:
 @pytest.mark.parametrize(
     "checkpoint",
     [
-        "", "{", "[]", "null", '"x"', "\x00" * 40, "{}", '{"format": 2}',
-        '{"format": 2, "store_id": "store", "embedder": "m", "size": 8, "folders": {}}',
-        '{"format": 2, "store_id": "s", "embedder": "m", "size": 8, "folders": '
+        "", "{", "[]", "null", '"x"', "\x00" * 40, "{}", '{"format": 3}',
+        '{"format": 3, "store_id": "store", "embedder": "m", "size": 8, "folders": {}}',
+        '{"format": 3, "store_id": "s", "embedder": "m", "size": 8, "folders": '
         '{"facts": "../../etc", "turns": "turns-1", "sessions": "sessions-1"}}',
-        '{"format": 2, "store_id": "s", "embedder": "m", "size": "8", "folders": '
+        '{"format": 3, "store_id": "s", "embedder": "m", "size": "8", "folders": '
         '{"facts": "facts-1", "turns": "turns-1", "sessions": "sessions-1"}}',
     ],
 )  # fmt: skip

@@ -9,10 +9,10 @@ What the engine does, measured (release 0.9, 2 cores):
   and costs up to 0.5 ms at 100,000 points over 20 tenants. N includes points without any word.
 - With ``m=0`` and ``payload_m`` only the tenants get HNSW graphs, and only those larger than the
   full-scan threshold: ``optimize`` at 100,000 points over 20 tenants took 2 s instead of 62 s.
-- BM25: the index reads, for each word asked for, the points of all tenants that have it: 22 ms for a
-  tenant of 50,000 points among a million (scoring its points one by one takes 7). So a word has
-  another index in each tenant (:func:`.bm25.of_tenant`): 1.4 ms, the same
-  scores. Below ``_SPARSE_SCAN`` points, after the filter, they are scored one by one all the same.
+- BM25: for each word asked for, the points of all tenants that have it are read: 22 ms for a tenant
+  of 50,000 points among a million (7 ms if its points are scored one by one). So a word has another
+  index in each tenant (:func:`.bm25.of_tenant`): 1.4 ms, the same scores. Up to
+  ``_SPARSE_SCAN`` points that pass a filter are still scored one by one.
 - Loading a million points takes 3.7 s and 1.6 GiB, of which payload indexes in memory take 2.2 s
   and 0.2 GiB, so only those that every search reads are in memory. Vectors on disk would save 0.8 s
   and 1 GiB more, but add 2 to 12 ms to the first search of a tenant.
