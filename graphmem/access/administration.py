@@ -122,7 +122,7 @@ class Administration:
             f"m-{new_id()}",
             organisation,
             _label(name, "a member's name"),
-            _role(role, MEMBER_ROLES),
+            _role(role),
             self._clock.now(),
         )
         if not await self._book.put_grants(made.grant(), new=True):
@@ -142,7 +142,7 @@ class Administration:
 
     async def set_role(self, organisation: str, name: str, role: Role) -> Member:
         """What a member may do from now on, with each of their keys."""
-        changed = replace(await self.member(organisation, name), role=_role(role, MEMBER_ROLES))
+        changed = replace(await self.member(organisation, name), role=_role(role))
         await self._book.put_grants(changed.grant())
         return changed
 
@@ -183,7 +183,7 @@ class Administration:
                 raise UsageError("an administrator belongs to no organisation")
         else:
             await self.organisation(organisation)
-            _role(role, MEMBER_ROLES)
+            _role(role)
         if expires_at is not None and expires_at <= now:
             raise UsageError("a key expires at some time to come")
         limits = limits or Limits()
@@ -351,11 +351,11 @@ def _within(
     return role, where, whom, read_only or principal.read_only
 
 
-def _role(role: str, known: Sequence[Role]) -> Role:
-    for one in known:
+def _role(role: str) -> Role:
+    for one in MEMBER_ROLES:
         if one == role:
             return one
-    raise UsageError(f"a role is one of {', '.join(known)}, got {shown(role)}")
+    raise UsageError(f"a role is one of {', '.join(MEMBER_ROLES)}, got {shown(role)}")
 
 
 def _name(name: object, what: str) -> str:

@@ -242,7 +242,6 @@ class _LogAsOf:
     def __init__(self, ledger: Ledger, events: Sequence[Event], known_at: datetime) -> None:
         self._ledger = ledger
         self._known_at = known_at
-        self._events = events
         last = {(event.kind, event.id): event for event in events}
         self._there = {
             key for key, event in last.items() if event.action not in _GONE and _shown(event)

@@ -189,7 +189,7 @@ def _shown(
             else _pair_asked(number, ambiguity)
         )
         new = {
-            n: json_line(_turn(episode, turns[n]))
+            n: json_line(turn_line(episode, turns[n], turns[n].text[:_LONGEST_TURN]))
             for n in uses
             if n in turns and n not in turn_lines
         }
@@ -225,10 +225,6 @@ def _facts_with(
         names = (fact.subject, fact.object, *fact.entities)
         if any(name_key(name) == ambiguity.key for name in names if name):
             yield fact
-
-
-def _turn(episode: Episode, turn: Turn) -> dict[str, Any]:
-    return turn_line(episode, turn, turn.text[:_LONGEST_TURN])
 
 
 def _name_asked(

@@ -159,7 +159,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
         except OSError as error:
@@ -275,7 +275,3 @@ def _home(package: str) -> str:
     if origin is None:
         raise UsageError(f"Cypher: {package} cannot be found for the process of a query")
     return str(Path(origin).parent.parent)
-
-
-def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
