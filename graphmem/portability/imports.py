@@ -7,10 +7,10 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from graphmem.clock import LAST_MOMENT
 from graphmem.errors import Rejected, UsageError, shown
 from graphmem.files import open_file
 from graphmem.model import Imported, Scope, TypeRule, forgotten_tenant
@@ -35,7 +35,6 @@ from graphmem.ports.ledger import Ledger, Row
 from graphmem.ports.ledger_relation_types import ALL_TENANTS
 
 _AT_A_TIME = 500  # rows
-_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -273,7 +272,7 @@ async def _check_rules(ledger: Ledger, rules: Mapping[str, TypeRule]) -> None:
 
 
 async def _has_events(ledger: Ledger, tenant: str) -> bool:
-    return bool(await ledger.events(0, 1, tenant=tenant, until=_EVER))
+    return bool(await ledger.events(0, 1, tenant=tenant, until=LAST_MOMENT))
 
 
 async def _met_here(ledger: Ledger, reading: _Reading) -> list[str]:

@@ -13,7 +13,6 @@ by reading without it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
@@ -36,7 +35,7 @@ from graphmem.relation_types.tables import (
     USUALLY_SINGLE_VALUED,
     WORDS_OF_PAST,
 )
-from graphmem.text import words
+from graphmem.text import words_of_name
 
 Target = tuple[str, str]
 """What a statement is about: subject and object (sorted, for a symmetric relation), or ``""`` and
@@ -80,8 +79,6 @@ class TypeBehaviour:
         return statement.subject_id in (target if self.symmetric else target[:1])
 
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
 BEHAVED = frozenset(type for type, _ in NORMAL_FORMS.values())
 """The types in the built-in tables."""
 
@@ -98,7 +95,7 @@ class Normal:
 
 def snake(type: str) -> str:
     """``Works At``, ``worksAt`` and ``WORKS-AT`` as ``works_at``; ``""`` when there is no word."""
-    parts = words(_CAMEL.sub(" ", type).replace("_", " "))
+    parts = words_of_name(type)
     return "_".join(part.replace("'", "") for part in parts)
 
 
