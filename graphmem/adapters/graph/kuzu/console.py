@@ -21,11 +21,11 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from graphmem.adapters.child_process import can_start
+from graphmem.adapters.child_process import can_start, end_process
 from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.kuzu.console_program import (
     GRACE_S,
@@ -164,7 +164,7 @@ class _Process:
             )
         except OSError as error:
             raise Unavailable(f"no process for the query can be started: {error}") from error
-        self.end = weakref.finalize(self, _ended, self._process)
+        self.end = weakref.finalize(self, end_process, self._process)
         """Kills the process and closes its pipes; also called when this object is collected."""
 
     @property
@@ -198,15 +198,6 @@ class _Process:
     def kill(self) -> None:
         """Kill the process; may be called from any thread."""
         self._process.kill()
-
-
-def _ended(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
 
 
 def _table(answer: Mapping[str, Any], engine: str, timeout_s: float) -> Table:
