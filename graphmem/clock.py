@@ -17,6 +17,12 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from graphmem.errors import UsageError, shown
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+SHORT_MONTHS = tuple(name[:3] for name in MONTHS)
 
 Precision: TypeAlias = Literal["year", "month", "week", "day", "instant"]
 """How exact a date is; the moment stored beside it is the first of that time."""
@@ -54,6 +60,11 @@ class Date(NamedTuple):
             year, week, _ = self.at.isocalendar()
             return f"{year:04}-W{week:02}"
         return stamp(self.at)[: _ISO_LENGTH.get(self.precision)]
+
+
+def month_number(name: str) -> int:
+    """Which month begins with the same three letters, from 1; ValueError where none does."""
+    return SHORT_MONTHS.index(name[:3].lower()) + 1
 
 
 @lru_cache(maxsize=8192)  # a load stamps a few times an item, each in several stages

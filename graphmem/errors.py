@@ -32,7 +32,8 @@ from __future__ import annotations
 import difflib
 import logging
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 _short = reprlib.Repr()
@@ -64,6 +65,15 @@ def log_failure(log: logging.Logger, what: str, error: BaseException) -> None:
     """Of work that nobody awaits: ``what`` failed, and why; where nobody raised it on purpose, also
     where the error came from."""
     log.warning("%s: %s", what, error, exc_info=not isinstance(error, GraphmemError))
+
+
+@contextmanager
+def logged_failure(log: logging.Logger, what: str) -> Iterator[None]:
+    """Log an error of work that nobody awaits (:func:`log_failure`) instead of raising it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - nobody is above who could be told
+        log_failure(log, what, error)
 
 
 class UsageError(GraphmemError, ValueError):

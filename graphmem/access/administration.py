@@ -27,7 +27,7 @@ from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, UsageError, shown
 from graphmem.limits import NAME_BYTES
 from graphmem.model import DEFAULT_PROJECT, Scope
-from graphmem.ports.access import AccessBook, AuditEntry, AuditQuery, KeyUse
+from graphmem.ports.access import AccessBook, AuditEntry, AuditQuery, Grant, GrantKind, KeyUse
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -64,10 +64,14 @@ class Administration:
         return [Organisation.of(grant) for grant in await self._book.grants("organisation")]
 
     async def organisation(self, name: str) -> Organisation:
-        found = await self._book.grants("organisation", organisation=name, id=name)
+        return Organisation.of(await self._grant("organisation", name, organisation=name, id=name))
+
+    async def _grant(self, kind: GrantKind, named: str, **wanted: str) -> Grant:
+        """What is stored of one thing; :class:`~graphmem.errors.NotFound` by its name."""
+        found = await self._book.grants(kind, **wanted)
         if not found:
-            raise NotFound(f"there is no organisation {name!r}")
-        return Organisation.of(found[0])
+            raise NotFound(f"there is no {kind} {named!r}")
+        return found[0]
 
     async def close_organisation(self, name: str) -> Organisation:
         """All its keys are refused from now on. What it stored stays, until somebody erases it."""
@@ -122,7 +126,7 @@ class Administration:
             f"m-{new_id()}",
             organisation,
             _label(name, "a member's name"),
-            _role(role, MEMBER_ROLES),
+            _role(role),
             self._clock.now(),
         )
         if not await self._book.put_grants(made.grant(), new=True):
@@ -135,14 +139,11 @@ class Administration:
         return sorted((Member.of(one) for one in found), key=lambda one: one.name)
 
     async def member(self, organisation: str, name: str) -> Member:
-        found = await self._book.grants("member", organisation=organisation, about=name)
-        if not found:
-            raise NotFound(f"there is no member {name!r}")
-        return Member.of(found[0])
+        return Member.of(await self._grant("member", name, organisation=organisation, about=name))
 
     async def set_role(self, organisation: str, name: str, role: Role) -> Member:
         """What a member may do from now on, with each of their keys."""
-        changed = replace(await self.member(organisation, name), role=_role(role, MEMBER_ROLES))
+        changed = replace(await self.member(organisation, name), role=_role(role))
         await self._book.put_grants(changed.grant())
         return changed
 
@@ -183,7 +184,7 @@ class Administration:
                 raise UsageError("an administrator belongs to no organisation")
         else:
             await self.organisation(organisation)
-            _role(role, MEMBER_ROLES)
+            _role(role)
         if expires_at is not None and expires_at <= now:
             raise UsageError("a key expires at some time to come")
         limits = limits or Limits()
@@ -196,10 +197,8 @@ class Administration:
         if user_id is not None:
             Scope(user_id=_label(user_id, "user_id"))  # refused here, not by each call of the key
         owner = organisation or EVERYWHERE
-        if project is not None and not await self._book.grants(
-            "project", organisation=owner, id=project
-        ):
-            raise NotFound(f"there is no project {project!r}")
+        if project is not None:
+            await self._grant("project", project, organisation=owner, id=project)
         member_id = None if member is None else (await self.member(owner, member)).id
         secret, id = new_key()
         key = AccessKey(
@@ -238,10 +237,8 @@ class Administration:
         """From the next call on the key is refused; the user that it was limited to is no longer
         named in it."""
         owner = organisation or EVERYWHERE
-        found = await self._book.grants("key", organisation=owner, id=id)
-        if not found:
-            raise NotFound(f"there is no key {id!r}")
-        return await self._revoke(AccessKey.of(found[0]))
+        found = await self._grant("key", id, organisation=owner, id=id)
+        return await self._revoke(AccessKey.of(found))
 
     async def _revoke(self, key: AccessKey) -> AccessKey:
         at = key.revoked_at or self._clock.now()
@@ -289,13 +286,11 @@ class Administration:
 
     async def remove_webhook(self, organisation: str, id: str) -> Webhook:
         """From the next delivery on nothing is sent to it."""
-        found = await self._book.grants("webhook", organisation=organisation, id=id)
-        if not found:
-            raise NotFound(f"there is no webhook {id!r}")
+        found = await self._grant("webhook", id, organisation=organisation, id=id)
         notices = await self._book.grants("notice", organisation=organisation, about=id)
-        for grant in (found[0], *notices):
+        for grant in (found, *notices):
             await self._book.drop_grant(grant)
-        return Webhook.of(found[0])
+        return Webhook.of(found)
 
     # What was done
 
@@ -351,11 +346,11 @@ def _within(
     return role, where, whom, read_only or principal.read_only
 
 
-def _role(role: str, known: Sequence[Role]) -> Role:
-    for one in known:
+def _role(role: str) -> Role:
+    for one in MEMBER_ROLES:
         if one == role:
             return one
-    raise UsageError(f"a role is one of {', '.join(known)}, got {shown(role)}")
+    raise UsageError(f"a role is one of {', '.join(MEMBER_ROLES)}, got {shown(role)}")
 
 
 def _name(name: object, what: str) -> str:

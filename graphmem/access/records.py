@@ -12,7 +12,7 @@ from datetime import timedelta
 from graphmem.access.secrets import KEY_PREFIX
 from graphmem.access.values import EVERYWHERE, AccessKey
 from graphmem.clock import Clock
-from graphmem.errors import Forbidden, LimitExceeded, NotFound, UsageError, log_failure
+from graphmem.errors import Forbidden, LimitExceeded, NotFound, UsageError, logged_failure
 from graphmem.ports.access import AccessBook, AuditEntry, KeyUse
 
 _log = logging.getLogger("graphmem")
@@ -145,10 +145,8 @@ class Recorder:
         await self._try_to_write()
 
     async def _try_to_write(self) -> None:
-        try:
+        with logged_failure(_log, "what was called could not be noted in the ledger"):
             await self.flush()
-        except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-            log_failure(_log, "what was called could not be noted in the ledger", error)
 
     async def close(self) -> None:
         """Write what is left."""

@@ -40,7 +40,7 @@ def write_seal(seal: Path, files: Iterable[str | Path]) -> None:
     """Note what closed files hold. Without room for it there is none, and they are looked at."""
     with contextlib.suppress(OSError):
         sums = {name: _checksum(path) for name, path in sorted(_by_name(seal, files).items())}
-        written = {"version": _VERSION, "files": sums, "sum": _own_sum(sums)}
+        written = {"version": _VERSION, "files": sums, "sum": sum_of(sums)}
         replace_file(seal, json.dumps(written).encode())
 
 
@@ -50,7 +50,7 @@ def what_changed(seal: Path, files: Iterable[str | Path]) -> str | None:
     try:
         found = json.loads(read_file(seal))
         sealed = found["files"]
-        if found["version"] != _VERSION or found["sum"] != _own_sum(sealed):
+        if found["version"] != _VERSION or found["sum"] != sum_of(sealed):
             return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
@@ -150,8 +150,9 @@ def _by_name(seal: Path, files: Iterable[str | Path]) -> dict[str, str]:
     return {path.removeprefix(home): path for path in map(str, files)}
 
 
-def _own_sum(sums: object) -> int:
-    return zlib.crc32(json.dumps(sums, sort_keys=True).encode())
+def sum_of(data: object) -> int:
+    """A checksum of plain data: a changed character may still be valid JSON."""
+    return zlib.crc32(json.dumps(data, sort_keys=True).encode())
 
 
 def _checksum(path: str) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Literal
 
 from graphmem.belief.intervals import LONG_AGO, Interval, statement_order
+from graphmem.clock import LAST_MOMENT
 from graphmem.model import (
     Dated,
     Edit,
@@ -104,7 +105,7 @@ def beliefs_of(
 def _order(belief: Belief) -> tuple[object, ...]:
     return (
         belief.since or LONG_AGO,
-        belief.invalid_at or datetime.max.replace(tzinfo=LONG_AGO.tzinfo),
+        belief.invalid_at or LAST_MOMENT,
         _RANK[belief.modality],
         belief.stated_at,
         text_key(belief.text),

@@ -9,7 +9,7 @@ from graphmem.belief.sentences import same_sentence
 from graphmem.belief.snapshot import GroupKey, Snapshot, group_keys, places_of, text_group
 from graphmem.model import Fact, Statement
 from graphmem.ports.ledger import DecisionReads, FactQuery, StatementQuery
-from graphmem.relation_types.types import RelationTypes, sentence_key
+from graphmem.relation_types.types import RelationTypes
 from graphmem.text import text_key
 
 _LOOK_BACK = 32  # newest facts of an entity that a sentence is compared with
@@ -99,7 +99,7 @@ class BeliefReader:
         found: dict[str, list[Fact]] = {}
         plain: _PlainFacts | None = None
         for statement in statements:
-            key = sentence_key(statement)
+            key = statement.sentence_key
             if statement.type is not None or snapshot.groups.get(("", key)):
                 continue
             plain = plain or _PlainFacts(snapshot)
@@ -163,5 +163,5 @@ def _known_key(facts: Sequence[Fact], snapshot: Snapshot) -> str | None:
         known = (snapshot.resolved.get(id) for id in fact.support)
         plain = next((one for one in known if one is not None and one.type is None), None)
         if plain is not None:
-            return sentence_key(plain)
+            return plain.sentence_key
     return None

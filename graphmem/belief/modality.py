@@ -18,7 +18,7 @@ from graphmem.belief.intervals import (
 from graphmem.belief.stated_ends import Targets, end_of
 from graphmem.clock import refines, same_date
 from graphmem.model import Date, Edit, Statement
-from graphmem.relation_types.types import Target, TypeBehaviour, object_key
+from graphmem.relation_types.types import Target, TypeBehaviour
 
 _PLANNED, _DENIED = "planned", "negated"
 _STANDS = StatementOutcome("believed", "stands")
@@ -213,7 +213,7 @@ def _makes_room(ending: Statement, plan: Statement) -> bool:
     """Whether an end without an object, in the turn that states the plan, is about the other
     objects: "my last day is 2 May, I start at Beta then"."""
     own = (ending.episode_id, ending.turn) == (plan.episode_id, plan.turn)
-    return own and ending.type is not None and object_key(ending) is None
+    return own and ending.type is not None and ending.object_key is None
 
 
 def _rivals(one: Interval, beside: _PlainContext) -> list[_Stop]:

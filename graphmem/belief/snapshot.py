@@ -15,7 +15,7 @@ from typing import Self, TypeAlias, TypeVar
 
 from graphmem.model import Edit, Fact, Statement
 from graphmem.ports.ledger import LoadedStatements, StatementPattern
-from graphmem.relation_types.types import RelationTypes, TypeBehaviour, object_key, sentence_key
+from graphmem.relation_types.types import RelationTypes, TypeBehaviour
 from graphmem.resolve.merges import with_merges
 from graphmem.text import text_key
 
@@ -27,10 +27,10 @@ def group_keys(statement: Statement, behaviour: TypeBehaviour) -> tuple[GroupKey
     that names no object has ``(type, subject, "")``, which belongs to every group of that type and
     subject."""
     if statement.type is None or statement.subject_id is None:
-        return (("", sentence_key(statement)),)
+        return (("", statement.sentence_key),)
     subject, object_ = behaviour.target(statement)
     if not behaviour.single_valued:
-        if object_key(statement) is None:
+        if statement.object_key is None:
             return ((statement.type, statement.subject_id, ""),)
         return ((statement.type, subject, object_),)
     if behaviour.symmetric:

@@ -24,7 +24,7 @@ from graphmem.belief.intervals import (
 )
 from graphmem.clock import refines
 from graphmem.model import Date, Statement
-from graphmem.relation_types.types import Target, TypeBehaviour, object_key
+from graphmem.relation_types.types import Target, TypeBehaviour
 
 Ends: TypeAlias = Mapping[Target, Sequence[StatedEnd]]
 """Stated ends, by the target that they end."""
@@ -66,7 +66,7 @@ def ends_by_target(
     posts: _Posts | None = None
     for statement in endings:
         meant = targets.of_statement(statement)
-        if statement.type == _POST and object_key(statement) is None:
+        if statement.type == _POST and statement.object_key is None:
             posts = posts or _Posts(by_target, behaviour)
             meant = posts.of_same_company(statement, meant)
         for target in meant:
@@ -90,7 +90,7 @@ class Targets:
 
     def of_statement(self, statement: Statement) -> Sequence[Target]:
         """The targets that an end or a withdrawal is about: see :meth:`TypeBehaviour.speaks_of`."""
-        if statement.type is None or object_key(statement) is not None:
+        if statement.type is None or statement.object_key is not None:
             target = self._behaviour.target(statement)
             return [target] if target in self._all else []
         if statement.subject_id is None:

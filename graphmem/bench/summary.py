@@ -184,12 +184,12 @@ def _table(lines: Sequence[Line], score: Callable[[Line], Scores | None]) -> dic
     return {line.id: found for line in lines if (found := score(line)) is not None}
 
 
-def lines_of(folder: Path, variant: str = FULL_SEARCH) -> list[Line]:
-    """The lines of one variant of a run; of its only one when it has no such."""
+def lines_of(folder: Path) -> list[Line]:
+    """The lines of the full search in a run; of its only variant when it has no such."""
     every = by_variant(BenchRun(folder).lines())
     if not every:
         raise UsageError(f"{folder}: no run in this folder (no questions.jsonl)")
     found = {n: lines for n, lines in every.items() if n not in (*BASELINES, *WRONG)}
-    if variant not in found and len(found) > 1:
-        raise UsageError(f"{folder}: no variant {variant!r}; it has {', '.join(found)}")
-    return found.get(variant) or next(iter(found.values()))
+    if FULL_SEARCH not in found and len(found) > 1:
+        raise UsageError(f"{folder}: no variant {FULL_SEARCH!r}; it has {', '.join(found)}")
+    return found.get(FULL_SEARCH) or next(iter(found.values()))

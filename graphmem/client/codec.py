@@ -15,7 +15,7 @@ import msgspec
 
 from graphmem.client.calls import FILES, Call, Nodes, PromptText
 from graphmem.client.problems import reading_answer
-from graphmem.clock import parse_when_or_none, stamp
+from graphmem.clock import parse_when_or_none, stamp_or_none
 from graphmem.errors import GraphmemError, UsageError, among, shown
 from graphmem.model import Citation, Context, Explanation, Hit, to_json
 from graphmem.ports.extraction_options import ExtractionOptions
@@ -101,7 +101,7 @@ def _as_text(value: Any) -> Any:
     if write is not None:
         return write(value)
     if hasattr(value, "valid_at") and hasattr(value, "known_at"):
-        return {name: _stamped(getattr(value, name)) for name in ("valid_at", "known_at")}
+        return {name: stamp_or_none(getattr(value, name)) for name in ("valid_at", "known_at")}
     if hasattr(value, "item") and not hasattr(value, "__len__"):  # a number of numpy
         return value.item()
     return None
@@ -115,10 +115,6 @@ _WRITERS: Sequence[tuple[Any, Callable[[Any], Any]]] = (
     (PurePath, str),
     (ExtractionOptions, lambda options: options.to_json()),
 )
-
-
-def _stamped(moment: datetime | None) -> str | None:
-    return None if moment is None else stamp(moment)
 
 
 def to_bytes(body: Any) -> bytes:

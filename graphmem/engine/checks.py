@@ -95,13 +95,15 @@ def checked_progress(value: object, arguments: int) -> None:
         ) from error
 
 
+def _whole(value: object, what: str, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise UsageError(f"{what} a whole number from {least} to {most:,}, got {shown(value)}")
+    return value
+
+
 def checked_limit(value: object) -> int:
     """The largest number of results."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limits.RESULTS:
-        raise UsageError(
-            f"a limit is a whole number from 1 to {limits.RESULTS:,}, got {shown(value)}"
-        )
-    return value
+    return _whole(value, "a limit is", 1, limits.RESULTS)
 
 
 def checked_parts(value: object) -> int | None:
@@ -118,11 +120,7 @@ def checked_parts(value: object) -> int | None:
 
 def checked_offset(value: object) -> int:
     """The number of results to skip."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limits.RESULTS:
-        raise UsageError(
-            f"an offset is a whole number from 0 to {limits.RESULTS:,}, got {shown(value)}"
-        )
-    return value
+    return _whole(value, "an offset is", 0, limits.RESULTS)
 
 
 def checked_share(value: object, name: Literal["min_score", "threshold"]) -> float:
@@ -144,9 +142,7 @@ def checked_budget(value: object) -> int:
 
 def checked_hops(value: object) -> int:
     """The number of steps that a walk through the graph may take."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10:
-        raise UsageError(f"hops are a whole number from 1 to 10, got {shown(value)}")
-    return value
+    return _whole(value, "hops are", 1, 10)
 
 
 def checked_kinds(kinds: Sequence[HitKind], where: Where | None) -> tuple[HitKind, ...]:

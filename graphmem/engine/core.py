@@ -16,7 +16,7 @@ from graphmem.engine.current_stores import CurrentStores, Parts
 from graphmem.engine.known_at import StoresAsOf
 from graphmem.engine.reads import ViewReads
 from graphmem.engine.rebuilding import Rebuilder
-from graphmem.errors import UsageError, log_failure
+from graphmem.errors import UsageError, log_failure, logged_failure
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Fact, Receipt, Scope
@@ -221,12 +221,10 @@ class Core(ViewReads):
                     await asyncio.wait([self._indexing])
 
     async def _index(self, before: int, applied: int) -> None:
-        try:
+        # Searches stay right without it, only slower; the next time tries again.
+        with logged_failure(_log, "the vectors could not be indexed"):
             if await self._parts.vectors.optimize():
                 await self._parts.ledger.remember_setting(INDEXED_SEQ, str(applied))
             elif self._indexed_seq == applied:
                 # Given up, as at the beginning of a load: its end is to do it.
                 self._indexed_seq = before
-        except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-            # Searches stay right without it, only slower; the next time tries again.
-            log_failure(_log, "the vectors could not be indexed", error)

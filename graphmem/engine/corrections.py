@@ -30,7 +30,7 @@ from graphmem.model import (
     valid_until,
 )
 from graphmem.ports.arguments import ScopeArgs, UpdateArgs, WriteArgs
-from graphmem.ports.ledger import Commit, EntityQuery, StatementQuery, Undone
+from graphmem.ports.ledger import Commit, EntityQuery, StatementQuery, TenantState, Undone
 from graphmem.resolve.merges import merged_entity, unmerged_entity
 from graphmem.retrieve.summaries import consolidated_facts
 from graphmem.text import alias_keys, name_keys_in, words
@@ -123,14 +123,17 @@ class Corrections(Core):
             for decision in plan.decisions
         ]
         # The same moment in both: it tells which events came of the edit.
-        commit = self._by_hand(tenant, decisions, edits=(edit,), at=edit.at)
-        await self._parts.ledger.commit([commit], since={tenant: state.seq})
+        await self._commit_by_hand(state, tenant, decisions, edits=(edit,), at=edit.at)
         if edit.silenced:
             self._retrieve.forget()
 
-    def _by_hand(self, tenant: str, decisions: Sequence[Decision], **more: Any) -> Commit:
-        more.setdefault("at", self._parts.clock.now())
-        return Commit(None, tuple(decisions), actor=self._actor("user"), tenant=tenant, **more)
+    async def _commit_by_hand(
+        self, state: TenantState, tenant: str, decisions: Sequence[Decision], **more: Any
+    ) -> None:
+        """Commit what was decided on this state of the tenant."""
+        more = {"at": self._parts.clock.now(), "actor": self._actor("user"), **more}
+        commit = Commit(None, tuple(decisions), tenant=tenant, **more)
+        await self._parts.ledger.commit([commit], since={tenant: state.seq})
 
     async def _was_here(self, where: Scope, fact_id: str) -> bool:
         """Whether a retired fact was told in this scope, agent and run included."""
@@ -163,13 +166,14 @@ class Corrections(Core):
             kept, gone = [await self._relate.entity(where, name, whole=True) for name in names]
             if kept.id == gone.id:
                 raise UsageError(f"{names[0]!r} and {names[1]!r} are one entity already")
-            clock, ledger = self._parts.clock, self._parts.ledger
+            clock = self._parts.clock
             state = await self._ingest.tenant_state(where.tenant)
             merge = Merge(clock.new_id(), kept.id, gone.id, clock.now(), before=kept)
             query = StatementQuery(where.tenant, entity_ids=(kept.id, gone.id))
             plan = await self._ingest.belief(where.tenant).change_merges(query, {gone.id: kept.id})
             one = merged_entity(kept, [gone])
-            commit = self._by_hand(
+            await self._commit_by_hand(
+                state,
                 where.tenant,
                 plan.decisions,
                 renamed=(one,),
@@ -177,7 +181,6 @@ class Corrections(Core):
                 merge=merge,
                 at=merge.at,
             )
-            await ledger.commit([commit], since={where.tenant: state.seq})
             return one
 
         return await self._ingest.decide_alone(where.tenant, attempt)
@@ -217,14 +220,14 @@ class Corrections(Core):
             StatementQuery(tenant, entity_ids=(merge.kept_id,)),
             {merge.gone_id: None, **dict.fromkeys(below, merge.gone_id)},
         )
-        commit = self._by_hand(
+        await self._commit_by_hand(
+            state,
             tenant,
             plan.decisions,
             renamed=(merged_entity(alone, others),),
             reasons={alone.id: f"no longer one with {merge.gone_id}"},
             undone=Undone(merge_id=merge.id),
         )
-        await ledger.commit([commit], since={tenant: state.seq})
         return merge.gone
 
     async def _below(self, tenant: str, id: str) -> list[str]:
@@ -268,10 +271,8 @@ class Corrections(Core):
         state, head = await self._ingest.tenant_state(tenant), await ledger.head()
         query = StatementQuery(tenant, episode_ids=(episode.id,))
         plan = await self._ingest.belief(tenant).remove_statements(query)
-        commit = self._by_hand(
-            tenant, because(why, plan.decisions), undone=Undone(episode_id=episode.id)
-        )
-        await ledger.commit([commit], since={tenant: state.seq})
+        undone = Undone(episode_id=episode.id)
+        await self._commit_by_hand(state, tenant, because(why, plan.decisions), undone=undone)
         events = await ledger.events(head, _EVENTS)
         gone = [
             e for e in events if e.tenant == tenant and (e.kind, e.action) == ("entity", "DELETE")
@@ -296,10 +297,8 @@ class Corrections(Core):
             raise NotFound(f"no change {seq} in this scope")
         state = await self._ingest.tenant_state(tenant)
         plan = await self._ingest.belief(tenant).remove_edit(edit)
-        commit = self._by_hand(
-            tenant, because("undone", plan.decisions), undone=Undone(edit_id=edit.id)
-        )
-        await ledger.commit([commit], since={tenant: state.seq})
+        decisions, undone = because("undone", plan.decisions), Undone(edit_id=edit.id)
+        await self._commit_by_hand(state, tenant, decisions, undone=undone)
         if edit.silenced:
             self._retrieve.forget()
         return Removal(facts=deleted(plan.decisions))

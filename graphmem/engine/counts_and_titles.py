@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.clock import Clock
-from graphmem.errors import log_failure
+from graphmem.errors import log_failure, logged_failure
 from graphmem.model import Episode, FactUse, KeptSummary, Scope
 from graphmem.off_loop import to_its_end
 from graphmem.ports.ledger import Ledger
@@ -61,10 +61,8 @@ class UseCounter:
         await self._try_to_write()
 
     async def _try_to_write(self) -> None:
-        try:
+        with logged_failure(_log, "what was read could not be counted"):
             await self.flush()
-        except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-            log_failure(_log, "what was read could not be counted", error)
 
     async def flush(self) -> None:
         """Write the counts to the ledger; what cannot be written is kept for the next time."""

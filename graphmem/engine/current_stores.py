@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from graphmem.belief.ambiguities.ask import AmbiguityModel
-from graphmem.clock import Clock
+from graphmem.clock import LAST_MOMENT, Clock
 from graphmem.embedding import CachedEmbedder
 from graphmem.engine.scopes import Scopes
 from graphmem.errors import BudgetExceeded, Damaged
 from graphmem.ingest.redact import Redaction
 from graphmem.lifecycle.memory_types import unsearched
 from graphmem.model import Scope
-from graphmem.ports.embedder import Embedder
+from graphmem.ports.embedder import Embedder, WordVectors
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger, LedgerView
@@ -25,7 +24,6 @@ from graphmem.ports.llm import Extractor
 from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
-from graphmem.ports.word_vectors import WordVectors
 from graphmem.projection.apply import graph_target, vector_target
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import FillStore
@@ -36,8 +34,6 @@ from graphmem.retrieve.rank.ranking import load_weights
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.retrieve.summaries import SummaryModel
 from graphmem.settings import Settings
-
-_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +154,7 @@ class CurrentStores(Scopes):
         ledger = self.parts.ledger
         if seq >= await ledger.head():
             return False
-        return bool(await ledger.events(seq, 1, tenant=tenant, until=_LAST))
+        return bool(await ledger.events(seq, 1, tenant=tenant, until=LAST_MOMENT))
 
     async def retriever_of(self, scope: Scope) -> tuple[Retriever, str | None]:
         """The retriever, after catching up. When the budget for embeddings is exceeded, what is

@@ -8,19 +8,18 @@ is done, which may be after the next opening, the receipt names them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Unpack
 
-from graphmem.clock import parse_when_or_none
+from graphmem.clock import LAST_MOMENT, parse_when_or_none
 from graphmem.engine.checks import checked_flag, checked_text, checked_text_or_none
 from graphmem.engine.corrections import Corrections, because, deleted
-from graphmem.errors import LedgerLost, NotFound, UsageError, log_failure
+from graphmem.errors import LedgerLost, NotFound, UsageError, logged_failure
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
 from graphmem.model import Episode, Erased, ErasureReceipt, Fact, Removal, Scope, Turn, tenant_scope
 from graphmem.ports.arguments import ScopeArgs, When, WriteArgs
@@ -37,6 +36,7 @@ from graphmem.projection.fill import SOON_RENEWED
 from graphmem.retrieve.view import View
 
 _log = logging.getLogger("graphmem")
+_NOT_CLEAN = "what was erased is not out of every file yet"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 600.0  # between tries to clean what others hold
 
 
@@ -90,7 +90,7 @@ class Erasing(Corrections):
         checked_flag(dry_run, "dry_run")
         until = parse_when_or_none(before, name="before")
         if until is not None or dry_run:
-            old = partial(self._erase_old, where, until or datetime.max.replace(tzinfo=UTC))
+            old = partial(self._erase_old, where, until or LAST_MOMENT)
             return await self._ingest.decide_alone(where.tenant, partial(old, dry_run=dry_run))
         erasure = Erasure(where, at=self._parts.clock.now())
         if where.narrow_agent_id is None and where.run_id is None:
@@ -284,7 +284,7 @@ class Erasing(Corrections):
         and further erasures may arrive, which the next round handles together."""
         pause = _FIRST_PAUSE_S
         while True:
-            with _logged():
+            with logged_failure(_log, _NOT_CLEAN):
                 if await self._parts.ledger.clean() and not await self._unfinished():
                     return
             # Erasures come in rows; and no more than half of the time goes into this.
@@ -316,10 +316,10 @@ class Erasing(Corrections):
             for projection, keeps in self._projected():
                 # Who knows more than the ledger is kept until somebody decides.
                 lost = isinstance(projection.damage, LedgerLost)
-                with _logged():
+                with logged_failure(_log, _NOT_CLEAN):
                     if keeps and not lost and await self._unfinished(projection.name):
                         await self._renew(projection)
-            with _logged():
+            with logged_failure(_log, _NOT_CLEAN):
                 # A server's rows are gone already: it is only asked to free them.
                 freed = bool(pending) and self._parts.ledger.shared
                 if freed or await self._unfinished("ledger"):
@@ -328,21 +328,12 @@ class Erasing(Corrections):
     async def _follow_erasures(self) -> None:
         """Apply the erasures to the stores whose files keep nothing, and record that they are
         done."""
-        with _logged():
+        with logged_failure(_log, _NOT_CLEAN):
             for projection, keeps in self._projected():
                 ids = await self._unfinished(projection.name)
                 if ids and not keeps:
                     await projection.catch_up()
                     await self._parts.ledger.erasures_done(ids, projection.name)
-
-
-@contextlib.contextmanager
-def _logged() -> Iterator[None]:
-    """Log an error instead of raising it: the next round tries again."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-        log_failure(_log, "what was erased is not out of every file yet", error)
 
 
 def _goes_with(episode: Episode, erasure: Erasure) -> bool:

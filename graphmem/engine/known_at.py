@@ -9,8 +9,9 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
+from graphmem.clock import LAST_MOMENT
 from graphmem.embedding import CachedEmbedder
 from graphmem.engine.current_stores import CurrentStores
 from graphmem.model import Change, Entity, Episode, Fact, Scope, Turn
@@ -199,7 +200,7 @@ class StoresAsOf:
         final = self._final
         stores = parts.scratch()
         embedder = CachedEmbedder(parts.embedder, parts.ledger)
-        until = self._known_at or datetime.max.replace(tzinfo=UTC)
+        until = self._known_at or LAST_MOMENT
         events = [
             event
             async for event in _events(parts.ledger, tenant, until)
@@ -242,7 +243,6 @@ class _LogAsOf:
     def __init__(self, ledger: Ledger, events: Sequence[Event], known_at: datetime) -> None:
         self._ledger = ledger
         self._known_at = known_at
-        self._events = events
         last = {(event.kind, event.id): event for event in events}
         self._there = {
             key for key, event in last.items() if event.action not in _GONE and _shown(event)

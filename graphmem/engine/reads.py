@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from graphmem.clock import parse_when_or_none
+from graphmem.clock import LAST_MOMENT, parse_when_or_none
 from graphmem.engine.checks import (
     checked_flag,
     checked_hops,
@@ -52,8 +52,6 @@ from graphmem.retrieve.view import View, facts_in_scope, history_in_scope
 
 if TYPE_CHECKING:
     import networkx as nx
-
-_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class ViewReads(Searches, ReadAPI):
@@ -237,7 +235,7 @@ class ViewReads(Searches, ReadAPI):
     ) -> list[Moment]:
         scopes = await self._current.scopes(scope)
         after, before = self._edge(since, "since", 0), self._edge(until, "until", 1)
-        if self._valid_at is not None and self._valid_at < _LAST:
+        if self._valid_at is not None and self._valid_at < LAST_MOMENT:
             # Moments before an end, which does not count itself: that of the view does.
             end = self._valid_at + timedelta(microseconds=1)
             before = end if before is None else min(before, end)

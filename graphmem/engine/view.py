@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Literal, Unpack
 
-from graphmem.clock import parse_when, parse_when_or_none, stamp
+from graphmem.clock import LAST_MOMENT, parse_when, parse_when_or_none, stamp
 from graphmem.engine.checks import checked_flag, checked_limit, checked_query, checked_text_or_none
 from graphmem.engine.core import Core
 from graphmem.engine.current_stores import CurrentStores
@@ -23,7 +23,6 @@ from graphmem.retrieve.relationships.queries import Relate, happened
 from graphmem.retrieve.view import View, facts_in_scope, history_in_scope
 
 _PAGE = 1000
-_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class AsyncMemoryView(ViewReads):
@@ -158,7 +157,7 @@ async def differences(
     known_to_b = await _known(b, where, gone)
     found = [_came(fact, known=fact.id in known_to_a) for fact in new]
     found += [_went(fact, known_to_b.get(fact.id)) for fact in gone]
-    found.sort(key=lambda one: (one.at or _LAST, one.fact.id))
+    found.sort(key=lambda one: (one.at or LAST_MOMENT, one.fact.id))
     return [await _explained(one, b, where) for one in found[:limit]]
 
 

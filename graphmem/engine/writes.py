@@ -23,7 +23,7 @@ from typing import Any, Literal, Unpack
 from graphmem.engine.checks import checked_flag, checked_keys, checked_progress
 from graphmem.engine.retention import Retaining
 from graphmem.engine.scopes import SCOPE_NAMES
-from graphmem.errors import UsageError, log_failure
+from graphmem.errors import UsageError, logged_failure
 from graphmem.ingest import make_episode
 from graphmem.model import Episode, Receipt
 from graphmem.ports.arguments import AddArgs, Content, ScopeArgs
@@ -172,10 +172,8 @@ class Writes(Retaining):
         while True:
             await asyncio.sleep(pause)
             pause = every
-            try:
+            with logged_failure(_log, "what is pending could not be gone on with"):
                 await self._resume_everybody(every)
-            except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-                log_failure(_log, "what is pending could not be gone on with", error)
 
     async def _resume_everybody(self, every: float) -> None:
         """Try each pending episode once. On a shared ledger only those that have been pending for

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Literal, TypeAlias
 
-from graphmem.clock import parse_when, stamp, unstamp
+from graphmem.clock import LAST_MOMENT, parse_when, stamp, unstamp
 from graphmem.errors import UsageError, shown
 from graphmem.filters.fields import FIELDS, Field, near
 from graphmem.filters.tree import (
@@ -187,7 +187,7 @@ def _after(start: datetime, length: timedelta) -> str:
     try:
         return stamp(start + length)
     except OverflowError:
-        return stamp(datetime.max.replace(tzinfo=UTC))
+        return stamp(LAST_MOMENT)
 
 
 def time_words(test: Test) -> tuple[str, ...]:

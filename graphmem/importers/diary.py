@@ -16,15 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from graphmem.clock import MONTHS, month_number
 from graphmem.importers.items import Item, Position, text_items
 from graphmem.importers.text import body_of, head_of
 from graphmem.text import unix_lines
 
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
-_MONTH = rf"(?:{'|'.join(month[:3] + f'(?:{month[3:]})?' for month in _MONTHS)})\.?"
+_MONTH = rf"(?:{'|'.join(month[:3] + f'(?:{month[3:]})?' for month in MONTHS)})\.?"
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?[ ]+)?"
 _DATE = (
     rf"{_WEEKDAY}(?:(?P<year>\d{{4}})(?P<sign>[-/])(?P<month>\d\d)(?P=sign)(?P<day>\d\d)"
@@ -179,7 +176,7 @@ def _ends(title: str) -> datetime | None:
 def _date(match: re.Match[str]) -> datetime | None:
     """None for digits that only look like a date."""
     name, digits = match["month2"] or match["month3"], match["month"] or match["month4"]
-    number = int(digits) if digits else _number(name)
+    number = int(digits) if digits else month_number(name)
     year = int(match["year"] or match["year2"] or match["year3"] or match["year4"])
     day = int(match["day"] or match["day2"] or match["day3"] or match["day4"])
     try:
@@ -188,10 +185,6 @@ def _date(match: re.Match[str]) -> datetime | None:
         )
     except ValueError:
         return None
-
-
-def _number(month: str) -> int:
-    return next(n for n, name in enumerate(_MONTHS, 1) if name[:3] == month[:3].lower())
 
 
 def _only_headings(text: str) -> bool:

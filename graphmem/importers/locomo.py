@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from graphmem.clock import SHORT_MONTHS, month_number
 from graphmem.errors import UsageError
 from graphmem.importers.items import Item, Position, message_items
 from graphmem.importers.streams import JsonStream
 
 _SESSION = re.compile(r"session_(\d+)")
 _WHEN = re.compile(r"(\d{1,2}):(\d\d)\s*([ap])m on (\d{1,2}) ([A-Za-z]+),? (\d{4})", re.IGNORECASE)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def read_locomo(chunks: Iterator[str], name: str, at: datetime | None) -> Iterator[Item]:
@@ -68,12 +68,12 @@ def _parsed(written: object, where: str) -> datetime:
     """``1:56 pm on 8 May, 2023``, read without regard to the machine's language."""
     match = _WHEN.fullmatch(str(written).strip())
     month = match[5][:3].lower() if match else ""
-    if match is None or month not in _MONTHS:
+    if match is None or month not in SHORT_MONTHS:
         raise UsageError(f"{where}: {written!r} is not a time like '1:56 pm on 8 May, 2023'")
     hour = int(match[1]) % 12 + (12 if match[3].lower() == "p" else 0)
     try:
         return datetime(
-            int(match[6]), _MONTHS.index(month) + 1, int(match[4]), hour, int(match[2]), tzinfo=UTC
+            int(match[6]), month_number(month), int(match[4]), hour, int(match[2]), tzinfo=UTC
         )
     except ValueError as error:
         raise UsageError(f"{where}: {written!r}: {error}") from error

@@ -6,13 +6,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, ClassVar, Self, TypeVar, overload
 
 from graphmem.clock import unstamp, unstamp_or_none
 from graphmem.model.printing import day, dotted, lines
 from graphmem.model.stored import Entity
 
 _T = TypeVar("_T")
+
+
+class ItemsOf(Sequence[_T]):
+    """The base of what is a sequence of what one of its fields holds: of ``items``, unless it says
+    otherwise."""
+
+    __slots__ = ()
+    _of: ClassVar[str] = "items"
+
+    @property
+    def _all(self) -> tuple[_T, ...]:
+        found: tuple[_T, ...] = getattr(self, self._of)
+        return found
+
+    def __str__(self) -> str:
+        return lines(self._all, none="nothing")
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[_T, ...]: ...
+    def __getitem__(self, index: int | slice) -> _T | tuple[_T, ...]:
+        return self._all[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +85,7 @@ class ConversationState:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Sequence[_T], Generic[_T]):
+class Listing(ItemsOf[_T]):
     """A part of a list, and how long all of it is."""
 
     items: tuple[_T, ...]
@@ -71,19 +97,6 @@ class Listing(Sequence[_T], Generic[_T]):
         """Where the next part begins; None at the end."""
         after = self.offset + len(self.items)
         return after if self.items and after < self.total else None
-
-    def __str__(self) -> str:
-        return lines(self.items, none="nothing")
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    @overload
-    def __getitem__(self, index: int) -> _T: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[_T, ...]: ...
-    def __getitem__(self, index: int | slice) -> _T | tuple[_T, ...]:
-        return self.items[index]
 
 
 @dataclass(frozen=True, slots=True)

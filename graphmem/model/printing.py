@@ -7,12 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from graphmem.clock import Precision
-
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
+from graphmem.clock import MONTHS, Precision
 
 
 def day(moment: datetime | None) -> str:
@@ -24,7 +19,7 @@ def printed_date(moment: datetime | None, precision: Precision | None) -> str:
     """A date as exact as it is known, an instant as its day (UTC): ``2024``, ``May 2024``,
     ``2024-05-01``."""
     if moment is not None and precision in {"year", "month"}:
-        month = f"{_MONTHS[moment.month - 1]} " if precision == "month" else ""
+        month = f"{MONTHS[moment.month - 1].title()} " if precision == "month" else ""
         return f"{month}{moment.year:04}"
     return day(moment)
 

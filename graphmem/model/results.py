@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Self, overload
+from typing import ClassVar, Literal, Self
 
 from graphmem.clock import Precision
 from graphmem.errors import UsageError
+from graphmem.model.listings import ItemsOf
 from graphmem.model.printing import day, dotted, lines, no_longer, noted, printed_date, with_speaker
 from graphmem.model.stored import Decision, Entity, Fact, HitKind, Relation
 
@@ -139,8 +140,10 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult(Sequence[Hit]):
+class SearchResult(ItemsOf[Hit]):
     """The hits of one search, best first, and what the question was understood to be about."""
+
+    _of: ClassVar[str] = "hits"
 
     query: str
     hits: tuple[Hit, ...]
@@ -153,16 +156,6 @@ class SearchResult(Sequence[Hit]):
 
     def __str__(self) -> str:
         return lines(self.hits, none="nothing found")
-
-    def __len__(self) -> int:
-        return len(self.hits)
-
-    @overload
-    def __getitem__(self, index: int) -> Hit: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
-    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
-        return self.hits[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +337,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Sequence[Fact]):
+class Page(ItemsOf[Fact]):
     """A slice of a listing, read like a list; pass ``next`` back as ``after`` for the following
     one."""
 
@@ -352,19 +345,6 @@ class Page(Sequence[Fact]):
     next: str | None
     total: int | None = None
     """How many facts there are in all, where that was asked for."""
-
-    def __str__(self) -> str:
-        return lines(self.items, none="nothing")
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    @overload
-    def __getitem__(self, index: int) -> Fact: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Fact, ...]: ...
-    def __getitem__(self, index: int | slice) -> Fact | tuple[Fact, ...]:
-        return self.items[index]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from graphmem.model.stored import (
     Source,
     from_sparse,
 )
+from graphmem.text import text_key, value_key
 
 StatementKind = Literal["assert", "end", "withdraw"]
 
@@ -63,6 +64,19 @@ class Statement(Dated):
     memory_type: MemoryType = "semantic"
     metadata: Metadata = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+
+    @property
+    def sentence_key(self) -> str:
+        """The key that two wordings of one sentence share."""
+        return self.key if self.key is not None else text_key(self.text)
+
+    @property
+    def object_key(self) -> str | None:
+        """The object as a key: an entity's id, or an attribute's value after ``=``; None if there
+        is neither."""
+        if self.object_id is None and self.value is not None:
+            return "=" + value_key(self.value)
+        return self.object_id
 
     @property
     def known_from(self) -> datetime:

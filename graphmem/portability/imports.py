@@ -7,10 +7,10 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from graphmem.clock import LAST_MOMENT
 from graphmem.errors import Rejected, UsageError, shown
 from graphmem.files import open_file
 from graphmem.model import Imported, Scope, TypeRule, forgotten_tenant
@@ -20,6 +20,7 @@ from graphmem.portability.export import DIGESTS, export_lines, numbered
 from graphmem.portability.records import (
     COLUMNS,
     EVERYONE,
+    MOST_BYTES,
     TENANTED,
     VERSION,
     TenantNumber,
@@ -34,8 +35,6 @@ from graphmem.ports.ledger import Ledger, Row
 from graphmem.ports.ledger_relation_types import ALL_TENANTS
 
 _AT_A_TIME = 500  # rows
-_MOST_BYTES = 64 << 20  # of a line
-_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -99,11 +98,9 @@ def episodes_in(file: Path) -> int:
     """How many episodes a file would bring, before anything else of it is looked at."""
     count = 0
     with _opened(file) as stream:
-        while text := stream.readline(_MOST_BYTES + 1):
+        while text := stream.readline(MOST_BYTES + 1):
             with contextlib.suppress(UsageError):  # it will be refused, and said why
-                count += (
-                    parse_line(text.rstrip(b"\r\n"), longest=_MOST_BYTES).get("line") == "episodes"
-                )
+                count += parse_line(text.rstrip(b"\r\n")).get("line") == "episodes"
     return count
 
 
@@ -180,10 +177,10 @@ def _lines(file: Path, reading: _Reading) -> Iterator[tuple[int, str, dict[str, 
     order = list(COLUMNS)
     last = 0
     with _opened(file) as stream:
-        while text := stream.readline(_MOST_BYTES + 1):
+        while text := stream.readline(MOST_BYTES + 1):
             number += 1
             with _at_line(file, number):
-                line = parse_line(text.rstrip(b"\r\n"), longest=_MOST_BYTES)
+                line = parse_line(text.rstrip(b"\r\n"))
                 kind = str(line.get("line"))
                 if ended:
                     raise UsageError("something follows the end")
@@ -275,7 +272,7 @@ async def _check_rules(ledger: Ledger, rules: Mapping[str, TypeRule]) -> None:
 
 
 async def _has_events(ledger: Ledger, tenant: str) -> bool:
-    return bool(await ledger.events(0, 1, tenant=tenant, until=_EVER))
+    return bool(await ledger.events(0, 1, tenant=tenant, until=LAST_MOMENT))
 
 
 async def _met_here(ledger: Ledger, reading: _Reading) -> list[str]:

@@ -202,10 +202,14 @@ def line_digest(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
 
 
-def parse_line(text: bytes, *, longest: int) -> dict[str, Any]:
+MOST_BYTES = 64 << 20
+"""Of a line."""
+
+
+def parse_line(text: bytes) -> dict[str, Any]:
     """One line as JSON that every ledger can keep; else :class:`~graphmem.errors.UsageError`."""
-    if len(text) > longest:
-        raise UsageError(f"it has more than {longest:,} bytes")
+    if len(text) > MOST_BYTES:
+        raise UsageError(f"it has more than {MOST_BYTES:,} bytes")
     try:
         found = json.loads(
             text.decode("utf-8"),

@@ -1,11 +1,18 @@
-"""What an embedder must do."""
+"""What an embedder must do, and what knows how near single words are in meaning."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from graphmem.ports.vectors import Vector
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Text, so that naming the type does not import numpy.
+Rows: TypeAlias = "NDArray[np.float32]"
 
 
 class Embedder(Protocol):
@@ -35,3 +42,17 @@ class Embedder(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class WordVectors(Protocol):
+    """Single words to vectors, whatever embeds whole texts."""
+
+    @property
+    def width(self) -> int:
+        """Numbers in a word's vector."""
+        ...
+
+    async def word_vectors(self, words: Sequence[str]) -> Rows:
+        """A vector of length 1 per word, one row each; zeros for what it knows nothing of."""
+        ...

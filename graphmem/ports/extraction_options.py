@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Any, Self, TypeAlias
 from pydantic import BaseModel
 
 from graphmem.errors import UsageError, shown
-from graphmem.text import words
+from graphmem.text import words_of_name
 
 _LONGEST_INSTRUCTIONS = 8000
 _LONGEST_DESCRIPTION = 500
 _MOST_TYPES = 100
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ def _guide(item: object, where: str) -> TypeGuide:
 
 def _name(name: str, where: str) -> str:
     """``FamilyMember`` and ``family member`` as ``family_member``."""
-    parts = words(_CAMEL.sub(" ", name).replace("_", " "))
+    parts = words_of_name(name)
     if not parts or len(parts) > 8:
         raise UsageError(f"{where}: {shown(name)} cannot be the name of a type")
     return "_".join(part.replace("'", "") for part in parts)

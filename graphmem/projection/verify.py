@@ -31,14 +31,14 @@ async def present_ids(ledger: Ledger) -> dict[Kind, list[str]]:
 
 
 async def present_batches(
-    ledger: Ledger, ids: Mapping[Kind, Sequence[str]], size: int = BATCH_THINGS
+    ledger: Ledger, ids: Mapping[Kind, Sequence[str]]
 ) -> AsyncIterator[tuple[Kind, Sequence[str], ProjectionBatch]]:
     """The state of these things in the ledger, in batches: the kind, the ids that were read, and a
     batch of those that exist. An episode comes with its mentions."""
     for kind in PROJECTED_KINDS:
         wanted = ids.get(kind, ())
-        for start in range(0, len(wanted), size):
-            some = wanted[start : start + size]
+        for start in range(0, len(wanted), BATCH_THINGS):
+            some = wanted[start : start + BATCH_THINGS]
             events = await _events(ledger, kind, some)
             made = partial(batch_of, events, ReadsOffLoop(ledger))
             yield kind, some, await run_off_loop(made)

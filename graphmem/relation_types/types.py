@@ -13,7 +13,6 @@ by reading without it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
@@ -36,7 +35,7 @@ from graphmem.relation_types.tables import (
     USUALLY_SINGLE_VALUED,
     WORDS_OF_PAST,
 )
-from graphmem.text import text_key, value_key, words
+from graphmem.text import words_of_name
 
 Target = tuple[str, str]
 """What a statement is about: subject and object (sorted, for a symmetric relation), or ``""`` and
@@ -57,8 +56,8 @@ class TypeBehaviour:
     def target(self, statement: Statement) -> Target:
         """The target of the statement."""
         if statement.type is None:
-            return ("", sentence_key(statement))
-        ends = (statement.subject_id or "", object_key(statement) or "")
+            return ("", statement.sentence_key)
+        ends = (statement.subject_id or "", statement.object_key or "")
         return (min(ends), max(ends)) if self.symmetric else ends
 
     def endpoints(self, target: Target) -> tuple[str, ...]:
@@ -75,25 +74,10 @@ class TypeBehaviour:
     def speaks_of(self, statement: Statement, target: Target) -> bool:
         """Whether an end or a withdrawal is about this target. One without an object is about every
         target of its subject."""
-        if statement.type is None or object_key(statement) is not None:
+        if statement.type is None or statement.object_key is not None:
             return self.target(statement) == target
         return statement.subject_id in (target if self.symmetric else target[:1])
 
-
-def sentence_key(statement: Statement) -> str:
-    """The key that two wordings of one sentence share."""
-    return statement.key if statement.key is not None else text_key(statement.text)
-
-
-def object_key(statement: Statement) -> str | None:
-    """The object of a statement as a key: an entity's id, or an attribute's value after ``=``; None
-    if there is neither."""
-    if statement.object_id is None and statement.value is not None:
-        return "=" + value_key(statement.value)
-    return statement.object_id
-
-
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 BEHAVED = frozenset(type for type, _ in NORMAL_FORMS.values())
 """The types in the built-in tables."""
@@ -111,7 +95,7 @@ class Normal:
 
 def snake(type: str) -> str:
     """``Works At``, ``worksAt`` and ``WORKS-AT`` as ``works_at``; ``""`` when there is no word."""
-    parts = words(_CAMEL.sub(" ", type).replace("_", " "))
+    parts = words_of_name(type)
     return "_".join(part.replace("'", "") for part in parts)
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from graphmem.embedding import CachedEmbedder, fact_text, turn_text
 from graphmem.model import Entity, Fact, SearchResult
+from graphmem.ports.embedder import WordVectors
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.reranker import Reranker
 from graphmem.ports.type_wording import TypeWording
 from graphmem.ports.vectors import Scored, VectorStore
-from graphmem.ports.word_vectors import WordVectors
 from graphmem.retrieve.candidates.gather import (
     ArmHits,
     VectorCandidates,

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 
 from graphmem.errors import BadModelOutput
 from graphmem.model import Fact, KeptSummary, Metadata, SummarySentence, Turn
@@ -80,19 +79,19 @@ def consolidated_facts(metadata: Metadata) -> frozenset[str]:
 def facts_that_matter(facts: Sequence[Fact], most: int) -> list[Fact]:
     """The ``most`` facts of the highest importance, several sources and a late date adding to it;
     in order of time."""
-    newest = sorted(facts, key=lambda fact: (_since(fact), fact.id))
+    newest = sorted(facts, key=lambda fact: (fact.known_from, fact.id))
     place = {fact.id: at / max(1, len(newest)) for at, fact in enumerate(newest)}
 
     def worth(fact: Fact) -> float:
         return fact.importance + 0.1 * math.log1p(len(fact.sources)) + 0.1 * place[fact.id]
 
     chosen = sorted(facts, key=lambda fact: (-worth(fact), fact.id))[:most]
-    return sorted(chosen, key=lambda fact: (_since(fact), fact.id))
+    return sorted(chosen, key=lambda fact: (fact.known_from, fact.id))
 
 
 def own_sentences(facts: Sequence[Fact]) -> tuple[SummarySentence, ...]:
     """The facts' own texts as sentences, each citing its fact."""
-    return tuple(SummarySentence(fact.text, (fact.id,), _since(fact)) for fact in facts)
+    return tuple(SummarySentence(fact.text, (fact.id,), fact.known_from) for fact in facts)
 
 
 def is_good(kept: KeptSummary, facts: Sequence[Fact]) -> bool:
@@ -131,7 +130,7 @@ class SummaryModel:
         left."""
         shown = facts_that_matter(facts, _SHOWN)
         lines = [
-            f"{n}. ({_since(fact).date()}) {_one_line(fact.text)}"
+            f"{n}. ({fact.known_from.date()}) {_one_line(fact.text)}"
             for n, fact in enumerate(shown, 1)
         ]
         user = f"About: {about}\n\nFacts:\n" + "\n".join(lines)
@@ -191,7 +190,7 @@ def _sentence(given: object, shown: Sequence[Fact]) -> SummarySentence | None:
     spoken = set(words(text))
     if not cited or not _telling(text) <= stated or len(spoken & stated) * 3 < len(spoken):
         return None
-    at = min(map(_since, cited))
+    at = min(fact.known_from for fact in cited)
     return SummarySentence(text, tuple(dict.fromkeys(fact.id for fact in cited)), at)
 
 
@@ -211,10 +210,6 @@ def _worded(given: object) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:_LONGEST]
-
-
-def _since(fact: Fact) -> datetime:
-    return fact.valid_at or fact.stated_at or fact.recorded_at
 
 
 def _dates(fact: Fact) -> str:

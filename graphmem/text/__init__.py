@@ -10,6 +10,7 @@ from functools import lru_cache
 from graphmem.text.nicknames import formal_names
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?[+#]*", re.UNICODE)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
@@ -102,6 +103,11 @@ def words(text: str) -> list[str]:
     return [
         word.replace("'", "") if word[0].isdigit() else word.removesuffix("'s") for word in found
     ]
+
+
+def words_of_name(name: str) -> list[str]:
+    """The words of ``Works At``, ``worksAt`` or ``WORKS-AT``."""
+    return words(_CAMEL.sub(" ", name).replace("_", " "))
 
 
 _NAMES_OF_AN_EPISODE = 1 << 17

@@ -15,7 +15,7 @@ from graphmem.errors import Damaged, GraphmemError, LedgerLost, UsageError
 from graphmem.ingest.make_episode import check_actor, check_extraction, checked_name
 from graphmem.ingest.redact import Redaction
 from graphmem.portability.copy import check_complete
-from graphmem.ports.embedder import Embedder
+from graphmem.ports.embedder import Embedder, WordVectors
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger
@@ -23,7 +23,6 @@ from graphmem.ports.ledger_values import ahead_of_ledger, kept_numbers
 from graphmem.ports.llm import Extractor
 from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore
-from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import Settings
 from graphmem.text import redacted
 from graphmem.wiring.adapters import (

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import SecretStr
 
 from graphmem.errors import UsageError
-from graphmem.ports.embedder import Embedder
+from graphmem.ports.embedder import Embedder, WordVectors
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import LLM, Extractor
@@ -25,7 +26,6 @@ from graphmem.ports.redactor import Redactor
 from graphmem.ports.reranker import Reranker
 from graphmem.ports.tokens import TokenCounter
 from graphmem.ports.vectors import VectorStore
-from graphmem.ports.word_vectors import WordVectors
 from graphmem.settings import OPENAI_URL, Settings
 from graphmem.text import redacted
 from graphmem.wiring.places import usable_path
@@ -110,16 +110,10 @@ def _extra(name: str, url: str) -> Iterator[None]:
         ) from error
 
 
-def _kuzu(url: str, _: Settings) -> GraphStore:
+def _kuzu(url: str, _: Settings, *, engine: Literal["kuzu", "ladybug"] = "kuzu") -> GraphStore:
     from graphmem.adapters.graph.kuzu.store import KuzuGraph
 
-    return KuzuGraph(path_of(url))
-
-
-def _ladybug(url: str, _: Settings) -> GraphStore:
-    from graphmem.adapters.graph.kuzu.store import KuzuGraph
-
-    return KuzuGraph(path_of(url), engine="ladybug")
+    return KuzuGraph(path_of(url), engine=engine)
 
 
 def _networkx(_url: str, _: Settings) -> GraphStore:
@@ -142,7 +136,7 @@ def _memory_vectors(_url: str, _: Settings) -> VectorStore:
 
 def token_counter() -> TokenCounter:
     """What budgets of tokens are counted with."""
-    from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
+    from graphmem.adapters.models.wordllama.embedder import WordLlamaTokens
 
     return WordLlamaTokens()
 
@@ -232,7 +226,7 @@ _KNOWN: Mapping[str, Mapping[str, Factory]] = {
     },
     "graph": {
         "kuzu": _kuzu,
-        "ladybug": _ladybug,
+        "ladybug": partial(_kuzu, engine="ladybug"),
         **{
             f"{protocol}{security}": _neo4j
             for protocol in ("neo4j", "bolt")

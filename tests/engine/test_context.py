@@ -9,7 +9,7 @@ import re
 import pytest
 
 from graphmem import Memory
-from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
+from graphmem.adapters.models.wordllama.embedder import WordLlamaTokens
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Context, to_json
 from tests.engine.helpers import add_story

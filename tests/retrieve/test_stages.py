@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graphmem.adapters.graph.networkx import NetworkXGraph
-from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
+from graphmem.adapters.models.wordllama.embedder import WordLlamaTokens
 from graphmem.model import Context, Entity, Fact, Hit, Scope, SearchResult, Source
 from graphmem.ports.graph import GraphChanges, Link
 from graphmem.ports.vectors import Scored

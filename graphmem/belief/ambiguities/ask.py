@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel
 
@@ -136,10 +136,11 @@ class AmbiguityModel:
         try:
             answer = await self._llm.complete(prompt)
         except BadModelOutput as error:
-            return _cost(asked, error), _Problem(str(error), error.retryable and not error.too_long)
+            again = error.retryable and not error.too_long
+            return with_cost(asked, error), _Problem(str(error), retryable=again)
         except ModelError as error:
             return asked, _Problem(str(error), retryable=False)
-        asked = _cost(asked, answer)
+        asked = with_cost(asked, answer)
         verdicts = await read_off_loop(lambda raw: read(raw, questions), answer.text)
         if not verdicts:
             why = f"{self.name}: the answer has no number for any of the questions"
@@ -158,12 +159,16 @@ class _Problem:
         return self.text
 
 
-def _cost(asked: AmbiguityAnswer, more: Completion | BadModelOutput) -> AmbiguityAnswer:
+_Paid = TypeVar("_Paid", AmbiguityAnswer, Extraction)
+
+
+def with_cost(paid: _Paid, more: Completion | BadModelOutput | AmbiguityAnswer) -> _Paid:
+    """The same, with what another answer has cost."""
     return replace(
-        asked,
-        calls=asked.calls + more.calls,
-        tokens_in=asked.tokens_in + more.tokens_in,
-        tokens_out=asked.tokens_out + more.tokens_out,
+        paid,
+        calls=paid.calls + more.calls,
+        tokens_in=paid.tokens_in + more.tokens_in,
+        tokens_out=paid.tokens_out + more.tokens_out,
     )
 
 
@@ -189,7 +194,7 @@ def _shown(
             else _pair_asked(number, ambiguity)
         )
         new = {
-            n: json_line(_turn(episode, turns[n]))
+            n: json_line(turn_line(episode, turns[n], turns[n].text[:_LONGEST_TURN]))
             for n in uses
             if n in turns and n not in turn_lines
         }
@@ -225,10 +230,6 @@ def _facts_with(
         names = (fact.subject, fact.object, *fact.entities)
         if any(name_key(name) == ambiguity.key for name in names if name):
             yield fact
-
-
-def _turn(episode: Episode, turn: Turn) -> dict[str, Any]:
-    return turn_line(episode, turn, turn.text[:_LONGEST_TURN])
 
 
 def _name_asked(

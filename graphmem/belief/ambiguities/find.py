@@ -21,7 +21,7 @@ from graphmem.belief.sentences import alikeness, same_sentence, without_date
 from graphmem.clock import Clock
 from graphmem.model import Decision, Fact, Statement, valid_from, valid_until
 from graphmem.ports.ledger import DecisionReads, FactQuery, StatementQuery
-from graphmem.relation_types.types import RelationTypes, object_key, sentence_key
+from graphmem.relation_types.types import RelationTypes
 from graphmem.resolve.matching import THE_MODEL_CHOSE, NameAmbiguity, Resolution
 
 _MOST_NAMES = 10
@@ -185,7 +185,7 @@ class _Look:
         for (subject, type), stated in new.items():
             if self.types.known(type) or not self._heard_of((subject,)):
                 continue
-            objects = {object_key(one) for one in stated}
+            objects = {one.object_key for one in stated}
             known = await self._objects_of(subject, type, stated[0])
             if len(objects) == 1 and len(known) == 1 and not objects & set(known):
                 pair = PairAmbiguity(stated[0], next(iter(known.values())), 100.0)
@@ -213,7 +213,7 @@ class _Look:
         loaded = await self.ledger.statements(StatementQuery(self.tenant, fact_ids=tuple(plain)))
         by_statement = {id: fact for fact in plain.values() for id in fact.statement_ids}
         return {
-            object_key(one): by_statement[one.id]
+            one.object_key: by_statement[one.id]
             for one in loaded.statements
             if one.type == type
             and one.value is not None
@@ -279,7 +279,7 @@ def _repeated(statement: Statement, known: Statement) -> Statement:
     """The statement with the sentence key or the value of the known one that it repeats. Entities
     are not merged here."""
     if statement.type is None and known.type is None:
-        return replace(statement, key=sentence_key(known))
+        return replace(statement, key=known.sentence_key)
     if statement.type == known.type and statement.value is not None and known.value is not None:
         return replace(statement, value=known.value)
     return statement
@@ -298,7 +298,7 @@ def _end(statement: Statement, verdict: Settled, fact: Fact, known: Statement) -
         object_id=over.object_id,
         value=over.value,
         entity_ids=over.entity_ids,
-        key=sentence_key(over) if over.type is None else None,
+        key=over.sentence_key if over.type is None else None,
         **valid_from(None),
         **valid_until(at),
         kind="end",

@@ -14,6 +14,7 @@ from dataclasses import replace
 from graphmem.belief.ambiguities.ask import (
     AmbiguityAnswer,
     AmbiguityModel,
+    with_cost,
     with_verdicts,
     without_verdicts,
 )
@@ -127,10 +128,4 @@ class OpenAmbiguities:
         if self._asked is None:
             return extraction
         reasons = [why for why in (extraction.reason, self._asked.reason) if why]
-        return replace(
-            extraction,
-            calls=extraction.calls + self._asked.calls,
-            tokens_in=extraction.tokens_in + self._asked.tokens_in,
-            tokens_out=extraction.tokens_out + self._asked.tokens_out,
-            reason="; ".join(reasons) or None,
-        )
+        return replace(with_cost(extraction, self._asked), reason="; ".join(reasons) or None)

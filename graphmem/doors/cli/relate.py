@@ -9,6 +9,7 @@ import click
 
 from graphmem.doors.cli.base import (
     EVERYBODY_OPTION,
+    KEY_OPTION,
     TAGS_OPTION,
     cli,
     given_only,
@@ -46,9 +47,7 @@ from graphmem.model import Modality, RelationType
 @TAGS_OPTION
 @meta_option()
 @click.option("--importance", type=float, help="From 0 to 1.")
-@click.option(
-    "--key", "idempotency_key", metavar="TEXT", help="The same key again changes nothing."
-)
+@KEY_OPTION
 def relate_command(subject: str, type_: str, object_: str, **given: Any) -> None:
     """Remember one relation, without a model.
 

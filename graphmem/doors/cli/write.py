@@ -1,4 +1,4 @@
-"""Commands that change what is remembered: add, update, delete, delete-all, forget, resume."""
+"""Commands that change what is remembered: add, update, delete, resume."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from graphmem.doors.cli.base import (
+    KEY_OPTION,
     TAGS_OPTION,
     cli,
     given_only,
@@ -52,9 +53,7 @@ _CLEARED = (
 @meta_option()
 @time_option("--expires-at", "From when on it answers nothing any more.")
 @click.option("--importance", type=float, help="From 0 to 1.")
-@click.option(
-    "--key", "idempotency_key", metavar="TEXT", help="The same key again changes nothing."
-)
+@KEY_OPTION
 @click.option(
     "--memory-type",
     type=click.Choice(get_args(MemoryType)),

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -20,7 +21,6 @@ from graphmem.doors.http import gate, replies
 from graphmem.doors.http.calling import (
     Caller,
     ended_in_time,
-    identified,
     in_own_names,
     perform,
     scope_asked,
@@ -41,21 +41,51 @@ NOTHING_STORED = (UsageError, NotFound, AccessRefused, Conflict)
 JSON_TYPE: Final = "application/json"
 
 
+async def identified(served: Served, request: Request) -> Caller:
+    """Who calls: named in the log by the id of the key.
+
+    :class:`~graphmem.errors.Unauthenticated` when no key is given, or none that is good, or one
+    with a signature that is not.
+    """
+    address = _address_of(request)
+    principal = await served.access.authenticate(gate.given_key(request), address=address)
+    secret = served.settings.server_signature_secret
+    user_id, signature = (_as_sent(request, name) for name in ("x-user-context", "x-signature"))
+    if secret is not None and (user_id is not None or signature is not None):
+        principal = served.access.vouched(
+            principal, secret.get_secret_value(), user_id, signature, address=address
+        )
+    gate.caller.get().append(principal.key_id)
+    return Caller(principal, address, gate.request_id.get())
+
+
+def _address_of(request: Request) -> str:
+    """Where a request comes from; of what is no address, which a proxy may hand on, nothing."""
+    given = request.client.host if request.client else ""
+    try:
+        return str(ip_address(given.partition("%")[0]))  # behind it, anything may stand
+    except ValueError:
+        return ""
+
+
+def _as_sent(request: Request, name: str) -> str | None:
+    """A header as text: it comes as bytes, of which each is taken for a character."""
+    found = request.headers.get(name)
+    return None if found is None else found.encode("latin-1").decode("utf-8", "replace")
+
+
 async def answer(served: Served, call: Call, request: Request) -> Response:
     """The answer to a request for one method of the API."""
     caller = await identified(served, request)
     raw = await request.body()
     made = _Made()
     work = _work(served, call, caller, raw, made)
-    key = None if call.read else request.headers.get("idempotency-key")
 
     async def done(progress: Callable[..., None] | None) -> tuple[bytes, dict[str, str]]:
-        if key is None:
-            return await work(progress), {}
         return await replies.once(
             served,
             caller,
-            key,
+            None if call.read else request.headers.get("idempotency-key"),
             (call.name, raw),
             lambda: work(progress),
             scope=lambda: made.scope,

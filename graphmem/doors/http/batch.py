@@ -11,9 +11,8 @@ from starlette.responses import Response
 from graphmem.client.calls import CALLS, FILES
 from graphmem.client.codec import json_body, read_request, to_bytes, write_result
 from graphmem.client.problems import problem_of
-from graphmem.doors.http import gate
-from graphmem.doors.http.answering import JSON_TYPE
-from graphmem.doors.http.calling import Caller, ended_in_time, identified, in_own_names, perform
+from graphmem.doors.http.answering import JSON_TYPE, identified
+from graphmem.doors.http.calling import Caller, ended_in_time, in_own_names, perform
 from graphmem.doors.http.replies import once
 from graphmem.doors.http.served import Served
 from graphmem.errors import GraphmemError, UsageError, shown
@@ -39,15 +38,12 @@ def add_batch_route(app: FastAPI, served: Served) -> None:
     async def batch(request: Request) -> Response:
         caller = await identified(served, request)
         calls = _calls(await request.body())
-        request_id = gate.request_id.get()
 
         async def work() -> bytes:
-            results = await _all(served, caller, calls, request_id)
+            results = await _all(served, caller, calls)
             return in_own_names(to_bytes({"results": results}), caller)
 
         key = request.headers.get("idempotency-key")
-        if key is None:
-            return Response(await work(), media_type=JSON_TYPE)
         whole = ("batch", await request.body())
         body, replayed = await once(served, caller, key, whole, work)
         return Response(body, headers=replayed, media_type=JSON_TYPE)
@@ -80,12 +76,12 @@ def _calls(raw: bytes) -> list[Any]:
     return calls
 
 
-async def _all(served: Served, caller: Caller, calls: list[Any], request_id: str) -> list[Any]:
+async def _all(served: Served, caller: Caller, calls: list[Any]) -> list[Any]:
     results: list[Any] = [None] * len(calls)
     reads: list[int] = []
 
     async def one(n: int) -> None:
-        results[n] = await _result(served, caller, calls[n], f"{request_id}/{n}")
+        results[n] = await _result(served, caller, calls[n], f"{caller.request_id}/{n}")
 
     async def finish_reads() -> None:
         for first in range(0, len(reads), _AT_ONCE):

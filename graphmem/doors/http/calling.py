@@ -10,16 +10,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import ip_address
 from typing import Any, Final, TypeVar
-
-from starlette.requests import Request
 
 from graphmem.access import Allowance, Principal
 from graphmem.client.calls import Call
 from graphmem.client.codec import to_bytes
 from graphmem.client.transport import EVENTS
-from graphmem.doors.http import gate
 from graphmem.doors.http.served import Served
 from graphmem.engine.checks import checked_limit, checked_offset, checked_projects
 from graphmem.errors import (
@@ -50,45 +46,13 @@ _TARGETS = ("fact_id", "episode_id", "entity_id", "id", "document", "run", "eras
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and from where; what the projects of their calls are called, by where these are
-    stored."""
+    """Who calls, from where, in which request; what the projects of their calls are called, by
+    where these are stored."""
 
     principal: Principal
     address: str
+    request_id: str
     places: dict[str, str] = field(default_factory=dict)
-
-
-async def identified(served: Served, request: Request) -> Caller:
-    """Who calls: named in the log by the id of the key.
-
-    :class:`~graphmem.errors.Unauthenticated` when no key is given, or none that is good, or one
-    with a signature that is not.
-    """
-    address = _address_of(request)
-    principal = await served.access.authenticate(gate.given_key(request), address=address)
-    secret = served.settings.server_signature_secret
-    user_id, signature = (_as_sent(request, name) for name in ("x-user-context", "x-signature"))
-    if secret is not None and (user_id is not None or signature is not None):
-        principal = served.access.vouched(
-            principal, secret.get_secret_value(), user_id, signature, address=address
-        )
-    gate.caller.get().append(principal.key_id)
-    return Caller(principal, address)
-
-
-def _address_of(request: Request) -> str:
-    """Where a request comes from; of what is no address, which a proxy may hand on, nothing."""
-    given = request.client.host if request.client else ""
-    try:
-        return str(ip_address(given.partition("%")[0]))  # behind it, anything may stand
-    except ValueError:
-        return ""
-
-
-def _as_sent(request: Request, name: str) -> str | None:
-    """A header as text: it comes as bytes, of which each is taken for a character."""
-    found = request.headers.get(name)
-    return None if found is None else found.encode("latin-1").decode("utf-8", "replace")
 
 
 async def admitted(
@@ -103,7 +67,7 @@ async def admitted(
     if "user_id" in call.hints:
         values = await _scoped(served, caller, values)
         for item in _own_options(values):
-            await _narrow(served, caller, values, item)
+            await _narrow(served, caller, item)
     if "actor" in call.hints:
         for given in (values, *_own_options(values)):
             if given is values or given.get("actor") is not None:
@@ -126,9 +90,7 @@ async def _scoped(served: Served, caller: Caller, values: dict[str, Any]) -> dic
     return {**rest, **scope}
 
 
-async def _narrow(
-    served: Served, caller: Caller, values: Mapping[str, Any], item: dict[str, Any]
-) -> None:
+async def _narrow(served: Served, caller: Caller, item: dict[str, Any]) -> None:
     """An item of many may name a scope of its own: it is asked for like that of the call, which
     holds for what an item leaves out, or has as null."""
     for name in [name for name in _SCOPE if name in item and item[name] is None]:
@@ -254,8 +216,8 @@ def _naming_no_place(caller: Caller) -> Iterator[None]:
         yield
     except BackendError as error:
         if not caller.principal.administrator and not isinstance(error, Conflict):
-            _log.error("request %s failed: %s", gate.request_id.get(), error)
-            where = f"the server's log has {gate.request_id.get()}"
+            _log.error("request %s failed: %s", caller.request_id, error)
+            where = f"the server's log has {caller.request_id}"
             again = ": try again in a moment" if error.retryable else ""
             error.args = (f"the server's store failed{again} ({where})",)
         raise

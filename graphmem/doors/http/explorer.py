@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from graphmem.doors.explorer import PageFile, page_files
-from graphmem.doors.http.calling import identified
+from graphmem.doors.http.answering import identified
 from graphmem.doors.http.faces import read_body
 from graphmem.doors.http.gate import given_key
 from graphmem.doors.http.served import Served

@@ -15,8 +15,8 @@ from graphmem.access import Principal
 from graphmem.client.calls import CALLS
 from graphmem.client.codec import json_body, to_bytes
 from graphmem.clock import parse_date_or_none, stamp
-from graphmem.doors.http.answering import JSON_TYPE, NOTHING_STORED
-from graphmem.doors.http.calling import Caller, ended_in_time, identified, in_own_names, perform
+from graphmem.doors.http.answering import JSON_TYPE, NOTHING_STORED, identified
+from graphmem.doors.http.calling import Caller, ended_in_time, in_own_names, perform
 from graphmem.doors.http.replies import once
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError
@@ -83,9 +83,8 @@ def add_face_route(
             return in_own_names(to_bytes(await answer(face, request)), caller)
 
         key = None if method == "GET" else request.headers.get("idempotency-key")
-        if key is None:
-            return Response(await work(), media_type=JSON_TYPE)
-        asked = f"{method} {request.url.path}?{request.url.query}", await request.body()
+        raw = b"" if key is None else await request.body()
+        asked = f"{method} {request.url.path}?{request.url.query}", raw
         body, replayed = await once(served, caller, key, asked, work, undone=face.undone)
         return Response(body, headers=replayed, media_type=JSON_TYPE)
 

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from graphmem import __version__
 from graphmem.client.calls import CALLS
-from graphmem.doors.http.answering import JSON_TYPE, encoded
-from graphmem.doors.http.calling import identified, perform
+from graphmem.doors.http.answering import JSON_TYPE, encoded, identified
+from graphmem.doors.http.calling import perform
 from graphmem.doors.http.served import Served
 from graphmem.errors import Unavailable
 from graphmem.model import DEFAULT_PROJECT

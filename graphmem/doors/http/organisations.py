@@ -18,8 +18,8 @@ from graphmem.access import Administration, Limits, Organisation, Principal
 from graphmem.access.administration import MOST_ENTRIES
 from graphmem.client.codec import json_body
 from graphmem.clock import parse_when_or_none
-from graphmem.doors.http.answering import rate_headers
-from graphmem.doors.http.calling import Caller, identified
+from graphmem.doors.http.answering import identified, rate_headers
+from graphmem.doors.http.calling import Caller
 from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError, shown
 from graphmem.limits import WHOLE_NUMBER

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graphmem.access import Administration
-from graphmem.doors.http.calling import identified
+from graphmem.doors.http.answering import identified
 from graphmem.doors.http.faces import Face, add_face_route, memory_of, read_body
 from graphmem.doors.http.organisations import Asked, Work, add_key, answer_access
 from graphmem.doors.http.served import Served

@@ -33,7 +33,7 @@ _UNDER_WAY = "a request under this Idempotency-Key is under way: try again in a 
 async def once(
     served: Served,
     caller: Caller,
-    key: str,
+    key: str | None,
     request: tuple[str, bytes],
     work: Callable[[], Awaitable[bytes]],
     *,
@@ -41,14 +41,16 @@ async def once(
     undone: Callable[[BaseException], bool] = lambda _: False,
 ) -> tuple[bytes, dict[str, str]]:
     """The answer to a request under a key that its caller wrote, and the header that says so where
-    it was given before. ``scope`` is asked whose memories it was about, once it is done;
-    ``undone``, of an error, whether nothing was done by then: only such a request may be made
-    again under its key.
+    it was given before; without a key it is done each time. ``scope`` is asked whose memories it
+    was about, once it is done; ``undone``, of an error, whether nothing was done by then: only such
+    a request may be made again under its key.
 
     :class:`~graphmem.errors.Conflict` where the key belongs to another request, where the answer
     is kept no more, or where it is not known how the first one ended;
     :class:`~graphmem.errors.Unavailable` where that takes long.
     """
+    if key is None:
+        return await work(), {}
     if not 1 <= len(key) <= _LONGEST_KEY:
         raise UsageError(f"an Idempotency-Key has 1 to {_LONGEST_KEY} characters")
     name, raw = request

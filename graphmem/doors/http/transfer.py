@@ -20,8 +20,8 @@ from starlette.responses import Response, StreamingResponse
 from graphmem.client.calls import FILES, Call
 from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.files import RESULT_HEADER
-from graphmem.doors.http.answering import JSON_TYPE
-from graphmem.doors.http.calling import identified, perform
+from graphmem.doors.http.answering import JSON_TYPE, identified
+from graphmem.doors.http.calling import perform
 from graphmem.doors.http.served import Served
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.model import Exported

@@ -93,7 +93,11 @@ class SharedMemory:
                     raise
                 await self._let_go(memory)
                 if error.lost and not call.repeatable:
-                    raise _unknown(method) from error
+                    raise Unavailable(
+                        "the program that had the memory ended before it answered: whether "
+                        f"{method} was done is not known. Look first (search, explain), then do it "
+                        "again if need be"
+                    ) from error
         raise AssertionError("there is at least one attempt")
 
     @contextlib.asynccontextmanager
@@ -256,10 +260,3 @@ def _at_moment(memory: MemoryAPI, at: Mapping[str, Any]) -> Any:
     if any(moments.values()):
         return memory.as_of(**moments)
     return memory
-
-
-def _unknown(method: str) -> Unavailable:
-    return Unavailable(
-        f"the program that had the memory ended before it answered: whether {method} was done is "
-        "not known. Look first (search, explain), then do it again if need be"
-    )

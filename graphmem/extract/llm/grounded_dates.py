@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from graphmem.clock import Date
+from graphmem.clock import Date, month_number
 from graphmem.text import fold, words
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH_NAME = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
     r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
@@ -88,7 +87,7 @@ def numbers_in(text: str) -> set[float]:
 
 def months_in(text: str) -> set[int]:
     """The months that a folded text names."""
-    return {_MONTHS.index(match[0][:3]) + 1 for match in _MONTH.finditer(text)}
+    return {month_number(match[0]) for match in _MONTH.finditer(text)}
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ def take_dates(sentence: str, default_year: int) -> tuple[str, Sequence[Date]]:
             year, month, *rest = (int(part) for part in match["iso"].split("-"))
             day = rest[0] if rest else None
         elif match["month"]:
-            month = _MONTHS.index(match["month"][:3]) + 1
+            month = month_number(match["month"])
             given = match["day1"] or match["day2"]
             day = int(given) if given else None
             if day is None and not match["year1"]:

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from graphmem.model import Episode, Turn
+from graphmem.model import Episode
 from graphmem.text import sentences
 
 _TAG = re.compile(r"<(/?)([a-z_-]{1,60})(?:\s[^<>\n]{0,200})?>", re.IGNORECASE)
@@ -61,14 +61,10 @@ def hide_recalled(episode: Episode) -> Episode:
         texts = _apart(episode.content, [turn.text for turn in episode.turns])
     else:
         texts = [_without(turn.text) for turn in episode.turns]
-    turns = tuple(_with(turn, text) for turn, text in zip(episode.turns, texts, strict=True))
+    turns = tuple(replace(turn, text=text) for turn, text in zip(episode.turns, texts, strict=True))
     if turns == episode.turns:
         return episode
     return replace(episode, turns=turns, content=_without(episode.content))
-
-
-def _with(turn: Turn, text: str) -> Turn:
-    return turn if text == turn.text else replace(turn, text=text)
 
 
 def _spans(text: str) -> list[tuple[int, int]]:

@@ -10,10 +10,10 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from graphmem.clock import Date, Precision, parse_date
+from graphmem.clock import Date, Precision, month_number, parse_date
 from graphmem.errors import UsageError
 from graphmem.model import Modality
-from graphmem.text import words
+from graphmem.text import words, words_of_name
 
 SCHEMA_NAME = "extraction"
 PROCEDURE_SCHEMA_NAME = "procedures"
@@ -23,7 +23,6 @@ _LONGEST_VALUE = 200
 _MOST_STEPS = 200
 _LONGEST_KIND = 40
 _MOST_TYPE_WORDS = 8
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ORDINAL = re.compile(r"\D*(\d{1,9})\D*")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _STEP_NUMBER = re.compile(r"^(?:step\s*)?\d{1,3}\s*[.):-]\s+", re.IGNORECASE)
@@ -46,7 +45,6 @@ _MODALITIES: dict[str, Modality] = {
 _MODALITIES |= {name: name for name in get_args(Modality)}
 _JOINERS = "\u200c\u200d"
 """Zero-width joiners: not printable, but parts of words and of emoji."""
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
@@ -118,7 +116,7 @@ def _kind(value: Any) -> str:
 def _type(value: Any) -> str | None:
     """A relation's type in lower snake case: ``Works At``, ``worksAt`` and ``WORKS-AT`` are one."""
     text = _text(value)
-    parts = words(_CAMEL.sub(" ", text).replace("_", " ")) if text else []
+    parts = words_of_name(text) if text else []
     parts = [part.replace("'", "") for part in parts]
     return "_".join(parts) if 0 < len(parts) <= _MOST_TYPE_WORDS else None
 
@@ -153,7 +151,7 @@ def _date_parts(parts: dict[str, str | None]) -> tuple[int, int | None, int | No
     number = parts.get("month_number")
     month = None if number is None else int(number)
     if name := parts.get("month"):
-        month = _MONTHS.index(name[:3].lower()) + 1
+        month = month_number(name)
     elif quarter := parts.get("quarter"):
         month = int(quarter) * 3 - 2
     day = parts.get("day")
@@ -235,7 +233,7 @@ def _steps(value: Any) -> list[str]:
 def snake_keys(item: Mapping[Any, Any]) -> dict[str, Any]:
     """An item whose keys are in lower snake case, whatever case the model wrote them in."""
     exact = {key: value for key, value in item.items() if isinstance(key, str)}
-    folded = {"_".join(words(_CAMEL.sub(" ", k).replace("_", " "))): v for k, v in exact.items()}
+    folded = {"_".join(words_of_name(k)): v for k, v in exact.items()}
     return {**folded, **exact}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from graphmem.clock import Date, Precision
+from graphmem.clock import MONTHS, Date, Precision
 from graphmem.extract.rules.moments import (
     day_of,
     day_of_numbers,
@@ -31,7 +31,7 @@ from graphmem.extract.rules.moments import (
     on_day,
     week_of,
 )
-from graphmem.extract.rules.word_lists import MONTHS, NUMBERS, SEASONS, WEEKDAYS
+from graphmem.extract.rules.word_lists import NUMBERS, SEASONS, WEEKDAYS
 
 _MONTH_NAMES = {name: number for number, name in enumerate(MONTHS, 1)}
 _MONTH_NAMES |= {name[:3]: number for name, number in _MONTH_NAMES.items()} | {"sept": 9}

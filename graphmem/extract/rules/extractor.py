@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from graphmem.extract.rules.answers import ASKING_WORDS, AwaitedAnswer, asked
 from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
@@ -49,6 +50,7 @@ RULES_NAME = "rules"
 RULES_VERSION = "1"
 _LONG = 2000  # characters, from which a text is read off the loop
 _LONGEST_NAME = 8
+_CARRIED = ("referent", "leaver", "there", "animal")
 _TO_START = re.compile(
     r"\b(?:I\s+will|I[’']ll|I[’']m\s+going\s+to|I\s+am\s+going\s+to|and\s+will)\s+(?:be\s+)?"
     r"start(?:ing)?\b|,\s+starting\s+(?:on|in|from|next)\s"
@@ -124,13 +126,9 @@ class _Episode:
         self.title: str | None = None
         self.document = document_title(episode)
         self.framing = Framing()
-        self.referent: str | None = None
-        """Who "she" or "he" would be in the next turn."""
+        self.carried: dict[str, Any] = {}
+        """Of the context of a turn, what holds in the next: who "she" or "he" would be."""
         self.unnamed: dict[str | None, tuple[str, str]] = {}  # by speaker, as in TurnContext
-        self.it: str | None = None
-        self.leaver: str | None = None
-        self.there: str | None = None
-        self.animal: str | None = None
         self.asked: AwaitedAnswer | None = None
         """What the turn before asked."""
         self.notes: NoteReader | None = None
@@ -177,9 +175,7 @@ class _Episode:
         people, departures = People(self.names, speaker_names), Departures(frozenset(self.known))
         writer = next(iter(self.speakers.values()), None)
         self.notes = NoteReader(self.names, writer) if self.episode.kind == "text" else None
-        self.referent = self.it = self.asked = None
-        self.leaver = self.there = self.animal = None
-        self.unnamed = {}
+        self.carried, self.unnamed, self.asked = {}, {}, None
         known = self.known | set(speaker_names)
         self.framing = Framing(frozenset(name_key(name) for name in known))
         if self.notes is not None:
@@ -289,19 +285,11 @@ class _Episode:
         speaker = self.speakers[turn.ordinal]
         before, self.asked = self.asked, None
         if not all(part.lows.isdisjoint(ASKING_WORDS) for part in parts):
-            self.asked = asked(parts, speaker, self.referent, self.names)
+            self.asked = asked(parts, speaker, self.carried.get("referent"), self.names)
         if is_machine(turn) or is_joke(turn.text):
             return
         stated_at = turn.occurred_at or self.episode.occurred_at
-        context = TurnContext(
-            people,
-            speaker,
-            self.referent,
-            it=self.it,
-            leaver=self.leaver,
-            there=self.there,
-            animal=self.animal,
-        )
+        context = TurnContext(people, speaker, **self.carried)
         context.unnamed = self.unnamed.pop(speaker, None)
         reader = SentenceReader(context, stated_at, departures)
         soon = _TO_START.search(turn.text)
@@ -320,11 +308,10 @@ class _Episode:
         if ATTRIBUTE_CUES.search(turn.text):
             for fact in attributes(without_quotes(turn.text), context):
                 self._add_fact(fact, turn)
-        self.referent = context.referent
+        self.carried = {name: getattr(context, name) for name in _CARRIED}
+        self.carried["it"] = context.it or (self.notes.topic if self.notes else None)
         if context.unnamed is not None:
             self.unnamed[speaker] = context.unnamed
-        self.leaver, self.there, self.animal = context.leaver, context.there, context.animal
-        self.it = context.it or (self.notes.topic if self.notes else None)
 
     def _answered(self, answer: str, reader: SentenceReader) -> Iterator[CandidateFact]:
         """What a turn says by answering the one before."""

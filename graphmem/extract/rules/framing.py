@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from graphmem.clock import MONTHS
 from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.tokenizer import Sentence
 from graphmem.extract.rules.word_lists import (
     KIN,
-    MONTHS,
     NOT_NAMES,
     PLACE_SUFFIXES,
     PLACES,

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.clock import Date
+from graphmem.clock import MONTHS, Date
 from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
-from graphmem.extract.rules.word_lists import MONTHS
 from graphmem.model import valid_from, valid_until
 from graphmem.ports.llm import CandidateFact
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
-from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
+from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence
@@ -160,7 +160,7 @@ def _label(parse: Parse, index: int, word: str) -> str:
     if KIN[word][0] not in _ONE_AT_A_TIME or doubtful:
         return word
     token = parse.sentence.tokens[index]
-    end = token.end - (2 if token.owns else 0)
+    end = token.name_end
     return f"new {word}" if before == "new" or _IS_NOW.match(parse.sentence.text, end) else word
 
 
@@ -189,12 +189,8 @@ def _owner(  # noqa: PLR0911 - one return for each way of saying whose
     if token.low in {"a", "an", "one", "two", "three", "four", "another"} and at:
         named = _CALLED.match(parse.sentence.text, tokens[index].end)
         having = at - 1 if tokens[at - 1].low in _HAVE else _had_before(tokens, at - 1)
-        if (
-            named
-            and having is None
-            and tokens[at - 1].low == "with"
-            and tokens[0].low in {"i", "i'm"}
-        ):
+        mine = tokens[at - 1].low == "with" and tokens[0].low in {"i", "i'm"}
+        if named and having is None and mine:
             return context.speaker  # "I live in Morpeth with a cat named Admiral"
         return _haver(parse, context, having) if named and having is not None else None
     return None
@@ -239,7 +235,9 @@ def _persons(
     found = [
         p.name
         for p in _after(parse, token, plural=plural, speakers=context.people.speakers)
-        if names.may_be_person(p.name) or _of_firm(names, token, p.name)
+        # A landlord may be a firm.
+        if names.may_be_person(p.name)
+        or (token.low == "landlord" and names.kind(p.name) == "organization")
     ]
     if not found and not plural:
         span = _before(parse, context, index)
@@ -248,17 +246,12 @@ def _persons(
     return [name for name in found if names.canonical_of(name) != owner]
 
 
-def _of_firm(names: NameRegistry, token: WordToken, name: str) -> bool:
-    """A landlord may be a firm."""
-    return token.low == "landlord" and names.kind(name) == "organization"
-
-
 def _after(
     parse: Parse, token: WordToken, *, plural: bool, speakers: frozenset[str]
 ) -> list[Phrase]:
     """The name or names that follow a kin or pet word."""
     text = parse.sentence.text
-    end = token.end - (2 if token.owns else 0)
+    end = token.name_end
     match = _IS_NAMED.match(text, end)
     if match is None:
         return []
@@ -329,11 +322,8 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     if _is_somewhere(parse, context, span):
         return None
     # "Ada, Bob is my brother" is about Bob alone, "the dog of Bob is …" about neither
-    return (
-        span
-        if span.first == 0 or tokens[span.first - 1].low not in {"of", "with", "and", "like"}
-        else None
-    )
+    joined = span.first > 0 and tokens[span.first - 1].low in {"of", "with", "and", "like"}
+    return None if joined else span
 
 
 def _is_somewhere(parse: Parse, context: TurnContext, span: NameSpan) -> bool:
@@ -372,16 +362,16 @@ def _ends_phrase(parse: Parse, index: int) -> bool:
 def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[CandidateFact]:
     owner = _owner(parse, context, index, _PET_MODIFIERS | PETS)
     names = context.people.names
-    token, near = parse.sentence.tokens[index], parse.sentence.tokens[max(0, index - 3) : index]
-    if owner is None or any(before.low == "met" for before in near):
+    token = parse.sentence.tokens[index]
+    near = {before.low for before in parse.sentence.tokens[max(0, index - 3) : index]}
+    if owner is None or "met" in near:
         return
     plural = token.low in PETS_PLURAL
     found = [p.name for p in _after(parse, token, plural=plural, speakers=context.people.speakers)]
     if not found and not plural and (span := _before(parse, context, index)) is not None:
         found = [span.name]  # "Rex is my dog"
     # another cat is not the one that was spoken of before
-    before = {t.low for t in parse.sentence.tokens[max(0, index - 3) : index]}
-    article = "another" if "another" in before else "a"
+    article = "another" if "another" in near else "a"
     for name in found:
         if names.canonical_of(name) in context.people.speakers or len(name.split()) > 2:
             return

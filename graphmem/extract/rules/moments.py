@@ -6,8 +6,7 @@ import re
 from calendar import monthrange
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 
-from graphmem.clock import Date, Precision
-from graphmem.extract.rules.word_lists import MONTHS
+from graphmem.clock import MONTHS, Date, Precision
 
 
 def first_of(year: int, month: int, precision: Precision) -> Date:

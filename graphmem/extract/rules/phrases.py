@@ -25,19 +25,8 @@ _LONGEST = 6
 _DESCRIBING = word_set("describing_words")
 _COLOURS = frozenset(
     (
-        "dark",
-        "light",
-        "black",
-        "white",
-        "red",
-        "green",
-        "blue",
-        "yellow",
-        "pink",
-        "purple",
-        "brown",
-        "grey",
-        "gray",
+        *("dark", "light", "black", "white", "red", "green", "blue"),
+        *("yellow", "pink", "purple", "brown", "grey", "gray"),
     )
 )
 _DESCRIBING_ENDS = (
@@ -183,10 +172,9 @@ def _here(sentence: Sentence, position: int) -> int | None:
 
 def _after_joiner(sentence: Sentence, position: int) -> int | None:
     """Past ", ", " and " or ", and "; None when something else follows."""
-    index = sentence.token_at(position)
-    if index >= len(sentence.tokens):
+    token = sentence.word_from(position)
+    if token is None:
         return None
-    token = sentence.tokens[index]
     gap = sentence.text[position : token.start].strip()
     if token.low in _JOINERS and gap in {"", ","}:
         return token.end
@@ -240,18 +228,17 @@ def _describes(phrase: Phrase) -> bool:
 
 def _stops_short(sentence: Sentence, phrase: Phrase) -> bool:
     """In "fast, light tools" it is not something fast that is liked."""
-    index = sentence.token_at(phrase.end)
-    if index >= len(sentence.tokens) or sentence.tokens[index].gap.strip() != ",":
+    after = sentence.word_from(phrase.end)
+    if after is None or after.gap.strip() != ",":
         return False
     return phrase.name.lower().split()[-1] in _DESCRIBING - _COLOURS
 
 
 def _restricted(sentence: Sentence, phrase: Phrase) -> bool:
     """ "Games that …" are not just games."""
-    index = sentence.token_at(phrase.end)
-    if index >= len(sentence.tokens) or " " in phrase.name or phrase.determiner:
+    after = sentence.word_from(phrase.end)
+    if after is None or " " in phrase.name or phrase.determiner:
         return False
-    after = sentence.tokens[index]
     return after.gap == " " and after.low in {"that", "which", "who", "where", "whose"}
 
 
@@ -270,10 +257,9 @@ def _is_clause(sentence: Sentence, item: Phrase) -> bool:
 def _closed(parse: Parse, item: Phrase) -> bool:
     """It ends at punctuation, a joiner or the end, so it is no verb with its own object."""
     sentence = parse.sentence
-    index = sentence.token_at(item.end)
-    if index >= len(sentence.tokens):
+    token = sentence.word_from(item.end)
+    if token is None:
         return True
-    token = sentence.tokens[index]
     gap = sentence.text[item.end : token.start].strip()
     return (
         bool(gap)
@@ -308,11 +294,9 @@ def _whose(tokens: list[WordToken], at: int) -> bool:
 
 def _cut_short(parse: Parse, chosen: list[WordToken]) -> bool:
     """A lone "caring" of "caring more about it"; "creating a safe" of "a safe, warm place"."""
-    sentence = parse.sentence
-    index = sentence.token_at(chosen[-1].end)
-    if not chosen[0].low.endswith("ing") or index >= len(sentence.tokens):
+    after = parse.sentence.word_from(chosen[-1].end)
+    if not chosen[0].low.endswith("ing") or after is None:
         return False
-    after = sentence.tokens[index]
     if len(chosen) == 1:
         dated = parse.date_at(after.start) is not None
         return not (after.gap.strip() or after.low in _AFTER_GERUND or dated)
@@ -378,7 +362,7 @@ def _judge(parse: Parse, chosen: list[WordToken]) -> Phrase | None:
         return None
     if any(t.low in _OTHERS or t.low in {"this", "that", "these", "those"} for t in chosen):
         return None
-    end = chosen[-1].end - (2 if chosen[-1].owns else 0)
+    end = chosen[-1].name_end
     name = parse.sentence.text[chosen[0].start : end]
     proper = any(parse.name_at(parse.sentence.token_at(t.start)) for t in chosen)
     if determiner == "the" and not proper and chosen[-1].low not in PLAIN_THE:

@@ -234,19 +234,15 @@ class SentenceReader:
         found: list[CandidateFact] = []
         types: set[tuple[str, TimeClass]] = set()
         for rule in rules:
-            if (past and rule.time not in _PAST_TIMES) or (
-                subject.plural and rule.slot == "person"
-            ):
+            theirs = subject.plural and rule.slot == "person"
+            if theirs or (past and rule.time not in _PAST_TIMES):
                 continue
             if (found and rule.type == "did") or not self._fits(rule, subject):
                 continue
             made = self._apply(rule, parse, subject, at, start)
-            if (
-                made
-                and (made[0].type or rule.type, rule.time) not in types
-                and not covered(made, found)
-            ):
-                types.add((made[0].type or rule.type, rule.time))
+            dated = (made[0].type or rule.type, rule.time) if made else None
+            if dated is not None and dated not in types and not covered(made, found):
+                types.add(dated)
                 found += made
         return found
 

@@ -53,7 +53,7 @@ def capitalised(sentence: Sentence, names: NameRegistry) -> Sentence:
             continue
         last = tokens[index + size - 1]
         text += [sentence.text[at : tokens[index].start], name]
-        at = last.end - (2 if last.owns else 0)
+        at = last.name_end
         changed = True
         index += size
     if not changed:

@@ -173,7 +173,7 @@ class TurnContext:
             return None
         if span.owns and (relative := self._kin_of(parse, span.last + 1)):
             return relative
-        end = span.end - 2 if span.owns else span.end
+        end = span.name_end
         if from_ := _FROM.match(parse.sentence.text, end):
             end = from_.end()  # "Sam from the pub lives in Croydon"
         uncertain = span.initial and not names.is_sure(span.name)
@@ -188,16 +188,13 @@ class TurnContext:
         if at >= len(tokens) or tokens[at].low not in KIN:
             return None
         span = parse.name_at(at + 1)
-        if span is None or parse.sentence.tokens[at + 1].gap not in {" ", ", "}:
+        if span is None or tokens[at + 1].gap not in {" ", ", "}:
             return None
-        if parse.sentence.tokens[at + 1].gap == ", ":
-            closed = parse.sentence.text[span.end : span.end + 2]
-            return (
-                Subject(self.people.names.canonical_of(span.name), span.end + 1)
-                if closed == ", " and not span.owns
-                else None
-            )
-        end = span.end - 2 if span.owns else span.end
+        end = span.name_end
+        if tokens[at + 1].gap == ", ":
+            if span.owns or not parse.sentence.text.startswith(", ", span.end):
+                return None
+            end = span.end + 1
         return Subject(self.people.names.canonical_of(span.name), end)
 
     def _my(self, parse: Parse, match: re.Match[str]) -> Subject | None:
@@ -220,7 +217,7 @@ class TurnContext:
             gap = sentence.text[end : span.start]
             closed = sentence.text[span.end :].lstrip(" ")[:1]
             if gap == " " or (gap == ", " and closed == ","):
-                stop = span.end - 2 if span.owns else span.end
+                stop = span.name_end
                 if gap == ", ":
                     stop = sentence.text.index(",", span.end) + 1
                 subject = Subject(self.people.names.canonical_of(span.name), stop)

@@ -101,6 +101,11 @@ class Sentence:
         """Index of the first word that starts at or after a position."""
         return bisect_left([token.start for token in self.tokens], position)
 
+    def word_from(self, position: int) -> WordToken | None:
+        """The first word that starts at or after a position."""
+        index = self.token_at(position)
+        return self.tokens[index] if index < len(self.tokens) else None
+
     def quoted(self, position: int) -> bool:
         return bool(self.quotes) and any(a < position < b for a, b in self.quotes)
 

@@ -21,8 +21,21 @@ _OF_DAYS = frozenset({"day", "fools", "bank", "half", "term", "holiday", "holida
 _LONGEST = 6
 
 
+class _Owning:
+    """What may own something: ``end`` is after the possessive then."""
+
+    __slots__ = ()
+    end: int
+    owns: bool
+
+    @property
+    def name_end(self) -> int:
+        """Where it ends without the possessive."""
+        return self.end - 2 if self.owns else self.end
+
+
 @dataclass(frozen=True, slots=True)
-class WordToken:
+class WordToken(_Owning):
     """A word, without its possessive ``'s``."""
 
     text: str
@@ -37,7 +50,7 @@ class WordToken:
 
 
 @dataclass(frozen=True, slots=True)
-class NameSpan:
+class NameSpan(_Owning):
     """A run of capitalised words (``first`` to ``last`` in the sentence's tokens)."""
 
     start: int

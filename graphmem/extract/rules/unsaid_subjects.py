@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from graphmem.clock import MONTHS
 from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, after
 from graphmem.extract.rules.word_lists import (
     KIN,
-    MONTHS,
     NEGATIONS,
     SENTENCE_BLOCKERS,
     WEEKDAYS,

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphmem.model import Fact, Turn
+from graphmem.ports.embedder import WordVectors
 from graphmem.ports.ledger import LedgerView
-from graphmem.ports.word_vectors import WordVectors
 from graphmem.retrieve.question.parse import STOP_WORDS
 from graphmem.text import heading, name_key, sentences, words
 

@@ -99,7 +99,12 @@ def _written(kept: Sequence[Hit], headings: Mapping[str, str], now: datetime) ->
     for heading in sorted(groups, key=lambda heading: last.get(heading, 0)):
         lines.append(_title(heading))
         for hit in sorted(
-            groups[heading], key=lambda hit: (_ended(hit, now), _when(hit), hit.rank)
+            groups[heading],
+            key=lambda hit: (
+                bool(hit.outdated) or _over(hit, now),
+                str(_date(hit) or ""),
+                hit.rank,
+            ),
         ):
             citations.append(Citation(len(citations) + 1, hit))
             lines.append(_line(hit, len(citations)))
@@ -110,19 +115,8 @@ def _title(heading: str) -> str:
     return f"## {' '.join(heading.split())}"
 
 
-def _ended(hit: Hit, now: datetime) -> bool:
-    return bool(hit.outdated) or _over(hit, now)
-
-
-def _when(hit: Hit) -> str:
-    return str(_date(hit) or "")
-
-
 def _date(hit: Hit) -> datetime | None:
-    fact = hit.fact
-    if fact is None:
-        return hit.occurred_at
-    return fact.known_from
+    return hit.occurred_at if hit.fact is None else hit.fact.known_from
 
 
 def _line(hit: Hit, number: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from typing import Literal
 
-from graphmem.clock import Precision, period_end
+from graphmem.clock import MONTHS, Precision, month_number, period_end
 from graphmem.text import words
 
 STOP_WORDS = frozenset({
@@ -74,10 +74,6 @@ def asks_about(text: str) -> AsksAbout | None:
     return "now" if verb.group().lower() not in _THEN else None
 
 
-_MONTHS = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
-]  # fmt: skip
 _SEASONS = {
     "spring": (3, 4, 5),
     "summer": (6, 7, 8),
@@ -86,18 +82,18 @@ _SEASONS = {
     "winter": (12, 1, 2),
 }
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_NAMED_MONTH = "|".join(_MONTHS)
+_NAMED_MONTH = "|".join(MONTHS)
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_NAMED_MONTH})\b")
 _MONTH_FIRST = re.compile(rf"\b({_NAMED_MONTH}) (?:the )?(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)")
 _IN_NUMBERS = re.compile(r"\b(?:19|20)\d\d-(\d\d)-(\d\d)\b")
 _RELATIVE = re.compile(
-    r"\b(last|this|next) (week|month|year|" + "|".join((*_SEASONS, *_MONTHS)) + r")\b"
+    r"\b(last|this|next) (week|month|year|" + "|".join((*_SEASONS, *MONTHS)) + r")\b"
 )
 _AGO = re.compile(r"\b(a|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}) years? ago\b")
 _EARLIER = frozenset({"before", "previously", "previous", "formerly", "former", "originally"})
 _COUNTS = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _OF_TIME = frozenset({
-    *_MONTHS, *_SEASONS, *_COUNTS, "last", "this", "week", "month", "year", "years", "ago",
+    *MONTHS, *_SEASONS, *_COUNTS, "last", "this", "week", "month", "year", "years", "ago",
     "yesterday",
 })  # fmt: skip
 _DAYS = {"today": 0, "yesterday": 1}
@@ -186,7 +182,7 @@ def parse_question(text: str, now: datetime | None = None) -> ParsedQuestion:
     parts = words(text)
     sequence = tuple(word for word in parts if word not in STOP_WORDS)
     first, used, lower = (parts or [""])[0], set(parts), text.lower()
-    months = {at for at, name in enumerate(_MONTHS, start=1) if name in used}
+    months = {at for at, name in enumerate(MONTHS, start=1) if name in used}
     if "may" in used and not re.search(r"\bMay\b", text[1:]):
         months.discard(5)  # the verb
     for season, inside in _SEASONS.items():
@@ -246,15 +242,15 @@ def _event(parts: Sequence[str]) -> tuple[frozenset[str], int]:
     at = max((n for n, word in enumerate(parts) if word in _SIDES), default=-1)
     if at < 0:
         return frozenset(), 0
-    event = {word for word in parts[at + 1 :] if word not in STOP_WORDS and word not in _MONTHS}
+    event = {word for word in parts[at + 1 :] if word not in STOP_WORDS and word not in MONTHS}
     event = {word for word in event if not word[0].isdigit()}
     return frozenset(event), _SIDES[parts[at]] if event else 0
 
 
 def _days_named(lower: str) -> set[tuple[int, int]]:
     """Month and day of each date: 7 May, May 7th, 2023-05-07."""
-    named = [(_MONTHS.index(month) + 1, int(day)) for day, month in _DAY_FIRST.findall(lower)]
-    named += [(_MONTHS.index(month) + 1, int(day)) for month, day in _MONTH_FIRST.findall(lower)]
+    named = [(month_number(month), int(day)) for day, month in _DAY_FIRST.findall(lower)]
+    named += [(month_number(month), int(day)) for month, day in _MONTH_FIRST.findall(lower)]
     named += [(int(month), int(day)) for month, day in _IN_NUMBERS.findall(lower)]
     return {(month, day) for month, day in named if 1 <= month <= 12 and 1 <= day <= 31}
 
@@ -276,7 +272,7 @@ def _relative(
             number = now.year * 12 + now.month - 1 + step
             yield {number % 12 + 1}, {number // 12}
         else:
-            yield _occurrence(_SEASONS.get(span) or (_MONTHS.index(span) + 1,), step, now)
+            yield _occurrence(_SEASONS.get(span) or (month_number(span),), step, now)
     for count in _AGO.findall(lower):
         number = int(count) if count.isdigit() else max(1, _COUNTS.index(count))
         yield set(), {now.year - number}

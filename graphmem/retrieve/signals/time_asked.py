@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
+from graphmem.clock import LAST_MOMENT
 from graphmem.model import Fact
 from graphmem.retrieve.signals.inputs import SignalInputs
 from graphmem.text import words
@@ -15,7 +16,6 @@ _MAY_HAVE = 0.25
 """The fit of a fact without a start that was stated only after the time asked about."""
 _EARLIER = 0.5
 """The fit of a fact that ended before that time, but not last of its group."""
-_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def time_fit(inputs: SignalInputs) -> Mapping[str, float]:
@@ -50,7 +50,7 @@ def _before(inputs: SignalInputs, facts: Sequence[Fact]) -> dict[str, float]:
     fits = {fact.id: 1.0 for fact in facts}
     for group in alike.values():
         began = [_begins(fact) for fact in group if named & {fact.subject_id, fact.object_id}]
-        limit = max(began, default=_LATEST)
+        limit = max(began, default=LAST_MOMENT)
         ended = {f.id: f.invalid_at for f in group if f.invalid_at and f.invalid_at <= limit}
         if ended:
             last = max(ended.values())
@@ -61,4 +61,4 @@ def _before(inputs: SignalInputs, facts: Sequence[Fact]) -> dict[str, float]:
 
 
 def _begins(fact: Fact) -> datetime:
-    return fact.valid_at or fact.stated_at or _LATEST
+    return fact.valid_at or fact.stated_at or LAST_MOMENT

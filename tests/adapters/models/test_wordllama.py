@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from graphmem.adapters.models.wordllama import embedder as embed_wordllama
-from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder
-from graphmem.adapters.models.wordllama.tokens import WordLlamaTokens
+from graphmem.adapters.models.wordllama.embedder import WordLlamaEmbedder, WordLlamaTokens
 from graphmem.errors import ModelError, UsageError
 
 TEXTS = [

@@ -21,11 +21,11 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from graphmem.adapters.child_process import can_start
+from graphmem.adapters.child_process import can_start, end_process
 from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.adapters.graph.kuzu.console_program import (
     GRACE_S,
@@ -159,12 +159,12 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
         except OSError as error:
             raise Unavailable(f"no process for the query can be started: {error}") from error
-        self.end = weakref.finalize(self, _ended, self._process)
+        self.end = weakref.finalize(self, end_process, self._process)
         """Kills the process and closes its pipes; also called when this object is collected."""
 
     @property
@@ -198,15 +198,6 @@ class _Process:
     def kill(self) -> None:
         """Kill the process; may be called from any thread."""
         self._process.kill()
-
-
-def _ended(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
 
 
 def _table(answer: Mapping[str, Any], engine: str, timeout_s: float) -> Table:
@@ -275,7 +266,3 @@ def _home(package: str) -> str:
     if origin is None:
         raise UsageError(f"Cypher: {package} cannot be found for the process of a query")
     return str(Path(origin).parent.parent)
-
-
-def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ}

@@ -77,11 +77,8 @@ class Session:
 
     def run(self, text: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
         """All rows of one statement. The engine's failures are raised as graphmem errors."""
-        result = self._execute(text, dict(parameters or {}), keep=True)
-        try:
+        with closing(self._execute(text, dict(parameters or {}), keep=True)) as result:
             return list(result.get_all())
-        finally:
-            result.close()
 
     def stream(
         self, text: str, parameters: Mapping[str, Any], *, timeout_s: float
@@ -98,12 +95,9 @@ class Session:
 
     def rows(self, text: str) -> Iterator[list[Any]]:
         """The rows of one statement, one by one: all may be more than fits into memory."""
-        result = self._execute(text, {}, keep=False)
-        try:
+        with closing(self._execute(text, {}, keep=False)) as result:
             while result.has_next():
                 yield list(result.get_next())
-        finally:
-            result.close()
 
     def _execute(self, text: str, parameters: dict[str, Any], *, keep: bool) -> Any:
         if self._stop.is_set():

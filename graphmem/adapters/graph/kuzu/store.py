@@ -108,7 +108,7 @@ class KuzuGraph:
             if self._backlog:
                 async with self._applying:
                     await self._write_backlog()
-            checkpoint = await self._pool.write(partial(checkpoint_of, self._pool.path), alone=True)
+            checkpoint = await self._read_checkpoint()
             if checkpoint is None or checkpoint.store_id != store_id:
                 await self._empty(store_id)
                 checkpoint = Checkpoint(store_id, 0)

@@ -166,7 +166,7 @@ class Loader:
             if type != "RELATES":  # the others get their scope from their ends
                 rest = {name: value for name, value in rest.items() if name != "scope"}
             session.run(text, {"source": edge.source, "target": edge.target, **rest})
-            self._count(session, rest)
+            self._add(session, text_in(rest))
 
     def load(self, session: Session, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Fill an empty graph with rows."""
@@ -215,7 +215,7 @@ class Loader:
         kept = ("scope", *lists)
         rest = {name: value for name, value in node.properties.items() if name not in kept}
         session.run(_write(f"set_{node.label.lower()}"), {"id": node.id, **rest})
-        self._count(session, rest)
+        self._add(session, text_in(rest))
 
     def _set_list(self, node: Node, name: str, before: list[Any] | None) -> None:
         value = node.properties[name]
@@ -274,7 +274,7 @@ class Loader:
         self.created += single
         for node in single:
             session.run(text, {"id": node.id, **node.properties})
-            self._count(session, node.properties)
+            self._add(session, text_in(node.properties))
         if single and many:
             self._commit(session)
         self._copy(session, label, [{"id": node.id, **node.properties} for node in many])
@@ -328,9 +328,6 @@ class Loader:
                 part, text = [], 0
         if part:
             yield part, text
-
-    def _count(self, session: Session, written: Mapping[str, Any]) -> None:
-        self._add(session, text_in(written))
 
     def _add(self, session: Session, text: int) -> None:
         """Count written text, and commit when there is too much of it to stay uncommitted."""

@@ -6,9 +6,10 @@ Entities and embeddings that nothing refers to any more are erased in ``entities
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, TypeAlias
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.access import forget_replies
@@ -31,6 +32,7 @@ from graphmem.adapters.ledger.sql.steps import (
     execute,
     fetch,
     fetch_all,
+    ids_of,
 )
 from graphmem.adapters.ledger.sql.summaries import erase_summaries
 from graphmem.model import Decision, ErasureReceipt, Fact, Removal, Statement
@@ -49,7 +51,7 @@ def apply_erasure(log: EventLog, erasure: Erasure, receipt: ErasureReceipt) -> S
     went = rows_by_table(going, episodes=numbers["episode"], entities=numbers["entity"])
     # A fact has the id of the first statement that it rests on: where that is still stated, it may
     # be believed again, under that id.
-    left = _ids((yield from fetch("statements_left", ids=sorted(gone["fact"]))))
+    left = ids_of((yield from fetch("statements_left", ids=sorted(gone["fact"]))))
     hashes = hashes_of({**gone, "fact": set(gone["fact"]) - left})
     yield from put_erasure(replace(receipt, rows=went, hashes=hashes), erasure.scope.tenant)
     return Removal(numbers["episode"], numbers["fact"], numbers["entity"], receipt.id)
@@ -73,14 +75,13 @@ def erase_rows(
     turns, about = yield from fetch_all(
         [Fetch("turns_of_episodes", its_turns), Fetch("entities_touched", lists)]
     )
-    named = _ids(about) | {entity for _, entity in erasure.unmentioned}
-    touched = sorted(_ids((yield from fetch("merged_group", ids=sorted(named)))))
+    named = ids_of(about) | {entity for _, entity in erasure.unmentioned}
+    touched = sorted(ids_of((yield from fetch("merged_group", ids=sorted(named)))))
     bodies = yield from fetch("bodies_of", facts=lists["facts"])
     statements = sorted(target.statements)
     going = yield from fetch("count_erased", **lists, statements=statements)
     yield from _scrub_edits(target)
-    yield from _scrub_keys(target, tenant)
-    yield from _scrub_values(target, tenant)
+    yield from _scrub_keys_and_values(target, tenant)
     runs = [row["run_id"] for row in (yield from fetch("runs_of", ids=lists["episodes"]))]
     yield from _remove(lists, target)
     yield from execute("erase_conversations", {"tenant": tenant, "runs": runs})
@@ -129,10 +130,10 @@ def _target(erasure: Erasure) -> Steps[_Target]:
         facts, kept = yield from _unsupported(episodes)
         kept = yield from _reopen(episodes, kept)
         wanted = {"ids": sorted(episodes), "tenant": tenant, "undone_too": True}
-        statements = _ids((yield from fetch("statements_of_episodes", **wanted)))
+        statements = ids_of((yield from fetch("statements_of_episodes", **wanted)))
     else:
         wanted_facts = list(erasure.fact_ids)
-        facts = _ids((yield from fetch("erase_facts_of_tenant", tenant=tenant, ids=wanted_facts)))
+        facts = ids_of((yield from fetch("erase_facts_of_tenant", tenant=tenant, ids=wanted_facts)))
         versions = yield from fetch("versions_of", ids=sorted(facts))
         statements = {id for row in versions for id in rows.to_fact(row["body"]).statement_ids}
         statements |= facts  # a fact from before there were statements counts as one itself
@@ -179,51 +180,47 @@ def _scrub_edits(target: _Target) -> Steps[None]:
     yield from execute("erase_edits", {"ids": gone})
 
 
-def _scrub_keys(target: _Target, tenant: str) -> Steps[None]:
-    """Replace sentence keys that would reveal an erased sentence: a statement that repeats, or
-    ends, a sentence in other words has that sentence's key. It becomes a digest, unless a statement
-    with the sentence itself stays."""
-    found = yield from fetch("statements_like", ids=sorted(target.statements))
-    by_key: dict[str, list[Statement]] = {}
-    for row in found:
-        by_key.setdefault(row["text_key"], []).append(rows.to_statement(row))
-    for key, staying in by_key.items():
-        if all(statement.key == key for statement in staying):
-            hidden = _hidden(key)
-            yield from _replace((replace(one, key=hidden) for one in staying), tenant)
+def _scrub_keys_and_values(target: _Target, tenant: str) -> Steps[None]:
+    """Replace what would reveal an erased statement: one that repeats, or ends, a sentence or an
+    attribute in other words has that sentence's key, or the attribute's value. It becomes a digest,
+    which those that share it still do, unless a statement with the sentence itself stays, or one
+    whose text names the value."""
+    columns = ("id", "object_id", "text_key", "body")
+    for name, field, shared, says_it in _REVEALING:
+        alike: dict[tuple[str, ...], list[Statement]] = {}
+        for row in (yield from fetch(name, ids=sorted(target.statements))):
+            one = rows.to_statement(row)
+            alike.setdefault(shared(one), []).append(one)
+        for (*_, key), staying in alike.items():
+            if not any(says_it(one, key) for one in staying):
+                hidden: dict[str, Any] = {field: f"#{digest(key)[:32]}"}
+                put = [rows.statement_row(replace(one, **hidden), tenant) for one in staying]
+                new = ({column: row[column] for column in columns} for row in put)
+                yield from execute("replace_statement", *new)
 
 
-def _scrub_values(target: _Target, tenant: str) -> Steps[None]:
-    """Replace attribute values that would reveal an erased statement: a statement that repeats, or
-    ends, an attribute in other words has its value. It becomes a digest, unless a statement whose
-    text names the value stays."""
-    found = yield from fetch("statements_of_value", ids=sorted(target.statements))
-    by_value: dict[tuple[str | None, str | None, str], list[Statement]] = {}
-    for one in map(rows.to_statement, found):
-        key = value_key(one.value or "")
-        by_value.setdefault((one.subject_id, one.type, key), []).append(one)
-    for (*_, key), staying in by_value.items():
-        of_value = re.compile(rf"(?<!\w){re.escape(key)}(?!\w)")
-        if not any(of_value.search(text_key(one.text)) for one in staying):
-            hidden = _hidden(key)
-            yield from _replace((replace(one, value=hidden) for one in staying), tenant)
+def _names_value(one: Statement, key: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text_key(one.text)) is not None
 
 
-def _hidden(key: str) -> str:
-    """A digest in place of a key, so that those that share it still do."""
-    return f"#{digest(key)[:32]}"
-
-
-def _replace(statements: Iterable[Statement], tenant: str) -> Steps[None]:
-    put = [rows.statement_row(one, tenant) for one in statements]
-    names = ("id", "object_id", "text_key", "body")
-    yield from execute("replace_statement", *({name: row[name] for name in names} for row in put))
+_Shared: TypeAlias = Callable[[Statement], tuple[str, ...]]
+_REVEALING: tuple[tuple[str, str, _Shared, Callable[[Statement, str], bool]], ...] = (
+    ("statements_like", "key", lambda one: (one.sentence_key,), lambda one, key: one.key != key),
+    (
+        "statements_of_value",
+        "value",
+        lambda one: (one.subject_id or "", one.type or "", value_key(one.value or "")),
+        _names_value,
+    ),
+)
+"""Statements that share something, the field in which they do, what they share (the field last),
+and whether one says it itself."""
 
 
 def _scrub_versions(target: _Target) -> Steps[set[str]]:
     """Erase the versions, of facts that stay, that rest on erased statements. Returns the ids of
     these facts."""
-    touched = _ids((yield from fetch("facts_resting_on", ids=sorted(target.statements))))
+    touched = ids_of((yield from fetch("facts_resting_on", ids=sorted(target.statements))))
     touched -= target.facts
     now: dict[str, str] = {}
     for row in (yield from fetch("versions_of", ids=sorted(touched))):
@@ -240,10 +237,6 @@ def _scrub_versions(target: _Target) -> Steps[set[str]]:
         "erase_supports", {"ids": sorted(target.statements), "facts": sorted(target.facts)}
     )
     return touched
-
-
-def _ids(found: ResultRows) -> set[str]:
-    return {row["id"] for row in found}
 
 
 def _without(fact: Fact, episodes: Collection[str]) -> Fact:
@@ -277,9 +270,9 @@ def _episodes(erasure: Erasure) -> Steps[set[str]]:
     """The ids of a scope's episodes: those asked for, or all within its agent and run."""
     values = scope_values(erasure.scope)
     if erasure.episode_ids is None:
-        return _ids((yield from fetch("erase_targets", **values)))
+        return ids_of((yield from fetch("erase_targets", **values)))
     ids = list(erasure.episode_ids)
-    return _ids((yield from fetch("erase_targets_by_id", **values, ids=ids)))
+    return ids_of((yield from fetch("erase_targets_by_id", **values, ids=ids)))
 
 
 def _unsupported(episodes: set[str]) -> Steps[tuple[set[str], list[Fact]]]:
@@ -298,7 +291,7 @@ def _unsupported(episodes: set[str]) -> Steps[tuple[set[str], list[Fact]]]:
         else:
             gone.add(row["id"])
     wanted = {"ids": sorted(retired), "episodes": sorted(episodes)}
-    stated = _ids((yield from fetch("stated_elsewhere", **wanted)))
+    stated = ids_of((yield from fetch("stated_elsewhere", **wanted)))
     return gone | (retired - stated), kept
 
 

@@ -116,7 +116,7 @@ def _unrepeated(
     wanted = set()
     for (commit, _), tenant in zip(commits, tenants, strict=True):
         for statement in commit.statements:
-            key = keys[statement.id] = rows.sentence_of(statement)
+            key = keys[statement.id] = statement.sentence_key
             wanted.add((tenant, key))
     for row in (
         (yield from fetch("known_sentences", wanted=_as_json_texts(sorted(wanted))))

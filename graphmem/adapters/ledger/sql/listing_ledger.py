@@ -9,7 +9,7 @@ from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import LedgerPart
-from graphmem.adapters.ledger.sql.read import scope_values, tenants_within
+from graphmem.adapters.ledger.sql.read import tenants_within
 from graphmem.adapters.ledger.sql.steps import ResultRows, execute
 from graphmem.adapters.ledger.sql.summaries import put_summary, to_summary
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none
@@ -33,14 +33,14 @@ class ListingLedger(LedgerPart):
     async def counted(
         self, what: str, project_id: str | None, scope: Scope | None, limit: int, offset: int
     ) -> Listing[ScopeCount]:
-        values = {**scope_values(scope), **tenants_within(project_id, scope)}
+        values = tenants_within(project_id, scope)
         found, total = await self._part(f"count_{what}", values, limit, offset)
         return Listing(tuple(map(_count, found)), total, offset)
 
     async def conversations(
         self, project_id: str, scope: Scope | None, limit: int, offset: int
     ) -> Listing[ConversationState]:
-        values = {**scope_values(scope), **tenants_within(project_id, scope)}
+        values = tenants_within(project_id, scope)
         found, total = await self._part("count_runs", values, limit, offset)
         made_of = {
             (row["tenant"], row["id"]): json.loads(row["made_of"])

@@ -587,7 +587,7 @@ WHERE v.id = ANY(:ids) AND v.kind = 'entity';
 
 -- name: statements_like
 -- Others with the key of one of these sentences.
-SELECT DISTINCT s.id, s.text_key, s.body FROM statements AS gone
+SELECT DISTINCT s.id, s.body FROM statements AS gone
 JOIN statements AS s ON s.tenant = gone.tenant
   AND {hash:s.text_key} = {hash:gone.text_key} AND s.text_key = gone.text_key
 WHERE gone.id = ANY(:ids) AND NOT s.id = ANY(:ids);

@@ -48,20 +48,19 @@ def scope_values(scope: Scope | None) -> dict[str, Any]:
     }
 
 
-def tenants_within(project_id: str | None, scope: Scope | None) -> dict[str, str]:
-    """The range of tenants of a scope, a project or the whole store, which an index finds."""
-    if scope is not None:
-        return {"first_tenant": scope.tenant, "last_tenant": scope.tenant}
+def tenants_within(project_id: str | None, scope: Scope | None) -> dict[str, Any]:
+    """The same, with the range of tenants of a scope, a project or the whole store, which an index
+    finds."""
     prefix = "" if project_id is None else tenant_prefix(project_id)
-    return {"first_tenant": prefix, "last_tenant": f"{prefix}{LAST_OF_ALL}"}
+    first, last = (scope.tenant,) * 2 if scope else (prefix, f"{prefix}{LAST_OF_ALL}")
+    return {**scope_values(scope), "first_tenant": first, "last_tenant": last}
 
 
 def fetch_for_scope(name: str, scope: Scope | None, project_id: str | None = None) -> Fetch:
     """The fetch of a statement for a scope, for a project or, with neither, for all tenants."""
     if scope is None and project_id is None:
         return Fetch(name, scope_values(None))
-    values = {**scope_values(scope), **tenants_within(project_id, scope)}
-    return Fetch(f"{name}_of_tenants", values)
+    return Fetch(f"{name}_of_tenants", tenants_within(project_id, scope))
 
 
 class ReadingLedger(LedgerPart):

@@ -28,7 +28,7 @@ from graphmem.model import (
     to_sparse,
 )
 from graphmem.ports.ledger import Event, Row
-from graphmem.text import alias_keys, name_key, text_key, value_key
+from graphmem.text import alias_keys, name_key, text_key
 
 _encoder = msgspec.json.Encoder()
 from_json = msgspec.json.Decoder().decode
@@ -166,23 +166,17 @@ def _ends(fact: Fact) -> list[datetime]:
 
 
 def statement_row(statement: Statement, tenant: str, *, key: str | None = None) -> dict[str, Any]:
-    """The row of a statement. ``key`` is its :func:`sentence_of`, where that is known already."""
-    value = None if statement.value is None else "=" + value_key(statement.value)
+    """The row of a statement. ``key`` is its ``sentence_key``, where that is known already."""
     return {
         "id": statement.id,
         "tenant": tenant,
         "episode_id": statement.episode_id,
         "subject_id": statement.subject_id,
         "type": statement.type,
-        "object_id": statement.object_id or value,
-        "text_key": sentence_of(statement) if key is None else key,
+        "object_id": statement.object_key,
+        "text_key": statement.sentence_key if key is None else key,
         "body": as_body(statement),
     }
-
-
-def sentence_of(statement: Statement) -> str:
-    """The key of a statement's sentence, by which it is looked up."""
-    return statement.key if statement.key is not None else text_key(statement.text)
 
 
 def edit_row(edit: Edit, tenant: str) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from graphmem.adapters.ledger.sql.read import scope_values
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
-    ResultRows,
     Steps,
     WriteContext,
     execute,
     fetch,
     fetch_all,
+    ids_of,
 )
 from graphmem.clock import stamp
 from graphmem.model import Fact, Merge, Statement
@@ -91,7 +91,7 @@ def put_merge(log: EventLog, merge: Merge, tenant: str, by: WriteContext) -> Ste
         "body": rows.as_json(merge.before),
     }
     yield from execute("add_merge", row)
-    away = [merge.gone_id, *_ids((yield from fetch("merged_away", id=merge.gone_id)))]
+    away = [merge.gone_id, *ids_of((yield from fetch("merged_away", id=merge.gone_id)))]
     moved = {"into": merge.kept_id, "gone_at": stamp(by.at)}
     yield from execute("set_merged_into", *({"id": id, **moved} for id in away))
     why = f"is one with {merge.kept_id}"
@@ -155,7 +155,7 @@ def undo_episode(log: EventLog, id: str, tenant: str, by: WriteContext) -> Steps
     )
     for name in ("undo_statements", "set_episode_undone", "clear_mentions"):
         yield from execute(name, {"id": id})
-    left = yield from unreferenced(_ids(named))
+    left = yield from unreferenced(ids_of(named))
     aside = [one for one, into in left.items() if into is None]
     # Logged with the episode's id: a later erasure of the episode finds these entities by it.
     of = by._replace(episode_id=id)
@@ -278,7 +278,3 @@ def manual_change(tenant: str, seq: int) -> Steps[tuple[Row, str | None, ManualC
         rows.to_merge(merges[0]) if merges else None,
     )
     return event, before[0]["after"] if before else None, hand
-
-
-def _ids(found: ResultRows) -> set[str]:
-    return {row["id"] for row in found}

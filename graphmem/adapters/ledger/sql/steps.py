@@ -22,6 +22,11 @@ SqlValues: TypeAlias = Mapping[str, Any]
 ResultRows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
+def ids_of(found: ResultRows) -> set[str]:
+    """The ids of rows."""
+    return {row["id"] for row in found}
+
+
 class Fetch(NamedTuple):
     """One statement whose rows are wanted. ``newest_first`` is for those that exist in both
     orders."""

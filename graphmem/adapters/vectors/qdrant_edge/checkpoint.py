@@ -7,13 +7,12 @@ import dataclasses
 import json
 import re
 import shutil
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from graphmem.adapters.file_checksums import clear_place, rename_beside, replace_file
+from graphmem.adapters.file_checksums import clear_place, rename_beside, replace_file, sum_of
 from graphmem.adapters.vectors.qdrant_edge.shard import damaged_vectors
 from graphmem.files import read_file
 from graphmem.ports.vectors import COLLECTIONS, Collection
@@ -68,7 +67,7 @@ class EdgeCheckpoint:
             raise damaged_vectors(home, f"{CHECKPOINT_FILE} cannot be read: {error}") from error
         if isinstance(data, dict) and data.pop("format", _FORMAT) != _FORMAT:
             return None
-        if isinstance(data, dict) and data.pop("sum", None) not in (None, _sum(data)):
+        if isinstance(data, dict) and data.pop("sum", None) not in (None, sum_of(data)):
             raise damaged_vectors(home, f"{CHECKPOINT_FILE} holds other bytes than were written")
         try:
             checkpoint = cls(**data)
@@ -94,13 +93,8 @@ class EdgeCheckpoint:
     def write(self, home: Path, *, durable: bool) -> None:
         """Replace the checkpoint file atomically; with ``durable`` it survives a power cut too."""
         data = dataclasses.asdict(self)
-        content = json.dumps({"format": _FORMAT, "sum": _sum(data), **data}).encode()
+        content = json.dumps({"format": _FORMAT, "sum": sum_of(data), **data}).encode()
         replace_file(home / CHECKPOINT_FILE, content, durable=durable)
-
-
-def _sum(data: Mapping[str, Any]) -> int:
-    """A checksum of the content: a changed character may still be valid JSON."""
-    return zlib.crc32(json.dumps(data, sort_keys=True).encode())
 
 
 def erase(home: Path) -> None:
