@@ -4,14 +4,17 @@ those that cannot be are named."""
 from __future__ import annotations
 
 import asyncio
+import re
+from typing import Any
 
 import pytest
 
+from graphmem import Memory, Settings
 from graphmem.adapters.models.openai.chat import OpenAIChat
 from graphmem.adapters.vectors.qdrant.server import QdrantServer
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
-from graphmem.client import AsyncRemoteMemory
-from graphmem.errors import ModelError, UsageError
+from graphmem.client import AsyncRemoteMemory, RemoteMemory
+from graphmem.errors import ModelError, Unavailable, UsageError
 from graphmem.ports.llm import Prompt
 from graphmem.testing.llm_server import LocalModelServer
 from tests.doors.http.running import serving
@@ -43,6 +46,47 @@ async def test_surroundings_that_cannot_be_are_named(
     with pytest.raises((UsageError, ModelError), match=rf"{name}.*correct|correct.*{name}") as told:
         await _reached(what)
     assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1",
+        "http://ada:s3cret@h:99999",
+        "http://ada:s3/cret@h",
+        "http://h:x/v1",
+        "http://\u2603..x",
+        "ftp://ada:s3cret@h",
+    ],
+)
+@pytest.mark.parametrize("what", [AsyncRemoteMemory, RemoteMemory, "a model"])
+def test_an_address_that_is_none(url: str, what: Any) -> None:
+    with pytest.raises(UsageError, match=r"addr|URL") as told:
+        what(url) if callable(what) else OpenAIChat("m", base_url=url, api_key="k")
+    assert not any(part in str(told.value) for part in ("s3", "cret"))
+
+
+@pytest.mark.parametrize("role", ["llm", "embedder"])
+def test_what_a_library_makes_of_its_variables(role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "\u201cAcme\u201d")
+    with LocalModelServer() as server:
+        chosen = {role: "openai:test-model", f"{role}_base_url": server.base_url}
+        settings = Settings.load({}, **chosen)
+        said = f"{server.base_url} cannot be asked.*OPENAI_"
+        if role == "embedder":
+            with pytest.raises(ModelError, match=said):
+                Memory("memory://", settings=settings)
+            return
+        with Memory("memory://", user_id="ada", settings=settings) as memory:
+            assert re.search(said, str(memory.add("Ada lives in Paris.").reason))
+            assert memory.search("Paris").hits
+
+
+async def test_a_proxy_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:99999")
+    async with AsyncRemoteMemory("http://memory.invalid", user_id="ada", attempts=1) as memory:
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            await memory.search("Tea")
 
 
 async def _reached(what: str) -> None:

@@ -20,6 +20,7 @@ from graphmem import __version__
 from graphmem.client.problems import error_of, reading_answer
 from graphmem.errors import GraphmemError, LimitExceeded, Unavailable, UsageError, shown
 from graphmem.proxies import as_the_environment_says, on_this_machine
+from graphmem.text import redacted
 
 EVENTS: Final = "text/event-stream"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -37,15 +38,16 @@ def checked_url(url: object) -> str:
         port = parts.port
         httpx.URL(url)
     except (ValueError, httpx.InvalidURL) as error:
-        raise UsageError(f"{url!r} is no URL: {error}") from None
+        why = str(error).partition(" as ")[0]  # behind it, a part of a password may stand
+        raise UsageError(f"{redacted(url)!r} is no URL: {why}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise UsageError(
-            f"{url!r} is no address of a server: write https://host or http://host:port"
+            f"{redacted(url)!r} is no address of a server: write https://host or http://host:port"
         )
     if parts.username or parts.password:
         raise UsageError("a key does not stand in the URL: give it as api_key, or GRAPHMEM_API_KEY")
     if parts.query or parts.fragment:
-        raise UsageError(f"{url!r} has more than a place: leave out what follows ? or #")
+        raise UsageError(f"{redacted(url)!r} has more than a place: leave out what follows ? or #")
     return url.rstrip("/")
 
 
@@ -193,7 +195,7 @@ class Transport:
                 return await once()
             except _NEVER_SENT as error:
                 failed: GraphmemError = self._unreachable(error)
-            except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ExceptionGroup) as error:
                 failed = self._unreachable(error, lost=True)
                 if not repeatable:
                     raise failed from error

@@ -177,6 +177,13 @@ class OpenAIModel:
             raise failures.model_error(
                 error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
             ) from error
+        except Exception as error:
+            # What the SDK reads from the environment, or cannot write down, fails in many ways.
+            why = failures.redact(f"{type(error).__name__}: {error}", self._key)
+            raise self._bad(
+                f"cannot be asked ({why}); check the model's name, and what OPENAI_… and …_PROXY "
+                "variables are set"
+            ) from error
 
     async def _pause(self, seconds: float) -> None:
         _log.info("%s: no answer yet, asked again in %.1f s", self.name, seconds)
