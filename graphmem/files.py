@@ -40,7 +40,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def check_files(error: BaseException, what: str) -> None:
+def check_open_files(error: BaseException, what: str) -> None:
     """:class:`~graphmem.errors.Unavailable` when an engine failed for want of a file to open: what
     it has is not damaged for that. Of an error that does not say so, one is tried."""
     if not any(sign in str(error) for sign in _NO_MORE):

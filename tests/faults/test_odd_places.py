@@ -171,7 +171,7 @@ with Memory(place, user_id="ada") as memory:
     memory.add("Ada lives in Paris.")
 usual = resource.getrlimit(resource.RLIMIT_NOFILE)
 told = set()
-for limit in (12, 16, 20, 24, 26, 30):
+for limit in (*range(9, 15), 16, 20, 24, 26, 30):
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, usual[1]))
     try:
         with Memory(place, user_id="ada") as memory:
