@@ -1,11 +1,18 @@
-"""Reads files, and nothing that only stands in their place; makes names in a folder durable."""
+"""Reads files, and nothing that only stands in their place; makes names in a folder durable; tells
+where there are no more to be had."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+from graphmem.errors import Unavailable
+
+_NO_MORE = (os.strerror(errno.EMFILE), "TooManyOpenFiles")
+"""Part of what an engine says where this process may open no more."""
 
 
 def open_file(path: Path, *, buffered: bool = False) -> BinaryIO:
@@ -31,3 +38,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def check_open_files(error: BaseException, what: str) -> None:
+    """:class:`~graphmem.errors.Unavailable` when an engine failed for want of a file to open: what
+    it has is not damaged for that. Of an error that does not say so, one is tried."""
+    if not any(sign in str(error) for sign in _NO_MORE):
+        if "unable to open" not in str(error):
+            return
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as none:
+            error = none
+        else:
+            return
+    raise Unavailable(
+        f"{what} cannot be used, this process may open no more files: close what it holds open, "
+        "or let it have more (ulimit -n)"
+    ) from error

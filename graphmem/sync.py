@@ -18,6 +18,7 @@ from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.redactor import Redactor
 from graphmem.ports.view import ReadAPI, ViewAPI
 from graphmem.settings import Settings
+from graphmem.text import redacted
 from graphmem.wiring import open_memory
 from graphmem.wiring.places import settings_or_usual
 
@@ -282,7 +283,9 @@ class RemoteMemory(Memory):
         attempts: int = 4,
     ) -> None:
         if _server_of(url, None) is None:
-            raise UsageError(f"{url!r} is no server's address: give one that begins https://")
+            raise UsageError(
+                f"{redacted(url)!r} is no server's address: give one that begins https://"
+            )
         super().__init__(
             url,
             api_key=api_key,

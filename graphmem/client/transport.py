@@ -18,7 +18,9 @@ import httpx
 
 from graphmem import __version__
 from graphmem.client.problems import error_of, reading_answer
-from graphmem.errors import GraphmemError, LimitExceeded, Unavailable, UsageError
+from graphmem.errors import GraphmemError, LimitExceeded, Unavailable, UsageError, shown
+from graphmem.proxies import as_the_environment_says, on_this_machine
+from graphmem.text import redacted
 
 EVENTS: Final = "text/event-stream"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -34,16 +36,18 @@ def checked_url(url: object) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise UsageError(f"{url!r} is no URL: {error}") from None
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        why = str(error).partition(" as ")[0]  # behind it, a part of a password may stand
+        raise UsageError(f"{redacted(url)!r} is no URL: {why}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise UsageError(
-            f"{url!r} is no address of a server: write https://host or http://host:port"
+            f"{redacted(url)!r} is no address of a server: write https://host or http://host:port"
         )
     if parts.username or parts.password:
         raise UsageError("a key does not stand in the URL: give it as api_key, or GRAPHMEM_API_KEY")
     if parts.query or parts.fragment:
-        raise UsageError(f"{url!r} has more than a place: leave out what follows ? or #")
+        raise UsageError(f"{redacted(url)!r} has more than a place: leave out what follows ? or #")
     return url.rstrip("/")
 
 
@@ -61,27 +65,34 @@ class Transport:
         scheme: str = "Bearer",
     ) -> None:
         self.url = checked_url(url)
-        if attempts < 1 or not timeout_s > 0:
-            raise UsageError("attempts are at least 1, and timeout_s is more than 0")
+        if not isinstance(attempts, int) or attempts < 1:
+            raise UsageError(f"attempts are a whole number from 1, got {shown(attempts)}")
+        if not isinstance(timeout_s, int | float) or not timeout_s > 0:
+            raise UsageError(f"timeout_s is a number above 0, got {shown(timeout_s)}")
         self._attempts = attempts
+        self._loop: asyncio.AbstractEventLoop | None = None
         headers = {"user-agent": f"graphmem/{__version__}", "accept": "application/json"}
         if api_key:
-            if not api_key.isascii() or not api_key.isprintable():
+            if not isinstance(api_key, str) or not (api_key.isascii() and api_key.isprintable()):
                 raise UsageError("an API key is made of printable ASCII characters")
             headers["authorization"] = f"{scheme} {api_key}"
-        self._http = httpx.AsyncClient(
-            base_url=self.url,
-            headers=headers,
-            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
-            follow_redirects=False,  # a key goes to the server that it was given for
-            # To read the certificates of all authorities takes longer than any request.
-            verify=self.url.startswith("https:"),
-        )
+        with as_the_environment_says(self.url):
+            self._http = httpx.AsyncClient(
+                base_url=self.url,
+                headers=headers,
+                timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
+                limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+                follow_redirects=False,  # a key goes to the server that it was given for
+                # To read the certificates of all authorities takes longer than any request.
+                verify=self.url.startswith("https:"),
+                # A proxy would be given the key and the texts of a server that it cannot reach.
+                trust_env=not on_this_machine(urlsplit(self.url).hostname or ""),
+            )
 
     async def close(self) -> None:
-        """End its connections."""
-        await self._http.aclose()
+        """End its connections, which have ended with their event loop where that has."""
+        if self._loop is None or not self._loop.is_closed():
+            await self._http.aclose()
 
     async def call(self, path: str, content: bytes, *, repeatable: bool) -> Any:
         """A request, and the JSON that answers it. What is not ``repeatable`` by itself goes under
@@ -91,7 +102,7 @@ class Transport:
             headers["idempotency-key"] = uuid.uuid4().hex
 
         async def once() -> Any:
-            answer = await self._http.post(path, content=content, headers=headers)
+            answer = await self._usable().post(path, content=content, headers=headers)
             _raise_for(answer)
             return _json(answer)
 
@@ -112,7 +123,7 @@ class Transport:
         )
 
         async def once() -> Any:
-            answer = await self._http.request(method, path, content=content, headers=sent)
+            answer = await self._usable().request(method, path, content=content, headers=sent)
             if not answer.is_success:
                 _raise_for(answer)
             return _json(answer) if answer.content else {}
@@ -130,7 +141,7 @@ class Transport:
         headers = {"content-type": "application/json", "accept": EVENTS}
 
         async def once() -> Any:
-            request = self._http.build_request("POST", path, content=content, headers=headers)
+            request = self._usable().build_request("POST", path, content=content, headers=headers)
             async with self._streamed(request) as answer:
                 return await _followed(answer, progress)
 
@@ -140,7 +151,7 @@ class Transport:
     async def download(self, path: str, content: bytes) -> AsyncIterator[httpx.Response]:
         """A request whose answer is a file."""
         headers = {"content-type": "application/json", "accept": "*/*"}
-        request = self._http.build_request(
+        request = self._usable().build_request(
             "POST", path, content=content, headers=headers, timeout=httpx.Timeout(None)
         )
         try:
@@ -152,7 +163,7 @@ class Transport:
     async def upload(self, path: str, query: Mapping[str, str], parts: AsyncIterator[bytes]) -> Any:
         """A request whose body is a file."""
         try:
-            answer = await self._http.post(
+            answer = await self._usable().post(
                 path,
                 params=query,
                 content=parts,
@@ -166,7 +177,7 @@ class Transport:
 
     @asynccontextmanager
     async def _streamed(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        answer = await self._http.send(request, stream=True)
+        answer = await self._usable().send(request, stream=True)
         try:
             if answer.status_code != 200:
                 await answer.aread()
@@ -184,7 +195,7 @@ class Transport:
                 return await once()
             except _NEVER_SENT as error:
                 failed: GraphmemError = self._unreachable(error)
-            except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ExceptionGroup) as error:
                 failed = self._unreachable(error, lost=True)
                 if not repeatable:
                     raise failed from error
@@ -198,6 +209,19 @@ class Transport:
                 raise failed
             await asyncio.sleep(wait_s)
         raise AssertionError("there is at least one attempt")
+
+    def _usable(self) -> httpx.AsyncClient:
+        """The connections. UsageError where they were ended, or are another event loop's."""
+        if self._http.is_closed:
+            raise UsageError("this memory is closed; open it again")
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise UsageError(
+                "this memory was used in another event loop: open one in each, or use Memory, "
+                "which any thread and any loop may call"
+            )
+        return self._http
 
     def _unreachable(self, error: Exception, *, lost: bool = False) -> Unavailable:
         why = str(error) or type(error).__name__
@@ -213,7 +237,7 @@ def _raise_for(answer: httpx.Response) -> None:
         body = answer.json()
     except (ValueError, RecursionError):
         body = None
-    error = error_of(answer.status_code, body, answer.text)
+    error = error_of(answer.status_code, body, _text(answer))
     wait_s = _asked_to_wait(answer.headers.get("retry-after", ""))
     if wait_s is not None and isinstance(error, LimitExceeded | Unavailable):
         error.retry_after_s = wait_s
@@ -234,7 +258,12 @@ def _json(answer: httpx.Response) -> Any:
     try:
         return answer.json()
     except (ValueError, RecursionError) as error:
-        raise Unavailable(f"the server did not answer with JSON: {answer.text[:200]}") from error
+        raise Unavailable(f"the server did not answer with JSON: {_text(answer)[:200]}") from error
+
+
+def _text(answer: httpx.Response) -> str:
+    """An answer to be quoted. The charset that it names may be none of text (base64, zip)."""
+    return answer.content.decode("utf-8", "replace")
 
 
 async def _followed(answer: httpx.Response, progress: Progress | None) -> Any:

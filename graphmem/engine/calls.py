@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from graphmem.errors import UsageError, among
+from graphmem.errors import GraphmemError, UsageError, among
+from graphmem.files import check_open_files
 from graphmem.ingest.make_episode import checked_name
 from graphmem.model import Receipt
 from graphmem.off_loop import off_loop
@@ -61,6 +62,9 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
         token = _actor.set(actor or "")
         try:
             found = await method(*args, **kwargs)
+        except (OSError, GraphmemError) as error:
+            check_open_files(error, "the memory")
+            raise
         finally:
             _actor.reset(token)
         if around is not None:

@@ -316,9 +316,9 @@ def unix_lines(text: str) -> str:
 
 
 def redacted(url: str) -> str:
-    """A URL as it may be shown: without the password, and without what follows the ``?``."""
+    """A URL as it may be shown: without the password, and without what follows ``?`` or ``#``."""
     scheme, mark, rest = url.partition("://")
     # The last @: a password may hold a ? or an @ that should have been escaped.
     who, at, where = rest.rpartition("@")
     user = who.partition(":")[0]
-    return f"{scheme}{mark}{user}{at}{where.partition('?')[0]}"
+    return f"{scheme}{mark}{user}{at}{re.split('[?#]', where)[0]}"

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from graphmem.adapters.file_checksums import replace_file
 from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
-from graphmem.files import read_file
+from graphmem.files import check_open_files, read_file
 from graphmem.limits import check_path
 from graphmem.settings import Settings, default_urls
 from graphmem.text import redacted
@@ -144,6 +144,7 @@ def left_of_store(urls: Mapping[str, str]) -> list[Path]:
             if _shards_in(path) if kind == "vectors" else _written(path):
                 found.append(path)
         except OSError as error:  # a name too long, a folder that may not be looked into
+            check_open_files(error, str(path))
             raise UsageError(f"{path} cannot be used: {error}") from error
     return found
 
@@ -235,6 +236,7 @@ def check_held(folder: Path) -> None:
 
 
 def _unusable(folder: Path, error: OSError) -> GraphmemError:
+    check_open_files(error, str(folder))
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return Unavailable(f"{folder} cannot be used now, the disk is full: {error}")
     if error.errno == errno.ENOENT and not os.path.lexists(folder):

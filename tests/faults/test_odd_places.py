@@ -160,3 +160,44 @@ def test_settings_and_redactors_of_another_kind(tmp_path: Path) -> None:
 def test_a_place_where_none_can_be_made() -> None:
     with pytest.raises(UsageError, match="/proc/x cannot be made there"):
         Memory("/proc/x", user_id="ada")
+
+
+_FEW_FILES = """
+import resource, sys
+from graphmem import Memory
+from graphmem.errors import GraphmemError, Unavailable
+place = sys.argv[1]
+with Memory(place, user_id="ada") as memory:
+    memory.add("Ada lives in Paris.")
+usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+told = set()
+for limit in (*range(9, 15), 16, 20, 24, 26, 30):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, usual[1]))
+    try:
+        with Memory(place, user_id="ada") as memory:
+            for work in (memory.verify, memory.rebuild, lambda: memory.backup(f"{place}-{limit}")):
+                try:
+                    work()
+                except GraphmemError as error:
+                    told.add((type(error).__name__, "open" in str(error).lower()))
+    except GraphmemError as error:
+        told.add((type(error).__name__, "open" in str(error).lower()))
+resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+with Memory(place, user_id="ada") as memory:
+    print(sorted(told), memory.verify().ok, len(memory.relations("Ada")))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_where_no_more_files_may_be_opened(tmp_path: Path) -> None:
+    """It is not taken for damage, nor is it an error that is not ours."""
+    done = subprocess.run(
+        child(_FEW_FILES, str(tmp_path / "store")),
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[('Unavailable', True)] True 1", done.stdout

@@ -3,6 +3,8 @@ slow: it tries again where that is safe, when it was told to, and nothing is don
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import itertools
 import re
 import socket
@@ -19,7 +21,14 @@ from typing import Any
 import pytest
 
 from graphmem import Memory, Settings
-from graphmem.errors import GraphmemError, LimitExceeded, Unauthenticated, Unavailable
+from graphmem.client import AsyncRemoteMemory
+from graphmem.errors import (
+    GraphmemError,
+    LimitExceeded,
+    Unauthenticated,
+    Unavailable,
+    UsageError,
+)
 from tests.doors.http.running import serving
 
 _TWICE = Settings.load({}, client_attempts=2)
@@ -300,3 +309,64 @@ def test_nothing_is_done_twice_where_every_other_answer_is_lost(tmp_path: Path) 
         assert len(memory.history(fact)) == before + 6
         assert memory.stats().episodes == 2
         assert memory.verify().ok
+
+
+async def test_a_client_that_was_closed() -> None:
+    memory = AsyncRemoteMemory("http://127.0.0.1:9", user_id="ada")
+    await memory.close()
+    for call in (memory.search("Tea"), memory.verify(), memory.export("/dev/null/x")):
+        with pytest.raises(UsageError, match="is closed; open it again"):
+            await call
+
+
+def test_a_client_in_two_event_loops() -> None:
+    with serving() as server, asyncio.Runner() as runner:
+        memory = server.client(user_id="ada")
+        runner.run(memory.add("Tea"))
+        with pytest.raises(UsageError, match="another event loop"):
+            asyncio.run(memory.search("Tea"))
+        runner.run(memory.close())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"url": "http://\u2603..example"},
+        {"url": "http://a\0b"},
+        {"attempts": 2.5},
+        {"timeout_s": "2"},
+        {"api_key": b"gm_x"},
+    ],
+)
+def test_a_client_that_cannot_be(given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        AsyncRemoteMemory(**{"url": "http://127.0.0.1:9", **given})
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("charset", ["base64", "zip", "rot13", "utf-16", "undefined"])
+def test_a_charset_is_no_reason_to_read_nothing(charset: str, status: int) -> None:
+    answer = _answer(status, "<tea>", f"Content-Type: text/html; charset={charset}")
+    with (
+        _scripted(*[answer] * 2) as server,
+        Memory(server.url, user_id="ada", settings=_TWICE) as memory,
+        pytest.raises(GraphmemError, match="<tea>"),
+    ):
+        memory.search("Tea")
+
+
+def test_a_file_that_a_proxy_packed_is_whole(tmp_path: Path) -> None:
+    with serving() as server, server.memory(user_id="ada") as memory:
+        memory.add("Ada lives in Paris.")
+        memory.export(tmp_path / "plain")
+        raw = (tmp_path / "plain").read_bytes()
+        with server.http() as http:
+            told = http.post("/v1/export", json={"user_id": "ada"}).headers["graphmem-result"]
+    packed = gzip.compress(raw)
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Length: {len(packed)}\r\n"
+        f"Content-Encoding: gzip\r\ngraphmem-result: {told}\r\n\r\n"
+    )
+    with _scripted(head.encode() + packed) as proxy, Memory(proxy.url, user_id="ada") as memory:
+        memory.export(tmp_path / "unpacked")
+    assert (tmp_path / "unpacked").read_bytes() == raw

@@ -38,6 +38,7 @@ from graphmem.adapters.graph.kuzu.session import (
     new_database,
 )
 from graphmem.errors import BackendError, Unavailable, UsageError
+from graphmem.files import check_open_files
 
 _T = TypeVar("_T")
 
@@ -342,6 +343,7 @@ def _opening_failed(error: Exception, path: Path, engine: str) -> BackendError:
     message = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
     if _is_locked(error):
         return _in_use(path, "by another process")
+    check_open_files(error, f"the graph {path}")
     if isinstance(error, PermissionError) or "ermission denied" in message or DISK_FULL in message:
         return Unavailable(f"the graph {path} cannot be opened: {message}")
     if isinstance(error, MemoryError) or NO_ADDRESSES in message:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
+from graphmem.files import check_open_files
 
 EngineName = Literal["kuzu", "ladybug"]
 _T = TypeVar("_T")
@@ -161,6 +162,7 @@ def translated(error: Exception, engine: str) -> BackendError:
         return Interrupted("interrupted")
     if isinstance(error, MemoryError) or any(sign in message for sign in _NO_MEMORY):
         return Unavailable(f"{engine} ran out of memory; give it a larger buffer pool: {message}")
+    check_open_files(error, f"the graph ({engine})")
     if DISK_FULL in message:
         return Unavailable(f"{engine} cannot write, the disk is full: {message}")
     return Rejected(f"{engine}: {message}")

@@ -17,6 +17,7 @@ from graphmem.adapters.ledger.sql.steps import Execute, Fetch, ResultRows, SqlVa
 from graphmem.adapters.ledger.sqlite.bulk_insert import FEWEST_TOGETHER, insert_many
 from graphmem.adapters.ledger.sqlite.connect import errors_named
 from graphmem.errors import Damaged, Rejected, Unavailable
+from graphmem.files import check_open_files
 
 _T = TypeVar("_T")
 
@@ -99,6 +100,7 @@ def ledger_errors(path: Path | None) -> Iterator[None]:
                 f"the ledger {path} cannot be written: it, the file beside it that ends in -wal or "
                 "-shm, or their folder may only be read; put that right and open it again"
             ) from error
+        check_open_files(error, f"the ledger {path}")
         if code & 0xFF == sqlite3.SQLITE_CANTOPEN:
             raise Unavailable(
                 f"the ledger {path} cannot be opened: it, or the file beside it that ends in -wal "

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import ipaddress
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 from graphmem.adapters.models.openai import errors as failures
 from graphmem.errors import ModelError, UsageError
+from graphmem.proxies import as_the_environment_says, on_this_machine
 from graphmem.settings import OPENAI_URL
 
 if TYPE_CHECKING:
@@ -58,14 +58,16 @@ async def open_client(url: str, key: str, timeout_s: float) -> AsyncOpenAI:
     asks no proxy for this machine's own servers."""
     # The import takes half a second: not in the event loop.
     openai: Any = await asyncio.to_thread(importlib.import_module, "openai")
-    local = {"trust_env": False} if _is_local(url) else {}
+    local = {"trust_env": False} if on_this_machine(urlsplit(url).hostname or "") else {}
+    with as_the_environment_says(failures.public_url(url), ModelError):
+        # What is asked, and the key, go to this endpoint, and nowhere that it may point to.
+        http = _bounded(openai.DefaultAsyncHttpxClient)(follow_redirects=False, **local)
     client: AsyncOpenAI = openai.AsyncOpenAI(
         base_url=url,
         api_key=key,
         max_retries=0,
         timeout=openai.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
-        # What is asked, and the key, go to this endpoint, and nowhere that it may point to.
-        http_client=_bounded(openai.DefaultAsyncHttpxClient)(follow_redirects=False, **local),
+        http_client=http,
     )
     return client
 
@@ -175,6 +177,13 @@ class OpenAIModel:
             raise failures.model_error(
                 error, name=self.name, url=self._url, key=self._key, timeout_s=self._timeout_s
             ) from error
+        except Exception as error:
+            # What the SDK reads from the environment, or cannot write down, fails in many ways.
+            why = failures.redact(f"{type(error).__name__}: {error}", self._key)
+            raise self._bad(
+                f"cannot be asked ({why}); check the model's name, and what OPENAI_… and …_PROXY "
+                "variables are set"
+            ) from error
 
     async def _pause(self, seconds: float) -> None:
         _log.info("%s: no answer yet, asked again in %.1f s", self.name, seconds)
@@ -205,11 +214,3 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = failures.retry_after_s(failures.headers_of(error)) if error else None
     return jitter if asked is None else asked + min(jitter, 1.0)
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -64,12 +64,16 @@ class AnswerTooLong(Exception):
 
 def check_base_url(url: str) -> str:
     """A base URL as the SDK wants it; a bare host gets ``/v1``, which all such servers use."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(
-            f"base URL {public_url(url)!r} is not an http(s) address; "
-            "for example http://localhost:11434/v1"
-        )
+    usual = "for example http://localhost:11434/v1"
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+        host = (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        why = str(error).partition(" as ")[0]  # behind it, a part of a password may stand
+        raise UsageError(f"the base URL is no address: {why}; {usual}") from None
+    if parts.scheme not in {"http", "https"} or port == 0 or not host or b" " in host:
+        raise UsageError(f"base URL {public_url(url)!r} is not an http(s) address; {usual}")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/embeddings")
     return parts._replace(path=path or "/v1", fragment="").geturl()
 

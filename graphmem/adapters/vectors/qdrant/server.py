@@ -18,6 +18,7 @@ from graphmem.adapters.vectors.qdrant.checkpoint import CHECKPOINT_ID, QdrantChe
 from graphmem.adapters.vectors.qdrant.url import QdrantOptions
 from graphmem.errors import Rejected, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Collection, Point
+from graphmem.proxies import as_the_environment_says
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -291,15 +292,17 @@ def _client(options: QdrantOptions, api_key: str | None) -> AsyncQdrantClient:
     extra: dict[str, Any] = {}
     if options.local:
         extra = {"trust_env": False, "grpc_options": {"grpc.enable_http_proxy": 0}}
-    return AsyncQdrantClient(
-        url=options.address,
-        grpc_port=options.grpc_port,
-        prefer_grpc=options.grpc,
-        timeout=options.timeout,
-        # As a header: given the key, the client warns of http even for a local server.
-        headers={"api-key": api_key} if api_key else None,
-        # ``greet`` checks the version itself.
-        check_compatibility=False,
-        limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-        **extra,
-    )
+    most = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+    with as_the_environment_says(options.address):
+        return AsyncQdrantClient(
+            url=options.address,
+            grpc_port=options.grpc_port,
+            prefer_grpc=options.grpc,
+            timeout=options.timeout,
+            # As a header: given the key, the client warns of http even for a local server.
+            headers={"api-key": api_key} if api_key else None,
+            # ``greet`` checks the version itself.
+            check_compatibility=False,
+            limits=most,
+            **extra,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from graphmem.errors import UsageError
+from graphmem.proxies import on_this_machine
 from graphmem.text import redacted
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -109,10 +109,7 @@ class QdrantOptions:
     @property
     def local(self) -> bool:
         """Whether what is sent stays on this machine."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost" or self.host.endswith(".localhost")
+        return on_this_machine(self.host)
 
 
 def _options(query: str, where: str) -> dict[str, Any]:

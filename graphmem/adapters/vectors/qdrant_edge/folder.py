@@ -29,6 +29,7 @@ from graphmem.adapters.vectors.qdrant_edge.shard import (
     in_use,
 )
 from graphmem.errors import Rejected, UsageError
+from graphmem.files import check_open_files
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import (
     COLLECTIONS,
@@ -159,6 +160,7 @@ class EdgeFolder:
         except Timeout as error:
             raise in_use(self._path) from error
         except OSError as error:
+            check_open_files(error, f"the vectors in {self._path}")
             raise damaged_vectors(self._path, f"the folder cannot be used: {error}") from error
         self._lock = lock
 

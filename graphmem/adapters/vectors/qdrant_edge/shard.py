@@ -41,6 +41,7 @@ from graphmem.adapters.vectors import payload as point_fields
 from graphmem.adapters.vectors.payload import BM25, DENSE, WINDOW
 from graphmem.adapters.vectors.qdrant_edge import disk_space
 from graphmem.errors import Damaged, Rejected, Unavailable, UsageError
+from graphmem.files import check_open_files
 from graphmem.ports.vectors import Point, Scored, VectorQuery
 
 _SLICE = 64
@@ -242,6 +243,7 @@ def create_shards(folders: Sequence[Path], size: int) -> list[Shard]:
         )
     if done.returncode:
         why = last_line(done.stderr) or f"ended with {done.returncode}"
+        check_open_files(OSError(why), f"the vectors in {folders[0].parent}")
         raise damaged_vectors(folders[0].parent, why)
     return [Shard.load(folder) for folder in folders]
 
@@ -279,6 +281,7 @@ def engine_errors(folder: Path) -> Iterator[None]:
     except Exception as error:
         if "WouldBlock" in str(error):
             raise in_use(folder) from error
+        check_open_files(error, f"the vectors in {folder}")
         if _DISK_FULL in str(error):
             raise Unavailable(
                 f"the vectors in {folder} cannot be written: the disk is full"
@@ -287,6 +290,7 @@ def engine_errors(folder: Path) -> Iterator[None]:
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
+        check_open_files(error, f"the vectors in {folder}")
         raise damaged_vectors(folder, str(error)) from error
 
 
