@@ -4,8 +4,9 @@ Also ``**Anna:** …``, ``[10:16] Anna: …``, ``Anna (10:16): …``. A file is 
 thirds of its lines, or of its paragraphs, begin with a name and a colon, at least two of them, and
 a speaker comes back or there are two. A name is one to four words with capitals; ``Note:``,
 ``TODO:``, ``Monday:`` and the like are none. Or, as exporters of iMessage write it, each message
-stands below a line with its time and one with its sender. What has no speaker before the first one,
-and headings, are the owner's, as in any note. Days are given as in a journal, and each is an episode.
+stands below a line with its time and one with its sender. What has no speaker before the first
+one, and headings, are the owner's, as in any note. Days are given as in a journal, and each is an
+episode.
 """
 
 from __future__ import annotations
