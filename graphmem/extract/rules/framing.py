@@ -110,11 +110,12 @@ _SHORT = 200
 _GONE = " \u2026 "
 _TO_BE_DONE = re.compile(r"^[ \t]*[-*+][ ]\[[ ]\].*", re.MULTILINE)
 """A task, which a note's reader knows of."""
+_ONESELF = frozenset({"me", "i", "myself"})
 _TURN_ENDS = "\0"
 _BLANK = f" \t{_TURN_ENDS}"
 _MAY_BE_OTHERS = re.compile(
     r"<!--|%%|~~|^[ \t]*(?:>|[-*+][ ]\[[ ]\]|-{2,}|begin[ ]+forwarded|on[ ].{6,200}[ ]wrote:|"
-    r"\*{0,2}(?:from|von|de|da):)",
+    r"\*{0,2}(?:from|von|de|da):)|:\*{0,2}[ ]+(?:[\w',]+[ ]+){0,2}(?:I|we)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _DISCARDED = re.compile(r"%%[^%]{1,5000}%%|~~[^~\n]{1,2000}~~")
@@ -130,6 +131,13 @@ _MAIL_HEAD = re.compile(
     r"[ \t]*\*{0,2}(?:Sent|Date|To|Cc|Bcc|Reply-To|Message-ID|MIME-Version|Content-[\w-]+|"
     r"Gesendet|Datum|An|Envoyé|À|Inviato|A|(?P<subject>Subject|Betreff|Objet|Oggetto)):\*{0,2}(?:\s.*)?"
 )
+_SPOKEN_BY = re.compile(
+    r"[ \t]*(?:[-*][ ]+)?"
+    r"(?P<at>\[[^\[\]\n]{4,30}\][ ]*|[\d/.-]{6,10},?[ ]\d{1,2}:\d\d[^\n:]{0,8}[ ]-[ ])?"
+    r"\*{0,2}(?P<who>[^\W\d_a-z][\w'-]*(?:[ ][^\W\d_a-z][\w'-]*){0,2}):\*{0,2}[ ]+"
+    r"(?:[\w',]+[ ]+){0,2}(?:I|[Ww]e)(?:['’]\w+)?[ ]"
+)
+"""A line of a chat: somebody's name, and that they say "I"."""
 _NEXT_PART = re.compile(r"[ \t]*(?:#{1,6}\s.*|-{3,}\s*)")
 
 
@@ -147,7 +155,8 @@ def without_quotes(text: str) -> str:
 
 def own_words(episode: Episode, speakers: dict[int, str | None]) -> list[str]:
     """Of each turn what its speaker says: without comments, what is struck out or still to be done,
-    lines that are quoted with a ``>``, and mail of others below its head."""
+    lines that are quoted with a ``>``, what others say in a chat, and mail of theirs below its
+    head."""
     texts = [turn.text for turn in episode.turns]
     if not any(map(_MAY_BE_OTHERS.search, texts)):
         return texts
@@ -198,8 +207,18 @@ def _own_lines(lines: list[str], writer: str | None) -> Iterator[str]:
             others = not below.startswith(">")
         else:
             others = others and not _NEXT_PART.fullmatch(line)
-            kept = "" if others or line.lstrip().startswith(">") else line
+            foreign = others or line.lstrip().startswith(">") or _is_anothers(line, writer)
+            kept = "" if foreign else line
         yield kept
+
+
+def _is_anothers(line: str, writer: str | None) -> bool:
+    """Whether it is what somebody else says in a chat that was pasted."""
+    match = _SPOKEN_BY.match(line)
+    if match is None or (not match["at"] and match["who"].split()[0].lower() not in FIRST_NAMES):
+        return False
+    who = set(name_key(match["who"]).split())
+    return not who <= set(name_key(writer or "").split()) | _ONESELF
 
 
 def _mail_head(lines: list[str], at: int, sender: str) -> int:

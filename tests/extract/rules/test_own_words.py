@@ -80,6 +80,25 @@ def test_what_only_looks_like_mail_is_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "chat",
+    [
+        "Tom: I live in Rome.\nSarah Hall: Well, I own a kayak.",
+        "[10:00] Tom: I live in Rome.\n[10:01] Wimke: We live in Lyon.",
+        "12/03/24, 09:16 - Svenja: I live in Rome",
+        "- **Tom:** I've moved to Rome",
+    ],
+)
+def test_a_chat_that_was_pasted_is_of_who_speaks_in_it(chat: str) -> None:
+    assert _noted(f"{chat}\nI work at Acme.") == {"ada works_at Acme"}
+    assert _said(f"{chat}\nI work at Acme.") == {"Wim works_at Acme"}
+
+
+def test_what_only_looks_like_a_chat_is_the_writers() -> None:
+    assert "Wim works_at Acme" in _said("Wim: I work at Acme.")
+    assert "ada lives_in Rome" in _noted("Update: I moved to Rome.")
+
+
 def test_a_task_in_a_message_has_not_happened() -> None:
     assert _said("- [ ] Moved to Rome\n- [x] Moved to Lyon") == {"Wim lives_in Lyon"}
 
