@@ -40,7 +40,7 @@ class Documents(Writes):
         where = next(iter(parts.values())).scope
         stored = {part.key: part.episode_id for part in await self._stored(where, id)}
         gone = [episode_id for key, episode_id in stored.items() if key not in parts]
-        parts = await self._as_first_said(where, gone, parts)
+        parts = await self._as_first_stated(where, gone, parts)
         for episode_id in gone:
             await self._undo_part(where, episode_id)
         new = done = 0
@@ -54,7 +54,7 @@ class Documents(Writes):
                 progress(done)
         return DocumentReceipt(id, new, len(parts) - new, len(gone))
 
-    async def _as_first_said(
+    async def _as_first_stated(
         self, where: Scope, gone: Sequence[str], parts: dict[str, Episode]
     ) -> dict[str, Episode]:
         """The parts, in which what stood word for word in a part that goes was said when it stood
