@@ -193,10 +193,23 @@ class Corrections(Core):
             merges = await self._parts.ledger.merges(where.tenant, entity_id)
             chosen = [m for m in merges if m.gone_id == entity_id] or merges
             if not chosen:
-                raise NotFound(f"no merged entity {entity_id!r} in this scope")
+                raise NotFound(await self._not_merged(where, entity_id))
             return await self._part(where, chosen[-1])
 
         return await self._ingest.decide_alone(where.tenant, attempt)
+
+    async def _not_merged(self, where: Scope, given: str) -> str:
+        """Why nothing can be unmerged, with the ids of what became part of whom a name means."""
+        why = f"no merged entity {given!r} in this scope"
+        try:
+            kept = await self._relate.entity(where, given, whole=True)
+        except (NotFound, UsageError):
+            return f"{why}: unmerge takes the id of what was merged, as merge printed it"
+        merges = await self._parts.ledger.merges(where.tenant, kept.id)
+        parts = [f"{m.gone_id} ({m.gone.name})" for m in merges if m.kept_id == kept.id and m.gone]
+        if not parts:
+            return f"{why}: {kept.name} was not merged with anything"
+        return f"{why}: part of {kept.name} by merge are {', '.join(parts)}; give one of these ids"
 
     async def _part(self, where: Scope, merge: Merge) -> Entity:
         """Undo a merge and return the entity that exists again."""

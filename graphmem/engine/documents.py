@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Unpack
 
 from graphmem.clock import stamp
@@ -39,6 +40,7 @@ class Documents(Writes):
         where = next(iter(parts.values())).scope
         stored = {part.key: part.episode_id for part in await self._stored(where, id)}
         gone = [episode_id for key, episode_id in stored.items() if key not in parts]
+        parts = await self._as_first_stated(where, gone, parts)
         for episode_id in gone:
             await self._undo_part(where, episode_id)
         new = done = 0
@@ -51,6 +53,19 @@ class Documents(Writes):
             if progress is not None:
                 progress(done)
         return DocumentReceipt(id, new, len(parts) - new, len(gone))
+
+    async def _as_first_stated(
+        self, where: Scope, gone: Sequence[str], parts: dict[str, Episode]
+    ) -> dict[str, Episode]:
+        """The parts, in which what stood word for word in a part that goes was said when it stood
+        there first: "last month" is not counted from the day on which something else was edited.
+        Where a time is given, it counts."""
+        since: dict[str, datetime | None] = {}
+        if gone and not all(part.time_given for part in parts.values()):
+            for episode in await self._parts.ledger.episodes(where, ids=gone, limit=len(gone)):
+                for turn in () if episode.time_given else episode.turns:
+                    since.setdefault(turn.text, turn.occurred_at)
+        return {key: _with_times(part, since) for key, part in parts.items()}
 
     async def _parts_of(
         self,
@@ -133,6 +148,15 @@ def _checked_id(document: object) -> str:
 def _check_no_key(options: Mapping[str, Any]) -> None:
     if options.get("idempotency_key") is not None:
         raise UsageError("parts of a document have keys of their own: leave out idempotency_key")
+
+
+def _with_times(part: Episode, since: Mapping[str, datetime | None]) -> Episode:
+    if part.time_given or since.keys().isdisjoint(turn.text for turn in part.turns):
+        return part
+    turns = (
+        replace(turn, occurred_at=since.get(turn.text, turn.occurred_at)) for turn in part.turns
+    )
+    return replace(part, turns=tuple(turns))
 
 
 def _part(document: str, episode: Episode) -> Episode:

@@ -28,6 +28,8 @@ LONGEST_EPISODE = 200_000
 MOST_MESSAGES = 200
 """Messages of one episode: what one look at a conversation should still take in."""
 
+OWNER_NAMES = frozenset({"me", "myself", "you"})
+"""What an app calls whoever exported the chat."""
 _MILLISECONDS_FROM = 100_000_000_000
 """A number of seconds this large would be the year 5138: such times count milliseconds."""
 

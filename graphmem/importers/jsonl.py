@@ -25,11 +25,19 @@ from itertools import chain
 from typing import Any
 
 from graphmem.errors import UsageError
-from graphmem.importers.items import MOST_MESSAGES, Item, Position, message_items, message_time
+from graphmem.importers.items import (
+    MOST_MESSAGES,
+    OWNER_NAMES,
+    Item,
+    Position,
+    message_items,
+    message_time,
+)
 from graphmem.importers.streams import JsonStream, numbered_lines, why_no_json
 
 _CONTENT = ("content", "text", "message", "body")
 _NAME = (
+    "forwarded_from",  # whose words they are, and not of who passed them on
     *("name", "speaker", "author", "sender_name", "from", "sender", "user"),
     *("username", "user_name", "nickname", "nick"),
     *("from_id", "sender_id", "author_id"),  # of whoever has no name any more
@@ -67,11 +75,11 @@ def read_jsonl(chunks: Iterator[str], name: str, at: datetime | None) -> Iterato
     group_key: tuple[object, ...] | None = None
     options: dict[str, Any] = {}
     for where, record in records(chunks, name):
-        found = _first(record, _MESSAGES)
-        if found is not None:
+        if sessions := _sessions(record):
             yield from _grouped(group, group_key, options, name, at)
             group = []
-            yield from _session(record, found, name, where, at)
+            for session in sessions:
+                yield from _session(session, _first(session, _MESSAGES), name, where, at)
             continue
         message = _message(record, where)
         if message is None:
@@ -84,6 +92,16 @@ def read_jsonl(chunks: Iterator[str], name: str, at: datetime | None) -> Iterato
         group_key, options = key, new_options
         group.append(message)
     yield from _grouped(group, group_key, options, name, at)
+
+
+def _sessions(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The session that a record is, or those of all chats, as Telegram exports an account."""
+    chats = record.get("chats")
+    listed = chats.get("list") if isinstance(chats, Mapping) else None
+    sessions = listed if isinstance(listed, list) else [record]
+    return [
+        one for one in sessions if isinstance(one, Mapping) and _first(one, _MESSAGES) is not None
+    ]
 
 
 def _group_key(
@@ -144,7 +162,7 @@ def _session(
 
 def is_message(record: Mapping[str, Any]) -> bool:
     """Whether a JSON object is a session or a message: text alone, or with who, when or where."""
-    if any(key in record for key in _MESSAGES):
+    if any(key in record for key in _MESSAGES) or _sessions(record):
         return True
     if not any(key in record for key in _CONTENT):
         return False
@@ -182,14 +200,14 @@ def _who(record: Mapping[str, Any], content: object) -> tuple[str, str | None]:
     given = record.get("role")
     for within in (content, *(record.get(key) for key in _NAME)):
         if not given and isinstance(within, Mapping):
-            given = within.get("role")
+            given = within.get("role") or ("bot" if within.get("isBot") is True else None)
     if not isinstance(given, str | int):
         given = None
     names = [name for key in _NAME if (name := _named(record.get(key)))]
     if not given:  # "sender": "human"
         given = next((name for name in names if name.lower() in _KNOWN_ROLES), None)
         names = [name for name in names if name != given]
-    name = next(iter(names), None)
+    name = next((name for name in names if name.casefold() not in OWNER_NAMES), None)
     role = str(given or "user").lower()
     if role not in _KNOWN_ROLES:
         return "user", name or str(given)
@@ -271,6 +289,15 @@ def _values(chunks: Iterator[str], name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _is_one_text(start: str) -> bool:
-    """Whether a text is a JSON list, or its first line alone is only the opening of an object."""
+    """Whether a text is a JSON list, or its first line only begins an object."""
     start = start.lstrip()
-    return start.startswith("[") or start.partition("\n")[0].strip() == "{"
+    line, ended, _ = start.partition("\n")
+    if start.startswith("[") or not (start.startswith("{") and ended):
+        return start.startswith("[")
+    try:
+        json.loads(line)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(line.rstrip())
+    except (ValueError, RecursionError):
+        pass
+    return False

@@ -3,8 +3,10 @@
 Also ``**Anna:** …``, ``[10:16] Anna: …``, ``Anna (10:16): …``. A file is one when at least two
 thirds of its lines, or of its paragraphs, begin with a name and a colon, at least two of them, and
 a speaker comes back or there are two. A name is one to four words with capitals; ``Note:``,
-``TODO:``, ``Monday:`` and the like are none. What has no speaker before the first one, and
-headings, are the owner's, as in any note. Days are given as in a journal, and each is an episode.
+``TODO:``, ``Monday:`` and the like are none. Or, as exporters of iMessage write it, each message
+stands below a line with its time and one with its sender. What has no speaker before the first
+one, and headings, are the owner's, as in any note. Days are given as in a journal, and each is an
+episode.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from graphmem.importers.diary import dated_parts
-from graphmem.importers.items import Item, Position, message_items, message_time
+from graphmem.importers.items import OWNER_NAMES, Item, Position, message_items, message_time
 from graphmem.importers.text import body_of, head_of
 
 _TIME = r"(?:\d{4}-\d\d-\d\d[ T,]+)?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:[ ]?[AaPp]\.?[Mm]\.?)?"
@@ -29,6 +31,16 @@ _SPOKEN = re.compile(
     re.DOTALL,
 )
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?(?:\.\d+)?(?:[ ]?([AaPp])\.?[Mm]\.?)?$")
+_SENT_AT = re.compile(
+    r"[ \t]*(?P<at>(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{1,2}, \d{4})"
+    r"[ \u202f]+(?P<clock>\d{1,2}:\d\d:\d\d[ \u202f][AP]M)(?: \(.{1,200}\))?[ \t\r]*"
+)
+_REACTION = re.compile(
+    r"(?:Loved|Liked|Disliked|Laughed at|Emphasi[sz]ed|Questioned|Reacted .{1,20} to) "
+    r"(?:“.*”|an? (?:image|movie|attachment|audio message))|"
+    r"Tapbacks:|(?:Loved|Liked|Disliked|Laughed|Emphasi[sz]ed|Questioned) by .*|"
+    r"This message responded to an earlier message\.|Edited .{1,40} later: .*"
+)
 _HEADING = re.compile(r"[ ]{0,3}#{1,6}[ \t]")
 _SKIPPED = re.compile(r"(?:[-*_=](?:[ ]?[-*_=]){2,}|```.*)?")
 """Nothing, a rule, or a fence."""
@@ -44,7 +56,7 @@ _PARTICLES = frozenset(
     {"al", "bin", "da", "de", "del", "della", "den", "der", "di", "dos", "du", "el", "ibn", "la"}
     | {"le", "ten", "van", "von", "y"}
 )
-_OWNER = frozenset({"user", "human", "me", "i", "myself", "you", "you said"})
+_OWNER = OWNER_NAMES | {"user", "human", "i", "you said"}
 _MACHINE = frozenset({"assistant", "ai", "bot", "chatbot", "chatgpt", "chatgpt said", "model"})
 _INSTRUCTING = frozenset({"system", "developer", "tool"})
 _NOBODY = """
@@ -78,6 +90,8 @@ _LABELS = frozenset(_NOBODY.split())
 
 def is_transcript(text: str, name: str) -> bool:
     """Whether a text is a conversation of speakers that it names."""
+    if _is_headed(text):
+        return True
     bodies = [part.text for part in dated_parts(body_of(text, name)[:_SAMPLE])]
     speakers: Counter[str] = Counter()
     heads: list[re.Match[str]] = []
@@ -110,7 +124,8 @@ def _is_talk(line: re.Match[str]) -> bool:
 def read_transcript(text: str, name: str, at: datetime | None) -> Iterator[Item]:
     """An episode for each day, or for the whole file when it names none."""
     head = head_of(text, name, at)
-    messages = _messages(head.body, head.at)
+    headed = _is_headed(text)
+    messages = _headed_messages(text) if headed else _messages(head.body, head.at)
     for day, group in groupby(messages, key=_day):
         position = Position("transcript", session=day, title=head.title)
         spoken = list(group)
@@ -142,6 +157,31 @@ def _messages(body: str, at: datetime | None) -> Iterator[Item]:
     yield from _finished(entry)
 
 
+def _is_headed(text: str) -> bool:
+    """Whether it opens with a message below its time and sender."""
+    lines = text.lstrip("\ufeff \t\r\n").split("\n", 2)
+    return len(lines) == 3 and bool(_SENT_AT.fullmatch(lines[0])) and bool(lines[1].strip())
+
+
+def _headed_messages(text: str) -> Iterator[Item]:
+    entry: Item = {}
+    for line in text.lstrip("\ufeff").split("\n"):
+        plain = line.strip()
+        if match := _SENT_AT.fullmatch(line):
+            yield from _finished(entry)
+            day = next(dated_parts(f"{match['at']}:\n.")).at
+            entry = {
+                "who": None,
+                "lines": [],
+                "when": _when(match["clock"].replace("\u202f", " "), day),
+            }
+        elif entry and entry["who"] is None:
+            entry["who"] = _who(plain)
+        elif entry:
+            entry["lines"].append("" if _REACTION.fullmatch(plain) else plain)
+    yield from _finished(entry)
+
+
 def _goes_on(entry: Item, line: str, day: datetime | None) -> bool:
     """Whether a line without a speaker belongs to what was said before it."""
     if not entry or entry["at"] != day or _HEADING.match(line):
@@ -156,7 +196,7 @@ def _begun(match: re.Match[str], day: datetime | None) -> Item:
 
 def _finished(entry: Item) -> Iterator[Item]:
     content = "\n".join(entry["lines"]).strip() if entry else ""
-    if not content or entry["who"]["role"] == "system":
+    if not content or not entry["who"] or entry["who"]["role"] == "system":
         return
     message: Item = {"content": content, **entry["who"]}
     if entry["when"] is not None:

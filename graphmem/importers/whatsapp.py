@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 
 from graphmem.errors import UsageError
-from graphmem.importers.items import Item, Position, message_items
+from graphmem.importers.items import OWNER_NAMES, Item, Position, message_items
 
 _MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
 """Invisible: which way the writing runs."""
@@ -142,6 +142,8 @@ def _finished(message: Item | None) -> Iterator[Item]:
         return
     lines = (_EDITED.sub("", line.rstrip()) for line in message.pop("lines"))
     content = "\n".join(line for line in lines if not _NOTICE.fullmatch(line.strip())).strip()
+    if message["name"].casefold() in OWNER_NAMES:
+        del message["name"]
     if content:
         yield {"content": content, "role": "user", **message}
 

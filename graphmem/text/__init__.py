@@ -19,7 +19,7 @@ _SIGNED = re.compile(r"\s*([-−–+])\s?\d")
 _MEASURE = re.compile(r"(?<=\d)\s?[%°‰$€£¥]|[$€£¥](?=\s?\d)")
 _LONE_SIGNS = re.compile(r"(?:\s[-+%°‰$€£¥])+\s*$")
 _DIGITS_APART = re.compile(r"\d \d")
-_HEADING = re.compile(r"\s*#{0,6}\s*([^\n]{2,100}?)[ \t*_]*\n\s*(?=\S[^\n]{39})")
+_HEADING = re.compile(r"\s*+(?:#{1,6}\s*+)?([^\n]{2,100}?)[ \t*_]*\n\s*+(?=\S[^\n]{39})")
 _MARKED = re.compile(r"#{1,6}\s*([^\n]{2,100}?)[ \t*_]*\n")
 _APART = re.compile(r"\s*\([^()]*\)$")
 _HEADING_WORDS = 10

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graphmem import Memory
+from graphmem.clock import ManualClock
 from graphmem.errors import NotFound, UsageError
 
 NOTE = "/notes/lars.md"
@@ -138,3 +140,25 @@ def test_progress_and_many_parts(memory: Memory) -> None:
     assert (done.new, told) == (130, [64, 128, 130])
     assert memory.add_document(NOTE, parts[:-1], infer=False).undone == 1
     assert memory.stats().episodes == 129
+
+
+def test_what_stood_there_before_is_not_said_anew(tmp_path: Path) -> None:
+    clock = ManualClock("2024-01-10")
+    with Memory(tmp_path / "store", user_id="ada", clock=clock) as memory:
+        memory.add_document(NOTE, "I moved to Oslo last month.\n\nI bought a kayak yesterday.")
+        clock.advance(days=30)
+        memory.add("I moved to Bergen.")
+        clock.advance(days=120)
+        edited = "I moved to Oslo last month.\n\nI bought a canoe yesterday.\n\nMilk is out."
+        for _ in range(2):
+            memory.add_document(NOTE, edited)
+            clock.advance(days=10)
+        found = {str(r.object): f"{r.valid_at:%Y-%m-%d}" for r in memory.relations(current=False)}
+        assert found == {"Oslo": "2023-12-01", "Bergen": "2024-02-09"}
+        assert "canoe on 2024-06-07" in "".join(fact.text for fact in memory.get_all().items)
+        (home,) = memory.relations(type="lives_in")
+        assert home.object == "Bergen"
+        memory.add_document(NOTE, edited, occurred_at="2024-03-10")
+        (moved,) = (r for r in memory.relations(current=False) if r.object == "Oslo")
+        assert f"{moved.valid_at:%Y-%m-%d}" == "2024-02-01"
+        assert memory.verify().ok

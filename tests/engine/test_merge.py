@@ -334,3 +334,17 @@ def test_whatever_was_merged_nothing_stays_of_what_is_erased(
 
     with asyncio.Runner() as runner:
         runner.run(law())
+
+
+def test_an_id_that_was_not_merged_is_told_with_those_that_were(tmp_path: Path) -> None:
+    with Memory(tmp_path / "store", user_id="ada") as memory:
+        memory.add("Bob Stone lives in Kiruna. Rob Steen works at Acme.")
+        gone = memory.entity("Rob Steen").id
+        memory.merge("Bob Stone", "Rob Steen")
+        with pytest.raises(NotFound, match=rf"part of Bob Stone by merge are {gone} \(Rob Steen\)"):
+            memory.unmerge("Rob Steen")
+        with pytest.raises(NotFound, match="Kiruna was not merged with anything"):
+            memory.unmerge("Kiruna")
+        with pytest.raises(NotFound, match="as merge printed it"):
+            memory.unmerge("Foo")
+        assert memory.unmerge(gone).name == "Rob Steen"

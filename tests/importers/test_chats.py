@@ -371,3 +371,72 @@ def test_lines_of_json_that_begin_badly_are_bad_lines(tmp_path: Path, text: str)
 def detect_written(path: Path, text: str) -> str:
     path.write_text(text)
     return detect(path)
+
+
+# Whose words
+
+
+def test_who_exported_a_chat_is_its_owner(tmp_path: Path) -> None:
+    spoken = [(None, "I live in Delft."), ("Wim", "I work at Philips.")]
+    signal = "[2024-03-12 09:15] Me: I live in Delft.\n[2024-03-12 09:16] Wim: I work at Philips."
+    assert speakers_and_texts(read(tmp_path / "a.md", signal)) == spoken
+    lines = (
+        '{"sender": "You", "body": "I live in Delft."}\n'
+        '{"sender": "Wim", "body": "I work at Philips."}'
+    )
+    assert speakers_and_texts(read(tmp_path / "a.jsonl", lines)) == spoken
+
+
+def test_what_somebody_passes_on_is_of_whom_it_came_from(tmp_path: Path) -> None:
+    told = {"from": "Joost", "date": "2024-03-02T10:02:00", "forwarded_from": "Karl"}
+    text = json.dumps({"messages": [{**told, "text": "I live in Oslo."}]})
+    assert speakers_and_texts(read(tmp_path / "result.json", text)) == [("Karl", "I live in Oslo.")]
+
+
+def test_an_account_of_telegram_has_all_its_chats(tmp_path: Path) -> None:
+    chats = [
+        {"name": who, "id": number, "messages": [{"from": who, "text": "I moved."}]}
+        for number, who in enumerate(("Mira", "Joost"))
+    ]
+    text = json.dumps(
+        {"about": "…", "chats": {"about": "…", "list": [*chats, {"id": 3}]}}, indent=1
+    )
+    items = read(tmp_path / "result.json", text)
+    assert [speakers_and_texts([item]) for item in items] == [
+        [("Mira", "I moved.")],
+        [("Joost", "I moved.")],
+    ]
+
+
+def test_an_object_may_begin_on_its_first_line_and_go_on_below(tmp_path: Path) -> None:
+    text = (
+        '{"guild": {"name": "Boats"},\n "messages": [\n'
+        '{"content": "I sail.", "author": {"name": "Per"}},\n'
+        '{"content": "Reminder", "author": {"name": "Remind", "isBot": true}}]}'
+    )
+    assert speakers_and_texts(read(tmp_path / "a.json", text)) == [
+        ("Per", "I sail."),
+        ("Remind", "Reminder"),
+    ]
+    assert read(tmp_path / "a.json", text)[0]["content"][1]["role"] == "assistant"
+    with pytest.raises(UsageError, match="line 2: not JSON"):
+        read(tmp_path / "b.jsonl", '{"content": "a"}\n{"content":\n{"content": "b"}')
+
+
+def test_messages_below_their_time_and_sender(tmp_path: Path) -> None:
+    text = (
+        "Mar 12, 2024  9:15:22 AM (Read by you after 1 minute)\n+15551234567\n"
+        "I moved to Denver last month.\nThe flat is: nice\n\n"
+        "Mar 12, 2024 11:16:22 PM\nMe\nI work at Initech.\nTapbacks:\nLoved by Ann\n\n"
+        "Mar 13, 2024  9:20:22 AM\nAnn\nLaughed at “I work at Initech.”\n"
+    )
+    items = read(tmp_path / "chat.txt", text)
+    assert speakers_and_texts(items) == [
+        ("+15551234567", "I moved to Denver last month.\nThe flat is: nice"),
+        (None, "I work at Initech."),
+    ]
+    assert times(items) == ["2024-03-12 09:15:22", "2024-03-12 23:16:22"]
+    assert detect(tmp_path / "chat.txt") == "transcript"
+    diary = "Mar 12, 2024  9:15:22 AM\n\nI moved to Denver."
+    assert read(tmp_path / "diary.txt", diary)[0]["content"] != []
+    assert detect(tmp_path / "diary.txt") != "transcript"

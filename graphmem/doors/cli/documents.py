@@ -101,7 +101,8 @@ def ingest_command(
         before = before_ingest(memory)
         summary = work.run(memory, **given)
         if sync or follow:
-            summary["undone"] += remove_missing(memory, folders)
+            summary["gone"] = remove_missing(memory, folders)
+            summary["undone"] += summary["gone"]
         if not show_json(summary):
             show(work.report(summary, shared.user))
             if not no_infer and (line := understood_since(memory, before)):

@@ -138,6 +138,7 @@ class FileIngest:
             "new": new,
             "already_known": self.items - new,
             "undone": self.undone,
+            "gone": 0,
             "users": list(self.users),
             "seconds": round(seconds, 3),
         }
@@ -211,9 +212,12 @@ class FileIngest:
             f"{summary['new']:,} new, {summary['already_known']:,} already known, "
             f"in {summary['seconds']:.1f} s"
         ]
-        if summary["undone"]:
-            older = counted(summary["undone"], "episode")
+        if undone := summary["undone"] - summary["gone"]:
+            older = counted(undone, "episode")
             lines.append(f"{older} of older versions undone: what they said counts no more")
+        if summary["gone"]:
+            gone = counted(summary["gone"], "episode")
+            lines.append(f"{gone} of files that are gone undone: what they said counts no more")
         if summary["empty"]:
             lines.append(f"nothing in {listed(summary['empty'])}")
         if summary["left_out"]:

@@ -17,7 +17,7 @@ from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.episode_facts import EpisodeFacts
 from graphmem.extract.rules.fragments import spelt
-from graphmem.extract.rules.framing import Framing, is_joke, without_quotes
+from graphmem.extract.rules.framing import Framing, is_joke, own_words, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, vocatives
 from graphmem.extract.rules.note_topics import document_title, is_structured, opening_person
@@ -119,6 +119,8 @@ class _Episode:
             episode = self.episode = without_nicknames(episode, self.names)
         self.turns = [(turn, list(split_sentences(spelt(turn.text)))) for turn in episode.turns]
         self.speakers: dict[int, str | None] = {}
+        self.own: dict[int, str] = {}
+        """What of each turn its speaker says."""
         self.facts = EpisodeFacts()
         self.mentions: dict[tuple[int, str], None] = {}
         self.singles: dict[str, None] = {}
@@ -139,6 +141,8 @@ class _Episode:
 
     def run(self) -> Extraction:
         self._register_speakers()
+        own = own_words(self.episode, self.speakers)
+        self.own = {turn.ordinal: text for (turn, _), text in zip(self.turns, own, strict=True)}
         self._register_heading()
         self._register_names()
         self._read_all()
@@ -236,6 +240,7 @@ class _Episode:
                 continue
             others = speaker_names - {self.speakers[turn.ordinal]}
             stop_if_given_up()
+            own = {part.text for part in self._parts_of(self.own[turn.ordinal], turn, parts)}
             for written in parts:
                 sentence = capitalised(written, self.names)
                 found = sentence.name_spans
@@ -243,7 +248,8 @@ class _Episode:
                 for pet in () if sentence.lows.isdisjoint(PETS) else pet_names(sentence, found):
                     if pet not in speaker_names:
                         self.names.register(pet, "animal")
-                self._introduce(turn, written, written.name_spans)
+                if written.text in own:
+                    self._introduce(turn, written, written.name_spans)
                 if len(found) > 1:
                     for alias, name in stated_nicknames(self.names, found, sentence):
                         self.names.add_alias(alias, name)
@@ -292,9 +298,10 @@ class _Episode:
         context = TurnContext(people, speaker, **self.carried)
         context.unnamed = self.unnamed.pop(speaker, None)
         reader = SentenceReader(context, stated_at, departures)
-        soon = _TO_START.search(turn.text)
+        text = self.own[turn.ordinal]
+        soon = _TO_START.search(text)
         self.framing.begin_turn()
-        answer = before.answer(speaker, turn.text, self.names) if before is not None else None
+        answer = before.answer(speaker, text, self.names) if before is not None else None
         for fact in self._answered(answer, reader) if answer is not None else ():
             self._add_fact(fact, turn)
         for sentence in self._to_read(turn, parts, context, stated_at):
@@ -305,8 +312,8 @@ class _Episode:
                 # A job that was got is to begin, where the text says so.
                 if soon is None or fact.type != "works_at" or not _OFFERED.search(fact.text):
                     self._add_fact(fact, turn)
-        if ATTRIBUTE_CUES.search(turn.text):
-            for fact in attributes(without_quotes(turn.text), context):
+        if ATTRIBUTE_CUES.search(text):
+            for fact in attributes(without_quotes(text), context):
                 self._add_fact(fact, turn)
         self.carried = {name: getattr(context, name) for name in _CARRIED}
         self.carried["it"] = context.it or (self.notes.topic if self.notes else None)
@@ -320,18 +327,22 @@ class _Episode:
         if ATTRIBUTE_CUES.search(answer):
             yield from attributes(answer, reader.context)
 
+    @staticmethod
+    def _parts_of(plain: str, turn: Turn, parts: list[Sentence]) -> list[Sentence]:
+        return parts if plain == turn.text else list(split_sentences(spelt(plain)))
+
     def _to_read(
         self, turn: Turn, parts: list[Sentence], context: TurnContext, stated_at: datetime
     ) -> Iterator[Sentence]:
         """The sentences of a turn; of a note, line by line, with what the lines are about."""
         notes = self.notes
+        plain = without_quotes(self.own[turn.ordinal])
         one = self.structured and "\n" not in turn.text
         one = one or opening_person(self.names, turn.text) is not None
         if notes is None or not (one or notes.topic or notes.fenced or is_structured(turn.text)):
-            plain = without_quotes(turn.text)
-            yield from parts if plain == turn.text else split_sentences(spelt(plain))
+            yield from self._parts_of(plain, turn, parts)
             return
-        for line in notes.turn(without_quotes(turn.text)):
+        for line in notes.turn(plain):
             facts, texts = notes.line(line, stated_at)
             context.topic = notes.topic
             for fact in facts:

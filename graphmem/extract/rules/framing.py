@@ -1,9 +1,11 @@
-"""What is told inside a film, a book, a game, a dream, a quotation or an example: it is not so in
-the world, and is not read for relations."""
+"""What is told inside a film, a book, a game, a dream, a quotation or an example, and what somebody
+else wrote or the writer took out: it is not so, or not of who speaks, and is not read for
+relations."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphmem.clock import MONTHS
@@ -18,6 +20,7 @@ from graphmem.extract.rules.word_lists import (
     word_line,
     word_set,
 )
+from graphmem.model import Episode
 from graphmem.text import name_key
 
 _WORD = r"[^\W\d_a-z][\w'-]*"
@@ -105,6 +108,37 @@ _KIDDING = re.compile(
 _SHORT = 200
 """Characters of a turn of which all is a joke where it says so."""
 _GONE = " \u2026 "
+_TO_BE_DONE = re.compile(r"^[ \t]*[-*+][ ]\[[ ]\].*", re.MULTILINE)
+"""A task, which a note's reader knows of."""
+_ONESELF = frozenset({"me", "i", "myself"})
+_TURN_ENDS = "\0"
+_BLANK = f" \t{_TURN_ENDS}"
+_MAY_BE_OTHERS = re.compile(
+    r"<!--|%%|~~|^[ \t]*(?:>|[-*+][ ]\[[ ]\]|-{2,}|begin[ ]+forwarded|on[ ].{6,200}[ ]wrote:|"
+    r"\*{0,2}(?:from|von|de|da):)|:\*{0,2}[ ]+(?:[\w',]+[ ]+){0,2}(?:I|we)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DISCARDED = re.compile(r"%%[^%]{1,5000}%%|~~[^~\n]{1,2000}~~")
+"""A comment of Obsidian; what is struck out."""
+_PASSED_ON = re.compile(
+    r"[ \t]*(?:-{2,}\s*(?:original|forwarded)\s+(?:message|mail|e-?mail)\s*-{2,}"
+    r"|begin\s+forwarded\s+message:)\s*",
+    re.IGNORECASE,
+)
+_WROTE = re.compile(r"[ \t]*On\s.{6,200}\swrote:\s*")
+_MAIL_FROM = re.compile(r"[ \t]*\*{0,2}(?:From|Von|De|Da):\*{0,2}\s*(?P<who>\S.*)")
+_MAIL_HEAD = re.compile(
+    r"[ \t]*\*{0,2}(?:Sent|Date|To|Cc|Bcc|Reply-To|Message-ID|MIME-Version|Content-[\w-]+|"
+    r"Gesendet|Datum|An|Envoyé|À|Inviato|A|(?P<subject>Subject|Betreff|Objet|Oggetto)):\*{0,2}(?:\s.*)?"
+)
+_SPOKEN_BY = re.compile(
+    r"[ \t]*(?:[-*][ ]+)?"
+    r"(?P<at>\[[^\[\]\n]{4,30}\][ ]*|[\d/.-]{6,10},?[ ]\d{1,2}:\d\d[^\n:]{0,8}[ ]-[ ])?"
+    r"\*{0,2}(?P<who>[^\W\d_a-z][\w'-]*(?:[ ][^\W\d_a-z][\w'-]*){0,2}):\*{0,2}[ ]+"
+    r"(?:[\w',]+[ ]+){0,2}(?:I|[Ww]e)(?:['’]\w+)?[ ]"
+)
+"""A line of a chat: somebody's name, and that they say "I"."""
+_NEXT_PART = re.compile(r"[ \t]*(?:#{1,6}\s.*|-{3,}\s*)")
 
 
 def is_joke(text: str) -> bool:
@@ -117,6 +151,88 @@ def without_quotes(text: str) -> str:
     if '"' not in text and "'" not in text:
         return text
     return _SINGLE.sub(_blank, _DOUBLE.sub(_blank, text))
+
+
+def own_words(episode: Episode, speakers: dict[int, str | None]) -> list[str]:
+    """Of each turn what its speaker says: without comments, what is struck out or still to be done,
+    lines that are quoted with a ``>``, what others say in a chat, and mail of theirs below its
+    head."""
+    texts = [turn.text for turn in episode.turns]
+    if not any(map(_MAY_BE_OTHERS.search, texts)):
+        return texts
+    writers = [speakers.get(turn.ordinal) for turn in episode.turns]
+    if episode.kind == "text" and texts:  # what is of somebody else may be several paragraphs
+        whole = f"\n{_TURN_ENDS}\n".join(texts)
+        return _own(whole, writers[0]).split(f"\n{_TURN_ENDS}\n")
+    happened = (_TO_BE_DONE.sub("", text) for text in texts)
+    return [_own(text, writer) for text, writer in zip(happened, writers, strict=True)]
+
+
+def _own(text: str, writer: str | None) -> str:
+    plain = _DISCARDED.sub(lambda match: _ends_in(match.group()), _without_comments(text))
+    return "\n".join(_own_lines(plain.split("\n"), writer))
+
+
+def _without_comments(text: str) -> str:
+    kept: list[str] = []
+    at = 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin)) >= 0:
+        kept += text[at:begin], _ends_in(text[begin:end])
+        at = end + len("-->")
+    return "".join((*kept, text[at:]))
+
+
+def _ends_in(text: str) -> str:
+    """The ends of turns alone."""
+    return f"\n{_TURN_ENDS}\n" * text.count(_TURN_ENDS)
+
+
+def _own_lines(lines: list[str], writer: str | None) -> Iterator[str]:
+    others, at = False, 0
+    while at < len(lines):
+        line = lines[at]
+        at += 1
+        kept = ""
+        if line == _TURN_ENDS:
+            kept = line
+        elif (sent := _MAIL_FROM.fullmatch(line)) and (head := _mail_head(lines, at, sent["who"])):
+            others = not _is_writer(sent["who"], writer)
+            at += head
+        elif _PASSED_ON.fullmatch(line):
+            others = True
+        elif _WROTE.fullmatch(line):
+            below = next(
+                (one for n in range(at, len(lines)) if (one := lines[n].strip(_BLANK))), ""
+            )
+            others = not below.startswith(">")
+        else:
+            others = others and not _NEXT_PART.fullmatch(line)
+            foreign = others or line.lstrip().startswith(">") or _is_anothers(line, writer)
+            kept = "" if foreign else line
+        yield kept
+
+
+def _is_anothers(line: str, writer: str | None) -> bool:
+    """Whether it is what somebody else says in a chat that was pasted."""
+    match = _SPOKEN_BY.match(line)
+    if match is None or (not match["at"] and match["who"].split()[0].lower() not in FIRST_NAMES):
+        return False
+    who = set(name_key(match["who"]).split())
+    return not who <= set(name_key(writer or "").split()) | _ONESELF
+
+
+def _mail_head(lines: list[str], at: int, sender: str) -> int:
+    """How many lines of a mail's head follow that with its sender; none if it is no mail's."""
+    found: list[re.Match[str]] = []
+    while at < len(lines) and (match := _MAIL_HEAD.fullmatch(lines[at])):
+        found.append(match)
+        at += 1
+    mail = "@" in sender or any(match["subject"] for match in found)
+    return len(found) if mail else 0
+
+
+def _is_writer(sender: str, writer: str | None) -> bool:
+    return bool(writer) and set(name_key(writer or "").split()) <= set(name_key(sender).split())
 
 
 def _blank(match: re.Match[str]) -> str:

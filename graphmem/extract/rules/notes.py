@@ -77,7 +77,6 @@ _ARROW = re.compile(r"\s*(?:→|->|=>)\s*")
 """From what to what a value has changed."""
 _OF_WHAT = re.compile(r"^(?:(?:the|a|an)\s+|(?:[a-z]+\s+){1,3}(?:from|by|via|at)\s+)")
 """In "labels from Vos", what is supplied."""
-_STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
@@ -191,7 +190,7 @@ class NoteReader:
             self.table.header, self.sample = [], False
             return [], []
         played = self.made_up and not (_HEADING.match(line) or _TASK.match(line))
-        if played or line.lstrip().startswith(">") or self.sample or MADE_UP.match(line):
+        if played or self.sample or MADE_UP.match(line):
             return [], []
         if match := _HEADING.match(line):
             self._head(len(match["level"]), match["title"])
@@ -204,7 +203,6 @@ class NoteReader:
         if match := _ROW.match(line):
             return list(self.table.row(match["columns"], self.topic, self.lists.values())), []
         self.table.header = []
-        line = _STRUCK.sub("", line)
         handed = list(handed_over(_BULLET.sub("", line), self.topic, self.speaker, self.names))
         if handed:
             return handed, [line]

@@ -30,6 +30,8 @@ _URL = re.compile(r"(?:\bhttps?://|\bwww\.)\S+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _IN_LAW = re.compile(r"\b((?:sister|brother|mother|father|son|daughter)s?) in law\b", re.IGNORECASE)
 _MARKUP = re.compile(r"[*_#>|~^]{1,9}|[\u200b-\u200f\ufeff\u00ad]")
+_TASK_BOX = re.compile(r"^[ \t]*(?:[-*+][ \t]+)?\[[ xX/>-]\][ \t]+", re.MULTILINE)
+"""What a task begins with: the word behind it opens a sentence."""
 _STRAIGHT = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
     | dict.fromkeys("\u00a0\u2009\u202f\u3000\t\r\v\f", " ")
@@ -132,7 +134,7 @@ def strip_markup(text: str) -> str:
         text = _EMAIL.sub(_SKIP, text)
     if "!" in text:
         text = _GOES_ON.sub("", text)  # "I'm engaged!! to Tobias"
-    return _MARKUP.sub("", text)
+    return _TASK_BOX.sub("", _MARKUP.sub("", text))
 
 
 def split_sentences(text: str) -> Iterator[Sentence]:

@@ -99,7 +99,8 @@ def test_without_sync_what_is_gone_stays_and_with_it_goes(graphmem: Run, notes: 
     assert graphmem("--user", "ada", "ingest", "notes").code == 0
     assert "Acme" in graphmem("--user", "ada", "relations").out
     ran = graphmem("--user", "ada", "ingest", "notes", "--sync")
-    assert "1 episode of older versions undone" in ran.out
+    assert "1 episode of files that are gone undone" in ran.out
+    assert "older" not in ran.out
     assert "Acme" not in graphmem("--user", "ada", "relations").out
     assert "work.txt" not in graphmem("--user", "ada", "documents").out
 
