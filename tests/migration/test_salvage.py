@@ -211,15 +211,30 @@ _FEW = ("garbled_pages",)
 """Of which ``make test`` tries one."""
 
 
-def test_an_event_whose_id_is_garbled_is_not_taken(stores: dict[str, Path]) -> None:
+@pytest.mark.parametrize(
+    ("table", "where", "column"),
+    [
+        ("events", "kind = 'fact'", "id"),
+        ("events", "kind = 'episode'", "id"),
+        ("episodes", "1", "id"),
+        ("facts", "1", "id"),
+        ("turns", "1", "id"),
+        ("turns", "1", "episode_id"),
+    ],
+)
+def test_a_row_whose_id_is_garbled_is_not_taken(
+    stores: dict[str, Path], table: str, where: str, column: str
+) -> None:
     """No point of the vectors could have such an id: the store would never be whole again."""
     with contextlib.closing(sqlite3.connect(stores["closed"] / "ledger.sqlite")) as ledger:
         ledger.row_factory = sqlite3.Row
-        rows = [dict(row) for row in ledger.execute("SELECT * FROM events WHERE kind = 'fact'")]
+        asked = f"SELECT * FROM {table} WHERE {where}"
+        rows = [dict(row) for row in ledger.execute(asked)]
     assert rows
     for row in rows:
-        assert _fits_together("events", row)
-        assert not _fits_together("events", {**row, "id": row["id"].replace("-", "|", 1)})
+        assert _fits_together(table, row)
+        for garbled in (row[column].replace("-", "|", 1), row[column].upper() + "A"):
+            assert not _fits_together(table, {**row, column: garbled})
 
 
 @pytest.mark.timeout(0)

@@ -156,9 +156,15 @@ def _check_documents(name: str, row: Mapping[str, Any]) -> None:
             raise ValueError("an event has a time and a number")
         if not all(type(row[column]) is str for column in ("id", "tenant", "actor", "reason")):
             raise ValueError("an event has names")
-        if row["kind"] in ("episode", "fact"):
-            UUID(row["id"])  # a point of the vectors has no other id
+    is_event = name == "events" and row["kind"] in ("episode", "fact")
+    if (is_event or name in ("episodes", "facts")) and not _is_point(row["id"]):
+        raise ValueError("a point of the vectors has no such id")
     row_of(name, plain)
+
+
+def _is_point(id: str) -> bool:
+    """Whether the vectors take it as the id of a point; ValueError for most that they do not."""
+    return str(UUID(id)) == id
 
 
 def _of_three(values: tuple[Any, ...]) -> tuple[str, dict[str, Any]] | None:
@@ -250,7 +256,12 @@ _SHAPES = {
         "speaker occurred_at source_id",
         "ordinal",
         times="occurred_at",
-        also=lambda row: _has_tenant(row) and row["ordinal"] >= 0,
+        also=lambda row: (
+            _has_tenant(row)
+            and row["ordinal"] >= 0
+            and _is_point(row["id"])
+            and _is_point(row["episode_id"])
+        ),
     ),
 }
 """Of the tables whose rows say nothing twice; in the others columns must be as the body says."""
