@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graphmem.adapters.vectors.qdrant_edge import checkpoint, disk_space
@@ -26,7 +27,16 @@ from graphmem.adapters.vectors.qdrant_edge.shard import Shard, engine_errors
 from graphmem.adapters.vectors.qdrant_edge.store import EdgeVectors
 from graphmem.errors import BackendError, Damaged, Rejected, Unavailable, UsageError
 from graphmem.ports.vectors import COLLECTIONS, Only, VectorChanges, VectorQuery
-from graphmem.testing.vector_points import SIZE, TENANT, drop, point, put, uid, unit
+from graphmem.testing.vector_points import (
+    SIZE,
+    TENANT,
+    drop,
+    expected_scores,
+    point,
+    put,
+    uid,
+    unit,
+)
 from tests.sparse_copy import copy_store
 
 
@@ -337,6 +347,34 @@ async def test_writes_and_searches_go_on_while_optimizing(store: EdgeVectors) ->
     await store.close()
     assert (await store.open("store", "model", SIZE)).applied_seq == seq
     assert await store.ids("facts") == ids
+
+
+@pytest.mark.usefixtures("worth_it")
+async def test_an_optimized_store_finds_the_nearest_as_before(tmp_path: Path) -> None:
+    """Vectors are read as bytes then (from 10 MB on), but compared whole: near ones, alike ones,
+    and far ones."""
+    random, size = np.random.default_rng(7), 512
+    middles = random.standard_normal((40, size))
+    vectors = np.repeat(middles, 150, axis=0) + 0.2 * random.standard_normal((6000, size))
+    vectors[-50:] = vectors[-1]
+    points = [point(n, dense=vector.astype(np.float32)) for n, vector in enumerate(vectors)]
+    store = EdgeVectors(tmp_path)
+    await store.open("store", "model", size)
+    await store.apply(put(*points), 1)
+    near = [middles[0], middles[9], vectors[-1], random.standard_normal(size)]
+    asked = [
+        VectorQuery("facts", Only(TENANT), limit, dense=vector.astype(np.float32))
+        for vector in near
+        for limit in (1, 10, 120)
+    ]
+    assert await store.optimize()
+    assert list(shard_folder(tmp_path).rglob("quantized.data")), "read as bytes"
+    for query, found in zip(asked, await store.search(asked), strict=True):
+        scores = expected_scores(points, query)
+        best = sorted(scores, key=lambda id: (-round(scores[id], 5), id))[: query.limit]
+        wanted = [scores[id] for id in best]
+        assert [hit.score for hit in found] == pytest.approx(wanted, abs=1e-5)
+    await store.close()
 
 
 @pytest.mark.usefixtures("worth_it")

@@ -38,10 +38,10 @@ class EdgeVectors:
     whole or not at all; a larger one slice by slice, as it would keep all searches waiting. A call
     that is cancelled while its write runs leaves the write to finish, checkpoint included.
 
-    Searches are exact up to 64 MiB of vectors per tenant (65,536 of 256 numbers). Above that, once
-    optimized, dense search uses HNSW and may miss some of the nearest: on random vectors, the
-    hardest case, it missed most of them (see ``shard.py``). Scores are always exact, and those of
-    one tenant depend on nothing in another.
+    Searches find the nearest up to 128 MiB of vectors per tenant (131,072 of 256 numbers). Above
+    that, once optimized, dense search uses HNSW and may miss some of them: on random vectors, the
+    hardest case, it missed most (see ``shard.py``). Scores are always exact, and those of one
+    tenant depend on nothing in another.
     """
 
     def __init__(self, path: Path) -> None:
