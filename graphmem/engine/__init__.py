@@ -60,7 +60,8 @@ class AsyncMemory(
         self._graph.begin(opened.graph, opened.reread_graph)
         self._vectors.begin(opened.vectors, opened.reread_vectors)
         indexed = kept_numbers(await self._parts.ledger.setting(INDEXED_SEQ))
-        self._indexed_seq = indexed[0] if indexed else 0
+        # Vectors that are filled anew while opening are not indexed, whatever once was.
+        self._indexed_seq = min(indexed[0] if indexed else 0, max(self._vectors.applied_seq, 0))
         try:
             await self._follow(progress)
             self._keep_indexed()

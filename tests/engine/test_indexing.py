@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,16 @@ async def test_what_was_given_up_for_a_load_is_done_at_its_end(
     load(tmp_path, 200, 230)
     assert not given_up
     assert len(indexed) == 1, "by the end of the load, though it brought little"
+
+
+async def test_vectors_that_opening_makes_anew_are_indexed_anew(
+    indexed: list[Path], tmp_path: Path
+) -> None:
+    """As those of another version of graphmem are, or those that somebody took away."""
+    load(tmp_path, 0, 200)
+    assert len(indexed) == 1
+    shutil.rmtree(tmp_path / "vectors")
+    async with await open_memory(tmp_path, user_id="ada") as memory:
+        assert memory._indexing is not None
+        await memory._indexing
+    assert len(indexed) == 2
