@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Self, TypeVar, overload
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 from graphmem.clock import unstamp, unstamp_or_none
 from graphmem.model.printing import day, dotted, lines
@@ -85,7 +85,7 @@ class ConversationState:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(ItemsOf[_T]):
+class Listing(ItemsOf[_T], Generic[_T]):
     """A part of a list, and how long all of it is."""
 
     items: tuple[_T, ...]
