@@ -237,6 +237,23 @@ def test_a_row_whose_id_is_garbled_is_not_taken(
             assert not _fits_together(table, {**row, column: garbled})
 
 
+@pytest.mark.parametrize("kind", ["fact", "entity"])
+def test_an_event_that_leaves_something_to_another_tenant_is_not_taken(
+    stores: dict[str, Path], kind: str
+) -> None:
+    with contextlib.closing(sqlite3.connect(stores["closed"] / "ledger.sqlite")) as ledger:
+        ledger.row_factory = sqlite3.Row
+        asked = "SELECT * FROM events WHERE kind = ? AND after IS NOT NULL"
+        rows = [dict(row) for row in ledger.execute(asked, (kind,))]
+    assert rows
+    for row in rows:
+        assert _fits_together("events", row)
+        pseudonym = row["tenant"].rpartition(":")[2]
+        for part in (pseudonym, row["id"]):
+            garbled = row["after"].replace(part, f"`{part[1:]}", 1)
+            assert not _fits_together("events", {**row, "after": garbled})
+
+
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("how", DAMAGES if FUZZ > 1 else _FEW)
 def test_what_lies_outside_of_the_damage_is_saved(

@@ -20,7 +20,7 @@ from graphmem.adapters.ledger.sqlite.damaged_file import FileRecord
 from graphmem.adapters.named_statements import parse_statements
 from graphmem.clock import stamp, unstamp, unstamp_or_none
 from graphmem.errors import GraphmemError
-from graphmem.model import ErasureReceipt
+from graphmem.model import Entity, ErasureReceipt, Fact
 from graphmem.ports.access import GrantKind
 
 THREE_IDS = "three_ids"
@@ -156,10 +156,21 @@ def _check_documents(name: str, row: Mapping[str, Any]) -> None:
             raise ValueError("an event has a time and a number")
         if not all(type(row[column]) is str for column in ("id", "tenant", "actor", "reason")):
             raise ValueError("an event has names")
+        _check_after(row, plain["after"])
     is_event = name == "events" and row["kind"] in ("episode", "fact")
     if (is_event or name in ("episodes", "facts")) and not _is_point(row["id"]):
         raise ValueError("a point of the vectors has no such id")
     row_of(name, plain)
+
+
+def _check_after(row: Mapping[str, Any], after: Any) -> None:
+    """What an event left is of the same tenant: else it would be somebody else's from then on."""
+    if after is None or row["kind"] not in ("entity", "fact"):
+        return
+    left = Fact.from_json(after) if row["kind"] == "fact" else Entity.from_json(after)
+    tenant = left.scope.tenant if isinstance(left, Fact) else left.tenant
+    if (left.id, tenant) != (row["id"], row["tenant"]):
+        raise ValueError("an event and what it left are of one tenant")
 
 
 def _is_point(id: str) -> bool:
