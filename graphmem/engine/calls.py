@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from graphmem.errors import GraphmemError, UsageError, among
+from graphmem.errors import BackendError, GraphmemError, UsageError, among
 from graphmem.files import check_open_files
 from graphmem.ingest.make_episode import checked_name
 from graphmem.model import Receipt
@@ -63,7 +63,9 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
         try:
             found = await method(*args, **kwargs)
         except (OSError, GraphmemError) as error:
-            check_open_files(error, "the memory")
+            # One that no other caused may say so because the caller did: as the name of something.
+            if isinstance(error, OSError | BackendError) or error.__cause__ is not None:
+                check_open_files(error, "the memory")
             raise
         finally:
             _actor.reset(token)

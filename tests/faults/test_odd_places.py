@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from graphmem import Memory, Settings, migrate, restore, salvage, validate_config
-from graphmem.errors import UsageError
+from graphmem.errors import NotFound, UsageError
 from tests.engine.helpers import child, child_environment
 
 _ODD = 'it\'s "100%25" ?a=b&c#d 日本🦊 a:b; $HOME {x} *\\ \u202e\x01\n\t'
@@ -82,17 +82,23 @@ except Exception as error:
 @pytest.mark.parametrize("limit", [1 << 20, 40 << 20])
 def test_where_files_may_not_grow(tmp_path: Path, limit: int) -> None:
     """The engines wait for ever there, or end the process."""
+    printed = _printed(_LIMITED, str(tmp_path / "store"), str(limit))
+    assert printed.startswith("UsageError the graph "), printed
+    assert "(ulimit -f): raise the limit" in printed
+
+
+def _printed(program: str, *arguments: str) -> str:
+    """What a program says that comes to its end, in a process of its own."""
     done = subprocess.run(
-        child(_LIMITED, str(tmp_path / "store"), str(limit)),
+        child(program, *arguments),
         env=child_environment(),
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("UsageError the graph "), done.stdout
-    assert "(ulimit -f): raise the limit" in done.stdout
+    return done.stdout
 
 
 _NO_PLACES: tuple[Any, ...] = (
@@ -191,13 +197,10 @@ with Memory(place, user_id="ada") as memory:
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 def test_where_no_more_files_may_be_opened(tmp_path: Path) -> None:
     """It is not taken for damage, nor is it an error that is not ours."""
-    done = subprocess.run(
-        child(_FEW_FILES, str(tmp_path / "store")),
-        env=child_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "[('Unavailable', True)] True 1", done.stdout
+    printed = _printed(_FEW_FILES, str(tmp_path / "store"))
+    assert printed.splitlines()[-1] == "[('Unavailable', True)] True 1", printed
+
+
+def test_a_name_that_says_so_is_no_such_error(tmp_path: Path) -> None:
+    with Memory(tmp_path, user_id="ada") as memory, pytest.raises(NotFound):
+        memory.get("Too many open files")
