@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,10 +21,41 @@ MANY = GraphChanges(
 )
 
 
-def _in_another_process(code: str) -> subprocess.CompletedProcess[str]:
+def _in_another_process(code: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False, timeout=60
     )
+
+
+_MARKED_MEMORY = """
+import asyncio, sys
+from pathlib import Path
+from graphmem.adapters.graph.kuzu import session
+from graphmem.adapters.graph.kuzu.store import KuzuGraph
+from graphmem.testing.graph_samples import SMALL
+fill, (path, engine, blank) = session._fill_memory, sys.argv[1:]
+session._fill_memory = lambda value: fill(value if value and blank == "blank" else 0x5A)
+session._fill_memory(0)
+async def write():
+    for applied_seq in (1, 2):
+        graph = KuzuGraph(Path(path), engine=engine)
+        await graph.open("store")
+        await graph.apply(SMALL, applied_seq)
+        await graph.close()
+asyncio.run(write())
+"""
+"""Writes a graph in a process whose memory, new or freed, is marked."""
+_MARKS = re.compile(rb"\xa5{6,}|\x5a{6,}")
+
+
+@pytest.mark.skipif(session._mallopt is None, reason="only glibc can fill new memory")
+@pytest.mark.parametrize("engine", ["kuzu", "ladybug"])
+def test_the_file_holds_nothing_of_the_memory_of_the_process(tmp_path: Path, engine: str) -> None:
+    for blank, marked in (("as the engine does", True), ("blank", False)):
+        path = tmp_path / blank
+        done = _in_another_process(_MARKED_MEMORY, str(path), engine, blank)
+        assert done.returncode == 0, done.stderr
+        assert bool(_MARKS.search(path.read_bytes())) is marked
 
 
 async def test_a_second_process_is_refused_with_advice(tmp_path: Path) -> None:

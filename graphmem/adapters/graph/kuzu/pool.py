@@ -34,6 +34,7 @@ from graphmem.adapters.graph.kuzu.session import (
     NO_ADDRESSES,
     EngineName,
     Session,
+    blank_memory,
     load_engine,
     new_database,
 )
@@ -263,6 +264,7 @@ class Pool:
             database_files.check_files(self.path, self.engine.name, self.buffer_pool_bytes)
         return self._start()
 
+    @blank_memory()
     def _start(self) -> Session:
         need_large_files(f"the graph {self.path}")
         if self.path in _left_open:
@@ -282,6 +284,7 @@ class Pool:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return new_database(self._module, str(self.path), self.buffer_pool_bytes)
 
+    @blank_memory()
     def _stop(self, *, checkpoint: bool = True) -> None:
         if self._writer is not None:
             room = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import importlib
 import os
@@ -9,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +26,12 @@ DISK_FULL = os.strerror(errno.ENOSPC)
 NO_ADDRESSES = "Mmap for size"
 """Part of its message when it cannot reserve addresses, which it does before it reads the file."""
 _NO_MEMORY = ("uffer manager", "uffer pool", "bad_alloc")
+_PERTURB = -6
+"""``M_PERTURB`` of glibc's ``mallopt``: new memory is filled with the complement of a byte, freed
+memory with that byte; nothing is filled when it is 0."""
+_mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+_blanking: list[None] = []
+_blanking_lock = threading.Lock()
 
 
 class Interrupted(BackendError):
@@ -131,6 +138,29 @@ class Session:
     def close(self) -> None:
         self._prepared.clear()
         self._connection.close()
+
+
+@contextmanager
+def blank_memory() -> Iterator[None]:
+    """For opening and closing a database, when the engine writes pages that it has not filled: the
+    header, and the ends of the catalog and of the statistics. What this process last kept in that
+    memory, such as a text since erased or a key, would be in the file. So memory that anyone takes
+    here is filled with zeros. Without effect where the C library is not glibc."""
+    with _blanking_lock:
+        _blanking.append(None)
+        _fill_memory(0xFF)
+    try:
+        yield
+    finally:
+        with _blanking_lock:
+            _blanking.pop()
+            if not _blanking:
+                _fill_memory(0)
+
+
+def _fill_memory(value: int) -> None:
+    if _mallopt is not None:
+        _mallopt(_PERTURB, value)
 
 
 def new_database(module: Any, path: str, buffer_pool_bytes: int, *, read_only: bool = False) -> Any:
