@@ -13,9 +13,10 @@ Plain statements
       Paris).
     * Single-valued types: conflicting intervals never overlap. A newer start ends the older
       interval, in whatever order they were stated; of two with the same start date the one stated
-      last corrects the other. An undated past ("I used to …") ended before the current interval
-      began, and ends nothing. An interrupted interval resumes after the interruption if a dated
-      statement made after that says so.
+      last corrects the other. A vague start lies after what was still said to hold within it. An
+      undated past ("I used to …") ended before the current interval began, and ends nothing. An
+      interrupted interval resumes after the interruption if a dated statement made after that says
+      so.
     * Many-valued types: objects are independent. Events (``event``): a belief for each date.
     * An end closes the interval open at its date, also when stated first. Dated ends win over
       undated, later stated over earlier, a finer date over the vague one around it. An undated
@@ -61,6 +62,7 @@ from graphmem.belief.rivals import resolve_overlaps
 from graphmem.belief.stated_ends import (
     Ends,
     Targets,
+    begin_after_rivals,
     chosen_end,
     ends_by_target,
     is_end,
@@ -92,6 +94,7 @@ def fold_statements(
         stated_interval(s, behaviour, edit_of.get(s.id)) for s in asserted if s.modality == "stated"
     ]
     ends = ends_by_target(endings, stated, behaviour)
+    stated = begin_after_rivals(stated, behaviour)
     grouped = group(place_undated(stated, ends, behaviour), ends, behaviour)
     separated = resolve_overlaps(grouped.intervals, behaviour)
     plain = [one for one in separated if not one.empty]

@@ -234,6 +234,46 @@ def _before_its_end(
     return replace(one, start_date=None, anchor_date=at)
 
 
+def begin_after_rivals(
+    stated: Sequence[StatedInterval], behaviour: TypeBehaviour
+) -> list[StatedInterval]:
+    """The stated intervals. Where it was said within the vague date of a start, and before that was
+    told, that a conflicting one holds, the start lies after that: "I live in Paris", and in the
+    evening "I moved to Berlin today". It stays as vague as it was."""
+    if not behaviour.single_valued:
+        return list(stated)
+    said: dict[str, list[StatedInterval]] = {}
+    undated = (one for one in stated if one.start and not one.dated and one.end is None)
+    for one in sorted(undated, key=lambda one: one.anchor):
+        for entity in behaviour.endpoints(one.target):
+            said.setdefault(entity, []).append(one)
+    return [_after_rivals(one, said, behaviour) for one in stated]
+
+
+def _after_rivals(
+    one: StatedInterval, said: Mapping[str, Sequence[StatedInterval]], behaviour: TypeBehaviour
+) -> StatedInterval:
+    date, told = one.start_date, one.statement.stated_at
+    by_edit = one.edit is not None and one.edit.valid_date is not None
+    if date is None or by_edit or not one.dated or one.end is not None:
+        return one
+    last = min(date.end, told)
+    rivals = []
+    for entity in behaviour.endpoints(one.target):
+        own = said.get(entity, ())
+        for place in range(bisect_left(own, last, key=lambda other: other.anchor) - 1, -1, -1):
+            if own[place].anchor < date.at:
+                break
+            if cannot_coexist(one, own[place], behaviour):
+                rivals.append(own[place].anchor)
+                break
+    if not rivals:
+        return one
+    first = max(rivals)
+    date = date._replace(at=first + min(timedelta(days=1), (last - first) / 2))
+    return replace(one, start_date=date, anchor_date=date)
+
+
 def _is_undated_past(one: StatedInterval) -> bool:
     """Whether the statement says only that something was over by then ("I used to ..."): it was
     over when whatever took its place began."""

@@ -30,6 +30,10 @@ def relation(memory: Memory) -> Relation:
     return found
 
 
+def relations(memory: Memory) -> set[str | None]:
+    return {one.object for one in memory.relations()}
+
+
 @pytest.mark.parametrize(
     ("given", "precision", "shown"),
     [
@@ -164,6 +168,47 @@ def test_what_began_and_ended_in_one_time_ended_with_it(
         (str(one.valid_at)[: len(both)], str(one.invalid_at)[:10])
         for one in memory.relations(current=False)
     ] == [(both, until)] * 3
+
+
+@pytest.mark.parametrize(
+    ("said", "then", "now", "shown"),
+    [
+        (("2025-11-23T10:00", "I live in Paris."), ("2025-11-23T18:00", "I moved to Berlin today."),
+         "Berlin", "2025-11-23"),
+        (("2025-11-23T10:00", "I live in Paris."), ("2025-11-24", "I moved to Berlin yesterday."),
+         "Berlin", "2025-11-23"),
+        (("2025-11-02", "I live in Paris."), ("2025-11-24", "I moved to Berlin this month."),
+         "Berlin", "November 2025"),
+        (("2025-05-02", "I live in Paris."), ("2025-11-24", "I moved to Berlin in 2025."),
+         "Berlin", "2025"),
+        (("2025-11-17", "I work at Acme."), ("2025-11-24", "I started at Globex last week."),
+         "Globex", "2025-11-18"),
+    ],
+)  # fmt: skip
+def test_what_was_still_said_to_hold_within_a_vague_start_came_before_it(
+    memory: Memory, said: tuple[str, str], then: tuple[str, str], now: str, shown: str
+) -> None:
+    for at, text in sorted([said, then], reverse=now == "Globex"):
+        memory.add(text, occurred_at=at)
+    (held,) = memory.relations()
+    assert held.object == now
+    assert f"since {shown}" in str(held)
+    (before,) = (one for one in memory.relations(current=False) if one.object != now)
+    assert before.invalid_at == held.valid_at
+    assert before.invalid_precision == held.valid_precision
+
+
+def test_a_vague_start_before_what_was_said_stays_before_it(memory: Memory) -> None:
+    memory.add("I live in Paris.", occurred_at="2025-11-02")
+    memory.add("I moved to Berlin in 2021.", occurred_at="2025-11-24")
+    assert relations(memory) == {"Paris"}
+
+
+def test_a_return_after_a_vague_start(memory: Memory) -> None:
+    memory.add("I live in Paris.", occurred_at="2025-05-02")
+    memory.add("I moved to Berlin in 2025.", occurred_at="2025-11-24")
+    memory.add("I moved to Paris in August 2025.", occurred_at="2025-11-25")
+    assert relations(memory) == {"Paris"}
 
 
 def test_an_end_in_the_month_of_the_beginning(memory: Memory) -> None:
