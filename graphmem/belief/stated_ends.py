@@ -242,25 +242,25 @@ def begin_after_rivals(
     evening "I moved to Berlin today". It stays as vague as it was."""
     if not behaviour.single_valued:
         return list(stated)
-    said: dict[str, list[StatedInterval]] = {}
+    holding: dict[str, list[StatedInterval]] = {}
     undated = (one for one in stated if one.start and not one.dated and one.end is None)
     for one in sorted(undated, key=lambda one: one.anchor):
         for entity in behaviour.endpoints(one.target):
-            said.setdefault(entity, []).append(one)
-    return [_after_rivals(one, said, behaviour) for one in stated]
+            holding.setdefault(entity, []).append(one)
+    return [_after_rivals(one, holding, behaviour) for one in stated]
 
 
 def _after_rivals(
-    one: StatedInterval, said: Mapping[str, Sequence[StatedInterval]], behaviour: TypeBehaviour
+    one: StatedInterval, holding: Mapping[str, Sequence[StatedInterval]], behaviour: TypeBehaviour
 ) -> StatedInterval:
-    date, told = one.start_date, one.statement.stated_at
+    date = one.start_date
     by_edit = one.edit is not None and one.edit.valid_date is not None
     if date is None or by_edit or not one.dated or one.end is not None:
         return one
-    last = min(date.end, told)
+    last = min(date.end, one.statement.stated_at)
     rivals = []
     for entity in behaviour.endpoints(one.target):
-        own = said.get(entity, ())
+        own = holding.get(entity, ())
         for place in range(bisect_left(own, last, key=lambda other: other.anchor) - 1, -1, -1):
             if own[place].anchor < date.at:
                 break

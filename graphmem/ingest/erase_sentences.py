@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from graphmem.model import Entity, Episode, Turn
 from graphmem.text import alias_keys, digest, name_keys_in, sentences, stem, words
+from graphmem.text.outline import unwrapped
 
 ERASED = "[erased]"
 _LEAST, _NEARLY = 0.3, 0.8
@@ -66,16 +67,17 @@ def _without(text: str, stated: str, *, stating: bool) -> str:
     """The text without one fact. ``stating``: the turn is its source; if not, only sentences that
     repeat at least 80 % of its words are removed."""
     wanted = _stems(stated)
-    parts = sentences(text)
+    whole = unwrapped(text)
+    parts = sentences(whole)
     shared = [len(wanted & _stems(part)) / max(1, len(wanted)) for part in parts]
     most = max(shared, default=0.0)
     if most < _LEAST:
         return ERASED if stating else text
     least = _NEARLY * most if stating else _NEARLY
-    for part, share in zip(parts, shared, strict=True):
-        if share >= least and part != ERASED:
-            text = text.replace(part, ERASED)
-    return text
+    gone = [part for part, share in zip(parts, shared, strict=True) if share >= least]
+    for part in gone:
+        whole = whole.replace(part, ERASED) if part != ERASED else whole
+    return whole if gone else text
 
 
 def _stems(text: str) -> frozenset[str]:

@@ -15,7 +15,16 @@ from dataclasses import dataclass, field
 
 from graphmem.text import blank, sentences, unix_lines
 
-_PARAGRAPH = re.compile(r"\n[ \t]*\n+")
+_WRAPPED_FROM, _WIDE = 40, 60
+"""Characters of a line that may be wrapped, and of the widest in such a paragraph."""
+_BLANK_LINES = re.compile(r"(\n[ \t]*\n+)")
+_LABEL = re.compile(r"\W*[\w ]{1,24}:\s")
+_GOES_ON = re.compile(
+    r"(?:^|\W)(?:an?|and|are|as|at|be|been|but|by|for|from|ha[sd]|have|her|his|in|into|is|its|my|near|of|on|"
+    r"or|our|than|that|the|their|these|this|to|was|were|which|who|whose|will|with|would|your)$",
+    re.IGNORECASE,
+)
+"""The last word of a line that is no whole sentence."""
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _HEADING = re.compile(r"(#{1,6})[ \t]+\S")
 _ITEM = re.compile(r"([ \t]*)(?:[-*+•]|\d{1,3}[.)])[ \t]+\S")
@@ -48,7 +57,7 @@ def paragraphs(text: str, *, longest: int = 2000) -> list[str]:
     if "\n" not in text and 0 < len(text) <= longest:
         return [] if blank(text) else [text.strip() if _depth(text) is None else text.rstrip()]
     outline = _Outline(longest, spare=_MOST_REPEATED * len(text) + _ALWAYS)
-    for paragraph in _PARAGRAPH.split(text):
+    for paragraph in _BLANK_LINES.split(text)[::2]:
         if not blank(paragraph):
             outline.read(paragraph.rstrip().lstrip("\n"))
     outline.close()
@@ -243,3 +252,56 @@ def _pack(parts: Iterable[str], longest: int) -> Iterator[str]:
             line = f"{line} {part}" if line else part
     if line:
         yield line
+
+
+def unwrapped(text: str) -> str:
+    """The text, a space for each line break inside a sentence, as mail, PDF files and some editors
+    set them. A line of prose is wrapped when it ends with a word that ends no sentence ("lives
+    in"); and in a paragraph that ends as sentences do, when none of its lines has room for the
+    first word of the next (of two lines, when the second also begins with a small letter)."""
+    parts = _BLANK_LINES.split(text)  # paragraphs, and what is between them
+    parts[::2] = map(_unwrapped_paragraph, parts[::2])
+    return "".join(parts)
+
+
+def _unwrapped_paragraph(text: str) -> str:
+    if "\n" not in text:
+        return text
+    lines = text.split("\n")
+    pairs, width = list(itertools.pairwise(lines)), max(map(len, lines))
+    several = len(pairs) > 1
+    full = (
+        width >= (_WRAPPED_FROM if several else _WIDE)
+        and text.rstrip().endswith((".", "!", "?", "…"))
+        and all(
+            len(line.rstrip()) + len(after.split(maxsplit=1)[0]) >= width
+            for line, after in pairs
+            if after.strip()
+        )
+        and (several or lines[-1].strip()[:1].islower())
+    )
+    parts, prose = lines[:1], _is_prose(lines[0])
+    for line, after in pairs:
+        if prose and _is_wrapped(line, after, full=full):
+            parts += [" ", after.lstrip()]
+        else:
+            parts += ["\n", after]
+            prose = _is_prose(after)
+    return "".join(parts)
+
+
+def _is_prose(line: str) -> bool:
+    """Whether it begins as a sentence does, behind the mark of a list too."""
+    if item := _ITEM.match(line):
+        line = line[item.end() - 1 :]
+    first = line.strip()[:1]
+    return (first.isupper() or first in "\"'“(") and "|" not in line and not _LABEL.match(line)
+
+
+def _is_wrapped(line: str, after: str, *, full: bool) -> bool:
+    """Whether a line goes on in the next. ``full``: it has no room for the next word."""
+    if len(line) < _WRAPPED_FROM or line.endswith("  "):  # two spaces: a break that is meant
+        return False
+    if _ITEM.match(after) or _LABEL.match(after) or not after.strip()[:1].isalnum():
+        return False
+    return full or _GOES_ON.search(line.rstrip()[-8:]) is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -45,6 +46,7 @@ from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.llm import CandidateEntity, CandidateFact, Extraction, Keep
 from graphmem.text import heading, name_key
 from graphmem.text.namesakes import introduced_namesakes
+from graphmem.text.outline import unwrapped
 
 RULES_NAME = "rules"
 RULES_VERSION = "1"
@@ -104,6 +106,9 @@ class _Episode:
 
     def __init__(self, episode: Episode, known: Sequence[Entity]) -> None:
         links: list[tuple[str, str | None]] = []
+        if "\n" in episode.content:
+            turns = tuple(replace(turn, text=unwrapped(turn.text)) for turn in episode.turns)
+            episode = replace(episode, turns=turns)
         if "[[" in episode.content:
             links += [link for turn in episode.turns for link in linked_names(turn.text)]
             episode = without_links(episode)
