@@ -25,10 +25,10 @@ from graphmem.access.values import (
 from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError, shown
 from graphmem.model import DEFAULT_PROJECT
-from graphmem.ports.access import AccessBook, AuditEntry, Grant, GrantKind
+from graphmem.ports.ledger.access import AccessBook, AuditEntry, Grant, GrantKind
 
 if TYPE_CHECKING:  # commands about keys start without what it brings
-    from graphmem.ports.arguments import ScopeArgs
+    from graphmem.ports.api.arguments import ScopeArgs
 
 _SCOPE: tuple[Literal["user_id", "agent_id", "run_id", "project_id"], ...] = (
     "user_id",

@@ -15,7 +15,7 @@ from graphmem.files import check_open_files
 from graphmem.ingest.make_episode import checked_name
 from graphmem.model import Receipt
 from graphmem.off_loop import off_loop
-from graphmem.ports import arguments
+from graphmem.ports.api import arguments
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -21,7 +21,7 @@ from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Fact, Receipt, Scope
 from graphmem.portability.copy import INDEXED_SEQ
-from graphmem.ports.arguments import ReadArgs, ScopeArgs
+from graphmem.ports.api.arguments import ReadArgs, ScopeArgs
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
 

@@ -29,9 +29,9 @@ from graphmem.model import (
 from graphmem.portability.backup import make_backup
 from graphmem.portability.export import write_export
 from graphmem.portability.imports import read_import
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
-from graphmem.ports.ledger_values import kept_numbers
+from graphmem.ports.ledger.values import kept_numbers
 from graphmem.ports.part import Part
 from graphmem.ports.vectors import Only, VectorQuery
 from graphmem.projection.catch_up import Projection

@@ -19,7 +19,7 @@ from graphmem.ingest.given_relations import GivenRelation, is_empty, rows_of
 from graphmem.limits import check_whole_number
 from graphmem.model import Episode, Receipt, Relation
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.arguments import RelateArgs, When, WriteArgs
+from graphmem.ports.api.arguments import RelateArgs, When, WriteArgs
 from graphmem.relation_types.types import normal
 from graphmem.resolve.resolver import resolve
 from graphmem.retrieve.question.names_and_relations import no_entity

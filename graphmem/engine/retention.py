@@ -25,9 +25,9 @@ from graphmem.model import (
     StoredEpisode,
     overdue,
 )
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 from graphmem.ports.ledger import Commit, Erasure
-from graphmem.ports.ledger_relation_types import ALL_TENANTS
+from graphmem.ports.ledger.relation_types import ALL_TENANTS
 
 _log = logging.getLogger("graphmem")
 _APPLIED_AT = "retention_applied_at"

@@ -20,7 +20,7 @@ from graphmem.ports.embedder import Embedder, WordVectors
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.ledger_values import ahead_of_ledger, kept_numbers
+from graphmem.ports.ledger.values import ahead_of_ledger, kept_numbers
 from graphmem.ports.llm import Extractor
 from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore

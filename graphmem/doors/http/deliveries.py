@@ -28,7 +28,7 @@ from graphmem.access.webhooks import (
 )
 from graphmem.errors import UsageError, log_failure
 from graphmem.ports.ledger import Event, Ledger
-from graphmem.ports.ledger_values import kept_numbers
+from graphmem.ports.ledger.values import kept_numbers
 
 _log = logging.getLogger("graphmem")
 _PAUSE_S: Final = 1.0

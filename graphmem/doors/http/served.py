@@ -18,7 +18,7 @@ from graphmem.doors.http.deliveries import Deliverer
 from graphmem.engine import AsyncMemory
 from graphmem.errors import Unauthenticated, Unavailable
 from graphmem.migration.store import ledger_of
-from graphmem.ports.view import ViewAPI
+from graphmem.ports.api.reads import ViewAPI
 from graphmem.settings import Settings
 from graphmem.wiring.access import access_of
 

@@ -13,8 +13,15 @@ from graphmem.adapters.ledger.sql.database import LedgerPart
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
 from graphmem.clock import stamp, stamp_or_none, unstamp
 from graphmem.model import Scope
-from graphmem.ports.access import AuditEntry, AuditQuery, Grant, GrantKind, KeyedRequest, KeyUse
 from graphmem.ports.ledger import Row
+from graphmem.ports.ledger.access import (
+    AuditEntry,
+    AuditQuery,
+    Grant,
+    GrantKind,
+    KeyedRequest,
+    KeyUse,
+)
 
 _NO_LIMIT = float(2**53)
 _AGENT = "agent:"

@@ -22,7 +22,7 @@ from graphmem.adapters.ledger.sql.steps import (
 )
 from graphmem.model import ErasureReceipt, forgotten_tenant
 from graphmem.ports.ledger import Erasure, Forgetting
-from graphmem.ports.ledger_relation_types import ALL_TENANTS
+from graphmem.ports.ledger.relation_types import ALL_TENANTS
 
 _ACTOR = "user"
 

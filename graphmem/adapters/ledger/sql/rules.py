@@ -13,7 +13,7 @@ from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, fetch_for_scope
 from graphmem.adapters.ledger.sql.steps import EventLog, WriteContext
 from graphmem.model import RetentionRule, Scope, TypeRule, tenant_scope
 from graphmem.ports.ledger import Commit
-from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
+from graphmem.ports.ledger.relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
 
 
 class RulesLedger(LedgerPart):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Protocol, Unpack
 
-from graphmem.model import Community, ConversationState, Listing, Metadata, Scope, ScopeCount
-from graphmem.ports.arguments import ReadArgs, ScopeArgs, WriteArgs
+from graphmem.model import Community, ConversationState, Listing, Metadata, ScopeCount
+from graphmem.ports.api.arguments import ReadArgs, ScopeArgs, WriteArgs
 
 
 class ListingAPI(Protocol):
@@ -67,40 +65,4 @@ class ListingAPI(Protocol):
         """Rename a conversation, close or open it, set its metadata; what is not given stays. A
         closed one can still be told more. :class:`~graphmem.errors.NotFound` when nothing was told
         in it. ``delete_all(run_id=…)`` erases one, with what only it supports."""
-        ...
-
-
-class LedgerLists(Protocol):
-    """What a ledger tells of who and what it holds."""
-
-    async def counted(
-        self, what: str, project_id: str | None, scope: Scope | None, limit: int, offset: int
-    ) -> Listing[ScopeCount]:
-        """``projects``, ``users`` or ``agents``: of the store, a project, or one tenant (by its
-        agent and run)."""
-        ...
-
-    async def conversations(
-        self, project_id: str, scope: Scope | None, limit: int, offset: int
-    ) -> Listing[ConversationState]:
-        """Those of a project, or of one tenant, narrowed by its agent and run."""
-        ...
-
-    async def put_conversation(self, scope: Scope, conversation: ConversationState) -> None:
-        """Keep its title (where one was given), its end and its metadata."""
-        ...
-
-    async def pending_episodes(
-        self, after: int, before: datetime | None, limit: int
-    ) -> Mapping[int, str]:
-        """Episodes that are pending, of everybody: ids by their numbers above ``after``; with
-        ``before`` only those that were recorded before it."""
-        ...
-
-    async def pending_state(self) -> tuple[int, datetime | None]:
-        """How many there are, and when the oldest of them was recorded."""
-        ...
-
-    async def tenants_of(self, project_id: str) -> Sequence[str]:
-        """The tenants of a project in which something is stored."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, Unpack
 
 from graphmem.model import RelationType
-from graphmem.ports.arguments import ScopeArgs, WriteArgs
+from graphmem.ports.api.arguments import ScopeArgs, WriteArgs
 
 
 class DeclaringAPI(Protocol):

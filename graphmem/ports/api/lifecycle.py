@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Protocol, Unpack
 
-from graphmem.model import Fact, FactUse, KeptSummary, Receipt, Summary, Swept
-from graphmem.ports.arguments import ScopeArgs, WriteArgs
+from graphmem.model import Fact, Receipt, Summary, Swept
+from graphmem.ports.api.arguments import ScopeArgs, WriteArgs
 
 
 class LifecycleAPI(Protocol):
@@ -55,7 +54,7 @@ class LifecycleAPI(Protocol):
         is kept in the ledger until something that it cites, or a fifth of the rest, has changed;
         it goes with the first fact that it was made of that is erased. Nothing is believed because
         of a summary. That of eight sentences is the ``summary`` of
-        :meth:`~graphmem.ports.view.ReadAPI.entity`, too, which never asks a model.
+        :meth:`~graphmem.ports.api.reads.ReadAPI.entity`, too, which never asks a model.
         """
         ...
 
@@ -71,33 +70,4 @@ class LifecycleAPI(Protocol):
         summary is made of it. The same facts folded again change nothing. With fewer than
         ``min_facts`` it is a :class:`~graphmem.errors.UsageError`.
         """
-        ...
-
-
-class SummaryBook(Protocol):
-    """What a model worded, so that it is not asked again: beside the events, never a source."""
-
-    async def keep_summary(self, tenant: str, kept: KeptSummary) -> None:
-        """In the place of the one with its id; not at all where something that it was made of is
-        not there any more as it was."""
-        ...
-
-    async def summaries(self, tenant: str, ids: Sequence[str]) -> Mapping[str, KeptSummary]:
-        """Those of these that are kept, by id."""
-        ...
-
-    async def episodes_summing_up(self, tenant: str) -> Sequence[str]:
-        """The episodes that :meth:`LifecycleAPI.consolidate` made, undone ones too."""
-        ...
-
-
-class UseBook(Protocol):
-    """How often facts were read: beside the events, so nothing is decided or projected by it."""
-
-    async def add_uses(self, uses: Sequence[FactUse]) -> None:
-        """Add these counts to those that there are, of facts that are believed."""
-        ...
-
-    async def uses(self, fact_ids: Sequence[str]) -> Mapping[str, FactUse]:
-        """How often these were read, by id; who was never read is missing."""
         ...

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from graphmem.model import ErasureReceipt, RetentionRule, Scope, StoredEpisode
-from graphmem.ports.ledger_values import Forgetting, NamedUser
+from graphmem.ports.ledger.values import Forgetting, NamedUser
 
 
 class UserBook(Protocol):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Protocol, Unpack
 
 from graphmem.model import MemoryType, Removal, RetentionRule
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 
 
 class RetentionAPI(Protocol):

@@ -22,11 +22,13 @@ from graphmem.model import (
     Stats,
     Turn,
 )
-from graphmem.ports.access import AccessBook, RequestBook
-from graphmem.ports.ledger_copy import LedgerCopy, LedgerRows
-from graphmem.ports.ledger_erasures import ErasureBook, UserBook
-from graphmem.ports.ledger_relation_types import LedgerTypes
-from graphmem.ports.ledger_values import (
+from graphmem.ports.ledger.access import AccessBook, RequestBook
+from graphmem.ports.ledger.copy import LedgerCopy, LedgerRows
+from graphmem.ports.ledger.erasures import ErasureBook, UserBook
+from graphmem.ports.ledger.listings import LedgerLists
+from graphmem.ports.ledger.relation_types import LedgerTypes
+from graphmem.ports.ledger.summaries_and_uses import SummaryBook, UseBook
+from graphmem.ports.ledger.values import (
     RESUBMITTED,
     Ceiling,
     Charge,
@@ -51,8 +53,6 @@ from graphmem.ports.ledger_values import (
     TenantState,
     Undone,
 )
-from graphmem.ports.lifecycle import SummaryBook, UseBook
-from graphmem.ports.listing import LedgerLists
 from graphmem.ports.llm import Extraction
 from graphmem.ports.part import Part
 from graphmem.ports.vectors import Vector

@@ -7,7 +7,7 @@ from typing import Protocol, Unpack
 
 from graphmem.filters import Filter
 from graphmem.model import HitKind, WhyNot
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 
 
 class DiagnosisAPI(Protocol):
@@ -26,7 +26,7 @@ class DiagnosisAPI(Protocol):
         threshold: float = 0.0,
         **scope: Unpack[ScopeArgs],
     ) -> WhyNot:
-        """Why :meth:`~graphmem.ports.view.ReadAPI.search` with these arguments does not give
+        """Why :meth:`~graphmem.ports.api.reads.ReadAPI.search` with these arguments does not give
         ``missing``: a fact or a turn by its id, or a sentence.
 
         It says whether any arm found it, at which rank it stands and which signal holds it down; or

@@ -77,7 +77,7 @@ class Commit:
     """From here on ``gone_id`` is hidden; ``renamed`` has the entity that both are."""
     types: tuple[TypeRule, ...] = ()
     """What holds of these relation types from here on in ``tenant``; in every one where that is
-    :data:`~graphmem.ports.ledger_relation_types.ALL_TENANTS`."""
+    :data:`~graphmem.ports.ledger.relation_types.ALL_TENANTS`."""
     retention: tuple[RetentionRule, ...] = ()
     """How long to keep what ``tenant`` stores, from here on (no tenant: what anybody does)."""
     dropped_retention: tuple[str, ...] = ()

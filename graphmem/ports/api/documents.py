@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, Unpack
 
 from graphmem.model import Document, DocumentReceipt, Removal
-from graphmem.ports.arguments import AddArgs, Content, ScopeArgs, WriteArgs
+from graphmem.ports.api.arguments import AddArgs, Content, ScopeArgs, WriteArgs
 
 
 class DocumentsAPI(Protocol):

@@ -22,7 +22,7 @@ from graphmem.model import (
     Removal,
     Table,
 )
-from graphmem.ports.arguments import (
+from graphmem.ports.api.arguments import (
     AddArgs,
     AtMoment,
     Content,
@@ -33,14 +33,14 @@ from graphmem.ports.arguments import (
     When,
     WriteArgs,
 )
-from graphmem.ports.declaring import DeclaringAPI
-from graphmem.ports.diagnosis import DiagnosisAPI
-from graphmem.ports.documents import DocumentsAPI
-from graphmem.ports.lifecycle import LifecycleAPI
-from graphmem.ports.listing import ListingAPI
-from graphmem.ports.maintenance import MaintenanceAPI
-from graphmem.ports.retention import RetentionAPI
-from graphmem.ports.view import ReadAPI, ViewAPI
+from graphmem.ports.api.documents import DocumentsAPI
+from graphmem.ports.api.lifecycle import LifecycleAPI
+from graphmem.ports.api.listings import ListingAPI
+from graphmem.ports.api.maintenance import MaintenanceAPI
+from graphmem.ports.api.reads import ReadAPI, ViewAPI
+from graphmem.ports.api.relation_types import DeclaringAPI
+from graphmem.ports.api.retention import RetentionAPI
+from graphmem.ports.api.why_not import DiagnosisAPI
 
 
 class MemoryAPI(
@@ -55,7 +55,7 @@ class MemoryAPI(
     Protocol,
 ):
     """A memory: what changes it and looks after it; the reads are those of
-    :class:`~graphmem.ports.view.ReadAPI`."""
+    :class:`~graphmem.ports.api.reads.ReadAPI`."""
 
     async def add(
         self, content: Content, *, wait: bool = True, **options: Unpack[AddArgs]

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from graphmem.model import Scope, Stats
-from graphmem.ports.ledger_values import Row
+from graphmem.ports.ledger.values import Row
 
 
 class LedgerRows(Protocol):

@@ -26,7 +26,7 @@ from graphmem.model import (
     Subgraph,
     Table,
 )
-from graphmem.ports.arguments import AtMoment, ReadArgs, ScopeArgs, When
+from graphmem.ports.api.arguments import AtMoment, ReadArgs, ScopeArgs, When
 
 if TYPE_CHECKING:
     import networkx as nx

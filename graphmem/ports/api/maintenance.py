@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, Unpack
 
 from graphmem.model import Backup, Exported, Health, Imported, Stats, Verification
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 
 
 class MaintenanceAPI(Protocol):
