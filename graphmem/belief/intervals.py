@@ -1,7 +1,7 @@
 """Intervals: the one that each statement gives, and those computed from all statements.
 
-Values only. :mod:`.fold` computes intervals from statements, :mod:`.stated_ends` and :mod:`.rivals`
-decide where they end.
+Values only. :mod:`.fold` computes intervals from statements, :mod:`.stated_ends` and
+:mod:`.overlaps` decide where they end.
 """
 
 from __future__ import annotations

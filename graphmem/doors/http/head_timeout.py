@@ -10,7 +10,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-class PunctualProtocol(H11Protocol):
+class HeadTimeoutProtocol(H11Protocol):
     """A connection of uvicorn's, closed when ``HEAD_S`` pass from the first byte of a request (or
     the opening) to the end of its head. How long a body may take is checked where it is read."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from graphmem.access import Access
 from graphmem.clock import parse_when_or_none
-from graphmem.doors.http.deliveries import Deliverer
+from graphmem.doors.http.webhook_delivery import Deliverer
 from graphmem.engine import AsyncMemory
 from graphmem.errors import Unauthenticated, Unavailable
 from graphmem.migration.store import ledger_of
@@ -58,7 +58,7 @@ class SignInCodes:
 
 
 @dataclass
-class Served:
+class ServerState:
     """The state of one process that answers requests."""
 
     settings: Settings

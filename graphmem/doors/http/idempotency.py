@@ -13,7 +13,7 @@ from typing import Final
 
 from graphmem.clock import SystemClock
 from graphmem.doors.http.calling import Caller
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.state import ServerState
 from graphmem.errors import Conflict, GraphmemError, Unavailable, UsageError
 from graphmem.migration.store import ledger_of
 from graphmem.ports.ledger.access import KeyedRequest
@@ -31,7 +31,7 @@ _UNDER_WAY = "a request under this Idempotency-Key is under way: try again in a 
 
 
 async def once(
-    served: Served,
+    served: ServerState,
     caller: Caller,
     key: str | None,
     request: tuple[str, bytes],
@@ -85,7 +85,9 @@ async def once(
     return body, {}
 
 
-def _check_goes_on(served: Served, found: KeyedRequest, now: KeyedRequest, *, shared: bool) -> None:
+def _check_goes_on(
+    served: ServerState, found: KeyedRequest, now: KeyedRequest, *, shared: bool
+) -> None:
     """Whether somebody is still at work on it: in an embedded store only this process, elsewhere
     nobody for longer than a call may take."""
     own = found.holder.partition(":")[0] == served.id

@@ -40,7 +40,7 @@ request_id: contextvars.ContextVar[str] = contextvars.ContextVar("graphmem_reque
 caller: contextvars.ContextVar[list[str]] = contextvars.ContextVar("graphmem_caller")
 
 
-class Gate:
+class Middleware:
     """An ASGI application around another."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:

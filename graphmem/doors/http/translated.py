@@ -17,19 +17,19 @@ from graphmem.client.codec import json_body, to_bytes
 from graphmem.clock import parse_date_or_none, stamp
 from graphmem.doors.http.answering import JSON_TYPE, NOTHING_STORED, identified
 from graphmem.doors.http.calling import Caller, ended_in_time, in_own_names, perform
-from graphmem.doors.http.replies import once
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.idempotency import once
+from graphmem.doors.http.state import ServerState
 from graphmem.errors import UsageError
 from graphmem.model import Fact, to_json
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
-FACE_IDS = ("user_id", "agent_id", "run_id")
+ID_NAMES = ("user_id", "agent_id", "run_id")
 
 
-class Face:
+class TranslatedRequest:
     """One request in another form: who asks, and the methods of the API that answer."""
 
-    def __init__(self, served: Served, caller: Caller) -> None:
+    def __init__(self, served: ServerState, caller: Caller) -> None:
         self._served = served
         self._caller = caller
         self._made = 0
@@ -66,26 +66,26 @@ async def read_body(request: Request) -> dict[str, Any]:
     return found
 
 
-def add_face_route(
+def add_translated_route(
     app: FastAPI,
-    served: Served,
+    served: ServerState,
     method: str,
     path: str,
-    answer: Callable[[Face, Request], Awaitable[Any]],
+    answer: Callable[[TranslatedRequest, Request], Awaitable[Any]],
 ) -> None:
-    """Add a route. The gate has removed a slash at the end of an address."""
+    """Add a route. The middleware has removed a slash at the end of an address."""
 
     async def endpoint(request: Request) -> Response:
         caller = await identified(served, request)
-        face = Face(served, caller)
+        translated = TranslatedRequest(served, caller)
 
         async def work() -> bytes:
-            return in_own_names(to_bytes(await answer(face, request)), caller)
+            return in_own_names(to_bytes(await answer(translated, request)), caller)
 
         key = None if method == "GET" else request.headers.get("idempotency-key")
         raw = b"" if key is None else await request.body()
         asked = f"{method} {request.url.path}?{request.url.query}", raw
-        body, replayed = await once(served, caller, key, asked, work, undone=face.undone)
+        body, replayed = await once(served, caller, key, asked, work, undone=translated.undone)
         return Response(body, headers=replayed, media_type=JSON_TYPE)
 
     name = f"{method.lower()} {path}"
@@ -99,7 +99,7 @@ def memory_of(fact: Fact) -> dict[str, Any]:
     return {
         "id": fact.id,
         "memory": fact.text,
-        **{name: getattr(fact.scope, name) for name in FACE_IDS},
+        **{name: getattr(fact.scope, name) for name in ID_NAMES},
         "app_id": None,
         "hash": hashlib.md5(fact.text.encode(), usedforsecurity=False).hexdigest(),
         "metadata": to_json(fact.metadata) or None,
