@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.note_firms import is_doubtful
 from graphmem.extract.rules.note_keys import GENERIC_TITLES
@@ -27,6 +29,7 @@ from graphmem.extract.rules.word_lists import (
     is_occupation,
     is_post,
 )
+from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 
 _BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
@@ -41,6 +44,11 @@ _ROLE_LINE = re.compile(
     r"(?P<sep>:|=|→|->|\s[-–—]|\s(?=[A-Z]))[*_\s]*(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
     r"[^\W\d_a-z][\w'-]+){0,3})\s*(?P<rest>(?:[,;.(]|\s[-–—]\s|→).*)?$"
 )
+_ASSIGNEE = re.compile(
+    r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]"
+    r"|\s+to)\s+(?P<what>.+)$"
+)
+_AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
 _TITLES = re.compile(r"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?\s+(?=[^\W\d_a-z])")
 _KIN_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}"
@@ -73,6 +81,20 @@ class PeopleReader(PersonFacts):
         match = _PERSON_LINE.match(line)
         found = self._named(match) if match is not None else None
         return found or self._of_role(line)
+
+    def task(self, text: str, stated_at: datetime) -> list[CandidateFact]:
+        """A task that somebody is to do."""
+        given = _ASSIGNEE.match(text) or _AT_NAME.match(text)
+        if given is None or not self.names.may_be_person(given["who"]):
+            return []
+        who, what = self.names.canonical_of(given["who"]), given["what"].strip()
+        if who.lower() in NOT_NAMES:
+            return []
+        due = next((d for d in find_dates(f"due {what}", stated_at) if d.at is not None), None)
+        self.names.register(who, "person")
+        begins = valid_from(due.date if due else None)
+        says = f"{who} is to {what}"
+        return [CandidateFact(says, entities=(who,), modality="planned", importance=0.5, **begins)]
 
     def of_known(
         self, topic: str | None, line: str

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from graphmem.extract.rules.attributes import attribute_line
-from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.note_changes import handed_over
 from graphmem.extract.rules.note_firms import (
@@ -41,8 +40,7 @@ from graphmem.extract.rules.note_topics import (
     topic_of,
 )
 from graphmem.extract.rules.person_facts import PLAIN_NAME
-from graphmem.extract.rules.word_lists import NOT_NAMES, is_occupation, is_post
-from graphmem.model import valid_from
+from graphmem.extract.rules.word_lists import is_occupation, is_post
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above
 
@@ -54,11 +52,6 @@ _OF_ITEMS = 10
 _HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<title>.+?)\s*#*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
-_ASSIGNEE = re.compile(
-    r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]"
-    r"|\s+to)\s+(?P<what>.+)$"
-)
-_AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
 _BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _KEY_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<key>[A-Za-z][A-Za-z /-]{0,30}?)[*_]{0,2}"
@@ -199,7 +192,8 @@ class NoteReader:
             self.sample = True
             return [], []
         if match := _TASK.match(line):
-            return list(self._task(match, stated_at)), []
+            to_do = match["done"] == " "
+            return self.people.task(match["text"], stated_at) if to_do else [], []
         if match := _ROW.match(line):
             return list(self.table.row(match["columns"], self.topic, self.lists.values())), []
         self.table.header = []
@@ -396,21 +390,6 @@ class NoteReader:
                 role = plain.partition(",")[2]
             self.person = name if kind == "person" and len(parts) == 1 else None
             yield name, kind, role
-
-    def _task(self, match: re.Match[str], stated_at: datetime) -> Iterator[CandidateFact]:
-        """A task that somebody is to do, until it is ticked."""
-        given = _ASSIGNEE.match(match["text"]) or _AT_NAME.match(match["text"])
-        if given is None or match["done"] != " " or not self.names.may_be_person(given["who"]):
-            return
-        who, what = self.names.canonical_of(given["who"]), given["what"].strip()
-        if who.lower() in NOT_NAMES:
-            return
-        due = next((d for d in find_dates(f"due {what}", stated_at) if d.at is not None), None)
-        self.names.register(who, "person")
-        yield CandidateFact(
-            f"{who} is to {what}", entities=(who,), modality="planned", importance=0.5,
-            **valid_from(due.date if due else None),
-        )  # fmt: skip
 
 
 def _last(text: str) -> str:

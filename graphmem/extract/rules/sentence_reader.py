@@ -231,13 +231,16 @@ class SentenceReader:
             return self._pair(parse, subject, at, start) or self._both(
                 rules, parse, subject, at, start, past=past
             )
+        names, first = self.context.people.names, subject.speaker or subject.plural
         found: list[CandidateFact] = []
         types: set[tuple[str, TimeClass]] = set()
         for rule in rules:
             theirs = subject.plural and rule.slot == "person"
             if theirs or (past and rule.time not in _PAST_TIMES):
                 continue
-            if (found and rule.type == "did") or not self._fits(rule, subject):
+            if found and rule.type == "did":
+                continue
+            if not rule.fits(names.kind(subject.name), first_person=first, thing=subject.thing):
                 continue
             made = self._apply(rule, parse, subject, at, start)
             dated = (made[0].type or rule.type, rule.time) if made else None
@@ -245,21 +248,6 @@ class SentenceReader:
                 types.add(dated)
                 found += made
         return found
-
-    def _fits(self, rule: RelationRule, subject: Subject) -> bool:
-        """Whether a rule may be said of what its subject is."""
-        if rule.subject == "any":
-            return True
-        if subject.speaker or subject.plural:
-            return rule.subject in {"person", "sure_person"}
-        kind = self.context.people.names.kind(subject.name)
-        if rule.subject == "person":
-            return not subject.thing
-        if rule.subject == "sure_person":
-            return kind == "person"
-        if rule.subject == "organization":
-            return kind == "organization" or (kind == "thing" and rule.proves_organization)
-        return kind not in {"person", "animal"}
 
     def _both(
         self,
@@ -328,17 +316,10 @@ class SentenceReader:
             made.append(fact)
         if made:
             if not subject.speaker:
-                names.register(subject.name, self._proven(rule, subject))
+                names.register(subject.name, rule.proves(names.kind(subject.name)))
             if extra := self._extra(rule, parse, subject, things[-1], start):
                 return with_employers([*made, *extra])
         return made
-
-    def _proven(self, rule: RelationRule, subject: Subject) -> str | None:
-        """What kind of thing a subject is, of which this is said."""
-        if rule.subject in {"person", "sure_person"}:
-            animal = self.context.people.names.kind(subject.name) == "animal"
-            return None if animal else "person"
-        return "organization" if rule.proves_organization else None
 
     def _extra(
         self, rule: RelationRule, parse: Parse, subject: Subject, thing: Filler, start: int
