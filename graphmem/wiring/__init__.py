@@ -12,7 +12,7 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.checks import checked_flag
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, UsageError
-from graphmem.files import check_open_files
+from graphmem.files import check_call
 from graphmem.ingest.make_episode import check_actor, check_extraction, checked_name
 from graphmem.ingest.redact import Redaction
 from graphmem.portability.copy import check_complete
@@ -301,8 +301,7 @@ def _undo(release: Callable[[], None]) -> Iterator[None]:
         yield
     except BaseException as error:
         release()
-        if isinstance(error, OSError | GraphmemError):
-            check_open_files(error, "the memory")
+        check_call(error)
         raise
 
 
