@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from graphmem.extract.rules.changed_values import (
+    CHANGE_CUES,
+    HANDED_CUES,
+    changed_values,
+    handed_on,
+    rents,
+)
 from graphmem.extract.rules.clause_times import begins_then, day_or_year, times_of, when_of
 from graphmem.extract.rules.dates import MAYBE_DATED, find_dates
 from graphmem.extract.rules.deaths_and_partings import DEPARTURE_CUES, Departures
@@ -23,13 +30,6 @@ from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
-from graphmem.extract.rules.note_changes import (
-    CHANGE_CUES,
-    HANDED_CUES,
-    changed_values,
-    handed_on,
-    rents,
-)
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.phrases import Parse, ends_here
 from graphmem.extract.rules.relation_rows import (

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
-from graphmem.extract.rules.note_groups import GROUPS, is_name
-from graphmem.extract.rules.note_keys import GENERIC_TITLES, HEADING_LABELS, KEYS_OF_PERSONS
+from graphmem.extract.rules.notes.groups import GROUPS, is_name
+from graphmem.extract.rules.notes.keys import GENERIC_TITLES, HEADING_LABELS, KEYS_OF_PERSONS
 from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, ORG_SUFFIXES, PETS, word_set
 from graphmem.model import Episode
 from graphmem.text import name_key

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from graphmem.extract.rules.attributes import value_forms
 from graphmem.extract.rules.names import NameRegistry
-from graphmem.extract.rules.note_groups import BARE, VERBS
+from graphmem.extract.rules.notes.groups import BARE, VERBS
 from graphmem.extract.rules.word_lists import (
     KIN,
     ORG_SUFFIXES,

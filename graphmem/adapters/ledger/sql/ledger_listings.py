@@ -9,7 +9,7 @@ from typing import Any
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import LedgerPart
-from graphmem.adapters.ledger.sql.read import tenants_within
+from graphmem.adapters.ledger.sql.ledger_reads import tenants_within
 from graphmem.adapters.ledger.sql.steps import ResultRows, execute
 from graphmem.adapters.ledger.sql.summaries import put_summary, to_summary
 from graphmem.clock import stamp, stamp_or_none, unstamp, unstamp_or_none

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from graphmem.extract.rules.attributes import attribute_line
+from graphmem.extract.rules.changed_values import handed_over
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
-from graphmem.extract.rules.note_changes import handed_over
-from graphmem.extract.rules.note_firms import (
+from graphmem.extract.rules.notes.firms import (
     behind,
     in_list,
     is_doubtful,
@@ -25,11 +25,12 @@ from graphmem.extract.rules.note_firms import (
     listed_firm,
     of_trade,
 )
-from graphmem.extract.rules.note_groups import holders, of_topic, our_pet, pet_of, post_holder
-from graphmem.extract.rules.note_keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work
-from graphmem.extract.rules.note_people import PeopleReader
-from graphmem.extract.rules.note_tables import NOT_GIVEN, TableReader
-from graphmem.extract.rules.note_topics import (
+from graphmem.extract.rules.notes.groups import holders, of_topic, our_pet, pet_of, post_holder
+from graphmem.extract.rules.notes.keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work
+from graphmem.extract.rules.notes.people import PeopleReader
+from graphmem.extract.rules.notes.person_facts import PLAIN_NAME
+from graphmem.extract.rules.notes.tables import NOT_GIVEN, TableReader
+from graphmem.extract.rules.notes.topics import (
     MADE_UP,
     is_errands,
     is_fiction,
@@ -39,7 +40,6 @@ from graphmem.extract.rules.note_topics import (
     persons_titled,
     topic_of,
 )
-from graphmem.extract.rules.person_facts import PLAIN_NAME
 from graphmem.extract.rules.word_lists import is_occupation, is_post
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above

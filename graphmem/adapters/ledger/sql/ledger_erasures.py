@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.adapters.ledger.sql import erasure_receipts as receipts
+from graphmem.adapters.ledger.sql import erasure_receipts
 from graphmem.adapters.ledger.sql.database import LedgerPart
 from graphmem.adapters.ledger.sql.erase import apply_erasure
 from graphmem.adapters.ledger.sql.erasure_receipts import LEDGER
 from graphmem.adapters.ledger.sql.forget_users import apply_forgetting, count_tenants
-from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.ledger_reads import scope_values
 from graphmem.clock import stamp, unstamp
 from graphmem.model import Erased, ErasureReceipt, Removal, Scope, StoredEpisode, tenant_scope
 from graphmem.ports.ledger import Erasure, Forgetting, NamedUser
@@ -107,7 +107,7 @@ class ErasingLedger(LedgerPart):
         if done:
             await self.erasures_done(list(ours), LEDGER)
         elif any(noted != kept for noted in ours.values()):
-            await self._db.write(lambda _: receipts.with_reason(LEDGER, kept))
+            await self._db.write(lambda _: erasure_receipts.with_reason(LEDGER, kept))
         return why is None
 
     async def erasures(
@@ -122,9 +122,9 @@ class ErasingLedger(LedgerPart):
             found = await self._rows("erasures_of_tenants", **whose)
         else:
             found = await self._rows("erasures")
-        return receipts.receipts_of(found)
+        return erasure_receipts.receipts_of(found)
 
     async def erasures_done(self, ids: Sequence[str], part: str) -> None:
         if ids:
             now = self._clock.now()
-            await self._db.write(lambda _: receipts.without_part(ids, part, now))
+            await self._db.write(lambda _: erasure_receipts.without_part(ids, part, now))

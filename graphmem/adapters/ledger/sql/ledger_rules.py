@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.database import LedgerPart
-from graphmem.adapters.ledger.sql.read import LAST_OF_ALL, fetch_for_scope
+from graphmem.adapters.ledger.sql.ledger_reads import LAST_OF_ALL, fetch_for_scope
 from graphmem.adapters.ledger.sql.steps import EventLog, WriteContext
 from graphmem.model import RetentionRule, Scope, TypeRule, tenant_scope
 from graphmem.ports.ledger import Commit

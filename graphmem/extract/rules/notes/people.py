@@ -9,9 +9,9 @@ from datetime import datetime
 
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
-from graphmem.extract.rules.note_firms import is_doubtful
-from graphmem.extract.rules.note_keys import GENERIC_TITLES
-from graphmem.extract.rules.person_facts import (
+from graphmem.extract.rules.notes.firms import is_doubtful
+from graphmem.extract.rules.notes.keys import GENERIC_TITLES
+from graphmem.extract.rules.notes.person_facts import (
     CAPITALISED,
     NAME,
     PIECES,

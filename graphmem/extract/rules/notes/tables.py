@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graphmem.extract.rules.names import NameRegistry
-from graphmem.extract.rules.note_firms import of_table
-from graphmem.extract.rules.note_keys import BY_KEY
-from graphmem.extract.rules.note_topics import may_be_work
-from graphmem.extract.rules.person_facts import PLAIN_NAME
+from graphmem.extract.rules.notes.firms import of_table
+from graphmem.extract.rules.notes.keys import BY_KEY
+from graphmem.extract.rules.notes.person_facts import PLAIN_NAME
+from graphmem.extract.rules.notes.topics import may_be_work
 from graphmem.extract.rules.word_lists import is_occupation, is_post
 from graphmem.ports.llm import CandidateFact
 
