@@ -34,8 +34,9 @@ from graphmem.wiring.adapters import (
     token_counter,
     word_vectors,
 )
-from graphmem.wiring.filling import filler
-from graphmem.wiring.governing import (
+from graphmem.wiring.fill_process import filler
+from graphmem.wiring.ledgers import ledger_file
+from graphmem.wiring.models import (
     ambiguity_model_of,
     govern_embedder,
     govern_extractor,
@@ -44,7 +45,6 @@ from graphmem.wiring.governing import (
     reranker_of,
     summary_model_of,
 )
-from graphmem.wiring.ledgers import ledger_file
 from graphmem.wiring.opening import opening
 from graphmem.wiring.places import (
     MEMORY,

@@ -17,9 +17,9 @@ from graphmem import importers
 from graphmem.doors.cli.arguments import given_only
 from graphmem.doors.cli.base import cli, exit_unless, next_command, options
 from graphmem.doors.cli.ingest import FileIngest, remove_documents
+from graphmem.doors.cli.ingest_checks import one_line
 from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json
 from graphmem.doors.cli.reading import memory_to_ask
-from graphmem.doors.cli.storable import one_line
 from graphmem.doors.cli.write import before_ingest, understood_since
 from graphmem.errors import UsageError
 from graphmem.importers import document_id, walk

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphmem.doors.cli.ingest_checks import check_file_name, check_given, check_item, one_line
 from graphmem.doors.cli.output import counted, note, progress_bar
 from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, only_new, windows
-from graphmem.doors.cli.storable import check_file_name, check_given, check_item, one_line
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.importers import DOCUMENT_FORMATS, FileReader, Item, Unreadable, document_id, walk
 from graphmem.limits import TEXT_BYTES

@@ -1,9 +1,9 @@
 """A new graph, or new vectors, filled in a process of its own: the engines hold the interpreter's
 lock while they load, and searches in this process would wait for it.
 
-``python -m graphmem.wiring.filling`` is that process. It is told what to do, with all settings, on
-its standard input, and answers on its output; so no secret is seen in its arguments. It reads the
-ledger beside the process that holds it.
+``python -m graphmem.wiring.fill_process`` is that process. It is told what to do, with all
+settings, on its standard input, and answers on its output; so no secret is seen in its arguments.
+It reads the ledger beside the process that holds it.
 """
 
 from __future__ import annotations

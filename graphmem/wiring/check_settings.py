@@ -13,7 +13,7 @@ from graphmem.model import Health
 from graphmem.settings import Settings
 from graphmem.wiring import open_memory
 from graphmem.wiring.adapters import make, redactors_of
-from graphmem.wiring.governing import (
+from graphmem.wiring.models import (
     govern_embedder,
     govern_extractor,
     governor_of,
