@@ -3,7 +3,7 @@ members and keys; the one table of methods and roles; limits; what was used; the
 
 :class:`Access` is asked on each call, :class:`Administration` sets up what it goes by. Nothing here
 reads or writes a memory, and nothing here knows HTTP: the ledger keeps it all
-(:mod:`graphmem.ports.ledger.access`), a door turns the errors into its own words.
+(:mod:`graphmem.ports.access`), a door turns the errors into its own words.
 """
 
 from graphmem.access.administration import Administration

@@ -27,7 +27,7 @@ from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, UsageError, shown
 from graphmem.limits import NAME_BYTES
 from graphmem.model import DEFAULT_PROJECT, Scope
-from graphmem.ports.ledger.access import (
+from graphmem.ports.access import (
     AccessBook,
     AuditEntry,
     AuditQuery,

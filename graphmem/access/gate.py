@@ -25,7 +25,7 @@ from graphmem.access.values import (
 from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError, shown
 from graphmem.model import DEFAULT_PROJECT
-from graphmem.ports.ledger.access import AccessBook, AuditEntry, Grant, GrantKind
+from graphmem.ports.access import AccessBook, AuditEntry, Grant, GrantKind
 
 if TYPE_CHECKING:  # commands about keys start without what it brings
     from graphmem.ports.api.arguments import ScopeArgs

@@ -18,7 +18,7 @@ from graphmem.access.values import Allowance, Limits, Principal
 from graphmem.clock import Clock
 from graphmem.errors import LimitExceeded
 from graphmem.model import Stats
-from graphmem.ports.ledger.access import AccessBook
+from graphmem.ports.access import AccessBook
 
 _DAY_S = 86_400
 _MINUTE_S = 60.0
@@ -28,7 +28,7 @@ _RECOUNT_SHARE = 50
 
 
 class RateBook(Protocol):
-    """Where calls are counted: see :class:`~graphmem.ports.ledger.access.AccessBook`."""
+    """Where calls are counted: see :class:`~graphmem.ports.access.AccessBook`."""
 
     async def take_rate(self, name: str, interval_s: float, tolerance_s: float) -> float: ...
 

@@ -13,7 +13,7 @@ from graphmem.access.secrets import KEY_PREFIX
 from graphmem.access.values import EVERYWHERE, AccessKey
 from graphmem.clock import Clock
 from graphmem.errors import Forbidden, LimitExceeded, NotFound, UsageError, logged_failure
-from graphmem.ports.ledger.access import AccessBook, AuditEntry, KeyUse
+from graphmem.ports.access import AccessBook, AuditEntry, KeyUse
 
 _log = logging.getLogger("graphmem")
 _PAUSE_S = 1.0

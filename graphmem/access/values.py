@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, get_args
 from graphmem.clock import stamp_or_none, unstamp, unstamp_or_none
 from graphmem.errors import UsageError, shown
 from graphmem.limits import WHOLE_NUMBER
-from graphmem.ports.ledger.access import Grant
+from graphmem.ports.access import Grant
 
 Role = Literal["reader", "writer", "owner", "administrator"]
 """Each may do what the ones before it may. An administrator belongs to no organisation and works on

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from graphmem.clock import stamp, unstamp
 from graphmem.errors import UsageError, shown
 from graphmem.model import tenant_scope
-from graphmem.ports.ledger.access import Grant
+from graphmem.ports.access import Grant
 
 if TYPE_CHECKING:  # commands about keys start without what it brings
     from graphmem.ports.ledger import Event

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+from graphmem.ports.access import AuditEntry, AuditQuery, Grant, KeyedRequest, KeyUse
 from graphmem.ports.ledger import Erasure, Forgetting, Ledger
-from graphmem.ports.ledger.access import AuditEntry, AuditQuery, Grant, KeyedRequest, KeyUse
 from graphmem.testing.ledger_draft import ADA, Draft
 
 _ACME = Grant("organisation", "acme", "acme", None, {"limits": {"memories": 3}})

@@ -13,6 +13,7 @@ from graphmem.clock import stamp
 from graphmem.embedding import fact_text, turn_text
 from graphmem.errors import UsageError
 from graphmem.model import Decision, Edit, FactUse, KeptSummary, Merge, Scope, Statement, Summary
+from graphmem.ports.access import AuditEntry, AuditQuery, Grant, KeyUse
 from graphmem.ports.ledger import (
     Charge,
     Commit,
@@ -24,7 +25,6 @@ from graphmem.ports.ledger import (
     Row,
     StatementQuery,
 )
-from graphmem.ports.ledger.access import AuditEntry, AuditQuery, Grant, KeyUse
 from graphmem.ports.llm import Extraction
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, commit_one, new_facts, store
 from graphmem.text import digest, name_key, text_key

@@ -19,7 +19,7 @@ from graphmem.clock import ManualClock, stamp
 from graphmem.errors import Unauthenticated, Unavailable
 from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Scope
-from graphmem.ports.ledger.access import AuditEntry, AuditQuery
+from graphmem.ports.access import AuditEntry, AuditQuery
 from graphmem.settings import LEDGER_FILE
 from tests.access.conftest import OURS, THEIRS, Gate
 from tests.counted_statements import CountedStatements

@@ -14,8 +14,8 @@ from graphmem.access import AccessKey, Limits
 from graphmem.access.secrets import is_key, key_digest, new_key
 from graphmem.errors import Forbidden, NotFound, Unauthenticated, UsageError
 from graphmem.model import Scope
+from graphmem.ports.access import AuditQuery
 from graphmem.ports.ledger import Forgetting
-from graphmem.ports.ledger.access import AuditQuery
 from graphmem.testing.ledger_draft import Draft
 from tests.access.conftest import OURS, THEIRS, Gate
 from tests.counted_statements import TO_SEE_WHOSE, CountedStatements

@@ -23,7 +23,7 @@ from graphmem.doors.cli.output import FIXED, RIGHT, note, print_table, show, sho
 from graphmem.errors import UsageError
 from graphmem.limits import WHOLE_NUMBER
 from graphmem.model import to_json
-from graphmem.ports.ledger.access import AuditEntry, AuditQuery, KeyUse
+from graphmem.ports.access import AuditEntry, AuditQuery, KeyUse
 
 _T = TypeVar("_T")
 _ROLE = click.option("--role", type=click.Choice(MEMBER_ROLES), help="What it may do (writer).")

@@ -16,7 +16,7 @@ from graphmem.doors.http.calling import Caller
 from graphmem.doors.http.state import ServerState
 from graphmem.errors import Conflict, GraphmemError, Unavailable, UsageError
 from graphmem.migration.store import ledger_of
-from graphmem.ports.ledger.access import KeyedRequest
+from graphmem.ports.access import KeyedRequest
 from graphmem.text import digest
 
 _LONGEST_KEY: Final = 256

@@ -24,7 +24,7 @@ from graphmem.doors.http.state import ServerState
 from graphmem.errors import UsageError, shown
 from graphmem.limits import WHOLE_NUMBER
 from graphmem.model import to_json
-from graphmem.ports.ledger.access import AuditQuery, KeyUse
+from graphmem.ports.access import AuditQuery, KeyUse
 from graphmem.wiring.access import administration_of
 
 _CSV: Final = "text/csv"

@@ -22,7 +22,7 @@ from graphmem.model import (
     Stats,
     Turn,
 )
-from graphmem.ports.ledger.access import AccessBook, RequestBook
+from graphmem.ports.access import AccessBook, RequestBook
 from graphmem.ports.ledger.copy import LedgerCopy, LedgerRows
 from graphmem.ports.ledger.erasures import ErasureBook, UserBook
 from graphmem.ports.ledger.listings import LedgerLists

@@ -13,8 +13,7 @@ from graphmem.adapters.ledger.sql.database import LedgerPart
 from graphmem.adapters.ledger.sql.steps import Fetch, ResultRows, Steps, execute, fetch
 from graphmem.clock import stamp, stamp_or_none, unstamp
 from graphmem.model import Scope
-from graphmem.ports.ledger import Row
-from graphmem.ports.ledger.access import (
+from graphmem.ports.access import (
     AuditEntry,
     AuditQuery,
     Grant,
@@ -22,6 +21,7 @@ from graphmem.ports.ledger.access import (
     KeyedRequest,
     KeyUse,
 )
+from graphmem.ports.ledger import Row
 
 _NO_LIMIT = float(2**53)
 _AGENT = "agent:"

@@ -80,7 +80,7 @@ CREATE INDEX episodes_summing_up ON episodes (tenant)
   WHERE idempotency_key >= 'consolidates ' AND idempotency_key < 'consolidates!';
 
 -- name: access
--- Organisations, their projects, members and keys: see Grant in graphmem/ports/ledger/access.py. Of a key
+-- Organisations, their projects, members and keys: see Grant in graphmem/ports/access.py. Of a key
 -- the body has a digest, never the key.
 CREATE TABLE access (
   kind {text} NOT NULL,

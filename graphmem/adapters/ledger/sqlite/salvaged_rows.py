@@ -21,7 +21,7 @@ from graphmem.adapters.named_statements import parse_statements
 from graphmem.clock import stamp, unstamp, unstamp_or_none
 from graphmem.errors import GraphmemError
 from graphmem.model import Entity, ErasureReceipt, Fact
-from graphmem.ports.ledger.access import GrantKind
+from graphmem.ports.access import GrantKind
 
 THREE_IDS = "three_ids"
 """A mention, or an entry of an index with the same three ids in another order."""
