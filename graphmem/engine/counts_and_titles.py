@@ -17,7 +17,7 @@ from graphmem.errors import log_failure, logged_failure
 from graphmem.model import Episode, FactUse, KeptSummary, Scope
 from graphmem.off_loop import to_its_end
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.ledger.summaries_and_uses import UseBook
+from graphmem.ports.ledger.listings import UseBook
 from graphmem.retrieve.summaries import SummaryModel
 from graphmem.text import digest
 

@@ -147,7 +147,9 @@ async def open_memory(
             release=release,
             check_folder=partial(check_held, locked) if locked else _nothing,
             tokens=token_counter(),
-            scratch=partial(_scratch, settings),
+            scratch=lambda: Scratch(
+                *(make(kind, MEMORY, settings) for kind in ("graph", "vectors"))
+            ),
             ledger_file=partial(ledger_file, settings),
             fill=filler(urls["ledger"], settings),
             redaction=redaction,
@@ -181,12 +183,6 @@ def _extraction(settings: Settings) -> ExtractionOptions:
         relation_types=settings.relation_types,
         prompts=settings.prompts,
     )
-
-
-def _scratch(settings: Settings) -> Scratch:
-    graph: GraphStore = make("graph", MEMORY, settings)
-    vectors: VectorStore = make("vectors", MEMORY, settings)
-    return Scratch(graph, vectors)
 
 
 async def _open_ledger(parts: Parts) -> None:

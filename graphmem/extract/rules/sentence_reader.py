@@ -227,11 +227,16 @@ class SentenceReader:
         """What is said of a subject right after it."""
         if subject.plural and (of_us := self._of_us(parse, subject, at, start)):
             return of_us
+        names = self.context.people.names
         if subject.other is not None:
-            return self._pair(parse, subject, at, start) or self._both(
-                rules, parse, subject, at, start, past=past
-            )
-        names, first = self.context.people.names, subject.speaker or subject.plural
+            if pair := self._pair(parse, subject, at, start):
+                return pair
+            # "are" is right of the two of whom one is a person
+            doubtful = subject.uncertain and not names.is_person(subject.other)
+            one = replace(subject, other=None, more=(), plural=True, uncertain=doubtful)
+            each = (replace(one, name=n) for n in (subject.name, subject.other, *subject.more))
+            return [f for s in each for f in self._say(rules, parse, s, at, start, past=past)]
+        first = subject.speaker or subject.plural
         found: list[CandidateFact] = []
         types: set[tuple[str, TimeClass]] = set()
         for rule in rules:
@@ -247,25 +252,6 @@ class SentenceReader:
             if dated is not None and dated not in types and not covered(made, found):
                 types.add(dated)
                 found += made
-        return found
-
-    def _both(
-        self,
-        rules: list[RelationRule],
-        parse: Parse,
-        subject: Subject,
-        at: int,
-        start: int,
-        *,
-        past: bool,
-    ) -> list[CandidateFact]:
-        assert subject.other is not None  # noqa: S101 - the caller has looked
-        # "are" is right of the two of whom one is a person
-        doubtful = subject.uncertain and not self.context.people.names.is_person(subject.other)
-        found: list[CandidateFact] = []
-        for name in (subject.name, subject.other, *subject.more):
-            one = replace(subject, name=name, other=None, more=(), plural=True, uncertain=doubtful)
-            found += self._say(rules, parse, one, at, start, past=past)
         return found
 
     def _of_us(self, parse: Parse, subject: Subject, at: int, start: int) -> list[CandidateFact]:

@@ -25,9 +25,8 @@ from graphmem.model import (
 from graphmem.ports.access import AccessBook, RequestBook
 from graphmem.ports.ledger.copy import LedgerCopy, LedgerRows
 from graphmem.ports.ledger.erasures import ErasureBook, UserBook
-from graphmem.ports.ledger.listings import LedgerLists
+from graphmem.ports.ledger.listings import LedgerLists, SummaryBook, UseBook
 from graphmem.ports.ledger.relation_types import LedgerTypes
-from graphmem.ports.ledger.summaries_and_uses import SummaryBook, UseBook
 from graphmem.ports.ledger.values import (
     RESUBMITTED,
     Ceiling,
