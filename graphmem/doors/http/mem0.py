@@ -15,7 +15,7 @@ from graphmem.clock import stamp
 from graphmem.doors.http.mem0_filters import filters_of_text, read_filters
 from graphmem.doors.http.state import ServerState
 from graphmem.doors.http.translated import (
-    ID_NAMES,
+    MEMORY_IDS,
     TranslatedRequest,
     add_translated_route,
     end_of_last_day,
@@ -28,7 +28,7 @@ from graphmem.ports.extraction_options import ExtractionOptions
 
 _LARGEST_PAGE = 1000
 _OWNERS = {"user_id": "users", "agent_id": "agents"}
-_OF_DELETE_ALL = (*ID_NAMES, "app_id", "project_id", "org_id", "filters")
+_OF_DELETE_ALL = (*MEMORY_IDS, "app_id", "project_id", "org_id", "filters")
 
 
 def add_mem0_routes(app: FastAPI, served: ServerState) -> None:
@@ -286,7 +286,7 @@ def _narrowed(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] 
     filters = given.get("filters")
     if isinstance(filters, str):
         filters = filters_of_text(filters)
-    ids = {name: given[name] for name in (*ID_NAMES, "app_id") if given.get(name) is not None}
+    ids = {name: given[name] for name in (*MEMORY_IDS, "app_id") if given.get(name) is not None}
     scope, rest = read_filters({"AND": [ids, *([filters] if filters else [])]})
     project = given.get("project_id")
     return ({"project_id": project} if project is not None else {}) | scope, rest

@@ -23,7 +23,7 @@ from graphmem.errors import UsageError
 from graphmem.model import Fact, to_json
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
-ID_NAMES = ("user_id", "agent_id", "run_id")
+MEMORY_IDS = ("user_id", "agent_id", "run_id")
 
 
 class TranslatedRequest:
@@ -99,7 +99,7 @@ def memory_of(fact: Fact) -> dict[str, Any]:
     return {
         "id": fact.id,
         "memory": fact.text,
-        **{name: getattr(fact.scope, name) for name in ID_NAMES},
+        **{name: getattr(fact.scope, name) for name in MEMORY_IDS},
         "app_id": None,
         "hash": hashlib.md5(fact.text.encode(), usedforsecurity=False).hexdigest(),
         "metadata": to_json(fact.metadata) or None,
