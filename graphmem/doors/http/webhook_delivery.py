@@ -26,7 +26,7 @@ from graphmem.access.webhooks import (
     signature,
     webhook_host,
 )
-from graphmem.errors import UsageError, log_failure
+from graphmem.errors import UsageError, logged_failure
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger.values import kept_numbers
 
@@ -69,14 +69,15 @@ class Deliverer:
 
     async def _run(self) -> None:
         while True:
-            try:
-                async with self._ledger.named_lock("webhooks") as held:
-                    while True:
-                        await held()
-                        await self.deliver()
-                        await asyncio.sleep(_PAUSE_S)
-            except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-                log_failure(_log, "webhooks cannot be told", error)
+            with logged_failure(_log, "webhooks cannot be told"):
+                await self._deliver_while_held()
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _deliver_while_held(self) -> None:
+        async with self._ledger.named_lock("webhooks") as held:
+            while True:
+                await held()
+                await self.deliver()
                 await asyncio.sleep(_PAUSE_S)
 
     async def deliver(self) -> None:
