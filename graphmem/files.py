@@ -58,7 +58,7 @@ def check_open_files(error: BaseException, what: str) -> None:
     ) from error
 
 
-def check_call(error: BaseException) -> None:
+def check_failed_call(error: BaseException) -> None:
     """The same of what ended a call or an opening: only what the system or a store said, or what
     another failure caused. Anything else may say so because the caller did, as the name of
     something."""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from graphmem.errors import GraphmemError, UsageError, among
-from graphmem.files import check_call
+from graphmem.files import check_failed_call
 from graphmem.ingest.make_episode import checked_name
 from graphmem.model import Receipt
 from graphmem.off_loop import off_loop
@@ -63,7 +63,7 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
         try:
             found = await method(*args, **kwargs)
         except (OSError, GraphmemError) as error:
-            check_call(error)
+            check_failed_call(error)
             raise
         finally:
             _actor.reset(token)

@@ -12,7 +12,7 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.checks import checked_flag
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, UsageError
-from graphmem.files import check_call
+from graphmem.files import check_failed_call
 from graphmem.ingest.make_episode import check_actor, check_extraction, checked_name
 from graphmem.ingest.redact import Redaction
 from graphmem.portability.copy import check_complete
@@ -297,7 +297,7 @@ def _undo(release: Callable[[], None]) -> Iterator[None]:
         yield
     except BaseException as error:
         release()
-        check_call(error)
+        check_failed_call(error)
         raise
 
 
