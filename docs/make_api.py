@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs, UpdateArgs
+from graphmem.ports.api.arguments import AddArgs, RelateArgs, ScopeArgs, UpdateArgs
 
 _GROUPS = {
     "Write": "add add_many known_keys relate relate_many unrelate update delete delete_all forget "

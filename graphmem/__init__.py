@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from graphmem.settings import Settings
     from graphmem.sync import Memory
     from graphmem.wiring import open_memory
-    from graphmem.wiring.checking import test_connection, validate_config
+    from graphmem.wiring.check_settings import test_connection, validate_config
 
 _WHERE = {
     "register_provider": "graphmem.wiring.adapters",
@@ -39,8 +39,8 @@ _WHERE = {
     "restore_memory": "graphmem.migration.restore",
     "salvage": "graphmem.migration.salvage",
     "salvage_memory": "graphmem.migration.salvage",
-    "test_connection": "graphmem.wiring.checking",
-    "validate_config": "graphmem.wiring.checking",
+    "test_connection": "graphmem.wiring.check_settings",
+    "validate_config": "graphmem.wiring.check_settings",
 }
 
 __all__ = [

@@ -61,19 +61,14 @@ class GraphmemError(Exception):
     retryable = False
 
 
-def log_failure(log: logging.Logger, what: str, error: BaseException) -> None:
-    """Of work that nobody awaits: ``what`` failed, and why; where nobody raised it on purpose, also
-    where the error came from."""
-    log.warning("%s: %s", what, error, exc_info=not isinstance(error, GraphmemError))
-
-
 @contextmanager
 def logged_failure(log: logging.Logger, what: str) -> Iterator[None]:
-    """Log an error of work that nobody awaits (:func:`log_failure`) instead of raising it."""
+    """Log an error of work that nobody awaits, instead of raising it: ``what`` failed, and why;
+    where nobody raised it on purpose, also where the error came from."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-        log_failure(log, what, error)
+    except Exception as error:
+        log.warning("%s: %s", what, error, exc_info=not isinstance(error, GraphmemError))
 
 
 class UsageError(GraphmemError, ValueError):

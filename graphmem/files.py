@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from graphmem.errors import Unavailable
+from graphmem.errors import BackendError, GraphmemError, Unavailable
 
 _NO_MORE = (os.strerror(errno.EMFILE), "TooManyOpenFiles")
 """Part of what an engine says where this process may open no more."""
@@ -56,3 +56,12 @@ def check_open_files(error: BaseException, what: str) -> None:
         f"{what} cannot be used, this process may open no more files: close what it holds open, "
         "or let it have more (ulimit -n)"
     ) from error
+
+
+def check_failed_call(error: BaseException) -> None:
+    """The same of what ended a call or an opening: only what the system or a store said, or what
+    another failure caused. Anything else may say so because the caller did, as the name of
+    something."""
+    caused = isinstance(error, GraphmemError) and error.__cause__ is not None
+    if caused or isinstance(error, OSError | BackendError):
+        check_open_files(error, "the memory")

@@ -13,10 +13,10 @@ from graphmem.clock import Clock
 from graphmem.engine.event_loop import LoopThread, Mirror, mirror
 from graphmem.errors import UsageError
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.arguments import When
+from graphmem.ports.api.arguments import When
+from graphmem.ports.api.reads import ReadAPI, ViewAPI
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.redactor import Redactor
-from graphmem.ports.view import ReadAPI, ViewAPI
 from graphmem.settings import Settings
 from graphmem.text import redacted
 from graphmem.wiring import open_memory
@@ -91,7 +91,7 @@ class _Reads(Mirror):
 
 class MemoryView(_Reads):
     """A memory at a moment, to be read: see :meth:`Memory.as_of`. The methods are those of
-    :class:`~graphmem.ports.view.ViewAPI`, without ``await``."""
+    :class:`~graphmem.ports.api.reads.ViewAPI`, without ``await``."""
 
     def __init__(self, thread: LoopThread, target: ViewAPI, memory: Memory) -> None:
         super().__init__(thread, target)

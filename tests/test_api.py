@@ -17,8 +17,8 @@ from graphmem.doors.cli import cli
 from graphmem.engine.view import AsyncMemoryView
 from graphmem.errors import UsageError
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.arguments import AddArgs, RelateArgs, ScopeArgs
-from graphmem.ports.view import ViewAPI
+from graphmem.ports.api.arguments import AddArgs, RelateArgs, ScopeArgs
+from graphmem.ports.api.reads import ViewAPI
 from graphmem.sync import MemoryView
 
 METHODS = sorted(

@@ -27,7 +27,14 @@ from graphmem.clock import Clock
 from graphmem.errors import Forbidden, NotFound, UsageError, shown
 from graphmem.limits import NAME_BYTES
 from graphmem.model import DEFAULT_PROJECT, Scope
-from graphmem.ports.access import AccessBook, AuditEntry, AuditQuery, Grant, GrantKind, KeyUse
+from graphmem.ports.access import (
+    AccessBook,
+    AuditEntry,
+    AuditQuery,
+    Grant,
+    GrantKind,
+    KeyUse,
+)
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -28,7 +28,7 @@ from graphmem.model import DEFAULT_PROJECT
 from graphmem.ports.access import AccessBook, AuditEntry, Grant, GrantKind
 
 if TYPE_CHECKING:  # commands about keys start without what it brings
-    from graphmem.ports.arguments import ScopeArgs
+    from graphmem.ports.api.arguments import ScopeArgs
 
 _SCOPE: tuple[Literal["user_id", "agent_id", "run_id", "project_id"], ...] = (
     "user_id",

@@ -1,5 +1,5 @@
 """Webhooks: whom an organisation wants to know of what was added, changed and forgotten in it, and
-what they are sent. Who sends it is :mod:`graphmem.doors.http.deliveries`."""
+what they are sent. Who sends it is :mod:`graphmem.doors.http.webhook_delivery`."""
 
 from __future__ import annotations
 

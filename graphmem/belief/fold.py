@@ -58,7 +58,7 @@ from graphmem.belief.intervals import (
     statement_order,
 )
 from graphmem.belief.modality import NOT_MODAL, fold_modal
-from graphmem.belief.rivals import resolve_overlaps
+from graphmem.belief.overlaps import resolve_overlaps
 from graphmem.belief.stated_ends import (
     Ends,
     Targets,

@@ -1,7 +1,7 @@
 """Intervals: the one that each statement gives, and those computed from all statements.
 
-Values only. :mod:`.fold` computes intervals from statements, :mod:`.stated_ends` and :mod:`.rivals`
-decide where they end.
+Values only. :mod:`.fold` computes intervals from statements, :mod:`.stated_ends` and
+:mod:`.overlaps` decide where they end.
 """
 
 from __future__ import annotations
@@ -271,18 +271,17 @@ def any_stated_at_once(one: Sequence[StatedInterval], other: Sequence[StatedInte
     if len(one) == 1 == len(other):
         return stated_at_once(one[0], other[0])
     # Deduplicated: the statements of one turn mostly have the same times.
-    mine, theirs = ({_moment_of(stated): stated for stated in many} for many in (one, other))
-    if not mine.keys().isdisjoint(theirs):
+    mine, theirs = (
+        {(s.statement.episode_id, s.statement.turn, s.key, s.end) for s in many}
+        for many in (one, other)
+    )
+    if not mine.isdisjoint(theirs):
         return True
     bounded = [
         {(s.statement.episode_id, s.statement.turn): s for s in many if s.dated and s.end}
         for many in (one, other)
     ]
     return any(a != b for a in bounded[0] for b in islice(bounded[1], 2))
-
-
-def _moment_of(stated: StatedInterval) -> tuple[object, ...]:
-    return stated.statement.episode_id, stated.statement.turn, stated.key, stated.end
 
 
 def cannot_coexist(one: StatedInterval, other: StatedInterval, behaviour: TypeBehaviour) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from graphmem.belief.stated_ends import end_of
 from graphmem.model import Date, Scope, Statement
 from graphmem.ports.ledger import Ledger, StatementPattern, StatementQuery
-from graphmem.ports.ledger_relation_types import TypedSubject, TypeUse
+from graphmem.ports.ledger.relation_types import TypedSubject, TypeUse
 from graphmem.relation_types.types import RelationTypes, Target, TypeBehaviour
 from graphmem.resolve.merges import with_merges
 

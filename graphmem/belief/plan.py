@@ -87,12 +87,8 @@ def plan(
             after = _fact(belief_of_fact(fact), snapshot, by_statement, clock)
             decisions.append(_decision("set by hand", fact, after))
     made = tuple(decision for decision in decisions if decision.before != decision.after)
-    facts = [d.after or _retired(d.before, clock) for d in made]
+    facts = [d.after or (d.before and replace(d.before, retired_at=clock.now())) for d in made]
     return BeliefPlan(made, snapshot.with_facts(fact for fact in facts if fact is not None))
-
-
-def _retired(fact: Fact | None, clock: Clock) -> Fact | None:
-    return fact and replace(fact, retired_at=clock.now())
 
 
 def _decision(reason: str, before: Fact | None, after: Fact | None) -> Decision:

@@ -1,8 +1,8 @@
 """Ends that statements give: what ended, when, and which of several ends counts; and where an
 undated past ("I used to ...") belongs in time.
 
-An end because something newer began is decided in ``rivals.py``, the end that a statement gives for
-itself in ``intervals.py``.
+An end because something newer began is decided in ``overlaps.py``, the end that a statement gives
+for itself in ``intervals.py``.
 """
 
 from __future__ import annotations

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graphmem.bench.plots import line_chart, pictures
 from graphmem.bench.runs import BenchRun, read_object
 from graphmem.bench.tables import (
     ablation,
     at_a_glance,
     held_out_scores,
-    line_chart,
     markdown,
     peers_table,
-    pictures,
     sweep_table,
 )
 from graphmem.errors import UsageError

@@ -28,9 +28,9 @@ import msgspec
 
 from graphmem.model import Citation, Hit
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.arguments import AtMoment
+from graphmem.ports.api.arguments import AtMoment
+from graphmem.ports.api.reads import ViewAPI
 from graphmem.ports.extraction_options import ExtractionOptions
-from graphmem.ports.view import ViewAPI
 
 _Hint: TypeAlias = Any
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")

@@ -15,8 +15,8 @@ from graphmem.client.transport import Transport
 from graphmem.clock import parse_when_or_none, stamp
 from graphmem.errors import UsageError
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.arguments import When
-from graphmem.ports.view import ReadAPI, ViewAPI
+from graphmem.ports.api.arguments import When
+from graphmem.ports.api.reads import ReadAPI, ViewAPI
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -23,8 +23,8 @@ from graphmem.engine.why_not import Diagnosing
 from graphmem.errors import Damaged, ModelError
 from graphmem.portability.copy import INDEXED_SEQ
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.ledger_values import kept_numbers
-from graphmem.ports.view import ReadAPI
+from graphmem.ports.api.reads import ReadAPI
+from graphmem.ports.ledger.values import kept_numbers
 
 _log = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from graphmem.errors import BackendError, GraphmemError, UsageError, among
-from graphmem.files import check_open_files
+from graphmem.errors import GraphmemError, UsageError, among
+from graphmem.files import check_failed_call
 from graphmem.ingest.make_episode import checked_name
 from graphmem.model import Receipt
 from graphmem.off_loop import off_loop
-from graphmem.ports import arguments
+from graphmem.ports.api import arguments
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -63,9 +63,7 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
         try:
             found = await method(*args, **kwargs)
         except (OSError, GraphmemError) as error:
-            # One that no other caused may say so because the caller did: as the name of something.
-            if isinstance(error, OSError | BackendError) or error.__cause__ is not None:
-                check_open_files(error, "the memory")
+            check_failed_call(error)
             raise
         finally:
             _actor.reset(token)

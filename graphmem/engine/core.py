@@ -16,12 +16,12 @@ from graphmem.engine.current_stores import CurrentStores, Parts
 from graphmem.engine.known_at import StoresAsOf
 from graphmem.engine.reads import ViewReads
 from graphmem.engine.rebuilding import Rebuilder
-from graphmem.errors import UsageError, log_failure, logged_failure
+from graphmem.errors import UsageError, logged_failure
 from graphmem.ingest.background import BackgroundQueue
 from graphmem.ingest.pipeline import Ingest
 from graphmem.model import Fact, Receipt, Scope
 from graphmem.portability.copy import INDEXED_SEQ
-from graphmem.ports.arguments import ReadArgs, ScopeArgs
+from graphmem.ports.api.arguments import ReadArgs, ScopeArgs
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import Filled, Report
 
@@ -173,12 +173,11 @@ class Core(ViewReads):
     async def _try_to_follow(self) -> None:
         """Bring the projections up to date in the background. An error is logged, not raised: the
         data is safe in the ledger, and ``health`` reports the lag."""
-        try:
+        followed = False
+        with logged_failure(_log, "graph or vectors lag behind"):
             await self._follow()
-            self._following = True
-        except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-            self._following = False
-            log_failure(_log, "graph or vectors lag behind", error)
+            followed = True
+        self._following = followed
 
     async def _keep_lag_bounded(self, *, loading: bool = False) -> None:
         """Start catching up in the background when many events are waiting; one task at a time.

@@ -29,7 +29,7 @@ from graphmem.model import (
     valid_from,
     valid_until,
 )
-from graphmem.ports.arguments import ScopeArgs, UpdateArgs, WriteArgs
+from graphmem.ports.api.arguments import ScopeArgs, UpdateArgs, WriteArgs
 from graphmem.ports.ledger import Commit, EntityQuery, StatementQuery, TenantState, Undone
 from graphmem.resolve.merges import merged_entity, unmerged_entity
 from graphmem.retrieve.summaries import consolidated_facts

@@ -13,11 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from graphmem.clock import Clock
-from graphmem.errors import log_failure, logged_failure
+from graphmem.errors import logged_failure
 from graphmem.model import Episode, FactUse, KeptSummary, Scope
 from graphmem.off_loop import to_its_end
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.lifecycle import UseBook
+from graphmem.ports.ledger.listings import UseBook
 from graphmem.retrieve.summaries import SummaryModel
 from graphmem.text import digest
 
@@ -135,13 +135,14 @@ class Titles:
                 await asyncio.sleep(wait_s)
                 continue  # more may have been told in it meanwhile
             del self._due[where]
-            try:
+            asked = False
+            with logged_failure(_log, "a conversation keeps its first words as its title"):
                 await self._name(where)
-            except Exception as error:  # noqa: BLE001 - nobody is above who could be told
+                asked = True
+            if not asked:
                 self._refused[where] = None
                 while len(self._refused) > _MOST:
                     del self._refused[next(iter(self._refused))]
-                log_failure(_log, "a conversation keeps its first words as its title", error)
 
     async def _name(self, where: Scope) -> None:
         found = (await self._ledger.conversations(where.project_id, where, 1, 0)).items

@@ -27,7 +27,6 @@ from graphmem.ports.vectors import VectorStore
 from graphmem.projection.apply import graph_target, vector_target
 from graphmem.projection.catch_up import Projection
 from graphmem.projection.fill import FillStore
-from graphmem.relation_types.wording import BuiltInWording
 from graphmem.retrieve.candidates.graph import CachedGraph
 from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.rank.ranking import load_weights
@@ -127,7 +126,6 @@ class CurrentStores(Scopes):
         self.retriever = partial(
             Retriever,
             words=parts.words,
-            wording=BuiltInWording(),
             weights=load_weights(parts.settings.search_weights, parts.settings.search_without),
             reranker=parts.reranker,
             reranked_hits=parts.settings.reranked_hits if parts.reranker else 0,

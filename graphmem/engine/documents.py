@@ -16,7 +16,7 @@ from graphmem.errors import NotFound, UsageError
 from graphmem.ingest import make_episode
 from graphmem.limits import check_name
 from graphmem.model import Document, DocumentReceipt, Episode, Removal, Scope
-from graphmem.ports.arguments import AddArgs, Content, ScopeArgs, WriteArgs
+from graphmem.ports.api.arguments import AddArgs, Content, ScopeArgs, WriteArgs
 from graphmem.ports.ledger import DocumentPart
 from graphmem.text import digest
 

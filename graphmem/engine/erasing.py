@@ -22,7 +22,7 @@ from graphmem.engine.corrections import Corrections, because, deleted
 from graphmem.errors import LedgerLost, NotFound, UsageError, logged_failure
 from graphmem.ingest.erase_sentences import no_longer_named, without_sentences
 from graphmem.model import Episode, Erased, ErasureReceipt, Fact, Removal, Scope, Turn, tenant_scope
-from graphmem.ports.arguments import ScopeArgs, When, WriteArgs
+from graphmem.ports.api.arguments import ScopeArgs, When, WriteArgs
 from graphmem.ports.ledger import (
     EntityQuery,
     Erasure,

@@ -10,7 +10,7 @@ from graphmem.engine.corrections import Corrections
 from graphmem.errors import NotFound, UsageError
 from graphmem.lifecycle.sweep import PROMOTED_BY, SweepDecision, sweep_decision, was_reversed
 from graphmem.model import Fact, Scope, Swept, tenant_scope
-from graphmem.ports.arguments import WriteArgs
+from graphmem.ports.api.arguments import WriteArgs
 from graphmem.ports.ledger import FactQuery
 
 _PAGE = 500

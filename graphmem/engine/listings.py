@@ -15,7 +15,7 @@ from graphmem.ingest.make_episode import checked_name
 from graphmem.limits import checked_metadata
 from graphmem.model import Community, ConversationState, Listing, Metadata, Scope, ScopeCount
 from graphmem.off_loop import off_loop
-from graphmem.ports.arguments import ReadArgs, ScopeArgs, WriteArgs
+from graphmem.ports.api.arguments import ReadArgs, ScopeArgs, WriteArgs
 from graphmem.ports.ledger import EntityQuery
 from graphmem.retrieve.present.hits import merged_lists
 

@@ -29,9 +29,9 @@ from graphmem.model import (
 from graphmem.portability.backup import make_backup
 from graphmem.portability.export import write_export
 from graphmem.portability.imports import read_import
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 from graphmem.ports.ledger import LedgerCheck
-from graphmem.ports.ledger_values import kept_numbers
+from graphmem.ports.ledger.values import kept_numbers
 from graphmem.ports.part import Part
 from graphmem.ports.vectors import Only, VectorQuery
 from graphmem.projection.catch_up import Projection
@@ -186,7 +186,8 @@ class MaintenanceCalls(Erasing):
         checked = {**ledger.checked, **found.checked()}
         if parts is not None and not differences:
             following = Part(0 if part is None else (part.number + 1) % parts, parts)
-            await self._remember_part(following, head)
+            kept = f"{head} {following.number} {following.of}"
+            await self._parts.ledger.remember_setting(_VERIFIED, kept)
         return Verification(
             not (differences or aside),
             checked,
@@ -207,10 +208,6 @@ class MaintenanceCalls(Erasing):
         seq, number, last_of = numbers
         changed = await changed_since(self._parts.ledger, seq)
         return Part(number if of == last_of else 0, of, changed)
-
-    async def _remember_part(self, following: Part, seq: int) -> None:
-        kept = f"{seq} {following.number} {following.of}"
-        await self._parts.ledger.remember_setting(_VERIFIED, kept)
 
     async def _erased_found(self, ledger: LedgerCheck) -> Sequence[str]:
         try:

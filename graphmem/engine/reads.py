@@ -36,9 +36,9 @@ from graphmem.model import (
     Subgraph,
     Table,
 )
-from graphmem.ports.arguments import ReadArgs, ScopeArgs, When
+from graphmem.ports.api.arguments import ReadArgs, ScopeArgs, When
+from graphmem.ports.api.reads import ReadAPI
 from graphmem.ports.ledger import EntityQuery
-from graphmem.ports.view import ReadAPI
 from graphmem.retrieve.present.hits import (
     explain,
     merged_lists,

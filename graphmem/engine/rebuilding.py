@@ -11,7 +11,7 @@ from typing import Any
 from graphmem.engine.current_stores import CurrentStores, Opened
 from graphmem.errors import LedgerLost, UsageError
 from graphmem.ports.graph import Checkpoint, GraphStore
-from graphmem.ports.ledger_values import ahead_of_ledger, kept_numbers
+from graphmem.ports.ledger.values import ahead_of_ledger, kept_numbers
 from graphmem.ports.successor import Successor
 from graphmem.ports.vectors import VectorStore
 from graphmem.projection.catch_up import Projection

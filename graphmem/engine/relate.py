@@ -14,12 +14,12 @@ from graphmem.engine.checks import checked_progress
 from graphmem.engine.scopes import SCOPE_NAMES
 from graphmem.engine.writes import Writes
 from graphmem.errors import NotFound, UsageError, among, shown
-from graphmem.ingest import given_relations as statements
+from graphmem.ingest import given_relations
 from graphmem.ingest.given_relations import GivenRelation, is_empty, rows_of
 from graphmem.limits import check_whole_number
 from graphmem.model import Episode, Receipt, Relation
 from graphmem.ports.api import MemoryAPI
-from graphmem.ports.arguments import RelateArgs, When, WriteArgs
+from graphmem.ports.api.arguments import RelateArgs, When, WriteArgs
 from graphmem.relation_types.types import normal
 from graphmem.resolve.resolver import resolve
 from graphmem.retrieve.question.names_and_relations import no_entity
@@ -86,13 +86,13 @@ class Relating(Writes):
                 f"type holds what is not to be stored ({', '.join(sorted(found))}): write a verb "
                 "phrase, for example works_at"
             )
-        return statements.checked(*ends, options, retracts=retracts)
+        return given_relations.checked(*ends, options, retracts=retracts)
 
     async def _check_known(self, episode: Episode) -> None:
         """Raise :class:`~graphmem.errors.NotFound` when the episode names an entity that is not
         known."""
         ledger = self._parts.ledger
-        candidates = statements.given(episode)
+        candidates = given_relations.given(episode)
         found = await resolve(candidates, episode, ledger, self._parts.clock)
         for candidate in candidates.entities:
             if found.entity(candidate.name) in found.new:
@@ -102,7 +102,7 @@ class Relating(Writes):
         given = {name: options[name] for name in options if name not in _NO_SCOPE}
         where = await self._scope(given, new=True)
         limit = self._parts.settings.max_text_bytes
-        return statements.build_relation_episode(
+        return given_relations.build_relation_episode(
             stated, self._named(options), where, self._parts.clock, max_bytes=limit
         )
 
@@ -140,13 +140,13 @@ class Relating(Writes):
         return bool(believed) == stated.retracts
 
 
-_NO_SCOPE = statements.RELATION_OPTIONS - frozenset(SCOPE_NAMES)
+_NO_SCOPE = given_relations.RELATION_OPTIONS - frozenset(SCOPE_NAMES)
 
 
 def _check_options(options: Mapping[str, Any], what: str) -> None:
-    unknown = sorted(set(map(str, options)) - statements.RELATION_OPTIONS)
+    unknown = sorted(set(map(str, options)) - given_relations.RELATION_OPTIONS)
     if unknown:
-        known = sorted(statements.RELATION_OPTIONS)
+        known = sorted(given_relations.RELATION_OPTIONS)
         raise UsageError(f"unknown option of {what}: {among(unknown, known)}")
 
 

@@ -12,9 +12,9 @@ from graphmem.engine.checks import checked_flag, checked_progress
 from graphmem.engine.core import Core
 from graphmem.errors import UsageError, UserRenamed
 from graphmem.model import RelationType, Scope, TypeRule, tenant_scope
-from graphmem.ports.arguments import ScopeArgs, WriteArgs
+from graphmem.ports.api.arguments import ScopeArgs, WriteArgs
 from graphmem.ports.ledger import Commit, StatementQuery
-from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
+from graphmem.ports.ledger.relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
 from graphmem.relation_types import declare
 from graphmem.relation_types.types import RelationTypes
 

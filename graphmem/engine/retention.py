@@ -15,7 +15,7 @@ from typing import Unpack
 from graphmem.clock import parse_duration, stamp, unstamp
 from graphmem.engine.checks import checked_flag, checked_text_or_none
 from graphmem.engine.erasing import Erasing
-from graphmem.errors import NotFound, UsageError, log_failure
+from graphmem.errors import NotFound, UsageError, logged_failure
 from graphmem.ingest.make_episode import check_memory_type
 from graphmem.model import (
     MemoryType,
@@ -25,9 +25,9 @@ from graphmem.model import (
     StoredEpisode,
     overdue,
 )
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 from graphmem.ports.ledger import Commit, Erasure
-from graphmem.ports.ledger_relation_types import ALL_TENANTS
+from graphmem.ports.ledger.relation_types import ALL_TENANTS
 
 _log = logging.getLogger("graphmem")
 _APPLIED_AT = "retention_applied_at"
@@ -168,20 +168,19 @@ class Retaining(Erasing):
     async def _retain(self) -> None:
         every = self._parts.settings.retention_every_s
         while True:
-            try:
+            wait_s = every
+            with logged_failure(_log, "the rules of retention could not be applied"):
                 applied_at = await self._parts.ledger.setting(_APPLIED_AT)
                 due_s = 0.0
                 with contextlib.suppress(TypeError, ValueError):  # never applied, or nobody knows
                     gone = self._parts.clock.now() - unstamp(applied_at or "")
                     due_s = every - gone.total_seconds()
-                if due_s <= 0:
+                if due_s > 0:
+                    wait_s = due_s
+                else:
                     found = await self.apply_retention()
                     _log.info("kept for long enough, and erased: %d episodes", found.episodes)
-                    due_s = every
-            except Exception as error:  # noqa: BLE001 - nobody is above who could be told
-                log_failure(_log, "the rules of retention could not be applied", error)
-                due_s = every
-            await asyncio.sleep(due_s)
+            await asyncio.sleep(wait_s)
 
 
 def _kept_for_s(keep: timedelta | str | None) -> float | None:

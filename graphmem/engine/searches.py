@@ -23,10 +23,10 @@ from graphmem.filters.tree import both, changed, none_of
 from graphmem.ingest import make_episode
 from graphmem.limits import SHORTER_OR_MORE
 from graphmem.model import Context, Entity, Hit, HitKind, Scope, SearchResult
-from graphmem.ports.arguments import NarrowedArgs, ReadArgs, When
+from graphmem.ports.api.arguments import NarrowedArgs, ReadArgs, When
+from graphmem.ports.api.reads import ReadAPI
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import EntityQuery, LedgerView
-from graphmem.ports.view import ReadAPI
 from graphmem.relation_types.declare import in_force
 from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.pipeline import Retriever

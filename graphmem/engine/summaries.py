@@ -11,7 +11,7 @@ from graphmem.engine.lifecycle import LifecycleCalls
 from graphmem.engine.writes import Writes
 from graphmem.errors import ModelError, UsageError
 from graphmem.model import Entity, Fact, KeptSummary, Receipt, Scope, Summary
-from graphmem.ports.arguments import ScopeArgs, WriteArgs
+from graphmem.ports.api.arguments import ScopeArgs, WriteArgs
 from graphmem.ports.ledger import FactQuery
 from graphmem.retrieve.summaries import (
     CONSOLIDATES,

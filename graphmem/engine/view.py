@@ -17,7 +17,7 @@ from graphmem.engine.searches import Stores
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Change, Difference, Fact, Scope, Table
 from graphmem.model.results import HOLDS, OVER
-from graphmem.ports.arguments import AtMoment, ReadArgs, ScopeArgs, When
+from graphmem.ports.api.arguments import AtMoment, ReadArgs, ScopeArgs, When
 from graphmem.ports.ledger import LedgerView
 from graphmem.retrieve.relationships.queries import Relate, happened
 from graphmem.retrieve.view import View, facts_in_scope, history_in_scope
@@ -26,7 +26,7 @@ _PAGE = 1000
 
 
 class AsyncMemoryView(ViewReads):
-    """Reads of one memory, as of a moment: a :class:`~graphmem.ports.view.ViewAPI`."""
+    """Reads of one memory, as of a moment: a :class:`~graphmem.ports.api.reads.ViewAPI`."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from graphmem.engine.core import Core
 from graphmem.filters import Filter
 from graphmem.model import Episode, Fact, HitKind, Scope, Turn, WhyNot
 from graphmem.model.printing import day
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 from graphmem.ports.ledger import FactQuery
 from graphmem.retrieve.rank.likelihood import LOOKED_AT
 from graphmem.retrieve.rank.ranking import RankedCandidates

@@ -26,7 +26,7 @@ from graphmem.engine.scopes import SCOPE_NAMES
 from graphmem.errors import UsageError, logged_failure
 from graphmem.ingest import make_episode
 from graphmem.model import Episode, Receipt
-from graphmem.ports.arguments import AddArgs, Content, ScopeArgs
+from graphmem.ports.api.arguments import AddArgs, Content, ScopeArgs
 
 _CHUNK = 64  # items of a load that are journalled in one transaction
 _LARGEST_CHUNK = 1024  # the same in a long load of items that nothing is extracted from

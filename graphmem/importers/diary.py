@@ -90,7 +90,8 @@ def dated_parts(text: str) -> Iterator[DatedPart]:
     for part in _parts(text):
         if not part.text.strip():
             continue
-        if part.at is None and _only_headings(part.text):
+        lines = filter(str.strip, part.text.split("\n"))
+        if part.at is None and all(map(_HEADING.match, lines)):
             title += f"{part.text.strip()}\n\n"  # what stands above the first day goes with it
             continue
         yield DatedPart(part.at, title + part.text)
@@ -185,7 +186,3 @@ def _date(match: re.Match[str]) -> datetime | None:
         )
     except ValueError:
         return None
-
-
-def _only_headings(text: str) -> bool:
-    return all(_HEADING.match(line) for line in text.split("\n") if line.strip())

@@ -36,7 +36,7 @@ from graphmem.ports.ledger import (
     StatementQuery,
     TenantState,
 )
-from graphmem.ports.ledger_off_loop import ReadsOffLoop
+from graphmem.ports.ledger.off_loop import ReadsOffLoop
 from graphmem.ports.llm import Extraction
 from graphmem.relation_types.declare import in_force
 from graphmem.relation_types.types import RelationTypes

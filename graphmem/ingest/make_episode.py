@@ -18,7 +18,7 @@ from graphmem.lifecycle.memory_types import DEFAULT_POLICIES, MEMORY_TYPES, Poli
 from graphmem.limits import checked_metadata
 from graphmem.model import Episode, MemoryType, Metadata, Scope, Turn
 from graphmem.model.stored import MACHINE_ROLES
-from graphmem.ports.arguments import AddArgs, Content, Message
+from graphmem.ports.api.arguments import AddArgs, Content, Message
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.text import blank, digest, name_key, plain, unix_lines
 from graphmem.text.outline import paragraphs

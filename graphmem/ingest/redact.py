@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from graphmem.errors import UsageError
-from graphmem.ports.arguments import AddArgs, RelateArgs, UpdateArgs
+from graphmem.ports.api.arguments import AddArgs, RelateArgs, UpdateArgs
 from graphmem.ports.redactor import Redactor
 
 _T = TypeVar("_T")

@@ -26,7 +26,7 @@ from graphmem.portability.copy import (
 from graphmem.ports.embedder import Embedder
 from graphmem.ports.graph import GraphStore
 from graphmem.ports.ledger import Ledger, LedgerRows
-from graphmem.ports.ledger_values import kept_numbers
+from graphmem.ports.ledger.values import kept_numbers
 from graphmem.ports.vectors import VectorStore
 from graphmem.settings import Settings, default_urls
 from graphmem.sync import Memory

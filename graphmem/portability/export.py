@@ -32,7 +32,7 @@ from graphmem.portability.records import (
     to_line,
 )
 from graphmem.ports.ledger import LedgerRows, Row
-from graphmem.ports.ledger_relation_types import ALL_TENANTS
+from graphmem.ports.ledger.relation_types import ALL_TENANTS
 
 DIGESTS = 1 << 256
 _REFERRED = {

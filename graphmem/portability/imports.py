@@ -32,7 +32,7 @@ from graphmem.portability.records import (
 )
 from graphmem.portability.references import References
 from graphmem.ports.ledger import Ledger, Row
-from graphmem.ports.ledger_relation_types import ALL_TENANTS
+from graphmem.ports.ledger.relation_types import ALL_TENANTS
 
 _AT_A_TIME = 500  # rows
 

@@ -24,7 +24,7 @@ from graphmem.model.scope import is_forgotten
 from graphmem.off_loop import long_work, off_loop, run_off_loop
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.ledger import Event, Ledger
-from graphmem.ports.ledger_off_loop import ReadsOffLoop
+from graphmem.ports.ledger.off_loop import ReadsOffLoop
 from graphmem.projection.apply import MUCH, ApplyBatch, ProjectionBatch, batch_of
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from graphmem.embedding import CachedEmbedder
 from graphmem.off_loop import collector_waits, run_off_loop
 from graphmem.ports.graph import Digests, GraphStore
 from graphmem.ports.ledger import Event, Ledger
-from graphmem.ports.ledger_off_loop import ReadsOffLoop
+from graphmem.ports.ledger.off_loop import ReadsOffLoop
 from graphmem.ports.part import Part
 from graphmem.ports.vectors import COLLECTIONS, Collection, VectorStore
 from graphmem.projection.apply import ProjectionBatch, batch_of, graph_changes, points_of

@@ -1,12 +1,13 @@
-"""The words by which a question can mean a relation type: its names and synonyms."""
+"""The words by which a question can mean a relation type (its names and synonyms), and how."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
-from graphmem.ports.type_wording import Wording
-from graphmem.relation_types.types import BEHAVED, RelationTypes, named_so
+from graphmem.relation_types.types import BEHAVED, named_so
 from graphmem.text import stem
 
 _SMALL = frozenset(
@@ -41,38 +42,53 @@ _OTHER = {"works_as": ("work", "works", "working", "employed")}
 """Words in a type's names that mean another type: "works" asks where, not as what."""
 
 
-class BuiltInWording:
-    """How the built-in relation types are worded; see
-    :class:`graphmem.ports.type_wording.TypeWording`."""
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How one word names a relation type.
 
-    def wordings(self, type: str) -> Mapping[str, frozenset[Wording]]:
-        return _wordings(type)
+    ``verb``: who does it stands before it ("does Rui *report* to"). ``of``: the noun for its
+    subject ("Rui's *parent*" is whose child Rui is). ``has``: the noun for its object ("Rui's
+    *employer*" is where Rui works). ``inverted``: of the relation with subject and object changed.
+    """
 
-    def types(self, stem: str) -> frozenset[str]:
-        return _types().get(stem, frozenset())
+    kind: Literal["verb", "of", "has"]
+    inverted: bool = False
 
-    def symmetric(self, type: str) -> bool:
-        return RelationTypes.symmetric(type)
+    @property
+    def noun(self) -> bool:
+        return self.kind != "verb"
+
+    def is_subject(self, *, before: bool) -> bool:
+        """Whether a name in the question is the relation's subject; ``before``: it stands before
+        the word."""
+        subject = before if self.kind == "verb" else self.kind == "has"
+        return subject != self.inverted
+
+
+def types_named(stem: str) -> frozenset[str]:
+    """The built-in types that a word names."""
+    return _types().get(stem, frozenset())
 
 
 @lru_cache(maxsize=1)
 def _types() -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for type in sorted(BEHAVED):
-        for word in _wordings(type):
+        for word in wordings(type):
             found.setdefault(word, set()).add(type)
     return {word: frozenset(types) for word, types in found.items()}
 
 
 @lru_cache(maxsize=4096)
-def _wordings(type: str) -> Mapping[str, frozenset[Wording]]:
+def wordings(type: str) -> Mapping[str, frozenset[Wording]]:
+    """Word stems (see :func:`graphmem.text.stem`) that name this relation type."""
     found: dict[str, set[Wording]] = {}
     beside = ((name, False) for name in _BESIDE.get(type, "").split())
     for name, inverted in (*named_so(type), *beside):
         for word, wording in _named(name, inverted=inverted):
             if word not in _OTHER.get(type, ()):
                 found.setdefault(stem(word), set()).add(wording)
-    return {word: frozenset(wordings) for word, wordings in found.items()}
+    return {word: frozenset(forms) for word, forms in found.items()}
 
 
 def _named(name: str, *, inverted: bool) -> list[tuple[str, Wording]]:

@@ -12,7 +12,6 @@ from graphmem.model import Entity, Fact, SearchResult
 from graphmem.ports.embedder import WordVectors
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.reranker import Reranker
-from graphmem.ports.type_wording import TypeWording
 from graphmem.ports.vectors import Scored, VectorStore
 from graphmem.retrieve.candidates.gather import (
     ArmHits,
@@ -55,7 +54,6 @@ class Retriever:
         embedder: CachedEmbedder,
         words: WordVectors,
         *,
-        wording: TypeWording,
         weights: Weights | None = None,
         reranker: Reranker | None = None,
         reranked_hits: int = 0,
@@ -65,7 +63,6 @@ class Retriever:
         self._vectors = vectors
         self._embedder = embedder
         self._words = words
-        self._wording = wording
         self._texts = TextAnalyser(ledger, words)
         self.weights = weights or shipped_weights()
         self._formula = shipped_formula(embedder.name)
@@ -124,7 +121,7 @@ class Retriever:
 
         question = parse_question(query.beginning, query.view.moment)
         seeds = await find_seeds(ledger, query, question)
-        relations = RelationMatcher(question, seeds, query.scope.user_name, self._wording)
+        relations = RelationMatcher(question, seeds, query.scope.user_name)
 
         # The graph search is started first, so that it advances while the vector store is awaited.
         # Beside running Python code each of its steps would wait long for the interpreter.

@@ -186,7 +186,8 @@ def _sentence(given: object, shown: Sequence[Fact]) -> SummarySentence | None:
         return None
     cited = [shown[n - 1] for n in numbers if type(n) is int and 1 <= n <= len(shown)]
     stated = {word for fact in cited for word in words(fact.text)}
-    stated |= {part for fact in cited for part in re.findall(r"\d+", _dates(fact))}
+    dates = (f"{fact.valid_at} {fact.invalid_at} {fact.stated_at}" for fact in cited)
+    stated |= {part for text in dates for part in re.findall(r"\d+", text)}
     spoken = set(words(text))
     if not cited or not _telling(text) <= stated or len(spoken & stated) * 3 < len(spoken):
         return None
@@ -210,7 +211,3 @@ def _worded(given: object) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:_LONGEST]
-
-
-def _dates(fact: Fact) -> str:
-    return f"{fact.valid_at} {fact.invalid_at} {fact.stated_at}"

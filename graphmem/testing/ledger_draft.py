@@ -8,7 +8,7 @@ from typing import Any
 from graphmem.clock import ManualClock
 from graphmem.ingest.make_episode import build_episode
 from graphmem.model import Decision, Entity, Episode, Fact, Scope, Source
-from graphmem.ports.arguments import Content
+from graphmem.ports.api.arguments import Content
 from graphmem.ports.ledger import Commit, Ledger
 
 ADA = Scope(user_id="ada")

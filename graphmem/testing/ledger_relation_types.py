@@ -9,7 +9,7 @@ import pytest
 from graphmem.errors import Conflict
 from graphmem.model import Entity, Scope, Statement, TypeRule
 from graphmem.ports.ledger import Commit, Erasure, Ledger, Undone
-from graphmem.ports.ledger_relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
+from graphmem.ports.ledger.relation_types import ALL_TENANTS, TypedSubject, TypeRules, TypeUse
 from graphmem.testing.ledger_draft import ADA, BOB, DAY_S, Draft, commit_one
 
 _DRIVES = TypeRule("drives", declared=True, unsettled=("drives", "steers"))

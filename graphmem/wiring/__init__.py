@@ -12,7 +12,7 @@ from graphmem.clock import Clock, SystemClock
 from graphmem.engine import AsyncMemory, Opened, Parts, Scratch
 from graphmem.engine.checks import checked_flag
 from graphmem.errors import Damaged, GraphmemError, LedgerLost, UsageError
-from graphmem.files import check_open_files
+from graphmem.files import check_failed_call
 from graphmem.ingest.make_episode import check_actor, check_extraction, checked_name
 from graphmem.ingest.redact import Redaction
 from graphmem.portability.copy import check_complete
@@ -20,7 +20,7 @@ from graphmem.ports.embedder import Embedder, WordVectors
 from graphmem.ports.extraction_options import ExtractionOptions
 from graphmem.ports.graph import Checkpoint, GraphStore
 from graphmem.ports.ledger import Ledger
-from graphmem.ports.ledger_values import ahead_of_ledger, kept_numbers
+from graphmem.ports.ledger.values import ahead_of_ledger, kept_numbers
 from graphmem.ports.llm import Extractor
 from graphmem.ports.redactor import Redactor
 from graphmem.ports.vectors import VectorStore
@@ -34,8 +34,9 @@ from graphmem.wiring.adapters import (
     token_counter,
     word_vectors,
 )
-from graphmem.wiring.filling import filler
-from graphmem.wiring.governing import (
+from graphmem.wiring.fill_process import filler
+from graphmem.wiring.ledgers import ledger_file
+from graphmem.wiring.models import (
     ambiguity_model_of,
     govern_embedder,
     govern_extractor,
@@ -44,7 +45,6 @@ from graphmem.wiring.governing import (
     reranker_of,
     summary_model_of,
 )
-from graphmem.wiring.ledgers import ledger_file
 from graphmem.wiring.opening import opening
 from graphmem.wiring.places import (
     MEMORY,
@@ -147,7 +147,9 @@ async def open_memory(
             release=release,
             check_folder=partial(check_held, locked) if locked else _nothing,
             tokens=token_counter(),
-            scratch=partial(_scratch, settings),
+            scratch=lambda: Scratch(
+                *(make(kind, MEMORY, settings) for kind in ("graph", "vectors"))
+            ),
             ledger_file=partial(ledger_file, settings),
             fill=filler(urls["ledger"], settings),
             redaction=redaction,
@@ -181,12 +183,6 @@ def _extraction(settings: Settings) -> ExtractionOptions:
         relation_types=settings.relation_types,
         prompts=settings.prompts,
     )
-
-
-def _scratch(settings: Settings) -> Scratch:
-    graph: GraphStore = make("graph", MEMORY, settings)
-    vectors: VectorStore = make("vectors", MEMORY, settings)
-    return Scratch(graph, vectors)
 
 
 async def _open_ledger(parts: Parts) -> None:
@@ -301,8 +297,7 @@ def _undo(release: Callable[[], None]) -> Iterator[None]:
         yield
     except BaseException as error:
         release()
-        if isinstance(error, OSError | GraphmemError):
-            check_open_files(error, "the memory")
+        check_failed_call(error)
         raise
 
 

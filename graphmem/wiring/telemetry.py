@@ -20,8 +20,8 @@ from graphmem.engine import AsyncMemory, Parts
 from graphmem.engine.view import AsyncMemoryView
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.ports.api import MemoryAPI
+from graphmem.ports.api.reads import ReadAPI
 from graphmem.ports.ledger import Charge
-from graphmem.ports.view import ReadAPI
 from graphmem.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from graphmem import Memory
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Hit
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 from tests.engine.helpers import facts_of
 
 

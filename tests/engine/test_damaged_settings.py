@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graphmem import AsyncMemory, Settings, open_memory
-from graphmem.ports.ledger_values import kept_numbers
+from graphmem.ports.ledger.values import kept_numbers
 
 _DAMAGED = ("x", "5 3 3", "9" * 5000, "[[1]]", "[" * 9999)
 _SETTINGS = ("verified_parts", "indexed_seq", "embedder_size", "retention_applied_at",

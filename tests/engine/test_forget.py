@@ -24,7 +24,7 @@ _SIZE = float(os.environ.get("GRAPHMEM_FUZZ", "1"))
 _KILLED = """
 import functools, inspect, os, sys
 from graphmem import Memory
-from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
+from graphmem.adapters.ledger.sql.ledger_erasures import ErasingLedger
 from graphmem.adapters.ledger.sqlite.database import SqliteDatabase, StepRunner
 from graphmem.projection.catch_up import Projection
 POINTS = {

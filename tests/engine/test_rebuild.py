@@ -32,7 +32,7 @@ from graphmem.ports.ledger import Ledger
 from graphmem.projection.fill import FEW_EVENTS, Filled, Filling, Watch
 from graphmem.testing.llm_server import LocalModelServer
 from graphmem.testing.replay import replay_differences
-from graphmem.wiring import filling
+from graphmem.wiring import fill_process
 from tests.engine.helpers import child, child_environment
 from tests.engine.remainders import remainders
 from tests.sparse_copy import copy_store
@@ -63,7 +63,7 @@ def fillers() -> list[psutil.Process]:
     found = []
     for one in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # a server's, that ended; zombies too
-            if filling.__name__ in " ".join(one.cmdline()):
+            if fill_process.__name__ in " ".join(one.cmdline()):
                 found.append(one)
     return found
 
@@ -188,7 +188,7 @@ def test_from_a_program_without_a_guard_and_secrets_stay_secret(folder: Path) ->
         "    for one in psutil.Process().children(recursive=True):\n"
         "        seen.append(' '.join(one.cmdline()) + str(one.environ()))\n"
         "assert memory.rebuild(progress=look).ok\n"
-        "assert any('filling' in one for one in seen), seen\n"
+        "assert any('fill_process' in one for one in seen), seen\n"
         "assert not any('hush' in one for one in seen)\n"
         "memory.close()\n"
     )
@@ -208,8 +208,8 @@ _KILLED = """
 import os, pathlib, shutil, sys
 from graphmem import Memory
 from graphmem.projection import fill
-from graphmem.wiring import filling
-filling.FEW_EVENTS = 1 << 60  # here, where it can be counted
+from graphmem.wiring import fill_process
+fill_process.FEW_EVENTS = 1 << 60  # here, where it can be counted
 memory = Memory(sys.argv[1], user_id="ada")
 left = int(sys.argv[2])
 def counted(home, name):
@@ -303,7 +303,7 @@ async def test_damaged_files_make_room_for_the_new(folder: Path) -> None:
 
 async def test_a_disk_that_fills_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder)
-    monkeypatch.setattr(filling, "FEW_EVENTS", 1 << 60)  # in this process, whose disk is full
+    monkeypatch.setattr(fill_process, "FEW_EVENTS", 1 << 60)  # in this process, whose disk is full
     async with await open_memory(folder, user_id="ada") as memory:
         full = usage._replace(free=10 * MIB)
         for part in ("graph.kuzu.next", "vectors/next"):
@@ -315,7 +315,7 @@ async def test_a_disk_that_fills_meanwhile(folder: Path, monkeypatch: pytest.Mon
             with pytest.raises(Unavailable, match="the disk is nearly full"):
                 await memory.rebuild()
             monkeypatch.undo()
-            monkeypatch.setattr(filling, "FEW_EVENTS", 1 << 60)
+            monkeypatch.setattr(fill_process, "FEW_EVENTS", 1 << 60)
             assert beside(folder) == []
             assert (await memory.search("Zyxquorple")).hits
             assert (await memory.verify()).ok

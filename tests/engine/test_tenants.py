@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from graphmem import AsyncMemory, open_memory
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Scope, Table, to_json
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 from tests.faults.sizes import FUZZ, SEED
 
 NASTY = (

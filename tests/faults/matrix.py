@@ -271,7 +271,7 @@ class Faults:
 
         with (
             mock.patch("graphmem.wiring.make", make),
-            mock.patch("graphmem.wiring.governing.make", make),  # of the model
+            mock.patch("graphmem.wiring.models.make", make),  # of the model
         ):
             yield
 

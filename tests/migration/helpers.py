@@ -11,7 +11,7 @@ import pytest
 from graphmem import AsyncMemory, Memory, migrate
 from graphmem.migration.store import Moved, ledger_of
 from graphmem.model import to_json
-from graphmem.ports.arguments import ScopeArgs
+from graphmem.ports.api.arguments import ScopeArgs
 from graphmem.ports.ledger import Ledger
 from graphmem.ports.llm import Extraction
 from tests.engine.helpers import add_story

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from graphmem import Memory
-from graphmem.relation_types.wording import BuiltInWording
+from graphmem.relation_types.wording import wordings
 from graphmem.text import stem
 
 TEAM = [
@@ -120,8 +120,8 @@ def test_part_of_two_names_is_nobody() -> None:
     ],
 )
 def test_how_words_speak_of_a_type(type: str, word: str, kind: str, inverted: bool) -> None:
-    wordings = BuiltInWording().wordings(type)[stem(word)]
-    assert any(one.kind == kind and one.inverted == inverted for one in wordings)
+    forms = wordings(type)[stem(word)]
+    assert any(one.kind == kind and one.inverted == inverted for one in forms)
 
 
 @pytest.mark.parametrize(

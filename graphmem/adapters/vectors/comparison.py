@@ -56,13 +56,9 @@ def _same_words(vectors: Mapping[str, Any], made: Mapping[str, Sparse]) -> bool:
         wanted = dict(zip(*made.get(name, ((), ())), strict=True))
         if found.keys() != wanted.keys():
             return False
-        if found != wanted and not all(_near(found[term], one) for term, one in wanted.items()):
+        if found != wanted and not all(abs(found[t] - one) <= _NEAR for t, one in wanted.items()):
             return False
     return True
-
-
-def _near(one: float, other: float) -> bool:
-    return abs(one - other) <= _NEAR
 
 
 def _other_directions(

@@ -17,7 +17,8 @@ from graphmem.access import AccessKey, Administration, Limits, Member, Organisat
 from graphmem.access.values import MEMBER_ROLES
 from graphmem.access.webhooks import News
 from graphmem.clock import SystemClock, parse_duration, parse_when_or_none
-from graphmem.doors.cli.base import Subgroup, cli, options, time_option
+from graphmem.doors.cli.arguments import time_option
+from graphmem.doors.cli.base import Subgroup, cli, options
 from graphmem.doors.cli.output import FIXED, RIGHT, note, print_table, show, show_json, when
 from graphmem.errors import UsageError
 from graphmem.limits import WHOLE_NUMBER

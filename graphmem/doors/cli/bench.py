@@ -119,10 +119,11 @@ def run_command(name: str, path: Path, **given: Any) -> None:
     itself under store/. The store is always the embedded one.
     """
     from graphmem.bench.measure import Measuring
+    from graphmem.bench.plots import plots
     from graphmem.bench.runs import BenchRun
     from graphmem.bench.sets import load_dataset
     from graphmem.bench.summary import compare_results, lines_of, summed_up
-    from graphmem.bench.tables import ablation, markdown, plots
+    from graphmem.bench.tables import ablation, markdown
     from graphmem.settings import Settings
 
     data = load_dataset(name, path, corpus=given["corpus"], triples=given["triples"])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from graphmem.doors.cli.base import cli, options, pairs, piped
+from graphmem.doors.cli.arguments import pairs, piped
+from graphmem.doors.cli.base import cli, options
 from graphmem.doors.cli.output import counted, emit, note, print_table, show_json
 from graphmem.doors.cli.reading import (
     IN_PROJECTS,

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphmem import importers
-from graphmem.doors.cli.base import cli, exit_unless, given_only, next_command, options
+from graphmem.doors.cli.arguments import given_only
+from graphmem.doors.cli.base import cli, exit_unless, next_command, options
 from graphmem.doors.cli.ingest import FileIngest, remove_documents
+from graphmem.doors.cli.ingest_checks import one_line
 from graphmem.doors.cli.output import RIGHT, counted, note, print_table, show, show_json
 from graphmem.doors.cli.reading import memory_to_ask
-from graphmem.doors.cli.storable import one_line
 from graphmem.doors.cli.write import before_ingest, understood_since
 from graphmem.errors import UsageError
 from graphmem.importers import document_id, walk
@@ -26,6 +27,10 @@ from graphmem.importers import document_id, walk
 if TYPE_CHECKING:
     from graphmem import Memory
     from graphmem.doors.cli.base import Options
+
+
+_NAMED = 5
+"""Users, or files, that are named before the rest is only hinted at."""
 
 
 def _at(
@@ -104,7 +109,7 @@ def ingest_command(
             summary["gone"] = remove_missing(memory, folders)
             summary["undone"] += summary["gone"]
         if not show_json(summary):
-            show(work.report(summary, shared.user))
+            show(_report(summary, shared.user))
             if not no_infer and (line := understood_since(memory, before)):
                 note(line)
         if follow:
@@ -113,6 +118,44 @@ def ingest_command(
             again = partial(FileIngest, files, None, at, again=True, max_bytes=most)
             _read_again(memory, folders, again if files else None, **given)
     exit_unless(not summary["failed"])
+
+
+def _report(summary: dict[str, Any], user: str | None) -> str:
+    """The summary as people read it."""
+    lines = [
+        f"{counted(summary['episodes'], 'episode')} from {counted(summary['files'], 'file')}: "
+        f"{summary['new']:,} new, {summary['already_known']:,} already known, "
+        f"in {summary['seconds']:.1f} s"
+    ]
+    if undone := summary["undone"] - summary["gone"]:
+        older = counted(undone, "episode")
+        lines.append(f"{older} of older versions undone: what they said counts no more")
+    if summary["gone"]:
+        gone = counted(summary["gone"], "episode")
+        lines.append(f"{gone} of files that are gone undone: what they said counts no more")
+    if summary["empty"]:
+        lines.append(f"nothing in {_listed(summary['empty'])}")
+    if summary["left_out"]:
+        left_out = counted(len(summary["left_out"]), "file")
+        lines.append(f"{left_out} left out: {_listed(summary['left_out'])}")
+    if summary["failed"]:
+        failed = counted(len(summary["failed"]), "file")
+        lines.append(f"{failed} could not be read: {_listed(summary['failed'])}")
+    users = summary["users"]
+    if users:
+        lines.append(f"each for its own user: {_listed(users)}")
+        if user is not None and user not in users:
+            lines.append(f"(these files name their users; --user {user} was not used)")
+    asked = users[0] if users else user
+    if asked and summary["episodes"]:
+        ask = next_command("search", '"…"', user=asked)
+        lines.append(f"ask them: {ask}")
+    return "\n".join(lines)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and a mark when there are more."""
+    return ", ".join(map(one_line, names[:_NAMED])) + (", …" if len(names) > _NAMED else "")
 
 
 def _max_bytes(shared: Options) -> int:
@@ -132,7 +175,7 @@ def _read_again(
     try:
         if again is not None:
             work = again()
-            show(work.report(work.run(memory, **given), None))
+            show(_report(work.run(memory, **given), None))
         if undone := remove_missing(memory, folders):
             show(f"{counted(undone, 'episode')} of files that are gone undone")
     except UsageError as error:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.base import cli, options, time_option
+from graphmem.doors.cli.arguments import time_option
+from graphmem.doors.cli.base import cli, options
 from graphmem.doors.cli.output import (
     FIXED,
     counted,

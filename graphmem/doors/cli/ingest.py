@@ -12,10 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphmem.doors.cli.base import next_command
+from graphmem.doors.cli.ingest_checks import check_file_name, check_given, check_item, one_line
 from graphmem.doors.cli.output import counted, note, progress_bar
 from graphmem.doors.cli.resumed_conversations import LOOKUP_WINDOW, only_new, windows
-from graphmem.doors.cli.storable import check_file_name, check_given, check_item, one_line
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.importers import DOCUMENT_FORMATS, FileReader, Item, Unreadable, document_id, walk
 from graphmem.limits import TEXT_BYTES
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 _COUNTED_UP_TO = 64 << 20
 """Bytes that are read through once beforehand: it finds bad input before anything is stored."""
-_NAMED = 5
-"""Users, or files, that are named before the rest is only hinted at."""
 _MOST_COUNTED = 100
 """Users whose episodes are counted when an ingest stops."""
 _RECENT = LOOKUP_WINDOW
@@ -205,38 +202,6 @@ class FileIngest:
         except UsageError:  # a project or run alone, in which each item names its user
             return False
 
-    def report(self, summary: dict[str, Any], user: str | None) -> str:
-        """The summary as people read it."""
-        lines = [
-            f"{counted(summary['episodes'], 'episode')} from {counted(summary['files'], 'file')}: "
-            f"{summary['new']:,} new, {summary['already_known']:,} already known, "
-            f"in {summary['seconds']:.1f} s"
-        ]
-        if undone := summary["undone"] - summary["gone"]:
-            older = counted(undone, "episode")
-            lines.append(f"{older} of older versions undone: what they said counts no more")
-        if summary["gone"]:
-            gone = counted(summary["gone"], "episode")
-            lines.append(f"{gone} of files that are gone undone: what they said counts no more")
-        if summary["empty"]:
-            lines.append(f"nothing in {listed(summary['empty'])}")
-        if summary["left_out"]:
-            left_out = counted(len(summary["left_out"]), "file")
-            lines.append(f"{left_out} left out: {listed(summary['left_out'])}")
-        if summary["failed"]:
-            failed = counted(len(summary["failed"]), "file")
-            lines.append(f"{failed} could not be read: {listed(summary['failed'])}")
-        users = summary["users"]
-        if users:
-            lines.append(f"each for its own user: {listed(users)}")
-            if user is not None and user not in users:
-                lines.append(f"(these files name their users; --user {user} was not used)")
-        asked = users[0] if users else user
-        if asked and summary["episodes"]:
-            ask = next_command("search", '"…"', user=asked)
-            lines.append(f"ask them: {ask}")
-        return "\n".join(lines)
-
     def _warn(self, new: int) -> None:
         if self._undated and new and not self.again:
             one = len(self._undated) == 1
@@ -399,11 +364,6 @@ def remove_documents(memory: Memory, stored: Iterable[Document], gone: Set[str])
     episodes that were."""
     ids = [document.id for document in stored if document.id in gone]
     return sum(memory.remove_document(id).episodes for id in ids)
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and a mark when there are more."""
-    return ", ".join(map(one_line, names[:_NAMED])) + (", …" if len(names) > _NAMED else "")
 
 
 def _where(reader: FileReader, item: Item) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from graphmem.doors.cli.base import cli, meta_option, options
+from graphmem.doors.cli.arguments import meta_option
+from graphmem.doors.cli.base import cli, options
 from graphmem.doors.cli.output import (
     FIXED,
     RIGHT,

@@ -7,17 +7,15 @@ from typing import Any, get_args
 
 import click
 
-from graphmem.doors.cli.base import (
+from graphmem.doors.cli.arguments import (
     EVERYBODY_OPTION,
     KEY_OPTION,
     TAGS_OPTION,
-    cli,
     given_only,
     meta_option,
-    next_command,
-    options,
     time_option,
 )
+from graphmem.doors.cli.base import cli, next_command, options
 from graphmem.doors.cli.graph import show_entities
 from graphmem.doors.cli.output import (
     RIGHT,

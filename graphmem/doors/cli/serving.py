@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphmem.doors.cli.base import Options, cli, given_only, holds_store, options
+from graphmem.doors.cli.arguments import given_only
+from graphmem.doors.cli.base import Options, cli, holds_store, options
 from graphmem.doors.cli.output import note, show_json
 from graphmem.errors import Unavailable, UsageError
 

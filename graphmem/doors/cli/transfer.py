@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphmem.doors.cli.arguments import EVERYBODY_OPTION
 from graphmem.doors.cli.backup import stage_bars
-from graphmem.doors.cli.base import EVERYBODY_OPTION, cli, exit_unless, next_command, options
+from graphmem.doors.cli.base import cli, exit_unless, next_command, options
 from graphmem.doors.cli.output import counted, note, progress_bar, show_json
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import Fact, to_json

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from graphmem.doors.cli.base import (
+from graphmem.doors.cli.arguments import (
     KEY_OPTION,
     TAGS_OPTION,
-    cli,
     given_only,
     meta_option,
-    options,
     piped,
     time_option,
 )
+from graphmem.doors.cli.base import cli, options
 from graphmem.doors.cli.output import (
     INSTEAD,
     amounts,

@@ -17,7 +17,7 @@ from graphmem.access import Allowance
 from graphmem.client.calls import Call
 from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.transport import EVENTS
-from graphmem.doors.http import gate, replies
+from graphmem.doors.http import idempotency, middleware
 from graphmem.doors.http.calling import (
     Caller,
     ended_in_time,
@@ -25,7 +25,7 @@ from graphmem.doors.http.calling import (
     perform,
     scope_asked,
 )
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.state import ServerState
 from graphmem.errors import (
     AccessRefused,
     Conflict,
@@ -41,22 +41,22 @@ NOTHING_STORED = (UsageError, NotFound, AccessRefused, Conflict)
 JSON_TYPE: Final = "application/json"
 
 
-async def identified(served: Served, request: Request) -> Caller:
+async def identified(served: ServerState, request: Request) -> Caller:
     """Who calls: named in the log by the id of the key.
 
     :class:`~graphmem.errors.Unauthenticated` when no key is given, or none that is good, or one
     with a signature that is not.
     """
     address = _address_of(request)
-    principal = await served.access.authenticate(gate.given_key(request), address=address)
+    principal = await served.access.authenticate(middleware.given_key(request), address=address)
     secret = served.settings.server_signature_secret
     user_id, signature = (_as_sent(request, name) for name in ("x-user-context", "x-signature"))
     if secret is not None and (user_id is not None or signature is not None):
         principal = served.access.vouched(
             principal, secret.get_secret_value(), user_id, signature, address=address
         )
-    gate.caller.get().append(principal.key_id)
-    return Caller(principal, address, gate.request_id.get())
+    middleware.caller.get().append(principal.key_id)
+    return Caller(principal, address, middleware.request_id.get())
 
 
 def _address_of(request: Request) -> str:
@@ -74,7 +74,7 @@ def _as_sent(request: Request, name: str) -> str | None:
     return None if found is None else found.encode("latin-1").decode("utf-8", "replace")
 
 
-async def answer(served: Served, call: Call, request: Request) -> Response:
+async def answer(served: ServerState, call: Call, request: Request) -> Response:
     """The answer to a request for one method of the API."""
     caller = await identified(served, request)
     raw = await request.body()
@@ -82,7 +82,7 @@ async def answer(served: Served, call: Call, request: Request) -> Response:
     work = _work(served, call, caller, raw, made)
 
     async def done(progress: Callable[..., None] | None) -> tuple[bytes, dict[str, str]]:
-        return await replies.once(
+        return await idempotency.once(
             served,
             caller,
             None if call.read else request.headers.get("idempotency-key"),
@@ -116,7 +116,7 @@ class _Made:
         return not self.begun or (not self.done and isinstance(error, NOTHING_STORED))
 
 
-def _work(served: Served, call: Call, caller: Caller, raw: bytes, made: _Made) -> _Work:
+def _work(served: ServerState, call: Call, caller: Caller, raw: bytes, made: _Made) -> _Work:
     def allowed(allowance: Allowance, given: dict[str, Any]) -> None:
         made.headers.update(rate_headers(allowance))
         made.scope.update(scope_asked(given))
@@ -185,7 +185,7 @@ def _last(task: asyncio.Future[tuple[bytes, dict[str, str]]], path: str) -> byte
     if error is None:
         return _event("result", task.result()[0])
     plain = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
-    return _event("problem", bytes(gate.problem_response(plain, path).body))
+    return _event("problem", bytes(middleware.problem_response(plain, path).body))
 
 
 def _event(name: str, data: bytes) -> bytes:

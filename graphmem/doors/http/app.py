@@ -23,12 +23,12 @@ from graphmem.doors.http import (
     mem0,
     openapi,
     organisations,
-    plain_face,
+    rest,
     transfer,
 )
 from graphmem.doors.http.answering import answer
-from graphmem.doors.http.gate import Gate, problem_response
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.middleware import Middleware, problem_response
+from graphmem.doors.http.state import ServerState
 from graphmem.doors.http.tracing import Tracing
 from graphmem.engine import AsyncMemory
 from graphmem.errors import (
@@ -46,7 +46,7 @@ OpenMemory = Callable[[], Awaitable[AsyncMemory]]
 
 def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
     """A server over the memory that ``open_`` opens when it starts; it is closed at the end."""
-    served = Served(settings)
+    served = ServerState(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +72,7 @@ def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
     for call in CALLS.values():
         _add_route(app, served, call)
     health.add_health_routes(app, served)
-    plain_face.add_plain_routes(app, served)
+    rest.add_rest_routes(app, served)
     mem0.add_mem0_routes(app, served)
     organisations.add_access_routes(app, served)
     batch.add_batch_route(app, served)
@@ -91,7 +91,7 @@ def make_app(open_: OpenMemory, settings: Settings) -> FastAPI:
             allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
             expose_headers=["x-request-id", "retry-after"],
         )
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Middleware, settings=settings)
     if settings.telemetry:
         app.add_middleware(Tracing)
     return app
@@ -119,7 +119,7 @@ class _Methods:
         await answered(scope, receive, send)
 
 
-def _add_route(app: FastAPI, served: Served, call: Call) -> None:
+def _add_route(app: FastAPI, served: ServerState, call: Call) -> None:
     async def endpoint(request: Request) -> Response:
         if call.name == "import_":
             return await transfer.import_(served, call, request)

@@ -13,8 +13,8 @@ from graphmem.client.codec import json_body, read_request, to_bytes, write_resul
 from graphmem.client.problems import problem_of
 from graphmem.doors.http.answering import JSON_TYPE, identified
 from graphmem.doors.http.calling import Caller, ended_in_time, in_own_names, perform
-from graphmem.doors.http.replies import once
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.idempotency import once
+from graphmem.doors.http.state import ServerState
 from graphmem.errors import GraphmemError, UsageError, shown
 
 MOST_CALLS: Final = 1000
@@ -32,7 +32,7 @@ _SHAPE: Final[dict[str, Any]] = {
 }
 
 
-def add_batch_route(app: FastAPI, served: Served) -> None:
+def add_batch_route(app: FastAPI, served: ServerState) -> None:
     """Add the route."""
 
     async def batch(request: Request) -> Response:
@@ -76,7 +76,7 @@ def _calls(raw: bytes) -> list[Any]:
     return calls
 
 
-async def _all(served: Served, caller: Caller, calls: list[Any]) -> list[Any]:
+async def _all(served: ServerState, caller: Caller, calls: list[Any]) -> list[Any]:
     results: list[Any] = [None] * len(calls)
     reads: list[int] = []
 
@@ -99,7 +99,9 @@ async def _all(served: Served, caller: Caller, calls: list[Any]) -> list[Any]:
     return results
 
 
-async def _result(served: Served, caller: Caller, item: Any, request_id: str) -> dict[str, Any]:
+async def _result(
+    served: ServerState, caller: Caller, item: Any, request_id: str
+) -> dict[str, Any]:
     try:
         return {"status": 200, "result": await _called(served, caller, item)}
     except GraphmemError as error:
@@ -107,7 +109,7 @@ async def _result(served: Served, caller: Caller, item: Any, request_id: str) ->
         return {"status": problem["status"], "problem": problem}
 
 
-async def _called(served: Served, caller: Caller, item: Any) -> Any:
+async def _called(served: ServerState, caller: Caller, item: Any) -> Any:
     if not isinstance(item, dict) or not item.keys() <= {"method", "arguments"}:
         raise UsageError("a call is an object with a method and its arguments")
     method, arguments = item.get("method"), item.get("arguments", {})

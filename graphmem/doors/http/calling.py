@@ -16,7 +16,7 @@ from graphmem.access import Allowance, Principal
 from graphmem.client.calls import Call
 from graphmem.client.codec import to_bytes
 from graphmem.client.transport import EVENTS
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.state import ServerState
 from graphmem.engine.checks import checked_limit, checked_offset, checked_projects
 from graphmem.errors import (
     BackendError,
@@ -56,7 +56,7 @@ class Caller:
 
 
 async def admitted(
-    served: Served, caller: Caller, call: Call, values: dict[str, Any]
+    served: ServerState, caller: Caller, call: Call, values: dict[str, Any]
 ) -> tuple[dict[str, Any], Allowance]:
     """The arguments of a call as this caller may make it, once there is room for it.
 
@@ -76,7 +76,7 @@ async def admitted(
     return values, await access.admit(principal, call.name, memories=brought)
 
 
-async def _scoped(served: Served, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
+async def _scoped(served: ServerState, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
     asked = {name: values[name] for name in _SCOPE if name in values}
     rest = {name: value for name, value in values.items() if name not in _SCOPE}
     if (several := rest.get("project_ids")) is not None:
@@ -90,7 +90,7 @@ async def _scoped(served: Served, caller: Caller, values: dict[str, Any]) -> dic
     return {**rest, **scope}
 
 
-async def _narrow(served: Served, caller: Caller, item: dict[str, Any]) -> None:
+async def _narrow(served: ServerState, caller: Caller, item: dict[str, Any]) -> None:
     """An item of many may name a scope of its own: it is asked for like that of the call, which
     holds for what an item leaves out, or has as null."""
     for name in [name for name in _SCOPE if name in item and item[name] is None]:
@@ -147,7 +147,7 @@ def _added(found: Any) -> int:
     return found if isinstance(found, int) else 0
 
 
-async def ended_in_time(served: Served, call: Call, work: Awaitable[_T]) -> _T:
+async def ended_in_time(served: ServerState, call: Call, work: Awaitable[_T]) -> _T:
     """What comes of a call whose progress nobody is told; :class:`~graphmem.errors.Unavailable`
     when it takes too long."""
     limit_s = served.settings.server_timeout_s
@@ -162,7 +162,7 @@ async def ended_in_time(served: Served, call: Call, work: Awaitable[_T]) -> _T:
 
 
 async def perform(
-    served: Served,
+    served: ServerState,
     caller: Caller,
     call: Call,
     given: dict[str, Any],
@@ -253,7 +253,7 @@ def in_own_names(body: bytes, caller: Caller) -> bytes:
 
 
 async def _own_projects(
-    served: Served, principal: Principal, values: dict[str, Any]
+    served: ServerState, principal: Principal, values: dict[str, Any]
 ) -> Listing[ScopeCount]:
     """The projects of an organisation, by the names that it has for them."""
     limit, offset = checked_limit(values.get("limit", 100)), checked_offset(values.get("offset", 0))

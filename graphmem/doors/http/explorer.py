@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from graphmem.doors.explorer import PageFile, page_files
 from graphmem.doors.http.answering import identified
-from graphmem.doors.http.faces import read_body
-from graphmem.doors.http.gate import given_key
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.middleware import given_key
+from graphmem.doors.http.state import ServerState
+from graphmem.doors.http.translated import read_body
 from graphmem.errors import NotFound, Unauthenticated, UsageError
 
 POLICY: Final = "; ".join(
@@ -40,7 +40,7 @@ _HEADERS: Final = {
 }
 
 
-def add_explorer_routes(app: FastAPI, served: Served) -> None:
+def add_explorer_routes(app: FastAPI, served: ServerState) -> None:
     """Add the routes. The page itself needs no key, and tells nothing of what is stored."""
     files = page_files()
 

@@ -11,12 +11,12 @@ from graphmem import __version__
 from graphmem.client.calls import CALLS
 from graphmem.doors.http.answering import JSON_TYPE, encoded, identified
 from graphmem.doors.http.calling import perform
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.state import ServerState
 from graphmem.errors import Unavailable
 from graphmem.model import DEFAULT_PROJECT
 
 
-def add_health_routes(app: FastAPI, served: Served) -> None:
+def add_health_routes(app: FastAPI, served: ServerState) -> None:
     """Add the routes. What needs no key tells nothing of what is stored."""
 
     @app.get("/v1/health/live", tags=["health"], operation_id="live", response_class=Response)
@@ -54,7 +54,7 @@ def add_health_routes(app: FastAPI, served: Served) -> None:
         return JSONResponse({**body, "project_id": principal.project or DEFAULT_PROJECT})
 
 
-async def _health(served: Served, request: Request, *, deep: bool) -> Response:
+async def _health(served: ServerState, request: Request, *, deep: bool) -> Response:
     call = CALLS["health"]
     caller = await identified(served, request)
     found = await perform(served, caller, call, {"deep": deep})

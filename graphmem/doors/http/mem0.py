@@ -12,28 +12,28 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from graphmem.clock import stamp
-from graphmem.doors.http.faces import (
-    FACE_IDS,
-    Face,
-    add_face_route,
+from graphmem.doors.http.mem0_filters import filters_of_text, read_filters
+from graphmem.doors.http.state import ServerState
+from graphmem.doors.http.translated import (
+    MEMORY_IDS,
+    TranslatedRequest,
+    add_translated_route,
     end_of_last_day,
     memory_of,
     read_body,
 )
-from graphmem.doors.http.mem0_filters import filters_of_text, read_filters
-from graphmem.doors.http.served import Served
 from graphmem.errors import UsageError, shown
 from graphmem.model import Change, Receipt, to_json
 from graphmem.ports.extraction_options import ExtractionOptions
 
 _LARGEST_PAGE = 1000
 _OWNERS = {"user_id": "users", "agent_id": "agents"}
-_OF_DELETE_ALL = (*FACE_IDS, "app_id", "project_id", "org_id", "filters")
+_OF_DELETE_ALL = (*MEMORY_IDS, "app_id", "project_id", "org_id", "filters")
 
 
-def add_mem0_routes(app: FastAPI, served: Served) -> None:
+def add_mem0_routes(app: FastAPI, served: ServerState) -> None:
     """Add the routes that mem0's clients ask."""
-    route = partial(add_face_route, app, served)
+    route = partial(add_translated_route, app, served)
     route("POST", "/v3/memories/add", _add)
     route("POST", "/v3/memories/search", _search)
     route("POST", "/v3/memories", _get_all)
@@ -48,7 +48,7 @@ def add_mem0_routes(app: FastAPI, served: Served) -> None:
     route("DELETE", "/v1/batch", _delete_batch)
 
 
-async def _add(face: Face, request: Request) -> Any:
+async def _add(translated: TranslatedRequest, request: Request) -> Any:
     body = await read_body(request)
     scope, rest = _narrowed(body)
     if rest is not None:
@@ -57,7 +57,7 @@ async def _add(face: Face, request: Request) -> Any:
     if not messages:
         raise UsageError("messages are missing")
     at, instructions = body.get("timestamp"), body.get("custom_instructions")
-    receipt: Receipt = await face.ask(
+    receipt: Receipt = await translated.ask(
         "add",
         content=messages,
         metadata=body.get("metadata"),
@@ -78,10 +78,10 @@ async def _add(face: Face, request: Request) -> Any:
     return {"results": results, "status": status, "event_id": receipt.episode_id}
 
 
-async def _search(face: Face, request: Request) -> Any:
+async def _search(translated: TranslatedRequest, request: Request) -> Any:
     body = await read_body(request)
     scope, where = _narrowed(body)
-    found = await face.ask(
+    found = await translated.ask(
         "search",
         query=body.get("query"),
         limit=body.get("top_k", body.get("limit")),
@@ -94,13 +94,13 @@ async def _search(face: Face, request: Request) -> Any:
     return {"results": [{**memory_of(hit.fact), "score": hit.score} for hit in found if hit.fact]}
 
 
-async def _get_all(face: Face, request: Request) -> Any:
+async def _get_all(translated: TranslatedRequest, request: Request) -> Any:
     body = await read_body(request)
     scope, where = _narrowed(body)
     page = _number(request.query_params.get("page", body.get("page", 1)), "page")
     size = _number(request.query_params.get("page_size", body.get("page_size", 100)), "page_size")
     size = min(size, _LARGEST_PAGE)
-    found = await face.ask(
+    found = await translated.ask(
         "get_all",
         limit=size,
         offset=(page - 1) * size,
@@ -122,17 +122,21 @@ async def _get_all(face: Face, request: Request) -> Any:
     }
 
 
-async def _get(face: Face, request: Request) -> Any:
+async def _get(translated: TranslatedRequest, request: Request) -> Any:
     scope, _ = _narrowed(request.query_params)
-    return memory_of(await face.ask("get", fact_id=request.path_params["id"], **scope))
+    return memory_of(await translated.ask("get", fact_id=request.path_params["id"], **scope))
 
 
-async def _update(face: Face, request: Request) -> Any:
+async def _update(translated: TranslatedRequest, request: Request) -> Any:
     body = await read_body(request)
-    return await update_from(face, request.path_params["id"], {**request.query_params, **body})
+    return await update_from(
+        translated, request.path_params["id"], {**request.query_params, **body}
+    )
 
 
-async def update_from(face: Face, id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+async def update_from(
+    translated: TranslatedRequest, id: str, body: Mapping[str, Any]
+) -> dict[str, Any]:
     """Change a memory by what a body gives; an expiration date of null is for ever."""
     scope, _ = _narrowed(body)
     given: dict[str, Any] = {"fact_id": id, "text": body.get("text", body.get("memory")), **scope}
@@ -142,25 +146,25 @@ async def update_from(face: Face, id: str, body: Mapping[str, Any]) -> dict[str,
     given = {name: value for name, value in given.items() if value is not None}
     if "expiration_date" in body:
         given["expires_at"] = end_of_last_day(body["expiration_date"])
-    return memory_of(await face.make("update", given))
+    return memory_of(await translated.make("update", given))
 
 
-async def _delete(face: Face, request: Request) -> Any:
+async def _delete(translated: TranslatedRequest, request: Request) -> Any:
     id = request.path_params["id"]
     linked = request.query_params.get("delete_linked", "").lower() in {"1", "true"}
     scope, _ = _narrowed(request.query_params)
-    following = (await face.ask("get", fact_id=id, **scope)).supersedes_id if linked else None
-    await face.ask("delete", id=id, **scope)
+    following = (await translated.ask("get", fact_id=id, **scope)).supersedes_id if linked else None
+    await translated.ask("delete", id=id, **scope)
     seen = {id}
     while following is not None and following not in seen:
         seen.add(following)
-        before = (await face.ask("get", fact_id=following, **scope)).supersedes_id
-        await face.ask("delete", id=following, **scope)
+        before = (await translated.ask("get", fact_id=following, **scope)).supersedes_id
+        await translated.ask("delete", id=following, **scope)
         following = before
     return {"message": "Memory deleted successfully!"}
 
 
-async def _delete_all(face: Face, request: Request) -> Any:
+async def _delete_all(translated: TranslatedRequest, request: Request) -> Any:
     query = request.query_params
     scope, rest = _narrowed(query)
     # Of what would narrow it, nothing is passed over: it would delete more than was asked for.
@@ -169,21 +173,21 @@ async def _delete_all(face: Face, request: Request) -> Any:
             "delete_all needs a user_id or an agent_id, and takes nothing beside "
             f"{', '.join(_OF_DELETE_ALL)}"
         )
-    await face.ask("delete_all", **scope)
+    await translated.ask("delete_all", **scope)
     return {"message": "Memories deleted successfully!"}
 
 
-async def _history(face: Face, request: Request) -> Any:
+async def _history(translated: TranslatedRequest, request: Request) -> Any:
     scope, _ = _narrowed(request.query_params)
-    changes = await face.ask("history", fact_id=request.path_params["id"], **scope)
+    changes = await translated.ask("history", fact_id=request.path_params["id"], **scope)
     return [_change(change) for change in changes]
 
 
-async def _entities(face: Face, request: Request) -> Any:
+async def _entities(translated: TranslatedRequest, request: Request) -> Any:
     scope, _ = _narrowed(request.query_params)
     results = []
     for kind, method in (("user", "users"), ("agent", "agents"), ("run", "runs")):
-        for item in await _whole_list(face, method, **scope):
+        for item in await _whole_list(translated, method, **scope):
             results.append(
                 {
                     "id": item.id,
@@ -198,16 +202,16 @@ async def _entities(face: Face, request: Request) -> Any:
     return {"count": len(results), "next": None, "previous": None, "results": results}
 
 
-async def _whole_list(face: Face, method: str, **scope: Any) -> list[Any]:
+async def _whole_list(translated: TranslatedRequest, method: str, **scope: Any) -> list[Any]:
     found: list[Any] = []
     while True:
-        page = await face.ask(method, limit=_LARGEST_PAGE, offset=len(found), **scope)
+        page = await translated.ask(method, limit=_LARGEST_PAGE, offset=len(found), **scope)
         found += page
         if not len(page) or len(found) >= page.total:
             return found
 
 
-async def _delete_entity(face: Face, request: Request) -> Any:
+async def _delete_entity(translated: TranslatedRequest, request: Request) -> Any:
     kind, name = request.path_params["kind"], request.path_params["name"]
     scope, rest = _narrowed(request.query_params)
     if rest is not None or scope.keys() - {"project_id"}:
@@ -216,34 +220,34 @@ async def _delete_entity(face: Face, request: Request) -> Any:
     if kind in {"user", "agent"}:
         gone = [{f"{kind}_id": name}]
     elif kind == "run":
-        runs = [one for one in await _whole_list(face, "runs", **where) if one.id == name]
+        runs = [one for one in await _whole_list(translated, "runs", **where) if one.id == name]
         # Whether its owner is a user or an agent, a run does not say.
         gone = [{whose: one.owner, "run_id": name} for one in runs for whose in _OWNERS]
     elif kind == "app":
         gone = [
             {whose: one.id}
             for whose, method in _OWNERS.items()
-            for one in await _whole_list(face, method, **where)
+            for one in await _whole_list(translated, method, **where)
         ]
     else:
         raise UsageError(f"there are users, agents, apps and runs, not {shown(kind)}")
     for owner in gone:
-        await face.ask("delete_all", **owner, **where)
+        await translated.ask("delete_all", **owner, **where)
     return {"message": "Entity deleted successfully!"}
 
 
-async def _update_batch(face: Face, request: Request) -> Any:
+async def _update_batch(translated: TranslatedRequest, request: Request) -> Any:
     items = _batch(await read_body(request))
     for item in items:
-        await update_from(face, item["memory_id"], {**request.query_params, **item})
+        await update_from(translated, item["memory_id"], {**request.query_params, **item})
     return {"message": f"Successfully updated {len(items)} memories"}
 
 
-async def _delete_batch(face: Face, request: Request) -> Any:
+async def _delete_batch(translated: TranslatedRequest, request: Request) -> Any:
     items = _batch(await read_body(request))
     for item in items:
         scope, _ = _narrowed({**request.query_params, **item})
-        await face.ask("delete", id=item["memory_id"], **scope)
+        await translated.ask("delete", id=item["memory_id"], **scope)
     return {"message": f"Successfully deleted {len(items)} memories"}
 
 
@@ -282,7 +286,7 @@ def _narrowed(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] 
     filters = given.get("filters")
     if isinstance(filters, str):
         filters = filters_of_text(filters)
-    ids = {name: given[name] for name in (*FACE_IDS, "app_id") if given.get(name) is not None}
+    ids = {name: given[name] for name in (*MEMORY_IDS, "app_id") if given.get(name) is not None}
     scope, rest = read_filters({"AND": [ids, *([filters] if filters else [])]})
     project = given.get("project_id")
     return ({"project_id": project} if project is not None else {}) | scope, rest

@@ -20,7 +20,7 @@ from graphmem.client.codec import json_body
 from graphmem.clock import parse_when_or_none
 from graphmem.doors.http.answering import identified, rate_headers
 from graphmem.doors.http.calling import Caller
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.state import ServerState
 from graphmem.errors import UsageError, shown
 from graphmem.limits import WHOLE_NUMBER
 from graphmem.model import to_json
@@ -41,7 +41,7 @@ Work = Callable[[Administration, str | None, "Asked"], Awaitable[Any]]
 class Asked:
     """One request: who asks, and the values of its path, its query and its body, by name."""
 
-    served: Served
+    served: ServerState
     principal: Principal
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -119,13 +119,13 @@ def _route(verb: str, path: str, **more: Any) -> Callable[[Work], Work]:
     return add
 
 
-def add_access_routes(app: FastAPI, served: Served) -> None:
+def add_access_routes(app: FastAPI, served: ServerState) -> None:
     """Add the routes."""
     for route in _ROUTES:
         _add_route(app, served, route)
 
 
-def _add_route(app: FastAPI, served: Served, route: _Route) -> None:
+def _add_route(app: FastAPI, served: ServerState, route: _Route) -> None:
     async def endpoint(request: Request) -> Response:
         caller = await identified(served, request)
         return await answer_access(served, caller, route.method, route.work, request)
@@ -149,7 +149,7 @@ def _add_route(app: FastAPI, served: Served, route: _Route) -> None:
 
 
 async def answer_access(
-    served: Served, caller: Caller, method: str, work: Work, request: Request
+    served: ServerState, caller: Caller, method: str, work: Work, request: Request
 ) -> Response:
     access, principal, outcome, found = served.access, caller.principal, "done", None
     try:

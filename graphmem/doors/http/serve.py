@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from graphmem.access import Administration
 from graphmem.doors.http.app import make_app
-from graphmem.doors.http.punctual import PunctualProtocol
+from graphmem.doors.http.head_timeout import HeadTimeoutProtocol
 from graphmem.engine import AsyncMemory
 from graphmem.errors import Unavailable, UsageError
 from graphmem.settings import PREFIX, Settings
@@ -133,7 +133,7 @@ class PartServer(uvicorn.Server):
     """A server that leaves signals to the program that it is a part of."""
 
     def __init__(self, app: Any, settings: Settings) -> None:
-        super().__init__(_config(app, settings, http=PunctualProtocol))
+        super().__init__(_config(app, settings, http=HeadTimeoutProtocol))
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -264,7 +264,7 @@ class _Server(uvicorn.Server):
 def _serve_one(
     app: FastAPI, settings: Settings, listening: socket.socket, ready: Callable[[], None]
 ) -> None:
-    server = _Server(_config(app, settings, http=PunctualProtocol), ready)
+    server = _Server(_config(app, settings, http=HeadTimeoutProtocol), ready)
     before = signal.signal(signal.SIGTERM, lambda *_: None)  # it is raised again at the end
     try:
         asyncio.run(server.serve(sockets=[listening]))
@@ -305,7 +305,7 @@ def _serve_many(
         settings,
         factory=True,
         workers=settings.server_workers,
-        http=PunctualProtocol,
+        http=HeadTimeoutProtocol,
         timeout_worker_healthcheck=_HUNG_S,
     )
     listening.listen()  # whoever comes before the first of them is there waits

@@ -7,7 +7,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graphmem.doors.http.gate import method_of
+from graphmem.doors.http.middleware import method_of
 
 
 class Tracing:

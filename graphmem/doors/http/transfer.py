@@ -22,14 +22,14 @@ from graphmem.client.codec import read_request, to_bytes, write_result
 from graphmem.client.files import RESULT_HEADER
 from graphmem.doors.http.answering import JSON_TYPE, identified
 from graphmem.doors.http.calling import perform
-from graphmem.doors.http.served import Served
+from graphmem.doors.http.state import ServerState
 from graphmem.errors import GraphmemError, UsageError
 from graphmem.model import Exported
 
 _PIECE = 256 * 1024
 
 
-async def download(served: Served, call: Call, request: Request) -> Response:
+async def download(served: ServerState, call: Call, request: Request) -> Response:
     """Write the file beside, and send it; a backup's folder is sent packed."""
     caller = await identified(served, request)
     values = read_request(call, await request.body())
@@ -79,7 +79,7 @@ async def _pieces(source: BinaryIO) -> AsyncIterator[bytes]:
             yield piece
 
 
-async def import_(served: Served, call: Call, request: Request) -> Response:
+async def import_(served: ServerState, call: Call, request: Request) -> Response:
     """Take the body as the file; the arguments stand in the query, as JSON."""
     caller = await identified(served, request)
     given = request.query_params.get("arguments", "{}")

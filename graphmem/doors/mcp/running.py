@@ -13,7 +13,7 @@ from mcp.server.stdio import stdio_server
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graphmem.doors.http.gate import given_key, problem_response
+from graphmem.doors.http.middleware import given_key, problem_response
 from graphmem.doors.mcp.frames import Frames
 from graphmem.doors.mcp.server import make_server
 from graphmem.doors.mcp.shared import SharedMemory

@@ -14,7 +14,7 @@ from mcp.server import Server, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from graphmem import __version__
-from graphmem.doors.http.gate import given_key
+from graphmem.doors.http.middleware import given_key
 from graphmem.doors.mcp import prompts, resources
 from graphmem.doors.mcp.results import Answer, Changed
 from graphmem.doors.mcp.shared import SharedMemory

@@ -21,8 +21,8 @@ from graphmem.extract.rules.fragments import spelt
 from graphmem.extract.rules.framing import Framing, is_joke, own_words, without_quotes
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, vocatives
-from graphmem.extract.rules.note_topics import document_title, is_structured, opening_person
-from graphmem.extract.rules.notes import NoteReader
+from graphmem.extract.rules.notes.reader import NoteReader
+from graphmem.extract.rules.notes.topics import document_title, is_structured, opening_person
 from graphmem.extract.rules.people import People, is_machine
 from graphmem.extract.rules.self_introductions import (
     INTRODUCTION,

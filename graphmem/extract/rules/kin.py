@@ -178,7 +178,7 @@ def _owner(  # noqa: PLR0911 - one return for each way of saying whose
     if token.low in {"my", "our"}:
         return context.speaker
     if token.low == "your":
-        return context.addressed(parse, index)
+        return context.people.addressed(context.speaker, parse, index)
     if token.owns:
         return _named_owner(parse, context, at)
     if token.low in {"his", "her"}:

@@ -222,7 +222,7 @@ def _births(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     match = _BIRTH.search(text)
     if match is None:
         return
-    parent = context.born_to(parse, match.start())
+    parent = _born_to(parse, context, match.start())
     if parent is None:
         return
     context.unnamed, context.unnamed_since = (parent, "child"), 0
@@ -238,3 +238,14 @@ def _births(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
         names.register(name, "person")
         text = f"{name} is {parent}'s child"
         yield CandidateFact(text, name, "child_of", parent, (name, parent), importance=0.8)
+
+
+def _born_to(parse: Parse, context: TurnContext, before: int) -> str | None:
+    """Who stands right before "had a baby"."""
+    text = parse.sentence.text
+    for start in range(max(0, before - 40), before):
+        if (start == 0 or not text[start - 1].isalnum()) and text[start].isalnum():
+            subject = context.subject(parse, start)
+            if subject is not None and subject.end == before and subject.other is None:
+                return subject.name
+    return None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
+from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.tokens import NameSpan
 from graphmem.extract.rules.word_lists import FEMALE_KIN, MALE_KIN
 from graphmem.model import Turn
@@ -63,6 +64,16 @@ class People:
         """The one name that ``owner``'s ``word`` has, if it has exactly one."""
         found = self.kin.get((owner, word), set())
         return next(iter(found)) if len(found) == 1 else None
+
+    def addressed(self, speaker: str | None, parse: Parse, index: int) -> str | None:
+        """Whom "your" means: the other of two who talk, or who is called by name at the end."""
+        others = self.speakers - {speaker}
+        tokens = parse.sentence.tokens
+        last = parse.names[-1] if parse.names else None
+        if last is not None and last.last == len(tokens) - 1 and last.first == index + 1:
+            name = self.names.canonical_of(last.name)
+            return name if name in others else None
+        return next(iter(others)) if len(others) == 1 and speaker is not None else None
 
 
 def is_machine(turn: Turn) -> bool:

@@ -81,6 +81,27 @@ class RelationRule:
         needed = not self.needs or not words.isdisjoint(self.needs.split())
         return needed and words.isdisjoint(self.unless.split())
 
+    def fits(self, kind: str | None, *, first_person: bool, thing: bool) -> bool:
+        """Whether it may be said of a subject of this kind ("I" and "we" are of none); ``thing``:
+        it is no person, as far as is known."""
+        if self.subject == "any":
+            return True
+        if first_person:
+            return self.subject in {"person", "sure_person"}
+        if self.subject == "person":
+            return not thing
+        if self.subject == "sure_person":
+            return kind == "person"
+        if self.subject == "organization":
+            return kind == "organization" or (kind == "thing" and self.proves_organization)
+        return kind not in {"person", "animal"}
+
+    def proves(self, kind: str | None) -> str | None:
+        """The kind of a subject of which this is said, that was of ``kind``."""
+        if self.subject in {"person", "sure_person"}:
+            return None if kind == "animal" else "person"
+        return "organization" if self.proves_organization else None
+
 
 RELATION_RULES = tuple(
     rule for name in _FILES for rule in read_rows(f"relations/{name}", "relation", RelationRule)

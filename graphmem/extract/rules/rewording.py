@@ -119,7 +119,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
             yield plain.format(
                 before=before,
                 after=after,
-                a=_article(slots.get("role", "")),
+                a="an" if slots.get("role", "")[:1].lower() in set("aeiou") else "a",
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
                 it=context.thing_before or "",
@@ -136,10 +136,6 @@ def _is_denied(doubtful: list[int], match: re.Match[str]) -> bool:
     """Whether a "not" or a "might" stands before the end of the clause that a row has matched."""
     end = _CLAUSE_ENDS.search(match.string, match.end())
     return doubtful[0] < (end.start() if end else len(match.string))
-
-
-def _article(noun: str) -> str:
-    return "an" if noun[:1].lower() in set("aeiou") else "a"
 
 
 def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[str, str] | None:

@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from graphmem.extract.rules.changed_values import (
+    CHANGE_CUES,
+    HANDED_CUES,
+    changed_values,
+    handed_on,
+    rents,
+)
 from graphmem.extract.rules.clause_times import begins_then, day_or_year, times_of, when_of
 from graphmem.extract.rules.dates import MAYBE_DATED, find_dates
 from graphmem.extract.rules.deaths_and_partings import DEPARTURE_CUES, Departures
@@ -23,13 +30,6 @@ from graphmem.extract.rules.job_titles import JOB_CUES, job_relations, last_days
 from graphmem.extract.rules.kin import KIN_WORDS, relatives
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.named_later import NAMED_LATER_CUES, UNNAMED_WORDS, later_names
-from graphmem.extract.rules.note_changes import (
-    CHANGE_CUES,
-    HANDED_CUES,
-    changed_values,
-    handed_on,
-    rents,
-)
 from graphmem.extract.rules.object_slots import Slots
 from graphmem.extract.rules.phrases import Parse, ends_here
 from graphmem.extract.rules.relation_rows import (
@@ -227,57 +227,31 @@ class SentenceReader:
         """What is said of a subject right after it."""
         if subject.plural and (of_us := self._of_us(parse, subject, at, start)):
             return of_us
+        names = self.context.people.names
         if subject.other is not None:
-            return self._pair(parse, subject, at, start) or self._both(
-                rules, parse, subject, at, start, past=past
-            )
+            if pair := self._pair(parse, subject, at, start):
+                return pair
+            # "are" is right of the two of whom one is a person
+            doubtful = subject.uncertain and not names.is_person(subject.other)
+            one = replace(subject, other=None, more=(), plural=True, uncertain=doubtful)
+            each = (replace(one, name=n) for n in (subject.name, subject.other, *subject.more))
+            return [f for s in each for f in self._say(rules, parse, s, at, start, past=past)]
+        first = subject.speaker or subject.plural
         found: list[CandidateFact] = []
         types: set[tuple[str, TimeClass]] = set()
         for rule in rules:
             theirs = subject.plural and rule.slot == "person"
             if theirs or (past and rule.time not in _PAST_TIMES):
                 continue
-            if (found and rule.type == "did") or not self._fits(rule, subject):
+            if found and rule.type == "did":
+                continue
+            if not rule.fits(names.kind(subject.name), first_person=first, thing=subject.thing):
                 continue
             made = self._apply(rule, parse, subject, at, start)
             dated = (made[0].type or rule.type, rule.time) if made else None
             if dated is not None and dated not in types and not covered(made, found):
                 types.add(dated)
                 found += made
-        return found
-
-    def _fits(self, rule: RelationRule, subject: Subject) -> bool:
-        """Whether a rule may be said of what its subject is."""
-        if rule.subject == "any":
-            return True
-        if subject.speaker or subject.plural:
-            return rule.subject in {"person", "sure_person"}
-        kind = self.context.people.names.kind(subject.name)
-        if rule.subject == "person":
-            return not subject.thing
-        if rule.subject == "sure_person":
-            return kind == "person"
-        if rule.subject == "organization":
-            return kind == "organization" or (kind == "thing" and rule.proves_organization)
-        return kind not in {"person", "animal"}
-
-    def _both(
-        self,
-        rules: list[RelationRule],
-        parse: Parse,
-        subject: Subject,
-        at: int,
-        start: int,
-        *,
-        past: bool,
-    ) -> list[CandidateFact]:
-        assert subject.other is not None  # noqa: S101 - the caller has looked
-        # "are" is right of the two of whom one is a person
-        doubtful = subject.uncertain and not self.context.people.names.is_person(subject.other)
-        found: list[CandidateFact] = []
-        for name in (subject.name, subject.other, *subject.more):
-            one = replace(subject, name=name, other=None, more=(), plural=True, uncertain=doubtful)
-            found += self._say(rules, parse, one, at, start, past=past)
         return found
 
     def _of_us(self, parse: Parse, subject: Subject, at: int, start: int) -> list[CandidateFact]:
@@ -328,17 +302,10 @@ class SentenceReader:
             made.append(fact)
         if made:
             if not subject.speaker:
-                names.register(subject.name, self._proven(rule, subject))
+                names.register(subject.name, rule.proves(names.kind(subject.name)))
             if extra := self._extra(rule, parse, subject, things[-1], start):
                 return with_employers([*made, *extra])
         return made
-
-    def _proven(self, rule: RelationRule, subject: Subject) -> str | None:
-        """What kind of thing a subject is, of which this is said."""
-        if rule.subject in {"person", "sure_person"}:
-            animal = self.context.people.names.kind(subject.name) == "animal"
-            return None if animal else "person"
-        return "organization" if rule.proves_organization else None
 
     def _extra(
         self, rule: RelationRule, parse: Parse, subject: Subject, thing: Filler, start: int

@@ -273,16 +273,6 @@ class TurnContext:
             uncertain=False,
         )  # fmt: skip
 
-    def born_to(self, parse: Parse, before: int) -> str | None:
-        """Who stands right before "had a baby"."""
-        text = parse.sentence.text
-        for start in range(max(0, before - 40), before):
-            if (start == 0 or not text[start - 1].isalnum()) and text[start].isalnum():
-                subject = self.subject(parse, start)
-                if subject is not None and subject.end == before and subject.other is None:
-                    return subject.name
-        return None
-
     def pronoun(self, parse: Parse, position: int, word: str) -> str | None:
         """Whom "he" or "she" means, when only one person can be meant."""
         here = self._third_persons(parse, position)
@@ -343,16 +333,6 @@ class TurnContext:
         """The one other person whom a sentence names, or speaks of, before a position."""
         found = self._third_persons(parse, before) - {self.speaker}
         return next(iter(found)) if len(found) == 1 else None
-
-    def addressed(self, parse: Parse, index: int) -> str | None:
-        """Whom "your" means: the other of two who talk, or who is called by name at the end."""
-        others = self.people.speakers - {self.speaker}
-        tokens = parse.sentence.tokens
-        last = parse.names[-1] if parse.names else None
-        if last is not None and last.last == len(tokens) - 1 and last.first == index + 1:
-            name = self.people.names.canonical_of(last.name)
-            return name if name in others else None
-        return next(iter(others)) if len(others) == 1 and self.speaker is not None else None
 
     def _unsure(self, parse: Parse) -> bool:
         """Whether a name stands here that may be somebody's, who may be meant from now on."""

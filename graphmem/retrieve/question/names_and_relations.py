@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from graphmem.errors import NotFound
 from graphmem.model import Entity, Fact, Scope
 from graphmem.ports.ledger import EntityQuery, LedgerView
-from graphmem.ports.type_wording import TypeWording, Wording
+from graphmem.relation_types.types import RelationTypes
+from graphmem.relation_types.wording import Wording, types_named, wordings
 from graphmem.retrieve.question.parse import STOP_WORDS, ParsedQuestion
 from graphmem.retrieve.view import SearchQuery
 from graphmem.text import core_words, name_hints, name_key, name_keys, name_keys_in, stem, words
@@ -173,15 +174,10 @@ class RelationMatcher:
     """Compares facts with the relations that one question asks for."""
 
     def __init__(
-        self,
-        question: ParsedQuestion,
-        seeds: Sequence[Entity],
-        owner: str | None,
-        wording: TypeWording,
+        self, question: ParsedQuestion, seeds: Sequence[Entity], owner: str | None
     ) -> None:
         """``owner`` is the name of the user, whom "I" in the question means."""
         parts = question.words
-        self._wording = wording
         self._seeds = {seed.id: _position(seed, parts, owner) for seed in seeds}
         names = set[str]().union(*map(_name_words, seeds))
         rest = [(at, word) for at, word in enumerate(parts) if word not in names]
@@ -198,7 +194,7 @@ class RelationMatcher:
     @property
     def types(self) -> list[str]:
         """The types of the wording table that words of the question name."""
-        return sorted({type for word in self._positions for type in self._wording.types(word)})
+        return sorted({type for word in self._positions for type in types_named(word)})
 
     def asked_of_seeds(self) -> list[tuple[str | None, str, str | None]]:
         """The relations asked for, as (subject, type, object): each seed once as subject and once
@@ -242,14 +238,14 @@ class RelationMatcher:
         """The question's words that name this relation type."""
         found = self._known.get(type)
         if found is None:
-            every = self._wording.wordings(type)
+            every = wordings(type)
             found = {word: every[word] for word in self._positions.keys() & every.keys()}
             self._known[type] = found
         return found
 
     def _nouns(self, fact: Fact) -> set[str]:
-        wordings = self._wordings(fact.type or "")
-        return {word for word, of in wordings.items() if any(one.noun for one in of)}
+        found = self._wordings(fact.type or "")
+        return {word for word, of in found.items() if any(one.noun for one in of)}
 
     def _covered(self, *facts: Fact) -> float:
         """A factor from 0 to 1: ``_LESS`` for each content word of the question that these facts
@@ -273,7 +269,7 @@ class RelationMatcher:
         for id, subject in {fact.subject_id: True, fact.object_id: False}.items():
             if id not in self._seeds:
                 continue
-            if self._wording.symmetric(type):
+            if RelationTypes.symmetric(type):
                 return 1.0
             at = self._seeds[id]
             agrees = any(

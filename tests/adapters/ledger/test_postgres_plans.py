@@ -11,7 +11,7 @@ import pytest
 
 from graphmem.adapters.ledger.postgres.session import STATEMENTS, to_psycopg
 from graphmem.adapters.ledger.sql.dialects import POSTGRES
-from graphmem.adapters.ledger.sql.read import fact_fetches
+from graphmem.adapters.ledger.sql.ledger_reads import fact_fetches
 from graphmem.filters import parse_filter
 from graphmem.ports.ledger import FactQuery
 from tests.adapters.ledger.conftest import fresh_schema

@@ -17,7 +17,7 @@ from graphmem import AsyncMemory, Memory, Settings, open_memory
 from graphmem.access import Administration
 from graphmem.client import AsyncRemoteMemory
 from graphmem.doors.http.app import make_app
-from graphmem.doors.http.punctual import PunctualProtocol
+from graphmem.doors.http.head_timeout import HeadTimeoutProtocol
 from graphmem.wiring.access import administration_of
 
 
@@ -28,7 +28,7 @@ class RunningServer:
     prepared: Any = None
     """What ``prepare`` gave."""
 
-    def __init__(self, app: Any, http: Any = PunctualProtocol) -> None:
+    def __init__(self, app: Any, http: Any = HeadTimeoutProtocol) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -72,7 +72,7 @@ def serving(
     *,
     settings: Settings | None = None,
     prepare: Callable[[Administration], Awaitable[Any]] | None = None,
-    http: type[PunctualProtocol] = PunctualProtocol,
+    http: type[HeadTimeoutProtocol] = HeadTimeoutProtocol,
     **options: Any,
 ) -> Iterator[RunningServer]:
     """A server over a memory that is opened so; ``prepare`` sets up who may come."""

@@ -16,7 +16,7 @@ import pytest
 from graphmem import Memory, Settings
 from graphmem.access import Administration, Limits
 from graphmem.client.calls import CALLS
-from graphmem.doors.http.punctual import PunctualProtocol
+from graphmem.doors.http.head_timeout import HeadTimeoutProtocol
 from graphmem.errors import (
     Forbidden,
     LimitExceeded,
@@ -178,7 +178,7 @@ def test_bodies_that_are_too_large_or_too_slow() -> None:
             assert memory.stats().episodes == 0
 
 
-class _Hasty(PunctualProtocol):
+class _Hasty(HeadTimeoutProtocol):
     HEAD_S = 0.3
 
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from graphmem.client.calls import CALLS
-from graphmem.doors.http.gate import request_id
+from graphmem.doors.http.middleware import request_id
 from tests.counted_statements import TO_SEE_WHOSE, CountedStatements
 from tests.doors.http.others import Theirs, arguments_of, two_organisations
 from tests.doors.http.test_others import ROUTES

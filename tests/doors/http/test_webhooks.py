@@ -24,7 +24,7 @@ from graphmem.access import Administration
 from graphmem.access.webhooks import SIGNATURE, Webhook, is_public, webhook_host
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.clock import SystemClock
-from graphmem.doors.http.deliveries import Deliverer
+from graphmem.doors.http.webhook_delivery import Deliverer
 from graphmem.errors import UsageError
 from graphmem.migration.store import ledger_of
 from graphmem.wiring.access import administration_at, administration_of
@@ -89,7 +89,7 @@ async def _prepare(administration: Administration) -> dict[str, str]:
 
 
 def test_news_is_signed_and_about_the_own_organisation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphmem.doors.http.deliveries._PAUSE_S", 0.05)
+    monkeypatch.setattr("graphmem.doors.http.webhook_delivery._PAUSE_S", 0.05)
     settings = Settings.load({}, webhook_hosts=LOCAL)
     with (
         receiving() as receiver,

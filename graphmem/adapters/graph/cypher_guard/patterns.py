@@ -19,15 +19,12 @@ def check_patterns(
     found: Syntax, tokens: Sequence[CypherToken], bracket_ends: Mapping[int, int]
 ) -> None:
     """UsageError when what was read and the signs in the text do not agree on every pattern."""
-    edges = {at + 1 for at, (one, two) in enumerate(pairwise(tokens)) if _opens_edge(one, two)}
+    side_by_side = enumerate(pairwise(tokens), 1)
+    edges = {at for at, (one, two) in side_by_side if one.is_sign("-") and two.is_sign("[")}
     if {opens for opens, _ in found.nodes} != _by_signs(tokens, bracket_ends):
         uncertain()
     if {opens for opens, _ in found.edges} != edges:
         uncertain()
-
-
-def _opens_edge(before: CypherToken, token: CypherToken) -> bool:
-    return before.is_sign("-") and token.is_sign("[")
 
 
 def check_names(found: Syntax, tokens: Sequence[CypherToken]) -> None:

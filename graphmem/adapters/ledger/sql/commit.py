@@ -8,11 +8,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql import statements as believing
+from graphmem.adapters.ledger.sql import rows, statements
 from graphmem.adapters.ledger.sql.entities import remove_unreferenced
-from graphmem.adapters.ledger.sql.read import changed_seq
-from graphmem.adapters.ledger.sql.rules import put_retention, put_rules
+from graphmem.adapters.ledger.sql.ledger_reads import changed_seq
+from graphmem.adapters.ledger.sql.ledger_rules import put_retention, put_rules
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -151,10 +150,10 @@ def _write(
     episode = one.episode
     tenant = tenant_of(one)
     if one.merge is not None and tenant is not None:
-        yield from believing.put_merge(log, one.merge, tenant, by)
+        yield from statements.put_merge(log, one.merge, tenant, by)
     parted: tuple[str, ...] = ()
     if one.undone is not None and one.undone.merge_id is not None and tenant is not None:
-        parted = yield from believing.undo_merge(log, one.undone.merge_id, tenant, by)
+        parted = yield from statements.undo_merge(log, one.undone.merge_id, tenant, by)
     yield from _put_entities(log, one, by)
     if episode and one.mentions:
         yield from _put_mentions(log, one, by, episode)
@@ -166,7 +165,7 @@ def _write(
             yield from new.write()
             yield from _change_fact(log, decision, decision.before, present, by)
     yield from new.write()
-    yield from believing.put_statements(one)
+    yield from statements.put_statements(one)
     if tenant is not None:
         yield from _put_edits_and_undo(log, one, tenant, by)
         if parted:
@@ -192,11 +191,11 @@ def _put_edits_and_undo(
     log: EventLog, commit: Commit, tenant: str, by: WriteContext
 ) -> Steps[None]:
     """Write edits, and what is undone."""
-    yield from believing.put_edits(log, commit, tenant, by)
+    yield from statements.put_edits(log, commit, tenant, by)
     if commit.undone is not None and commit.undone.edit_id is not None:
-        yield from believing.undo_edit(log, commit.undone.edit_id, tenant, by)
+        yield from statements.undo_edit(log, commit.undone.edit_id, tenant, by)
     if commit.undone is not None and commit.undone.episode_id is not None:
-        yield from believing.undo_episode(log, commit.undone.episode_id, tenant, by)
+        yield from statements.undo_episode(log, commit.undone.episode_id, tenant, by)
 
 
 def _check(
@@ -341,7 +340,7 @@ def _index_rows(fact: Fact) -> dict[str, Sequence[Row]]:
     about = [{"entity_id": id, "fact_id": fact.id} for id in dict.fromkeys(fact.entity_ids)]
     return {
         "add_fact_entity": about,
-        "add_support": believing.support_rows(fact),
+        "add_support": statements.support_rows(fact),
         "add_source": rows.source_rows(fact),
     }
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql.access import forget_replies
 from graphmem.adapters.ledger.sql.commit import check_since, commit
 from graphmem.adapters.ledger.sql.entities import (
     erase_entities,
@@ -22,7 +21,8 @@ from graphmem.adapters.ledger.sql.entities import (
     unreferenced,
 )
 from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
-from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.ledger_access import forget_replies
+from graphmem.adapters.ledger.sql.ledger_reads import scope_values
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from graphmem.adapters.ledger.sql.access import forget_grants
 from graphmem.adapters.ledger.sql.entities import erase_entities, log_erased
 from graphmem.adapters.ledger.sql.erase import erase_rows
 from graphmem.adapters.ledger.sql.erasure_receipts import hashes_of, put_erasure, rows_by_table
+from graphmem.adapters.ledger.sql.ledger_access import forget_grants
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Steps,
@@ -22,7 +22,7 @@ from graphmem.adapters.ledger.sql.steps import (
 )
 from graphmem.model import ErasureReceipt, forgotten_tenant
 from graphmem.ports.ledger import Erasure, Forgetting
-from graphmem.ports.ledger_relation_types import ALL_TENANTS
+from graphmem.ports.ledger.relation_types import ALL_TENANTS
 
 _ACTOR = "user"
 

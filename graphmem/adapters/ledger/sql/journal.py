@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql import statements as believing
+from graphmem.adapters.ledger.sql import rows, statements
 from graphmem.adapters.ledger.sql.commit import context_of, tenant_of, write_plain
-from graphmem.adapters.ledger.sql.read import by_id, with_turns
+from graphmem.adapters.ledger.sql.ledger_reads import by_id, with_turns
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -86,7 +85,7 @@ def _journal_batch(
             kept = known[id]
             if kept.status == "undone":
                 by = WriteContext(wanted.recorded_at, kept.id, wanted.actor or "graphmem")
-                yield from believing.resubmit(log, {"id": id, "tenant": kept.scope.tenant}, by)
+                yield from statements.resubmit(log, {"id": id, "tenant": kept.scope.tenant}, by)
                 kept = known[id] = replace(kept, status="pending", reason=RESUBMITTED)
             stored.append(kept)
             continue

@@ -22,19 +22,14 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from graphmem.adapters.ledger.sql import adopt as adopting
-from graphmem.adapters.ledger.sql import commit as writing
-from graphmem.adapters.ledger.sql import rows
-from graphmem.adapters.ledger.sql import spend as spending
-from graphmem.adapters.ledger.sql import statements as believing
-from graphmem.adapters.ledger.sql import tables as copying
-from graphmem.adapters.ledger.sql.access import AccessLedger
+from graphmem.adapters.ledger.sql import adopt, commit, rows, spend, statements, tables
 from graphmem.adapters.ledger.sql.database import Database
-from graphmem.adapters.ledger.sql.erasing_ledger import ErasingLedger
 from graphmem.adapters.ledger.sql.journal import journal
-from graphmem.adapters.ledger.sql.listing_ledger import ListingLedger
-from graphmem.adapters.ledger.sql.read import ReadingLedger, fetch_for_scope
-from graphmem.adapters.ledger.sql.rules import RulesLedger
+from graphmem.adapters.ledger.sql.ledger_access import AccessLedger
+from graphmem.adapters.ledger.sql.ledger_erasures import ErasingLedger
+from graphmem.adapters.ledger.sql.ledger_listings import ListingLedger
+from graphmem.adapters.ledger.sql.ledger_reads import ReadingLedger, fetch_for_scope
+from graphmem.adapters.ledger.sql.ledger_rules import RulesLedger
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -141,7 +136,7 @@ class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, Access
         self, commits: Sequence[Commit], *, since: Mapping[str, int] | None = None
     ) -> int:
         at = [commit.at or self._clock.now() for commit in commits]
-        _, head = await self._db.write(lambda log: writing.commit(log, commits, since or {}, at))
+        _, head = await self._db.write(lambda log: commit.commit(log, commits, since or {}, at))
         return head
 
     async def keep_extraction(self, episode_id: str, extraction: Extraction) -> None:
@@ -149,7 +144,7 @@ class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, Access
 
         def work(_: EventLog) -> Steps[None]:
             before.append((yield from fetch("extraction", episode_id=episode_id)))
-            yield from writing.keep_extraction(episode_id, extraction)
+            yield from commit.keep_extraction(episode_id, extraction)
 
         def was_committed() -> Steps[bool]:
             return (yield from fetch("extraction", episode_id=episode_id)) != before[-1]
@@ -157,19 +152,19 @@ class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, Access
         await self._db.write(work, was_committed)
 
     async def postpone(self, episode_id: str, reason: str, *, failed: bool = False) -> None:
-        await self._db.write(lambda _: writing.postpone(episode_id, reason, failed=failed))
+        await self._db.write(lambda _: commit.postpone(episode_id, reason, failed=failed))
 
     # Reads
 
     async def statements(self, query: StatementQuery) -> LoadedStatements:
-        return await self._db.read(lambda: believing.load_statements(query))
+        return await self._db.read(lambda: statements.load_statements(query))
 
     async def merges(self, tenant: str, entity_id: str) -> list[Merge]:
         found = await self._rows("merges_of", tenant=tenant, id=entity_id)
         return [rows.to_merge(row) for row in found]
 
     async def manual_change(self, tenant: str, seq: int) -> tuple[Change, ManualChange] | None:
-        found = await self._db.read(lambda: believing.manual_change(tenant, seq))
+        found = await self._db.read(lambda: statements.manual_change(tenant, seq))
         if found is None:
             return None
         event, before, hand = found
@@ -302,7 +297,7 @@ class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, Access
     # What models cost
 
     async def charge(self, charge: Charge, ceilings: Sequence[Ceiling] = ()) -> Ceiling | None:
-        return (await self._db.write(lambda _: spending.charge(charge, ceilings)))[0]
+        return (await self._db.write(lambda _: spend.charge(charge, ceilings)))[0]
 
     async def charges(self, tenant: str | None = None) -> list[Charge]:
         return [Charge(**dict(row)) for row in await self._rows("spend", tenant=tenant)]
@@ -311,7 +306,7 @@ class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, Access
 
     @property
     def tables(self) -> tuple[str, ...]:
-        return tuple(copying.TABLES)
+        return tuple(tables.TABLES)
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[LedgerRows]:
@@ -319,26 +314,26 @@ class SqlLedger(ReadingLedger, ErasingLedger, ListingLedger, RulesLedger, Access
             yield SqlLedger(moment, self._clock)
 
     async def rows(self, table: str, after: str | None, limit: int) -> tuple[list[Row], str | None]:
-        named = copying.table_named(table)
+        named = tables.table_named(table)
         if after is None:
             found = await self._rows(f"first_{table}", limit=limit)
         else:
-            place = copying.key_after(named, after)
+            place = tables.key_after(named, after)
             found = await self._rows(f"next_{table}", **place, limit=limit)
-        return copying.row_page(named, found, limit)
+        return tables.row_page(named, found, limit)
 
     async def load(self, table: str, rows: Sequence[Row], after: str | None) -> None:
-        named = copying.table_named(table)
-        await self._db.write(lambda log: copying.load_rows(log, named, rows, after))
+        named = tables.table_named(table)
+        await self._db.write(lambda log: tables.load_rows(log, named, rows, after))
 
     def row_of(self, table: str, values: Mapping[str, Any]) -> Row:
-        return adopting.row_of(table, values)
+        return adopt.row_of(table, values)
 
     async def adopt(
         self, tenants: Sequence[str], batches: Callable[[], Iterable[tuple[str, Sequence[Row]]]]
     ) -> None:
-        await self._db.write(lambda log: adopting.adopt(log, tenants, batches))
+        await self._db.write(lambda log: adopt.adopt(log, tenants, batches))
 
     async def loaded(self, table: str) -> str | None:
-        found = await self._rows("loaded", name=copying.table_named(table).name)
+        found = await self._rows("loaded", name=tables.table_named(table).name)
         return found[0]["after"] if found else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graphmem.adapters.ledger.sql import rows
 from graphmem.adapters.ledger.sql.entities import forget_names, hide_entities, unreferenced
-from graphmem.adapters.ledger.sql.read import scope_values
+from graphmem.adapters.ledger.sql.ledger_reads import scope_values
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,

@@ -16,7 +16,6 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from graphmem.adapters.ledger.sql.database import check_version, closed_memory, last_seq
 from graphmem.adapters.ledger.sql.dialects import SQLITE
-from graphmem.adapters.ledger.sql.recent_events import RecentEvents
 from graphmem.adapters.ledger.sql.steps import (
     EventLog,
     Fetch,
@@ -27,6 +26,7 @@ from graphmem.adapters.ledger.sql.steps import (
 )
 from graphmem.adapters.ledger.sqlite.connect import PAGE_BYTES, Key, connect, openers_of
 from graphmem.adapters.ledger.sqlite.page_sums import LogKeeper
+from graphmem.adapters.ledger.sqlite.recent_events import RecentEvents
 from graphmem.adapters.ledger.sqlite.runner import (
     APPLICATION_ID,
     StepRunner,
