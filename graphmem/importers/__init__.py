@@ -29,7 +29,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -272,46 +272,70 @@ def document_id(path: Path) -> str:
 
 
 def walk(
-    paths: Iterable[Path], refused: Callable[[OSError], object] | None = None
+    paths: Iterable[Path],
+    refused: Callable[[OSError], object] | None = None,
+    passed_over: Callable[[Path], object] | None = None,
 ) -> Iterator[tuple[Path, bool]]:
     """The files to read, and whether each was named itself (or found in a folder that was).
 
     Folders are searched for text, Markdown and JSON files, in order of name, hidden ones and stores
     left out and links to folders not followed. :class:`UsageError` for a path that does not exist,
     :class:`Unreadable` for a folder in which nothing is found, or that may not be read itself;
-    ``refused`` is told of each folder in it that may not.
+    ``refused`` is told of each folder in it that may not, ``passed_over`` of each file of another
+    kind.
     """
-    from graphmem.settings import LEDGER_FILE
-
     for path in paths:
         # Unlike those of a path, these do not fail for a name that is too long.
-        if not os.path.isdir(path):
-            if not os.path.exists(path):
-                raise UsageError(f"{path}: no such file or folder")
+        if os.path.isdir(path):
+            yield from ((file, False) for file in _files_under(path, refused, passed_over))
+        elif os.path.exists(path):
             yield path, True
+        else:
+            raise UsageError(f"{path}: no such file or folder")
+
+
+def _files_under(
+    path: Path,
+    refused: Callable[[OSError], object] | None,
+    passed_over: Callable[[Path], object] | None,
+) -> Iterator[Path]:
+    from graphmem.settings import LEDGER_FILE
+
+    found = False
+    denied: list[OSError] = []
+    for folder, inner, names in os.walk(path, onerror=denied.append):
+        if LEDGER_FILE in names:  # a memory, perhaps the very one that this goes into
+            if folder == str(path):
+                raise Unreadable(
+                    f"{path}: this folder is a memory's own, and no file beside it is read: keep "
+                    "notes in another"
+                )
+            inner[:] = []
             continue
-        found = False
-        denied: list[OSError] = []
-        for folder, inner, names in os.walk(path, onerror=denied.append):
-            if LEDGER_FILE in names:  # a memory, perhaps the very one that this goes into
-                inner[:] = []
-                continue
-            inner[:] = sorted(name for name in inner if not name.startswith("."))
-            slack = {USERS_FILE, "channels.json"} <= set(names)
-            for name in sorted(names):
-                if slack and name in SLACK_LISTS:
-                    continue
-                if not name.startswith(".") and Path(name).suffix.lower() in _WALKED:
-                    found = True
-                    yield Path(folder, name), False
-        for error in denied:
-            if error.filename == str(path):
-                raise Unreadable(f"{path}: {error.strerror}")
-            if refused is not None:
-                refused(error)
-        if not found:
-            kinds = ", ".join(sorted(_WALKED))
-            raise Unreadable(f"{path}: no file to ingest in this folder (looked for {kinds})")
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in _own_files(names):
+            if Path(name).suffix.lower() in _WALKED:
+                found = True
+                yield Path(folder, name)
+            elif passed_over is not None:
+                passed_over(Path(folder, name))
+    for error in denied:
+        if error.filename == str(path):
+            raise Unreadable(f"{path}: {error.strerror}")
+        if refused is not None:
+            refused(error)
+    if not found:
+        kinds = ", ".join(sorted(_WALKED))
+        raise Unreadable(f"{path}: no file to ingest in this folder (looked for {kinds})")
+
+
+def _own_files(names: Collection[str]) -> list[str]:
+    """Those of a folder's files that somebody put there to be read: none that is hidden, and no
+    list of a Slack export."""
+    slack = {USERS_FILE, "channels.json"} <= set(names)
+    return sorted(
+        name for name in names if not name.startswith(".") and not (slack and name in SLACK_LISTS)
+    )
 
 
 def _parts(path: Path) -> list[tuple[str, _Opener]]:

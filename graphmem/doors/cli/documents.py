@@ -108,10 +108,14 @@ def ingest_command(
         if sync or follow:
             summary["gone"] = remove_missing(memory, folders)
             summary["undone"] += summary["gone"]
+        pending, _, why = memory.health().parts.get("pending", "0").partition(": ")
+        summary["pending"] = int(pending.partition(",")[0])
         if not show_json(summary):
             show(_report(summary, shared.user))
             if not no_infer and (line := understood_since(memory, before)):
                 note(line)
+        if summary["pending"]:
+            note(_waiting(summary["pending"], why))
         if follow:
             note(f"watching {', '.join(map(str, folders))}; Ctrl-C ends")
         for files in changes:
@@ -141,6 +145,9 @@ def _report(summary: dict[str, Any], user: str | None) -> str:
     if summary["failed"]:
         failed = counted(len(summary["failed"]), "file")
         lines.append(f"{failed} could not be read: {_listed(summary['failed'])}")
+    if others := summary["other_kinds"]:
+        kinds = _listed([f"{ending} ({number:,})" for ending, number in others.items()])
+        lines.append(f"{counted(sum(others.values()), 'file')} of other kinds passed over: {kinds}")
     users = summary["users"]
     if users:
         lines.append(f"each for its own user: {_listed(users)}")
@@ -151,6 +158,15 @@ def _report(summary: dict[str, Any], user: str | None) -> str:
         ask = next_command("search", '"…"', user=asked)
         lines.append(f"ask them: {ask}")
     return "\n".join(lines)
+
+
+def _waiting(pending: int, why: str) -> str:
+    """What is stored and was not read yet, by the model's fault or another's."""
+    because = f": {why}" if why else ""
+    return (
+        f"not read yet: {counted(pending, 'episode')}{because}\n"
+        "the text is safe and can be searched; go on later with: graphmem resume"
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

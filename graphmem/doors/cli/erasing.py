@@ -88,9 +88,13 @@ def erasures_command(erasure_id: str | None) -> None:
     """
     with options().memory(owned=False) as memory:
         found = memory.erasures(erasure_id)
-    if not show_json(found):
-        for receipt in found:
-            show(str(receipt))
+    if show_json(found):
+        return
+    for receipt in found:
+        show(str(receipt))
+    if not found:
+        scoped = options().user or options().agent
+        note(f"nothing was erased for good{' in this scope' if scoped else ''}")
 
 
 @cli.command("retention")

@@ -57,6 +57,8 @@ class FileIngest:
         self.left_out: dict[Path, None] = {}
         self.failed: dict[Path, None] = {}
         """Of those left out, the ones that cannot be read or stored, or have a bad line."""
+        self.other_kinds: dict[str, int] = {}
+        """How many files of the folders have another ending, by ending."""
         self._several = len(paths) > 1 or any(map(os.path.isdir, paths))
         self.readers = list(self._readers(paths, format, at))
         self.bytes_total = sum(reader.bytes_total for reader in self.readers)
@@ -129,6 +131,7 @@ class FileIngest:
             "files": sum(count > 0 for count in self._given.values()),
             "left_out": [str(path) for path in self.left_out if path not in self.failed],
             "failed": [str(path) for path in self.failed],
+            "other_kinds": self.other_kinds,
             "empty": [str(path) for path, count in self._given.items() if not count],
             "undated": [str(path) for path in self._undated],
             "episodes": self.items,
@@ -325,7 +328,7 @@ class FileIngest:
         found = False
         for path in paths:
             try:
-                for file, named in walk([path], self._refused):
+                for file, named in walk([path], self._refused, self._passed_over):
                     if reader := self._reader(file, named, format, at):
                         found = True
                         yield reader
@@ -335,6 +338,10 @@ class FileIngest:
                 self._leave_out(path, error)
         if not found:
             raise self._nothing()
+
+    def _passed_over(self, path: Path) -> None:
+        ending = path.suffix.lower() or path.name
+        self.other_kinds[ending] = self.other_kinds.get(ending, 0) + 1
 
     def _refused(self, error: OSError) -> None:
         """Of a folder in one of those named: it is left out like a file that may not be read."""

@@ -230,7 +230,7 @@ def understood_since(memory: Memory, before: Before | None) -> str:
         about = before.entity_ids.union(id for fact in facts for id in fact.entity_ids)
         entities = memory.entities(limit=_MOST_LOOKED_AT)
         names = [entity.name for entity in entities if entity.id not in about]
-    asked = after.model_calls > before.stats.model_calls
+    asked = after.model_calls > before.stats.model_calls or after.pending > before.stats.pending
     turns = counted(after.turns - before.stats.turns, "turn")
     return _line(turns, max(0, after.facts - before.stats.facts), names, model=asked)
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from graphmem import Memory
+from graphmem.testing.llm_server import LocalModelServer, Status
 from tests.doors.cli.conftest import Run
 
 _FIRST = ("Ada", "Bea", "Cleo", "Dora", "Edda", "Fay", "Gwen", "Hedda", "Ines", "Jana")
@@ -280,3 +281,47 @@ def test_documents_are_listed_and_removed(graphmem: Run, notes: Path) -> None:
     assert "Paris" not in graphmem("--user", "ada", "relations").out
     assert graphmem("--user", "ada", "remove-document", path).code == 4
     assert path not in graphmem("--user", "ada", "documents", "--under", str(notes)).out
+
+
+def test_what_the_model_did_not_read_is_named(
+    graphmem: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("notes").mkdir()
+    Path("notes/a.md").write_text("Ada works at Acme.")
+    Path("notes/b.md").write_text("Bea lives in Oslo.")
+    with LocalModelServer(answer=lambda _: Status(500), api_key="k") as server:
+        monkeypatch.setenv("GRAPHMEM_LLM", "openai:small")
+        monkeypatch.setenv("GRAPHMEM_LLM_ATTEMPTS", "1")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        told = graphmem("--store", "s", "--user", "ada", "ingest", "notes")
+        summary = graphmem("--store", "s", "--user", "ada", "--json", "ingest", "notes").json
+    assert "not read yet: 2 episodes: " in told.err
+    assert "graphmem resume" in told.err
+    assert "a model reads more than the rules do" not in told.err
+    assert summary["pending"] == 2
+
+
+def test_files_of_other_kinds_are_counted(graphmem: Run) -> None:
+    Path("inbox").mkdir()
+    Path("inbox/a.md").write_text("Ada works at Acme.")
+    for name in ("one.eml", "two.eml", "photo.JPG", ".hidden"):
+        Path("inbox", name).write_bytes(b"x")
+    told = graphmem("--store", "s", "--user", "ada", "ingest", "inbox")
+    assert "3 files of other kinds passed over: .eml (2), .jpg (1)" in told.out
+
+
+def test_a_folder_that_is_a_memory_is_named_as_one(graphmem: Run) -> None:
+    graphmem("--store", "s", "--user", "ada", "add", "Bea lives in Oslo.")
+    Path("s/a.md").write_text("Ada works at Acme.")
+    refused = graphmem("--store", "other", "--user", "ada", "ingest", "s")
+    assert refused.code == 2
+    assert "this folder is a memory's own" in refused.err
+
+
+def test_no_receipt_is_said_to_be_none(graphmem: Run) -> None:
+    graphmem("--store", "s", "--user", "ada", "add", "Bea lives in Oslo.")
+    assert (
+        "nothing was erased for good in this scope"
+        in graphmem("--store", "s", "--user", "ada", "erasures").err
+    )
