@@ -90,8 +90,8 @@ def ingest_command(
     named with that line, the others are read, and the exit code is 1.
 
     What was ingested before is passed over, so an interrupted run goes on when repeated. A note
-    that was edited takes the place of what it was; with --sync, what is in the folders no more
-    counts no more. History keeps both.
+    that was edited takes the place of what it was; with --sync, notes that are in the folders no
+    more count no more. History keeps both. Chats and transcripts only grow.
     """
     folders = [path for path in paths if os.path.isdir(path)]
     if (sync or follow) and not folders:
