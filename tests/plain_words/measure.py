@@ -20,6 +20,7 @@ from tests.plain_words.texts import Expected, Passage, Text
 _TITLES = frozenset({"mr", "mrs", "ms", "dr", "uncle", "aunt", "prof", "signora", "the"})
 _VALUES = frozenset(
     {"phone_number", "email", "deadline", "budget", "rent", "address", "born_on", "date"}
+    | {"age", "website", "wifi_password", "gate_code"}
 )
 _MOST = 1000
 

@@ -25,6 +25,7 @@ HALVES = (
     "sixth",
     "seventh",
     "eighth",
+    "ninth",
 )
 
 

@@ -33,7 +33,7 @@ class _AttributeRow:
 _FORMS = {name: joined_text(form) for name, form in read_rule_data("attributes")["forms"].items()}
 _ROWS = tuple(read_rows("attributes", "attribute", _AttributeRow))
 _WHOSE = (
-    r"(?P<whose>\b[Mm]y|\b[Oo]ur|\b[Tt]he(?=\s+new\s)|\b[Hh]is|\b[Hh]er|"
+    r"(?P<whose>\b[Mm]y|\b[Oo]ur|\b[Tt]he(?=\s+(?:new\s|(?i:gate|door|alarm|entry|wi-?fi)\s))|\b[Hh]is|\b[Hh]er|"
     r"(?<!\w)(?:[^\W\d_a-z][\w-]*\s){0,2}[^\W\d_a-z][\w-]*'s)"
 )
 _PLACE = r"work|home|personal|private|business|office|school|university|second"
@@ -43,9 +43,9 @@ _END = (
     r"these\s+days|at\s+the\s+moment)\b|\s&\s))"
 )
 _STATED = re.compile(
-    rf"{_WHOSE}\s+(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
+    rf"(?:{_WHOSE}\s+|(?<![\w-])(?=(?i:gate|door|alarm|entry|wi-?fi)\s(?i:code|password)\s))(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
     rf"(?P<what>(?i:{'|'.join(row.called for row in _ROWS)}))"
-    rf"(?:(?:'s|\s+has)?\s+changed(?:\s+(?:btw|too|now))?[,.:;]?\s*(?:it(?:'?s|\s+is)|to|now|use|(?:the\s+)?new\s+(?:one|number)(?:'s|\s+is)?:?)?|\s+changed\s+to|\s+is|'s|:)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
+    rf"(?:(?:'s|\s+has(?:\s+been)?|\s+was)?\s+changed(?:\s+(?:btw|too|now|again))?[,.:;]?\s*(?:it(?:'?s|\s+is)|to|now|use|(?:the\s+)?new\s+(?:one|number)(?:'s|\s+is)?:?)?|\s+changed\s+to|\s+is|'s|:)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
 )
 _ADDRESS = re.compile(r"[^\n;]{4,100}?(?=\s*(?:$|[.!](?:\s|$)|\s(?:and|but|so|since|now)\s))")
 _CUES = re.compile(
@@ -74,6 +74,7 @@ _MEASURED = tuple(
         ("age", rf"(?<![\w'])(?P<whose>I){_BE}\s+{_YEARS}{_END}"),
         ("age", rf"{_WHO}\s+just\s+turned\s+{_YEARS}{_END}"),
         ("age", rf"{_WHO}\s+(?:just\s+)?turned\s+{_YEARS}\s+{_LATELY}\b"),
+        ("age", rf"{_WHO},\s+(?P<value>[1-9]\d)(?=,\s|\s*[.)]?\s*$)"),
         (
             "weight",
             rf"{_WHO}(?:\s+(?:now|currently))?\s+weighs?(?:\s+(?:about|around))?\s+{_KILOS}\b",
@@ -104,6 +105,12 @@ _CHANGED_NUMBER = re.compile(
     r"\b[Cc]hanged\s(?=my\s(?:phone\s|mobile\s)?number)(?P<number>[a-z ]+?number)"
     r"[:,.!]?\s(?:it's|its|it\sis|to|new\sone\sis|now)\s(?:now\s)?(?=[+\d(])"
 )
+_CHANGED_CODE = re.compile(
+    r"\b[Cc]hanged\s(?:the|my|our)\s(?P<what>(?:wi-?fi|gate|door|alarm|entry)\s(?:password|code))\b"
+    r"[^.!?\n\d]{0,50}?[.,!:;]\s(?:[Ii]t's|[Ii]ts|[Ii]t\sis|[Nn]ow|[Nn]ew\sone\sis)\s(?:now\s)?"
+    r"(?=\S+(?:\snow)?\s*(?:$|[.,;!\n]))"
+)
+"""The "changed the wifi password. it's now …" of who tells it."""
 _HAVING_NEW = re.compile(
     r"\b(?:I|[Ww]e)(?:'ve|\s+have)?(?:\s+(?:just|now|also|finally))?(?:\s+got|\s+have)?\s+an?\s+new\s"
     r"(?P<what>(?:(?:phone|mobile|cell)\s)?number|e-?mail(?:\s+address)?)(?:\s+now)?"
@@ -130,6 +137,7 @@ _REACHED_ON = re.compile(
     re.MULTILINE,
 )
 """In "I'm on 705-555-0137 now", "ring me on 07700 900813", the number of who tells it."""
+_TITLED = re.compile(r"^(?:Mr|Mrs|Ms|Miss|Dr|Prof)\s+")
 _NO_OWNERS = NOT_NAMES | frozenset(WEEKDAYS) | {"today", "tomorrow", "yesterday", "tonight"}
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+(?=\s|$)|$)", re.MULTILINE)
 _NOBODYS = re.compile(r"^[ \t]*>[^\n]*|```[\s\S]*?(?:```|\Z)", re.MULTILINE)
@@ -141,6 +149,7 @@ def attributes(text: str, context: TurnContext) -> Iterator[CandidateFact]:
     """What a turn says of attributes, sentence by sentence."""
     text = _NOBODYS.sub("", text)
     text = _CHANGED_NUMBER.sub(r"changed, \g<number> is ", corrected(straight(text)))
+    text = _CHANGED_CODE.sub(r"the \g<what> is ", text)
     text = _HAVING_NEW.sub(r"my \g<what> is ", text)
     text = _NEW_NUMBER.sub(_of_whom, text)
     text = _NUMBER_BY_THE_WAY.sub(_as_number, _REACHED_ON.sub(_as_own, text))
@@ -223,7 +232,7 @@ def _of_whom(match: re.Match[str]) -> str:
 
 def _stated(sentence: str, context: TurnContext) -> Iterator[CandidateFact]:
     for match in _STATED.finditer(sentence):
-        owner = _whose(match["whose"], context)
+        owner = _whose(match["whose"] or "the", context)
         if _hedged(sentence[: match.start()]):
             continue
         called, value = " ".join(match["what"].lower().split()), match["value"].strip()
@@ -240,6 +249,8 @@ def _measured(sentence: str, context: TurnContext) -> Iterator[CandidateFact]:
     for type, pattern in _MEASURED:
         for match in pattern.finditer(sentence):
             owner = _whose(match["whose"], context)
+            if owner and "," in match.group() and not context.people.names.is_person(owner):
+                continue  # "Bo Lund, 71,"
             dated = _THEN.search(sentence, match.end()) is not None
             if owner is not None and not dated and not _hedged(sentence[: match.start()]):
                 yield _attribute(owner, type, type, match["value"])
@@ -268,8 +279,8 @@ def _whose(owner_words: str, context: TurnContext) -> str | None:
     if owner_words.lower() in {"his", "her"}:
         who, word = context.referent, {"his": "he", "her": "she"}[owner_words.lower()]
         return who if who and context.people.gender.get(who, word) == word else None
-    name = owner_words.removesuffix("'s")
-    possessive = name != owner_words and not _NO_OWNERS & set(name.lower().split())
+    name = _TITLED.sub("", owner_words.removesuffix("'s"))
+    possessive = owner_words.endswith("'s") and not _NO_OWNERS & set(name.lower().split())
     if not names.is_sure(name) and not (possessive and names.may_be_person(name)):
         return None
     return names.canonical_of(name)

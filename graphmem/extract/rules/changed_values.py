@@ -53,9 +53,9 @@ _CHANGED = re.compile(
     r"[Bb]udget|[Cc]ost|[Pp]rice)"
     rf"(?:\s+(?:for|of)\s+(?:the\s+|our\s+|my\s+)?(?P<of>{_NAME}(?:\s{_NOUN})?|{_NOUN}(?:\s{_NOUN}){{0,2}}?)"
     r"(?:\s+(?:project|work|app|release))?)?"
-    r"\s*(?::|(?<=[Tt]arget)\s|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
+    r"\s*(?::|(?<=[Tt]arget)\s|(?<=[Bb]udget)\s(?=[£€$])|.{1,20}?(?:→|->|=>)|(?:\s+(?:is|was|has|been|now|moved|slipped|pushed|back|out"
     r"|extended|changed|raised|"
-    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|put))+"
+    r"cut|increased|reduced|renewed|set|brought|forward|up|down|goes|gone|went|risen|grown|fallen|dropped|planned|scheduled|put))+"
     rf"{_FROM}(?:\s+(?:to|at|for|is"
     r"|now))*)"
     r"\s*(?:to\s+)?(?:by\s+)?(?P<value>[^\s,.;](?:[^,;.]|[,.](?=\d)){0,60})"
@@ -260,7 +260,7 @@ _HANDED_ON = (
     ),
     re.compile(
         rf"(?P<who>{_WHO}|\bI){_HAND}\s(?:takes?|took|taken|taking)\sover\s(?:the\s|my\s|our\s)?"
-        rf"{_HANDED_WHAT}(?:\sfrom\s{_WHO})?\s*(?:$|[,.;(])"
+        rf"{_HANDED_WHAT}(?:\sfrom\s(?:{_WHO}|her|him|them))?\s*(?:$|[,.;(])"
     ),
     _HANDED[0],
     re.compile(

@@ -35,7 +35,7 @@ DEPARTURE_CUES = re.compile(
 """Without one of these, and without kin, a sentence tells of nobody that they are gone."""
 _ADVERB = r"(?:(?:just|sadly|recently|suddenly|finally|peacefully|unexpectedly|unfortunately)\s+)?"
 _DIED = re.compile(
-    rf",?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>died|passed\s+away|"
+    rf"(?:\s+the\s+[a-z]+)?,?\s+{_ADVERB}(?:(?:has|had)\s+{_ADVERB})?(?P<how>died|passed\s+away|"
     r"passed\s+on(?=\s*(?:$|[.,;!)]|(?:in|last|on|at|this)\s+[\w]+\s*(?:$|[.,;!)])|yesterday))|"
     r"(?:was|were|had\s+to\s+be|got)\s+(?:put\s+down|put\s+to\s+sleep|euthanized|euthanised)|"
     r"(?:is|are)\s+(?:dead(?=\s*(?:$|[,.;)]|now\b|and\b|since\b))|no\s+longer\s+with\s+us)|crossed\s+the\s+rainbow\s+bridge)(?=\W|$)"

@@ -38,6 +38,10 @@ _OPENINGS_WITHOUT_I = frozenset(
     }
     | {("don't", "work"), ("don't", "play"), ("don't", "live"), ("don't", "use")}
 )
+_OF_ANYBODY = frozenset(
+    {("allergic", "to"), ("fluent", "in"), ("can't", "stand"), ("cannot", "stand")}
+)
+"""Said of another as well, where one was just told of."""
 _LASTING = frozenset({"run", "led", "managed"})
 _SHORTEST_ING = 5
 _PARENTS = word_set("parents_by_name")
@@ -83,9 +87,10 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
     begun = second if first in _ADVERBS else first
     if begun in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
         return after("I ", sentence)
-    if (first, second) in _OPENINGS_WITHOUT_I:
+    doubtful = (first, second) in _OF_ANYBODY and context.about not in {None, context.speaker}
+    if (first, second) in _OPENINGS_WITHOUT_I and not doubtful:
         return after("I ", sentence)
-    if (first, second) in _OPENINGS_WITHOUT_I_AM:
+    if (first, second) in _OPENINGS_WITHOUT_I_AM and not doubtful:
         return after("I'm ", sentence)
     if first == "been" and second in {"at", "with", "working", "living", "in"}:
         return after("I've ", sentence)
@@ -137,6 +142,7 @@ def spelt(text: str) -> str:
     text = corrected(text)
     text = _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
     text = _TURNS_OUT.sub("", text) if "urns out" in text else text
+    text = _FOUND_DEAD.sub("died", text) if "found dead" in text else text
     if "called " in text or "named " in text:
         text = _CALLED_SMALL.sub(lambda match: f"{match['before']}{match['name'].title()}", text)
     text = _IS.sub(r"\g<who> is ", _KIN_IS.sub(_is_or_has, text))
@@ -167,6 +173,7 @@ def spelt(text: str) -> str:
     return _JOB_AHEAD.sub(_starting, _OF_NAME_IN_S.sub("'s", text) if "s'" in text else text)
 
 
+_FOUND_DEAD = re.compile(r"\b(?:was|were) found dead\b")
 _TURNS_OUT = re.compile(r"\b(?:(?:[Ii]t|[Aa]s it) )?[Tt]urns out(?: that)?,? (?=\S)")
 _CALLED_SMALL = re.compile(
     r"(?P<before>\b(?:" + "|".join(sorted(KIN.keys() | PETS | {"baby", "boy", "girl"})) + r")"

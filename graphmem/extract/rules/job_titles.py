@@ -72,6 +72,7 @@ _ASIDE = re.compile(
     r"\s*(?:,\s+(?:an?|our|the)\s+|"
     r",\s+(?!(?:is|was|are|has|had|will|who)\s)(?=[a-z]+(?:[ -][a-z]+){0,3}\s*(?:[.;!]|$))|"
     r"\s\(\s*(?:(?:an?|our|the|my)\s+)?)"
+    r"(?!(?:old|former|previous|late)\s)"
     r"(?P<post>(?:deputy\s+)?head\s+of\s+[a-z]+|[a-z]+(?:[ -][a-z]+){0,2}?)"
     r"(?=\s*(?:[,.;!)]|$|and\s|who\s))"
 )

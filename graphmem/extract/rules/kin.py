@@ -13,9 +13,11 @@ from graphmem.extract.rules.tokenizer import Sentence
 from graphmem.extract.rules.tokens import NameSpan, WordToken
 from graphmem.extract.rules.word_lists import (
     FAVOURITE,
+    FEMALE_KIN,
     KIN,
     KIN_MODIFIERS,
     KIN_PLURAL,
+    MALE_KIN,
     NEGATIONS,
     PETS,
     PETS_PLURAL,
@@ -27,8 +29,8 @@ from graphmem.ports.llm import CandidateFact
 KIN_WORDS = PETS.union(PETS_PLURAL, KIN, KIN_PLURAL)
 """Without one of these a sentence names no relative and no pet."""
 _IS_NAMED = re.compile(
-    r"(?:'s\s+name\s+is|'s\s+names\s+are|s'\s+names\s+are|\s+is\s+(?:called|named)|\s+are\s+(?:called|named)|"
-    r"\s*,?\s+named|\s*,?\s+called|\s+is\s+now\b|\s+is\b|\s+are\b|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
+    r"(?:(?:\s+there)?(?:'s\s+name\s+is|'s\s+names\s+are|s'\s+names\s+are|\s+is\s+(?:called|named)|\s+are\s+(?:called|named)|"
+    r"\s*,?\s+named|\s*,?\s+called|\s+is\s+now\b|\s+is\b|\s+are\b)|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
     re.IGNORECASE,
 )
 _HAVE = word_set("having")
@@ -47,6 +49,10 @@ _FOR_A_WHILE = word_set("kin_for_a_while")
 _AFTER_KIN = word_set("after_kin")
 # Kin that not everybody has.
 _NOT_EVERYBODY_HAS = word_set("kin_not_everybody_has")
+_ADDRESSED = frozenset(
+    {*KIN, "masi", "bhai", "bro", "guys", "all", "everyone", "folks", "lads", "dear", "lol", "haha"}
+)
+"""To whom or how it is said, at the end: "Zoe is my sister mum"."""
 _PERSON_VERBS = word_set("person_verbs")
 _ONE_AT_A_TIME = frozenset({"doctor_of", "therapist_of", "landlord_of", "coaches", "partner_of"})
 """Of which somebody has one of each kind: a new dentist takes the place of the old."""
@@ -85,6 +91,7 @@ def _kin(
 ) -> Iterator[CandidateFact]:
     owner = _owner(parse, context, index, KIN_MODIFIERS)
     if owner is None:
+        _note_gender(parse, context, index, word)
         return
     names = context.people.names
     found = _persons(parse, context, index, owner, plural=plural)
@@ -105,6 +112,15 @@ def _kin(
         yield CandidateFact(
             sentence_text, name, type_, owner, (name, owner), importance=weight, retracts=over
         )
+
+
+def _note_gender(parse: Parse, context: TurnContext, index: int, word: str) -> None:
+    """That Jean is a "she" in "his wife Jean", whoever "his" is."""
+    whose = parse.sentence.tokens[max(0, index - 3) : index]
+    if any(t.low in {"his", "her", "their"} for t in whose) and word in FEMALE_KIN | MALE_KIN:
+        for name in _persons(parse, context, index, "", plural=False):
+            gender = "she" if word in FEMALE_KIN else "he"
+            context.people.gender.setdefault(context.people.names.canonical_of(name), gender)
 
 
 def _only_ahead(parse: Parse, index: int) -> bool:
@@ -356,7 +372,9 @@ def _ends_phrase(parse: Parse, index: int) -> bool:
     if index + 1 >= len(tokens):
         return True
     after = tokens[index + 1]
-    return bool(after.gap.strip()) or after.low in _AFTER_KIN
+    ends = index + 2 == len(tokens) or tokens[index + 2].gap.strip()
+    addressed = after.low in _ADDRESSED and bool(ends)
+    return bool(after.gap.strip()) or after.low in _AFTER_KIN or addressed
 
 
 def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[CandidateFact]:

@@ -33,8 +33,8 @@ from graphmem.extract.rules.word_lists import (
 _GOODS = word_set("goods")
 _HOME = re.compile(r"\s+(?:my|our)\s+(?:home|native)\s*(?:country|town|city)[,\s]", re.IGNORECASE)
 _DWELLING = re.compile(
-    r"\s+(?:an?|my|our|the)\s+(?:[\w-]+\s+){0,3}?(?:flat|apartment|house|room|studio|place|villa|"
-    r"cottage|condo|loft)\s+in(?=\s)",
+    r"\s+(?:an?|my|our|the|his|her|their)\s+(?:[\w-]+\s+){0,3}?(?:flat|apartment|house|room|studio|place"
+    r"|villa|cottage|condo|loft|bungalow|caravan|annexe|farmhouse|village|home|hostel|hall)\s+in(?=\s)",
     re.IGNORECASE,
 )
 _SOMEBODY_CALLED = re.compile(r"\s+(?:an?|this|some)\s+(?:[\w-]+\s+){1,4}?(?:called|named)(?=\s)")

@@ -53,17 +53,20 @@ _TO_VERB = re.compile(r"to ([a-z]+)( .*)?$")
 _PARTICIPLES = frozenset({"living", "working", "based", "studying", "starting"})
 _DOUBLE = word_set("doubling_verbs")
 _HEAD_OF = re.compile(
-    r"\s*(?:the\s+)?(?P<post>(?:deputy\s+)?(?:head|director|captain)\s+of\s+(?:the\s+|our\s+)?"
-    r"(?!state\b|the\b|our\b|table\b|line\b|queue\b)[a-z]+(?:\s+and\s+[a-z]+|\s+council)?)"
+    r"\s*(?:the\s+)?(?P<post>(?i:(?:deputy\s+)?(?:head|director|captain)\s+of)\s+(?:the\s+|our\s+)?"
+    r"(?!(?i:state|the|our|table|line|queue)\b)[A-Za-z]+(?:\s+and\s+[A-Za-z]+|\s+council)?)"
     r"(?=\s*(?:$|[.,;:!?()]|(?:at|from|now|as|since)\b))"
 )
 _MEDICINES, _ENDINGS_OF_MEDICINES = word_set("medicines"), word_set("endings_of_medicines")
 _DRUG = re.compile(
-    r"\s+(?:(?:my|his|her|some|daily|\d+\s?mg(?:\s+of)?)\s+)*"
+    r"\s+(?:(?:my|his|her|the|some|daily|\d+\s?mg(?:\s+of)?)\s+)*"
     rf"(?P<name>[A-Za-z]{{2,}}(?:{'|'.join(sorted(_ENDINGS_OF_MEDICINES))})"
     rf"|{'|'.join(sorted(_MEDICINES))})(?=\W|$)",
     re.IGNORECASE,
 )
+_OF_A_POST = (" as ", " became ", " no longer ")
+_CHAIR = frozenset({"chair", "co-chair", "vice-chair"})
+"""A post, where nothing else is spoken of: not in "I'm a chair"."""
 _DOING = re.compile(r"\w\s(?:an?|the|my|our)\s")
 _CARS = word_set("vehicles") - word_set("no_cars")
 _LESSONS = frozenset({"lesson", "lessons", "class", "classes", "practice"})
@@ -165,8 +168,8 @@ class Slots(NamedSlots):
         return [Filler(phrase.text, phrase.name if phrase.proper else None, kind, phrase.end)]
 
     def _role(self, rule: RelationRule, parse: Parse, at: int, subject: Subject) -> list[Filler]:
-        if post := _HEAD_OF.match(parse.sentence.text, at):
-            return [Filler(post["post"], post["post"], "thing", post.end())]
+        if of := _HEAD_OF.match(parse.sentence.text, at):
+            return [Filler(of["post"], of["post"], "thing", of.end())]
         found = noun_phrases(parse, at, listed=False)
         if not found:
             return []
@@ -175,12 +178,12 @@ class Slots(NamedSlots):
             return []  # "using a drip coffee maker"
         head = phrase.name.lower().split()[-1]
         plainly = rule.pattern.endswith("as") or " as" in rule.pattern
-        if not (is_occupation(head) or is_post(phrase.name.lower())) and not (
-            plainly and phrase.determiner in {"a", "an"}
-        ):
+        sure = any(words in rule.says for words in _OF_A_POST)
+        post = is_occupation(head) or is_post(phrase.name.lower()) or (sure and head in _CHAIR)
+        if not post and not (plainly and phrase.determiner in {"a", "an"}):
             return []
-        short = phrase.name.isupper()  # a GP
-        if phrase.determiner == "the" or phrase.mine or (phrase.proper and not short):
+        named = phrase.proper and not _is_title(phrase.name, head, sure=sure)
+        if phrase.determiner == "the" or phrase.mine or named:
             return []
         return [Filler(phrase.text, phrase.name, "thing", phrase.end)]
 
@@ -349,6 +352,13 @@ class Slots(NamedSlots):
         """A date is part of the sentence and of ``valid_at``, never an entity."""
         when = parse.date_at(at + 1)
         return [Filler("", None, "event", at)] if when is not None and when.at is not None else []
+
+
+def _is_title(name: str, head: str, *, sure: bool) -> bool:
+    """Whether a name is what somebody is: a GP, a QA lead, and the Senior Nurse that one became."""
+    *before, last = name.split()
+    short = name.isupper() or (last.islower() and "".join(before).isupper())
+    return short or (sure and is_occupation(head))
 
 
 def _without_participle(phrase: Phrase) -> Phrase:

@@ -63,6 +63,7 @@ _DOUBTFUL = NEGATIONS | HEDGES
 _NO_POST = word_set("posts_of_the_moment")
 _DEMONYMS = word_table("demonyms")
 _ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
+_FORMER = ("old ", "former ", "previous ", "ex-", "retired ")
 _GOODS = word_set("goods")
 _COUNTED = re.compile(
     r"(?:chapter|season|series|episode|level|page|plan|round|day|stage|step)\s+"
@@ -116,6 +117,8 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
                 continue
             if "{it}" in plain and not context.thing_before:
                 continue
+            if "{topic}" in plain and not context.topic:
+                continue
             yield plain.format(
                 before=before,
                 after=after,
@@ -123,6 +126,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
                 it=context.thing_before or "",
+                topic=context.topic or "",
                 subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
                 **slots,
             )
@@ -155,6 +159,8 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
             return None
         if slot in {"who", "other", "owner", "friend", "pet"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
+        if slot == "role" and value.istitle() and " " not in value:
+            value = value.lower()  # "Captain this year is Ada"
         slots[slot] = value.title() if slot == "vehicle" and value.islower() else value
     if slots.get("owner") and not (_is_known(slots["owner"], names) or _of_family(slots)):
         return None
@@ -193,6 +199,7 @@ def _worker(craft: str) -> str:
 _WORDED: dict[str, Callable[[str], str]] = {
     "craft": _worker,
     "demonym": lambda value: _DEMONYMS.get(value.lower(), ""),
+    "i": lambda value: "I" if value else "",
 }
 """What a slot holds in other words; nothing where there are none."""
 
@@ -214,9 +221,10 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "buyer": named and kind not in {"person", "animal", "place"},
         "town": kind == "place",
         "place": (named or low in PLACES | _ALSO_TOWNS) and kind not in {"person", "animal"},
-        "role": not low.startswith(FAVOURITE)
+        "role": not low.startswith((*FAVOURITE, *_FORMER))
         and (
             is_post(low)
+            or last in {"chair", "co-chair", "vice-chair"}
             or (is_occupation(last) and last not in _NO_POST and not _is_of_somebody(last))
         ),
         "game": last in SPORTS | INSTRUMENTS,

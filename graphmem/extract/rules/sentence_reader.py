@@ -161,8 +161,9 @@ class SentenceReader:
                 kind = self.context.people.names.kind(subject.name)
                 self.context.it = None if kind in {"person", "animal"} else subject.name
             if subject is None:
-                elided = last if at == start and after_and(text, start) else None
-                found = self._elided(rules, parse, elided, start, steady=steady) if elided else []
+                joined = text[start:at].strip() in {"", "and", "but"} and after_and(text, at)
+                elided = last if joined else None
+                found = self._elided(rules, parse, elided, at, steady=steady) if elided else []
             else:
                 done.add(at)
                 found = self._say(rules, parse, subject, subject.end, start, past=past)

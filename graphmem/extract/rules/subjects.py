@@ -17,6 +17,7 @@ from graphmem.extract.rules.word_lists import (
     KIN_MODIFIERS,
     KIN_PLURAL,
     MALE_KIN,
+    PETS,
     word_set,
 )
 
@@ -42,6 +43,10 @@ _PRONOUNS = frozenset({"he", "she", "he's", "she's", "who", "who's"})
 _FIRST_PERSON = word_set("first_person")
 _I = frozenset({"i", "i'm", "i've", "i'll", "we", "we're", "we've", "we'll"})
 _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
+_RELATIVES = "|".join(sorted({*KIN, *PETS}))
+_BY_KIN = re.compile(rf"\b(?:[Hh]is|[Hh]er)\s+(?:[a-z]+\s+)?(?:{_RELATIVES})\b")
+_TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "mdm"})
+_GENDERED = {"mr": "he", "mrs": "she", "ms": "she", "miss": "she"}
 _PERSON_VERBS = word_set("person_verbs")
 _CLOSED = re.compile(r"\s+(?:has\s+)?(?:went|gone)\s+(?:bust|under|into|out\s+of|live|down)\b")
 _ONE_OF_THEM = word_set("kin_without_name")
@@ -106,6 +111,12 @@ class TurnContext:
     """The last name that stood behind "in", "at", "to"."""
     of_another: bool = False
     """The sentence before was about a "she" or "he" and not about the speaker."""
+    by_kin: str | None = None
+    """Who was just named as a relative of a "he" or a "she", who may as well be meant next."""
+    whose_kin: str | None = None
+    """Whose relative that is, if known."""
+    unsaid: str | None = None
+    """Whom the sentence before told of without naming them: "Takes warfarin" is of Zoe."""
     introduced: bool = False
     """The speaker has said in this turn who they are."""
     topic: str | None = None
@@ -279,17 +290,34 @@ class TurnContext:
         if self._somebody(parse, position) and not here:
             known = self.relative is not None and self.people.gender.get(self.relative) == word
             return self.relative if known else None
+        if not here and self._opens_with_another(parse, position):
+            return None
         if not here and self.referent is None:
             here = {one for one in self.recent if self.people.gender.get(one, word) == word}
         if len(here) > 1:
             return None
         name = next(iter(here)) if here else self.referent
+        if not here and self.whose_kin and self.people.gender.get(str(name), word) != word:
+            name = self.whose_kin  # "his wife Jean died. He …"
         if name is None or name == self.speaker or self.people.gender.get(name, word) != word:
             return None
         self.people.gender.setdefault(name, word)
         if self.people.names.kind(name) == "thing":
             self.people.names.register(name, "person")
         return name
+
+    def _opens_with_another(self, parse: Parse, before: int) -> bool:
+        """Whether a name of two words opens the sentence of which nothing is known: it may be whom
+        "he" means, who is then nobody from before."""
+        span = parse.name_at(0)
+        return (
+            span is not None
+            and span.last > span.first
+            and span.end <= before
+            and not span.owns
+            and self.people.names.kind(span.name) == "thing"
+            and self.people.names.may_be_person(span.name)
+        )
 
     def _third_persons(self, parse: Parse, before: int) -> set[str]:
         names = self.people.names
@@ -318,7 +346,7 @@ class TurnContext:
                 return span.name.split()[0].lower() in FIRST_NAMES
             if before in _CALLED and span.first > 1:
                 return tokens[span.first - 2].low not in _WITH_NAMES
-            return before in _BEFORE_PEOPLE
+            return before in _BEFORE_PEOPLE or self._title(parse, span) is not None
         after = tokens[span.last + 1] if span.last + 1 < len(tokens) else None
         if after is not None and after.gap == ", " and after.low in _PRONOUNS:
             return True
@@ -328,6 +356,13 @@ class TurnContext:
         if _CLOSED.match(parse.sentence.text, span.end):
             return False
         return after is not None and after.gap == " " and after.low in _PERSON_VERBS
+
+    @staticmethod
+    def _title(parse: Parse, span: NameSpan) -> str | None:
+        """The "mr" before a name."""
+        near = parse.sentence.tokens[max(0, span.first - 1) : span.first + 1]
+        found = (token.low.rstrip(".") for token in near)
+        return next((word for word in found if word in _TITLES), None)
 
     def only_person(self, parse: Parse, before: int) -> str | None:
         """The one other person whom a sentence names, or speaks of, before a position."""
@@ -352,6 +387,16 @@ class TurnContext:
             return False
         return any(t.low in _SOMEBODY for t in parse.sentence.tokens if t.start < before)
 
+    def _settle_titled(self, parse: Parse) -> None:
+        """Mr Lund is a person, and a "he"."""
+        names = self.people.names
+        for span in parse.names:
+            title = self._title(parse, span)
+            if title and names.kind(span.name) == "thing" and names.may_be_person(span.name):
+                names.register(names.canonical_of(span.name), "person")
+            if title in _GENDERED and names.is_person(span.name):
+                self.people.gender.setdefault(names.canonical_of(span.name), _GENDERED[title])
+
     def _note_subject(self, parse: Parse) -> None:
         """What, or which animal, a sentence opens with."""
         at = 1 if parse.sentence.tokens[0].low in {"the", "our", "my"} else 0
@@ -366,6 +411,8 @@ class TurnContext:
 
     def update_referent(self, parse: Parse) -> None:
         """After a sentence: who a following "he" or "she" would be."""
+        self._settle_titled(parse)
+        before = self.referent
         end = len(parse.sentence.text)
         self.people.settle_kinds(parse.sentence.text, parse.names, partial(self._acts, parse))
         persons = self._third_persons(parse, end)
@@ -378,6 +425,9 @@ class TurnContext:
             self.referent = None
             if self.relative is not None and not persons:
                 self.referent = self.relative
+        named_by_kin = _BY_KIN.search(parse.sentence.text)
+        self.whose_kin = before if named_by_kin and before != self.referent else None
+        self.by_kin = self.referent if named_by_kin and self.referent in persons else None
         self.relative = None
         opens, lows = parse.sentence.tokens[0].low, parse.sentence.lows
         self.of_another = bool(lows & _PRONOUNS) and lows.isdisjoint(_I)

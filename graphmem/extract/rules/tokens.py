@@ -155,7 +155,8 @@ def _joined(before: WordToken, token: WordToken) -> bool:
 
 def _trimmed(text: str, tokens: list[WordToken], first: int, last: int) -> NameSpan | None:
     """The run without a sentence's opening word and the like."""
-    at_start = first == 0
+    # "23/01 - Called Ada" begins anew after the dash.
+    at_start = first == 0 or not _DASHES.isdisjoint(tokens[first].gap)
     if first < last and tokens[first].low in _KIN_TITLES and tokens[first + 1].gap == " ":
         first += 1  # "Aunt Bev" is Bev
     if at_start:
@@ -184,6 +185,9 @@ def _trimmed(text: str, tokens: list[WordToken], first: int, last: int) -> NameS
         initial=first == 0 and len(run) == 1 and not titled,
         owns=owns,
     )
+
+
+_DASHES = frozenset("-–—")
 
 
 def _titled(tokens: list[WordToken], at: int) -> bool:

@@ -53,7 +53,8 @@ _GOES_ON = re.compile(
     r",\s+(?:and\s+)?(?=(?:(?P<bare>(?:work|live|study|teach|play|sing|train|volunteer)\s+(?:at"
     r"|in|for|with))|"
     r"(?:now|currently|still|also)\s+(?:living|working|based|studying|sharing|teaching|training|"
-    r"doing|at|in|with))\s)"
+    r"doing|at|in|with)|(?:living|based|working|studying)\s(?:in|at|for)(?=\s[^,.;]{2,30}"
+    r"\s(?:these\sdays|now|at\sthe\smoment|for\snow)\b))\s)"
 )
 _LATER_THIRD = re.compile(
     r"[A-Za-z]+(?: [a-z]+)?, (?:and |now )?(?:lives|works|teaches|runs|studies)\s"
@@ -71,6 +72,11 @@ _SENT = re.compile(
     r"|invoices?|parcels?|quotes?|repl(?:y|ies)|loans?|invitations?|heard|back) $"
 )
 """What comes from somebody, who is no place for it: "an offer from Airbus"."""
+_GOES_ON_OF = re.compile(
+    r"(?:(?P<is>[Aa]llergic to|[Ff]luent in|[Oo]riginally from)"
+    r"|[Cc]an't stand|[Cc]annot stand|[Nn]o longer) "
+)
+"""What goes on about whom "Takes warfarin" was said of."""
 _IN = ("liv", "mov")
 _LAST_DAY = re.compile(r"(?:[Ll]ast|[Ff]inal) (?:day|shift|week)\b|[Ll]eaves? (?:us )?(?:on )?\d")
 _GONE = re.compile(
@@ -95,8 +101,18 @@ def with_subject(  # noqa: PLR0911 - one return for each kind of sentence
         return replace(sentence, text=context.animal + rest, quotes=())
     first, who = sentence.tokens[0].low, context.about
     other = who if who != context.speaker else None
-    if first in _THIRD and sentence.tokens[1].gap == " " and context.referent is not None:
+    unsaid, context.unsaid = context.unsaid, None
+    alone = context.referent is not None and context.by_kin != context.referent
+    if first in _THIRD and sentence.tokens[1].gap == " " and alone:
+        context.unsaid = context.referent
         return after(f"{context.referent} ", sentence)
+    if (
+        unsaid is not None
+        and unsaid == context.referent
+        and (goes := _GOES_ON_OF.match(sentence.text))
+    ):
+        context.unsaid = unsaid
+        return after(f"{unsaid} {'is ' if goes['is'] else ''}", sentence)
     if context.referent is not None and _LATER_THIRD.match(sentence.text):
         return after(f"{context.referent} is ", sentence)
     if context.leaver is not None and _WENT.match(sentence.text):
@@ -217,7 +233,8 @@ def _of_oneself(  # noqa: PLR0911 - one return for each reason
         return replace(sentence, text=text, quotes=())
     role = _ROLE.match(rest)
     works = role is not None and is_occupation(role["head"].lower())
-    if not rest or not (works or _OF_ONESELF.match(rest) or rest[0].islower()):
+    says_i = rest.startswith(("I ", "I'm "))
+    if not rest or not (works or _OF_ONESELF.match(rest) or rest[0].islower() or says_i):
         return sentence
     of_them = Sentence(rest, sentence.question, sentence.whole)
     if not (works or _OF_ONESELF.match(rest)):

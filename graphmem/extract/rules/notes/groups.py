@@ -99,11 +99,12 @@ def of_topic(names: NameRegistry, topic: str | None, line: str) -> str:
     """ "studied at Bath" in a list about somebody, "Based in Leeds" below a company, with whom or
     what it is of."""
     first, _, rest = line.partition(" ")
-    low, kind = first.lower().rstrip(",;"), names.kind(topic) if topic is not None else None
+    low, kind = first.lower().rstrip(",;."), names.kind(topic) if topic is not None else None
     if topic is None or (first[:1].isupper() and rest[:1].isupper()):
         return line
     if kind == "organization":
-        return f"{topic} {_OF_FIRMS[low]}{low} {rest}" if low in _OF_FIRMS else line
+        they = topic + line[4:] if line.startswith(("They ", "They've ")) else line
+        return f"{topic} {_OF_FIRMS[low]}{low} {rest}" if low in _OF_FIRMS else they
     if names.is_person(topic) and low in KIN and _KIN_ITEM.match(line):
         return f"{topic}'s {line}"
     of = _KIN_OF.fullmatch(rest) if low in KIN else None
@@ -113,7 +114,8 @@ def of_topic(names: NameRegistry, topic: str | None, line: str) -> str:
     if of is not None:
         return f"{topic} is {of['whose']}'s {low}"
     stated = _GOES_ON.sub(" and ", f"{first.lower()} {rest}".rstrip())
-    return f"{topic} {'is ' if low in BARE | _OF_PERSONS else ''}{stated}"
+    verb = "was " if low == "born" else "is " if low in BARE | _OF_PERSONS else ""
+    return f"{topic} {verb}{stated}"
 
 
 _PET = re.compile(r"(?P<name>[^\W\d_a-z][\w-]*)\s*(?:\((?P<whose>[^\W\d_a-z][\w-]*)'s\)|$|[,.(;])")

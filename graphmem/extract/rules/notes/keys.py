@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from graphmem.extract.rules.data import read_rows, read_rule_data
 
-_Value = Literal["people", "names", "place", "org", "role", "post", "text"]
+_Value = Literal["people", "names", "place", "org", "role", "post", "things", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,25 @@ def is_of_work(key: str) -> bool:
     if key.lower() in {"head", "manager", "boss"}:
         return False  # "Head of Product" is a post
     return any(row.type in OF_PROJECTS | {"managed_by", "status"} for row in rows)
+
+
+_LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
+_A_THING = re.compile(
+    r"(?!(?:none|nothing|not|no|maybe|unknown|see|ask|being|the way)\b)"
+    r"[a-z][\w'-]+(?: [a-z][\w'-]+){0,2}",
+    re.IGNORECASE,
+)
+_IS_OVER = re.compile(
+    r"\?|\b(?:lapsed|former|formerly|gave|given|used to|no longer|stopped|ex|until|past|not"
+    r"|maybe)\b",
+    re.IGNORECASE,
+)
+_DOSE = re.compile(r"\s*\([^()]*\)|\s+\d+\s?(?:mg|ml|mcg|g)\b.*")
+
+
+def listed_things(value: str) -> Iterator[str]:
+    """The things of "metformin 500 mg, jazz": what is over, or asked, is left out."""
+    for given in _LISTED.split(value):
+        part = "" if _IS_OVER.search(given) else _DOSE.sub("", given).strip(" .[]*_")
+        if _A_THING.fullmatch(part):
+            yield part.lower()

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from graphmem.clock import MONTHS
 from graphmem.extract.rules.dates import find_dates
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.notes.firms import is_doubtful
@@ -26,13 +27,14 @@ from graphmem.extract.rules.word_lists import (
     MALE_KIN,
     NOT_NAMES,
     ORG_SUFFIXES,
+    WEEKDAYS,
     is_occupation,
     is_post,
 )
 from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 
-_BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
+_BULLET = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _PERSON_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
     r"[^\W\d_a-z][\w'-]+){0,3})[*_]{0,2}\s*(?P<sep>,|\(|:|=|→|->|\s[-–—])\s*(?P<rest>.+)$"
@@ -49,7 +51,10 @@ _ASSIGNEE = re.compile(
     r"|\s+to)\s+(?P<what>.+)$"
 )
 _AT_NAME = re.compile(r"@(?P<who>[^\W\d_a-z][\w'-]+)\s+(?P<what>.+)$")
-_TITLES = re.compile(r"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?\s+(?=[^\W\d_a-z])")
+_TITLES = re.compile(
+    r"\b(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Mdm|Rev|Fr)\.?\s+(?=[^\W\d_a-z])"
+    r"|(?:Father|Sister|Pastor|Imam|Rabbi|Madam)\s+(?=[^\W\d_a-z]\w+\s[^\W\d_a-z]))"
+)
 _KIN_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}"
     r"(?P<sep>\s*(?::|=|\s[-–—])[*_\s]*|\s\(?)"
@@ -58,7 +63,14 @@ _KIN_LINE = re.compile(
 )
 _GOES_ON = re.compile(r"[,)]\s*(?:is|was|are|were)\s", re.IGNORECASE)
 """After a bracket or a comma: a sentence with something put in, no line of notes."""
+_OF_TIME = frozenset({*MONTHS, *WEEKDAYS, "since", "until", "till", "from", "by"}) - {"may", "june"}
+"""No part of a name: "Since March: Oslo"."""
+_HOURS = re.compile(
+    r"-|\b(?:remote|freelance|retired|nights|days|shifts|locum|temp|contract)\b", re.I
+)
 _ARTICLES = frozenset({"The", "A", "An"})
+_CHAIRS = frozenset({"chairman", "chairwoman", "captain", "coach"})
+"""Posts where somebody with two names stands behind a colon."""
 _WHOLE_POST = re.compile(r"C[ETFOIMP]O|CISO|(?:[Hh]ead|[Dd]irector|VP|[Cc]hief) of [A-Za-z]+")
 _NO_POST = frozenset(
     {"chair", "chairman", "chairwoman", "author", "writer", "driver", "lead", "head"}
@@ -186,6 +198,32 @@ class PeopleReader(PersonFacts):
             self.names.register(name, "person")
         return name, facts, sentences
 
+    def kin_of(self, owner: str, word: str, name: str | None) -> list[CandidateFact]:
+        """What somebody is to whom a list of relatives or friends belongs."""
+        return list(self._kin(owner, word, name)) if name is not None else []
+
+    def role_and_firm(self, name: str, value: str) -> list[CandidateFact]:
+        """ "Designer, Acme", "designer at Acme, Oslo": what somebody does, where."""
+        facts, _ = self.parts(name, name, value)
+        first, _, firm = (part.strip(" .") for part in value.partition(","))
+        works = any(f.type == "works_as" for f in facts)
+        if works and not any(f.type == "works_at" for f in facts) and first and self._is_firm(firm):
+            facts += self.at(name, firm)
+        return facts
+
+    def _is_firm(self, name: str) -> bool:
+        """Whether a name behind what somebody does is of where: no person, place or month."""
+        kind = self.names.kind(name)
+        return (
+            PLAIN_NAME.fullmatch(name) is not None
+            and kind in {"thing", "organization"}
+            and not self._is_persons(name)
+            and _HOURS.search(name) is None
+            and _OF_TIME.isdisjoint(name.lower().split())
+            and not is_occupation(name.lower().split()[-1])
+            and name.lower() not in NOT_NAMES | LANGUAGES
+        )
+
     def _may_be(self, who: str) -> bool:
         low = who.lower()
         return (
@@ -193,7 +231,7 @@ class PeopleReader(PersonFacts):
             and low not in NOT_NAMES
             and low.split()[0] not in KIN
             and low not in LANGUAGES
-            and not GENERIC_TITLES.intersection(low.split())
+            and GENERIC_TITLES.union(_OF_TIME).isdisjoint(low.split())
             and self.names.kind(who) in {"person", "thing"}
         )
 
@@ -239,7 +277,9 @@ class PeopleReader(PersonFacts):
         post = _WHOLE_POST.fullmatch(match["role"]) and not match["sep"].isspace()
         both = " " in role and match["sep"] == ":"  # "field lead"
         barred = _NO_POST - {"lead", "head", "chair", "writer"} if both else _NO_POST
-        fits = is_post(role) or (is_occupation(role.split()[-1]) and not barred & set(role.split()))
+        last = role.split()[-1]
+        fits = is_post(role) or (is_occupation(last) and not barred & set(role.split()))
+        fits = fits or (last in _CHAIRS and " " in who and match["sep"] in {":", "="})
         if not (post or fits) or role in KIN:
             return None
         if not self._may_be(who) or parts[-1] in ORG_SUFFIXES or parts[-1] in KIN:

@@ -25,8 +25,9 @@ CAPITALISED = r"[^\W\d_a-z][\w.'&+#-]*"
 NAME = rf"{CAPITALISED}(?:\s+(?:(?:of|the|and|de|van|von|der|den|&)\s+){{0,2}}{CAPITALISED}){{0,4}}"
 PLAIN_NAME = re.compile(NAME)
 _AND = re.compile(r"^(?:and|or|&|my|our|the)\s+", re.IGNORECASE)
+_OVER = frozenset({"old", "former", "previous", "ex", "retired", "late"})
 _NO_ROLE = frozenset({"is", "was", "are", "were", "as", "in", "at", "on", "by", "from", "with"})
-PIECES = re.compile(r"\s*(?:[,;()→]|->|\s[-–—/]\s|(?<=[a-z0-9])\.(?=\s|$))\s*")
+PIECES = re.compile(r"\s*(?:[,;()→]|->|\s[-–—/]\s|(?:(?<=[a-z0-9])|(?<=[A-Z]{2}))\.(?=\s|$))\s*")
 ROLE_AT = re.compile(
     rf"(?P<role>(?:[A-Za-z&/'-]+\s+){{0,4}}?[A-Za-z-]+(?:\s+of\s+[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?)?)(?:\s+(?:at|of|@|for)\s+(?:the\s+)?(?P<org>{NAME}))?$"
 )
@@ -44,6 +45,24 @@ _KIN_PART = re.compile(
 _OF_LIFE = word_set("note_verbs")
 _KEYED = re.compile(r"(?P<key>[A-Za-z][A-Za-z -]{1,20}?)(?::\s*|\s+)(?P<value>\S.*)$")
 _DIETS = word_table("diets")
+_ALLERGY = re.compile(r"(?:severe |bad |mild )?(?P<what>[a-z]+(?: [a-z]+)?) allergy")
+_CONDITIONS = word_table("names_of_conditions") | {
+    word: word for word in word_set("conditions") - word_set("vague_conditions")
+}
+_STILL_IN = re.compile(
+    rf"(?:[Ss]till|[Nn]ow|[Bb]ack) in (?P<place>{CAPITALISED}(?:\s+{CAPITALISED})?)"
+)
+_NO_FIRM = frozenset({"thing", "place"})
+_CHILDREN = re.compile(
+    r"(?:\b(?:two|three|four|\d|his|her|their|has|with)\s){0,2}(?:\blittle\s)?"
+    r"\b(?:girls|boys|kids|children|sons|daughters)(?::|,)?"
+    rf"\s\(?(?P<names>{CAPITALISED}(?:(?:, (?:and )?| and | & ){CAPITALISED})+)\)?"
+)
+"""In "two girls (Ada, Zee)", whose they are."""
+_LATELY = re.compile(
+    r"^(?:now|currently|also) (?=(?:has|runs|owns|lives|works|teaches|studies|leads) )"
+)
+_WED = re.compile(rf"(?:got )?married (?:to )?(?P<who>{NAME})(?=$| (?:in|on|from|last|this)\b)")
 _OF_SOMEBODY = re.compile(rf"(?:{CAPITALISED}'s|our)\s+[a-z-]+$")
 _DIED = re.compile(rf"{CAPITALISED}\s+(?:has\s+)?(?:died|passed\s+away)\b")
 _NOW_AT = re.compile(
@@ -82,8 +101,12 @@ class PersonFacts:
         facts: list[CandidateFact] = []
         sentences: list[str] = []
         firm: str | None = None
+        if children := _CHILDREN.search(rest):
+            for child in re.split(r", (?:and )?| and | & ", children["names"]):
+                facts += self._kin(name, "child", child)
+            rest = rest[: children.start()] + rest[children.end() :]
         for piece in PIECES.split(rest):
-            part = piece.strip(" .:*_–—-")
+            part = _LATELY.sub("", piece.strip(" .:*_–—-!"))
             if not part:
                 continue
             if firm is not None and self.names.kind(part) == "place":
@@ -98,6 +121,8 @@ class PersonFacts:
                 sentences.append(f"{who} is {part}")
             elif _DIED.match(part):
                 sentences.append(part)
+            elif wed := _WED.match(part):
+                sentences.append(f"{who} is married to {wed['who']}")
             elif now := _NOW_AT.match(part):
                 sentences.append(f"{who} started working at {now['org']}")
             elif (first := part.split()[0].lower()) in VERBS | _OF_LIFE:
@@ -110,9 +135,8 @@ class PersonFacts:
         low = part.lower()
         if valued := value_forms(part):
             yield _valued(name, *valued)
-        elif low in _DIETS:
-            diet = _DIETS[low]
-            yield _fact(f"{name} is {diet}", name, "follows_diet", diet)
+        elif (found := self._by_itself(name, part)) is not None:
+            yield found
         elif low.removeprefix("my ") in KIN and self.speaker is not None:
             yield from self._kin(self.speaker, low.removeprefix("my "), name)
         elif (pet := _PET.match(part)) and pet["pet"].lower() in PETS:
@@ -135,8 +159,25 @@ class PersonFacts:
             yield _fact(f"{name} lives in {part}", name, "lives_in", part)
         elif role := ROLE_AT.match(_IN_PLACE.sub("", part)):
             yield from self.roles(name, role["role"].strip(), role["org"])
-            if role["org"] is None and self.names.kind(part) == "organization":
+            firm = self.names.kind(part) == "organization" and PLAIN_NAME.fullmatch(part)
+            if role["org"] is None and firm:
                 yield from self.at(name, self.names.canonical_of(part))
+
+    def _by_itself(self, name: str, part: str) -> CandidateFact | None:
+        """ "Vegan", "nut allergy", "asthma", "still in Oslo": what a word or two say."""
+        low = part.lower()
+        if low in _DIETS:
+            return _fact(f"{name} is {_DIETS[low]}", name, "follows_diet", _DIETS[low])
+        if allergy := _ALLERGY.fullmatch(low):
+            what = allergy["what"]
+            return _fact(f"{name} is allergic to {what}", name, "allergic_to", what)
+        if low in _CONDITIONS:
+            return _fact(f"{name} has {_CONDITIONS[low]}", name, "has_condition", _CONDITIONS[low])
+        still = _STILL_IN.fullmatch(part)
+        if still is None or self.names.kind(still["place"]) not in _NO_FIRM:
+            return None
+        place = self.names.register(still["place"], "place")
+        return _fact(f"{name} lives in {place}", name, "lives_in", place)
 
     def _kin(self, name: str, word: str, given: str) -> Iterator[CandidateFact]:
         if not self.names.may_be_person(given):
@@ -153,7 +194,7 @@ class PersonFacts:
         """What somebody works as, and where."""
         role = _AND.sub("", role)
         words = re.split(r" (?:of|for) ", role)[0].split()
-        if words and words[0].lower() in _NO_ROLE | VERBS:
+        if words and words[0].lower() in _NO_ROLE | VERBS | _OVER:
             return
         head = words[-1] if words else ""
         post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)
@@ -187,7 +228,7 @@ class PersonFacts:
 def _is_kin(role: str) -> bool:
     """Whether a role is who somebody is to another: "manager" is, "site manager" is a post."""
     *more, last = role.lower().split()
-    return last in KIN and (not more or KIN[last][0] != "manages")
+    return last in KIN and (not more or KIN[last][0] not in {"manages", "coaches", "teaches"})
 
 
 def _fact(text: str, name: str, type: str, other: str) -> CandidateFact:

@@ -26,7 +26,7 @@ from graphmem.extract.rules.notes.firms import (
     of_trade,
 )
 from graphmem.extract.rules.notes.groups import holders, of_topic, our_pet, pet_of, post_holder
-from graphmem.extract.rules.notes.keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work
+from graphmem.extract.rules.notes.keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work, listed_things
 from graphmem.extract.rules.notes.people import PeopleReader
 from graphmem.extract.rules.notes.person_facts import PLAIN_NAME
 from graphmem.extract.rules.notes.tables import NOT_GIVEN, TableReader
@@ -40,7 +40,7 @@ from graphmem.extract.rules.notes.topics import (
     persons_titled,
     topic_of,
 )
-from graphmem.extract.rules.word_lists import is_occupation, is_post
+from graphmem.extract.rules.word_lists import KIN_PLURAL, is_occupation, is_post
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above
 
@@ -52,7 +52,7 @@ _OF_ITEMS = 10
 _HEADING = re.compile(r"(?P<level>#{1,6})\s+(?P<title>.+?)\s*#*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _TASK = re.compile(r"\s*[-*+]\s+\[(?P<done>[ xX])\]\s+(?P<text>.+)$")
-_BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s+")
+_BULLET = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _KEY_LINE = re.compile(
     r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<key>[A-Za-z][A-Za-z /-]{0,30}?)[*_]{0,2}"
     r"(?:\s\([a-z ]{2,20}\))?\s*(?::|=)\s*[*_]{0,2}\s*(?P<value>\S.*?)\s*$"
@@ -68,6 +68,14 @@ _TECH = re.compile(r"[A-Za-z][\w.+#-]{1,30}")
 _BRACKETS = re.compile(r"\s*\([^()]*\)")
 _ARROW = re.compile(r"\s*(?:→|->|=>)\s*")
 """From what to what a value has changed."""
+_OF_NAMES = frozenset({"role", "things"})
+"""What is told by a key of somebody of whom no more is known than two names."""
+_ROLE_WHERE = re.compile(r",|\s(?:at|@)\s")
+"""In "Job: designer, Acme", more than a role."""
+_ENTRY_DATE = re.compile(
+    r"^(?P<bullet>\s*(?:[-*+•]\s+)?)\d{1,2}[./]\d{1,2}(?:[./]\d{2,4})?\s*(?::|[-–—])\s+(?=[^\W\d_])"
+)
+"""In "23/01 - Rang Ada", when it was written, which is no part of what is said."""
 _OF_WHAT = re.compile(r"^(?:(?:the|a|an)\s+|(?:[a-z]+\s+){1,3}(?:from|by|via|at)\s+)")
 """In "labels from Vos", what is supplied."""
 _LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
@@ -82,6 +90,7 @@ _OF_ONESELF = frozenset({"me", "myself", "about me"})
 """Headings of what is told of the writer."""
 _OF_PEOPLE = frozenset({"people", "family", "friends", "colleagues", "neighbours", "neighbors"})
 """Headings below which others name people."""
+_LISTED_KIN = frozenset({"friend", "colleague", "neighbour", "neighbor", "cousin", "flatmate"})
 _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
 _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
@@ -110,6 +119,8 @@ class NoteReader:
     """The levels of headings that list what is to do or to buy: "Mum: flowers"."""
     of_people: int = _OF_ITEMS
     """The level of a heading below which others name people."""
+    listed_kin: tuple[int, str] | None = None
+    """What people are to the writer below a heading like "Friends", and its level."""
     read_topics: set[str] = field(default_factory=set)
     """Those of them that have been read."""
     work: tuple[int, str] | None = None
@@ -197,6 +208,7 @@ class NoteReader:
         if match := _ROW.match(line):
             return list(self.table.row(match["columns"], self.topic, self.lists.values())), []
         self.table.header = []
+        line = _ENTRY_DATE.sub(r"\g<bullet>", line)
         handed = list(handed_over(_BULLET.sub("", line), self.topic, self.speaker, self.names))
         if handed:
             return handed, [line]
@@ -217,6 +229,10 @@ class NoteReader:
         if (found := self.people.line(line, self.topic)) is None:
             return None
         self.person, facts, texts = found
+        if self.listed_kin and self.speaker and self.topic in {None, self.speaker}:
+            listed = _BULLET.match(line) is not None and facts + texts != []
+            named = self.person if listed and self.person != self.speaker else None
+            facts += self.people.kin_of(self.speaker, self.listed_kin[1], named)
         return facts, texts
 
     def _in_list(self, line: str, stated_at: datetime) -> list[CandidateFact]:
@@ -252,6 +268,10 @@ class NoteReader:
         self.topics[level] = topic_of(self.names, title) or known_work(self.names, title)
         if title.lower() in _OF_ONESELF:
             self.topics[level] = self.speaker
+        if self.listed_kin and level <= self.listed_kin[0]:
+            self.listed_kin = None
+        if (kin := KIN_PLURAL.get(title.lower())) in _LISTED_KIN:
+            self.listed_kin = (level, str(kin))
         if title.lower() in _OF_PEOPLE:
             self.of_people = level
         elif level <= self.of_people:
@@ -305,7 +325,7 @@ class NoteReader:
             if row.subject == "any" or (kind == "person") == (row.subject == "person")
         ]
         if not fitting and kind == "thing" and len(topic.split()) in {2, 3}:
-            fitting = [row for row in rows if row.subject == "person" and row.value == "role"]
+            fitting = [row for row in rows if row.subject == "person" and row.value in _OF_NAMES]
         return [fact for row in fitting[:1] for fact in self._facts(row, key.lower(), topic, value)]
 
     def _unkeyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
@@ -340,6 +360,9 @@ class NoteReader:
                     text, topic, row.type, None, (topic,), value=value, importance=_WEIGHT
                 )
             return
+        if row.value == "role" and _ROLE_WHERE.search(value):
+            yield from self.people.role_and_firm(topic, value)
+            return
         for name, kind, role in self._values(row, value):
             if name == topic:
                 continue
@@ -371,6 +394,9 @@ class NoteReader:
             if of_post and named and len(plain.split()) <= 6:
                 role_name = plain if any(c.isupper() for c in plain[1:]) else plain.lower()
                 yield role_name, "thing", None
+            return
+        if row.value == "things":
+            yield from ((thing, "thing", None) for thing in listed_things(value))
             return
         parts = [plain] if row.value in {"place", "org"} else _LISTED.split(plain)
         if row.value == "names" and PLAIN_NAME.fullmatch(plain) and " and " not in plain:

@@ -40,7 +40,7 @@ _STRUCTURED = re.compile(
     re.M,
 )
 _PLANS = frozenset({"plan", "review", "draft", "roadmap"})
-_SOME_WORK = re.compile(r"[^\W\d_]+(?:[ '&-]+[^\W\d_]+){1,5}")
+_SOME_WORK = re.compile(r"[^\W\d_]+(?:[ '&-]+[^\W_]+){1,5}")
 _ERRANDS = word_set("headings_of_errands")
 _OF_FICTION, _WORKS = word_set("headings_of_fiction"), word_set("works_of_fiction")
 _ABOUT_FICTION = word_set("about_fiction")
