@@ -33,7 +33,7 @@ def test_every_data_file_is_read() -> None:
 
 
 def test_every_word_list_is_used_and_none_has_a_name_twice() -> None:
-    sources = "".join(path.read_text(encoding="utf-8") for path in FOLDER.parent.glob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in FOLDER.parent.rglob("*.py"))
     lists = [name for file in word_lists._FILES for name in data.read_rule_data(f"words/{file}")]
     assert len(lists) == len(set(lists))
     assert [name for name in lists if f'"{name}"' not in sources] == []
