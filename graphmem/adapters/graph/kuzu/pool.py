@@ -294,7 +294,7 @@ class Pool:
                     self.need_disk_space()
                     room = True
                     if checkpoint:
-                        self._writer.run("CHECKPOINT")
+                        self._writer.checkpoint()
             finally:
                 for session in (*self._idle, self._writer):
                     session.close()
