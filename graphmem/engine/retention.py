@@ -174,7 +174,7 @@ class Retaining(Erasing):
                 with contextlib.suppress(TypeError, ValueError):  # never applied, or nobody knows
                     gone = self._parts.clock.now() - unstamp(applied_at or "")
                     due_s = every - gone.total_seconds()
-                if due_s <= 0:
+                if not 0 < due_s <= every:  # later than now: the clock was ahead, and says nothing
                     found = await self.apply_retention()
                     _log.info("kept for long enough, and erased: %d episodes", found.episodes)
                     due_s = every
