@@ -39,7 +39,7 @@ from graphmem.adapters.graph.kuzu.session import (
     new_database,
 )
 from graphmem.errors import BackendError, Unavailable, UsageError
-from graphmem.files import check_open_files
+from graphmem.files import check_open_files, make_folder
 
 _T = TypeVar("_T")
 
@@ -281,7 +281,7 @@ class Pool:
         return self._writer
 
     def _new_database(self) -> Any:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         return new_database(self._module, str(self.path), self.buffer_pool_bytes)
 
     @blank_memory()
