@@ -107,6 +107,41 @@ def test_nor_once_it_was_loaded_nor_when_it_is_looked_at_after_a_kill(
     assert not _MARKS.search(path.read_bytes())
 
 
+_NEVER_CLOSED = """
+import asyncio, os, sys
+from pathlib import Path
+from graphmem.adapters.graph.kuzu.store import KuzuGraph
+from graphmem.testing.graph_samples import SMALL
+async def write():
+    graph = KuzuGraph(Path(sys.argv[1]), engine=sys.argv[2])
+    await graph.open("store")
+    await graph.apply(SMALL, 1)
+    await graph.digests()
+    return graph
+graph = asyncio.run(write())
+if sys.argv[3] == "fork" and os.fork():
+    os.wait()
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("engine", ["kuzu", "ladybug"])
+@pytest.mark.parametrize("end", ["exit", "fork"])
+async def test_what_is_never_closed_is_not_written_when_it_is_let_go_of(
+    tmp_path: Path, engine: EngineName, end: str
+) -> None:
+    """Not by an interpreter that ends, nor by that of a child while its parent has it open."""
+    path = tmp_path / "graph"
+    done = _in_another_process(_NEVER_CLOSED, str(path), engine, end, PYTHONWARNINGS="ignore")
+    assert done.returncode == 0, done.stderr
+    assert path.stat().st_size == 4096, "an empty database: all is in the log"
+    if engine == "kuzu":  # the other one is never loaded where it is
+        graph = KuzuGraph(path)
+        assert await graph.open("store") == Checkpoint("store", 1)
+        assert len((await graph.dump()).nodes) > 1
+        await graph.close()
+
+
 async def test_a_second_process_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "graph.kuzu"
     graph = KuzuGraph(path)
