@@ -1,5 +1,5 @@
-"""Reads files, and nothing that only stands in their place; makes names in a folder durable; tells
-where there are no more to be had."""
+"""Reads files, and nothing that only stands in their place; makes folders, and the names in them
+durable; tells where there are no more files to be had."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def read_file(path: Path) -> bytes:
     """All of a file; OSError for anything else."""
     with open_file(path) as file:
         return file.read()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there, that only its owner may enter: what people told a memory
+    is in the files, whatever their own rights are."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,6 +19,7 @@ from graphmem.client.codec import CallBody, read_result, to_bytes
 from graphmem.client.problems import reading_answer
 from graphmem.client.transport import Transport
 from graphmem.errors import Rejected, Unavailable, UsageError
+from graphmem.files import make_folder
 
 RESULT_HEADER: Final = "graphmem-result"
 """What a call returned, beside the file that is the body of its answer."""
@@ -34,6 +35,7 @@ async def carried(transport: Transport, call: Call, body: CallBody, given: Any) 
         return replace(read_result(call, found), file=str(place))
     if call.name == "export":
         return replace(await _downloaded(transport, call, body, place), file=str(place))
+    await asyncio.to_thread(make_folder, place)
     packed = place / ".backup.tar"
     copied = await _downloaded(transport, call, body, packed)
     await asyncio.to_thread(_unpack, packed, place)
@@ -75,7 +77,6 @@ def _unpack_files(archive: tarfile.TarFile, place: Path) -> None:
     """Files and folders inside ``place``, and nothing else: what an archive says otherwise about
     names, links and rights is not followed. (The library's own filter came with Python 3.11.4.)"""
     root = place.resolve()
-    root.mkdir(parents=True, exist_ok=True)
     for member in archive:
         path = (root / member.name).resolve()
         source = archive.extractfile(member) if member.isreg() else None

@@ -32,6 +32,15 @@ _leaving: set[concurrent.futures.Future[None]] = set()
 _LONGEST_LEAVE_S = 30.0
 
 
+def check_process(opened_in: int) -> None:
+    """:class:`~graphmem.errors.UsageError` in a child after a fork, where calls would never end."""
+    if os.getpid() != opened_in:
+        raise UsageError(
+            "this memory was opened before a fork and cannot be used in the child process; "
+            "open it again there (only one process at a time can hold a folder)"
+        )
+
+
 class LoopThread:
     """A loop in a daemon thread. ``close`` ends it; safe to call twice."""
 
@@ -84,11 +93,7 @@ class LoopThread:
             raise
 
     def _check(self) -> None:
-        if os.getpid() != self._pid:
-            raise UsageError(
-                "this memory was opened before a fork and cannot be used in the child process; "
-                "open it again there (only one process at a time can hold a folder)"
-            )
+        check_process(self._pid)
         if threading.current_thread() is self._thread:
             raise UsageError(
                 "Memory was called from inside its own event loop; use AsyncMemory there"

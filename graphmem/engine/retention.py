@@ -175,7 +175,7 @@ class Retaining(Erasing):
                 with contextlib.suppress(TypeError, ValueError):  # never applied, or nobody knows
                     gone = self._parts.clock.now() - unstamp(applied_at or "")
                     due_s = every - gone.total_seconds()
-                if due_s > 0:
+                if 0 < due_s <= every:  # later than now: the clock was ahead, and says nothing
                     wait_s = due_s
                 else:
                     found = await self.apply_retention()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from graphmem.engine.calls import current_actor
 from graphmem.engine.checks import checked_projects
+from graphmem.engine.event_loop import check_process
 from graphmem.errors import NotFound, UsageError
 from graphmem.model import (
     DEFAULT_PROJECT,
@@ -103,6 +105,7 @@ class Scopes:
         self.closed = False
         self.loop: asyncio.AbstractEventLoop | None = None
         """Where it was opened, and alone may be used: its locks and connections are of there."""
+        self._pid = os.getpid()
         self._pseudonyms: dict[tuple[str, str], str] = {}
         """By project and name, of users stored or about to be."""
         self._stored: set[tuple[str, str]] = set()
@@ -111,8 +114,9 @@ class Scopes:
 
     def check_open(self) -> None:
         """Raise :class:`~graphmem.errors.UsageError` when the memory is closed, or belongs to
-        another event loop."""
+        another event loop or process."""
         self.check_not_closed()
+        check_process(self._pid)
         if self.loop is not None and self.loop is not asyncio.get_running_loop():
             ended = ", which has ended" if self.loop.is_closed() else ""
             raise UsageError(

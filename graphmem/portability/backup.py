@@ -19,7 +19,7 @@ from typing import Any
 from graphmem import __version__
 from graphmem.clock import stamp, unstamp
 from graphmem.errors import Rejected, UsageError
-from graphmem.files import open_file, read_file, sync_folder
+from graphmem.files import make_folder, open_file, read_file, sync_folder
 from graphmem.model import Backup
 from graphmem.portability.copy import (
     MOVED_FROM,
@@ -166,7 +166,7 @@ async def _fill(
 def _begin(folder: Path) -> Manifest | None:
     """Make the folder, or look at what is in it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         found = {entry.name for entry in folder.iterdir()}
     except OSError as error:
         raise UsageError(f"{folder} cannot be used as a folder for a backup: {error}") from error

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from graphmem.adapters.file_checksums import replace_file
 from graphmem.errors import GraphmemError, LedgerLost, Unavailable, UsageError, shown
-from graphmem.files import check_open_files, read_file
+from graphmem.files import check_open_files, make_folder, read_file
 from graphmem.limits import check_path
 from graphmem.settings import Settings, default_urls
 from graphmem.text import redacted
@@ -191,7 +191,7 @@ def _shards_in(folder: Path) -> bool:
 def hold(folder: Path) -> Callable[[], None]:
     """Hold the folder for this process, or say who does."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise _unusable(folder, error) from error
     lock = FileLock(folder / _LOCK, thread_local=False)

@@ -371,6 +371,18 @@ class TestLoopThread:
         assert done.stdout.count("fork") == 3
         assert "parent goes on: done" in done.stdout
 
+    def test_a_child_that_ends_after_a_fork_leaves_its_parents_files_alone(
+        self, tmp_path: Path
+    ) -> None:
+        """Its interpreter would destroy what the engines have open: hang, crash, or write it."""
+        done = run_child(_FORK_ASYNC, str(tmp_path / "store"))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("UsageError this memory was opened before a fork") == 2
+        assert done.stdout.endswith("ended 0 []\n")
+        with Memory(tmp_path / "store", user_id="ada") as memory:
+            assert memory.stats().episodes == 1
+            assert memory.verify().ok
+
     def test_a_program_may_end_without_close(self, tmp_path: Path) -> None:
         code = (
             "import sys; from graphmem import Memory;"
@@ -393,6 +405,34 @@ class TestLoopThread:
             assert memory.stats().episodes == 1
             assert memory.verify().ok
 
+
+_FORK_ASYNC = """
+import asyncio, os, subprocess, sys
+from graphmem import open_memory
+
+def files():  # not by this process, which would lose its locks
+    words = ["sh", "-c", "find . -type f -exec md5sum {} +"]
+    return set(subprocess.run(words, cwd=sys.argv[1], capture_output=True).stdout.splitlines())
+
+async def begun():
+    memory = await open_memory(sys.argv[1], user_id="ada")
+    await memory.add("I live in Paris.")
+    await memory.search("Paris")
+    return memory
+
+loop = asyncio.new_event_loop()
+memory = loop.run_until_complete(begun())
+before = files()
+if not os.fork():
+    for call in (memory.stats, memory.close):
+        try:
+            loop.run_until_complete(call())
+        except Exception as error:
+            print(type(error).__name__, error, flush=True)
+    sys.exit()
+print("ended", os.wait()[1], sorted(before ^ files()), flush=True)
+os._exit(0)
+"""
 
 _FORK = """
 import os, sys, warnings

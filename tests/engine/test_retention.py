@@ -160,6 +160,20 @@ async def test_it_is_done_by_itself(tmp_path: Path) -> None:
         await _until_empty(memory)
 
 
+async def test_a_clock_that_was_once_ahead_does_not_put_it_off(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    async with await open_memory(
+        tmp_path, user_id="ada", clock=ManualClock("2100-01-01"), settings=BY_HAND
+    ) as memory:
+        await memory.set_retention("1d", all_scopes=True)
+        await memory.apply_retention()
+    async with await open_memory(tmp_path, user_id="ada", clock=clock, settings=BY_HAND) as memory:
+        await memory.add("I like tea.")
+    clock.advance(days=2)
+    async with await open_memory(tmp_path, user_id="ada", clock=clock) as memory:
+        await _until_empty(memory)
+
+
 async def _until_empty(memory: Any) -> None:
     until = time.monotonic() + 20
     while (await memory.stats()).episodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -487,3 +488,22 @@ def test_what_is_no_folder(
     with pytest.raises(UsageError, match=why), Memory(folder, user_id="ada"):
         raise AssertionError("opened")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_its_owner_may_enter_a_folder_that_is_made(tmp_path: Path) -> None:
+    """The files in it have the rights that everything has here; they hold what people told."""
+    kept = os.umask(0o022)
+    try:
+        (tmp_path / "mine").mkdir(mode=0o750)
+        url = f"sqlite:///{tmp_path / 'apart' / 'ledger.sqlite'}"
+        apart = Settings.load({}, ledger=url, graph="memory://", vectors="memory://")
+        for place, settings in (("made", None), ("mine", None), (None, apart)):
+            folder = None if place is None else tmp_path / place
+            with Memory(folder, user_id="ada", settings=settings) as memory:
+                memory.backup(tmp_path / "backup")
+            (tmp_path / "backup").rename(tmp_path / f"backup of {place}")
+    finally:
+        os.umask(kept)
+    rights = {place.name: place.stat().st_mode & 0o777 for place in tmp_path.iterdir()}
+    assert rights.pop("mine") == 0o750, "what was there keeps its own"
+    assert set(rights.values()) == {0o700}, rights

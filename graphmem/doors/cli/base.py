@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,6 +39,8 @@ BROKEN_PIPE = 141
 _SCOPE_HINT = "; on the command line: --user ID, or once and for all: export GRAPHMEM_USER=ID"
 _KEY = "graphmem.options"
 _HOLDS = f"Folder that holds the memory (./{DEFAULT_STORE} unless given)."
+_WAIT_S = 5.0
+"""How long a command that writes waits for another process that has the store open."""
 _GUARD = "\0"  # no argument of a process can hold one
 _READS = frozenset(
     {"search", "context", "explain", "facts", "get", "episode", "history", "relations", "entities"}
@@ -174,11 +176,25 @@ class Options:
                 click.echo(note, err=True)
                 return asking(server.url, api_key=server.key)
             reads = click.get_current_context().command.name in _READS
-            if not reads or HELD_ELSEWHERE not in str(error):
+            if HELD_ELSEWHERE not in str(error):
                 raise
+            if not reads:
+                return _once_free(opened)
             held, _, _ = str(error).partition(": close")
             click.echo(f"note: {held}: read from its ledger alone", err=True)
             return opened(read_only=True)
+
+
+def _once_free(opened: Callable[[], Memory]) -> Memory:
+    """Opened as soon as the process that has it lets go: mostly another command, which soon
+    ends."""
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+    from graphmem.wiring.places import HELD_ELSEWHERE
+
+    held = retry_if_exception(lambda error: HELD_ELSEWHERE in str(error))
+    again = Retrying(retry=held, stop=stop_after_delay(_WAIT_S), wait=wait_fixed(0.1), reraise=True)
+    return again(opened)
 
 
 def holds_store(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from graphmem.adapters.graph.kuzu import checkpoint, pool, session, write_changes
+from graphmem.adapters.graph.kuzu import checkpoint, database_files, pool, session, write_changes
+from graphmem.adapters.graph.kuzu.session import EngineName
 from graphmem.adapters.graph.kuzu.store import KuzuGraph
 from graphmem.errors import Rejected, Unavailable, UsageError
 from graphmem.ports.graph import Checkpoint, GraphChanges, GraphDump
@@ -21,9 +23,16 @@ MANY = GraphChanges(
 )
 
 
-def _in_another_process(code: str, *args: str) -> subprocess.CompletedProcess[str]:
+def _in_another_process(
+    code: str, *args: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code, *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | environment,
     )
 
 
@@ -45,6 +54,7 @@ async def write():
 asyncio.run(write())
 """
 """Writes a graph in a process whose memory, new or freed, is marked."""
+_MARKING = f"glibc.malloc.perturb={0x5A}"
 _MARKS = re.compile(rb"\xa5{6,}|\x5a{6,}")
 
 
@@ -56,6 +66,80 @@ def test_the_file_holds_nothing_of_the_memory_of_the_process(tmp_path: Path, eng
         done = _in_another_process(_MARKED_MEMORY, str(path), engine, blank)
         assert done.returncode == 0, done.stderr
         assert bool(_MARKS.search(path.read_bytes())) is marked
+
+
+_MARKED_LOAD = """
+import asyncio, os, sys
+from pathlib import Path
+from graphmem.adapters.graph.kuzu import session
+from graphmem.adapters.graph.kuzu.store import KuzuGraph
+from graphmem.testing.graph_samples import SMALL
+from tests.adapters.graph.test_kuzu import MANY
+fill = session._fill_memory
+session._fill_memory = lambda value: fill(value or 0x5A)
+session._fill_memory(0)
+async def write():
+    graph = KuzuGraph(Path(sys.argv[1]), engine=sys.argv[2])
+    await graph.open("store")
+    for applied_seq, changes in enumerate((MANY, SMALL), 1):
+        await graph.apply(changes, applied_seq)
+        await graph.digests()
+    os._exit(0)
+asyncio.run(write())
+"""
+"""The same with a graph so large that it is copied in; the process ends without closing it."""
+
+
+@pytest.mark.skipif(session._mallopt is None, reason="only glibc can fill new memory")
+@pytest.mark.parametrize("engine", ["kuzu", "ladybug"])
+def test_nor_once_it_was_loaded_nor_when_it_is_looked_at_after_a_kill(
+    tmp_path: Path, engine: EngineName
+) -> None:
+    path = tmp_path / "graph"
+    done = _in_another_process(_MARKED_LOAD, str(path), engine)
+    assert done.returncode == 0, done.stderr
+    assert not _MARKS.search(path.read_bytes())
+    looked = _in_another_process(
+        database_files._PROGRAM, str(path), engine, str(1 << 28), GLIBC_TUNABLES=_MARKING
+    )
+    assert looked.returncode == 0, looked.stderr
+    assert path.stat().st_size > 1 << 20
+    assert not _MARKS.search(path.read_bytes())
+
+
+_NEVER_CLOSED = """
+import asyncio, os, sys
+from pathlib import Path
+from graphmem.adapters.graph.kuzu.store import KuzuGraph
+from graphmem.testing.graph_samples import SMALL
+async def write():
+    graph = KuzuGraph(Path(sys.argv[1]), engine=sys.argv[2])
+    await graph.open("store")
+    await graph.apply(SMALL, 1)
+    await graph.digests()
+    return graph
+graph = asyncio.run(write())
+if sys.argv[3] == "fork" and os.fork():
+    os.wait()
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("engine", ["kuzu", "ladybug"])
+@pytest.mark.parametrize("end", ["exit", "fork"])
+async def test_what_is_never_closed_is_not_written_when_it_is_let_go_of(
+    tmp_path: Path, engine: EngineName, end: str
+) -> None:
+    """Not by an interpreter that ends, nor by that of a child while its parent has it open."""
+    path = tmp_path / "graph"
+    done = _in_another_process(_NEVER_CLOSED, str(path), engine, end, PYTHONWARNINGS="ignore")
+    assert done.returncode == 0, done.stderr
+    assert path.stat().st_size == 4096, "an empty database: all is in the log"
+    if engine == "kuzu":  # the other one is never loaded where it is
+        graph = KuzuGraph(path)
+        assert await graph.open("store") == Checkpoint("store", 1)
+        assert len((await graph.dump()).nodes) > 1
+        await graph.close()
 
 
 async def test_a_second_process_is_refused_with_advice(tmp_path: Path) -> None:

@@ -30,12 +30,12 @@ _UNREADABLE = 3
 is safe, as it raises the same error."""
 
 _PROGRAM = f"""
-import importlib, sys
-engine = importlib.import_module(sys.argv[2])
+import sys
+from graphmem.adapters.graph.kuzu.session import blank_memory, load_engine, new_database
+engine = load_engine(sys.argv[2])
 try:
-    database = engine.Database(
-        sys.argv[1], buffer_pool_size=int(sys.argv[3]), max_db_size=1 << 38, auto_checkpoint=False
-    )
+    with blank_memory():
+        database = new_database(engine, sys.argv[1], int(sys.argv[3]))
     connection = engine.Connection(database, num_threads=1)
     tables = connection.execute("CALL show_tables() RETURN name, type").get_all()
 except Exception as error:
@@ -49,8 +49,9 @@ for name, kind in tables:
     if columns and kind in ("NODE", "REL"):
         pattern = f"(x:`{{name}}`)" if kind == "NODE" else f"()-[x:`{{name}}`]->()"
         connection.execute(f"MATCH {{pattern}} RETURN {{', '.join(columns)}}").get_all()
-connection.close()
-database.close()
+with blank_memory():
+    connection.close()
+    database.close()
 """
 
 

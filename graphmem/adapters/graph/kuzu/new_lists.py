@@ -66,12 +66,12 @@ class NewLists:
 
     def checkpoint(self, session: Session) -> None:
         """Checkpoint, and set the lists again that are wrong after it. No read may be in flight."""
-        session.run(_read("checkpoint"))
+        session.checkpoint()
         wrong = list(self._wrong(session)) if self.at_risk else []
         for change in wrong:
             set_list(session, change)
         if wrong:
-            session.run(_read("checkpoint"))
+            session.checkpoint()
         self.forget()
 
     def _wrong(self, session: Session) -> Iterator[ListChange]:

@@ -9,7 +9,6 @@ started always ends (committed or rolled back) before its caller sees the cancel
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import os
 import secrets
@@ -26,6 +25,7 @@ from typing import Any, TypeVar
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from graphmem.adapters.disk_space import MIB, need, need_large_files, reserve, scarce
+from graphmem.adapters.forks import keep_in_children, never_destroy
 from graphmem.adapters.graph.kuzu import database_files
 from graphmem.adapters.graph.kuzu.session import (
     ADDRESS_SPACE,
@@ -39,7 +39,7 @@ from graphmem.adapters.graph.kuzu.session import (
     new_database,
 )
 from graphmem.errors import BackendError, Unavailable, UsageError
-from graphmem.files import check_open_files
+from graphmem.files import check_open_files, make_folder
 
 _T = TypeVar("_T")
 
@@ -80,6 +80,7 @@ class Pool:
         self._writing = asyncio.Lock()
         self._reading = asyncio.Semaphore(_READERS)
         self._in_flight = 0
+        keep_in_children(self, "_database")
 
     @property
     def is_open(self) -> bool:
@@ -278,10 +279,13 @@ class Pool:
             database_files.remove_files(self.path)
             self._database = self._new_database()
         self._writer = self._connect()
+        # Closed by nobody, it would be written when the interpreter lets go of it, with what is in
+        # memory then. The log stays, and has it all.
+        self._writer.run("CALL force_checkpoint_on_close=false")
         return self._writer
 
     def _new_database(self) -> Any:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         return new_database(self._module, str(self.path), self.buffer_pool_bytes)
 
     @blank_memory()
@@ -294,7 +298,7 @@ class Pool:
                     self.need_disk_space()
                     room = True
                     if checkpoint:
-                        self._writer.run("CHECKPOINT")
+                        self._writer.checkpoint()
             finally:
                 for session in (*self._idle, self._writer):
                     session.close()
@@ -305,8 +309,7 @@ class Pool:
                     if checkpoint and not self.passes:
                         database_files.seal_files(self.path)
                 else:
-                    # One more reference, so that it is not destroyed when the interpreter exits.
-                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(database))
+                    never_destroy(database)
                     _left_open[self.path] = database
 
     def _hold(self) -> None:

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from graphmem.adapters.graph.cypher_files import statement_text
 from graphmem.errors import BackendError, Rejected, Unavailable, UsageError
 from graphmem.files import check_open_files
 
@@ -71,6 +72,30 @@ def load_engine(name: EngineName) -> Any:
             f"the graph store {name} is not installed: pip install graphmem"
             + ("[ladybug]" if name == "ladybug" else "")
         ) from error
+
+
+@contextmanager
+def blank_memory() -> Iterator[None]:
+    """For whatever makes a checkpoint, opening and closing a database too: then the engine writes
+    pages that it has not filled, the header and the ends of the catalog and of the statistics. What
+    this process last kept in that memory, such as a text since erased or a key, would be in the
+    file. So memory that anyone takes here is filled with zeros. Without effect where the C library
+    is not glibc."""
+    with _blanking_lock:
+        _blanking.append(None)
+        _fill_memory(0xFF)
+    try:
+        yield
+    finally:
+        with _blanking_lock:
+            _blanking.pop()
+            if not _blanking:
+                _fill_memory(0)
+
+
+def _fill_memory(value: int) -> None:
+    if _mallopt is not None:
+        _mallopt(_PERTURB, value)
 
 
 class Session:
@@ -135,32 +160,19 @@ class Session:
             return "no active transaction" in str(error).lower()
         return True
 
+    @blank_memory()
+    def commit(self) -> None:
+        """End the transaction. After a COPY that is a checkpoint, too."""
+        self.run("COMMIT")
+
+    @blank_memory()
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file."""
+        self.run(statement_text("read.cypher", "checkpoint"))
+
     def close(self) -> None:
         self._prepared.clear()
         self._connection.close()
-
-
-@contextmanager
-def blank_memory() -> Iterator[None]:
-    """For opening and closing a database, when the engine writes pages that it has not filled: the
-    header, and the ends of the catalog and of the statistics. What this process last kept in that
-    memory, such as a text since erased or a key, would be in the file. So memory that anyone takes
-    here is filled with zeros. Without effect where the C library is not glibc."""
-    with _blanking_lock:
-        _blanking.append(None)
-        _fill_memory(0xFF)
-    try:
-        yield
-    finally:
-        with _blanking_lock:
-            _blanking.pop()
-            if not _blanking:
-                _fill_memory(0)
-
-
-def _fill_memory(value: int) -> None:
-    if _mallopt is not None:
-        _mallopt(_PERTURB, value)
 
 
 def new_database(module: Any, path: str, buffer_pool_bytes: int, *, read_only: bool = False) -> Any:
@@ -179,7 +191,7 @@ def in_transaction(session: Session, job: Callable[[Session], _T]) -> _T:
     session.run("BEGIN TRANSACTION")
     try:
         value = job(session)
-        session.run("COMMIT")
+        session.commit()
     except BaseException:
         session.rollback()
         raise

@@ -210,11 +210,11 @@ class KuzuGraph:
             if loader.bulky:
                 # Until a checkpoint, what was copied is held in the buffer pool, and the size of
                 # the log does not show how much that is.
-                writer.run(_text("checkpoint"))
+                writer.checkpoint()
                 self._new_lists.forget()
                 if loader.changed_lists:
                     in_transaction(writer, lambda w: self._put_lists(loader, w, applied_seq))
-                    writer.run(_text("checkpoint"))
+                    writer.checkpoint()
             else:
                 self._new_lists.note(loader.created, loader.changed_lists)
             self._written = changes

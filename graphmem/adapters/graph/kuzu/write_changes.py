@@ -337,7 +337,7 @@ class Loader:
 
     def _commit(self, session: Session) -> None:
         self._drops.keep_others(session)
-        session.run("COMMIT")
+        session.commit()
         self._text, self.copied = 0, False
         session.run("BEGIN TRANSACTION")
 

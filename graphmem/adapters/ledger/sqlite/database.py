@@ -39,6 +39,7 @@ from graphmem.adapters.ledger.sqlite.snapshot import (
     sqlite_snapshot,
 )
 from graphmem.errors import BackendError, Damaged, Unavailable, UsageError
+from graphmem.files import make_folder
 from graphmem.off_loop import to_its_end
 from graphmem.ports.ledger import Event, LedgerCheck
 from graphmem.ports.part import Part
@@ -260,7 +261,7 @@ class SqliteDatabase:
             return
         lock = FileLock(f"{self.path}.lock", thread_local=False)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             lock.acquire(timeout=0)
         except Timeout:
             raise Unavailable(

@@ -29,7 +29,7 @@ from graphmem.adapters.vectors.qdrant_edge.shard import (
     in_use,
 )
 from graphmem.errors import Rejected, UsageError
-from graphmem.files import check_open_files
+from graphmem.files import check_open_files, make_folder
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.vectors import (
     COLLECTIONS,
@@ -154,7 +154,7 @@ class EdgeFolder:
         if self._path.is_symlink():
             raise damaged_vectors(self._path, not_a_file(self._path))
         try:
-            self._path.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path)
             lock = FileLock(self._path / "lock")
             lock.acquire(timeout=0)
         except Timeout as error:

@@ -37,6 +37,7 @@ import qdrant_edge as edge
 
 from graphmem.adapters.child_process import can_start, last_line, run_program
 from graphmem.adapters.disk_space import scarce
+from graphmem.adapters.forks import keep_in_children
 from graphmem.adapters.vectors import bm25, comparison, validation
 from graphmem.adapters.vectors import payload as point_fields
 from graphmem.adapters.vectors.payload import BM25, DENSE, WINDOW
@@ -108,6 +109,7 @@ class Shard:
     def __init__(self, folder: Path, engine: Any) -> None:
         self.folder = folder
         self._engine = engine
+        keep_in_children(self, "_engine")
         self._points_ahead = self._bytes_ahead = 0
 
     @classmethod
