@@ -25,6 +25,14 @@ from graphmem.errors import (
 )
 from tests.doors.cli.conftest import Run, child
 
+_HOLDS_A_WHILE = """
+import sys, time
+from graphmem import Memory
+with Memory(sys.argv[1], user_id="ada") as memory:
+    print("open", flush=True)
+    time.sleep(1)
+"""
+
 
 def test_exit_codes_follow_from_the_class() -> None:
     assert exit_code(UsageError("x")) == 2
@@ -297,3 +305,18 @@ def test_arguments_of_bench_are_checked_before_it_asks(ada: Run) -> None:
     ran = ada("bench", "--on", "graphmem-store", "--tune", "nowhere/w.json")
     assert (ran.code, ran.err) == (2, "error: --tune nowhere/w.json: there is no folder nowhere\n")
     assert "0 is not in the range" in ada("bench", "--on", "graphmem-store", "--probes", "0").err
+
+
+def test_a_command_that_writes_waits_for_one_that_has_the_store_open(
+    graphmem: Run, tmp_path: Path
+) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLDS_A_WHILE, str(tmp_path / "s")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "open\n"
+        added = graphmem("--store", str(tmp_path / "s"), "--user", "ada", "add", "Bea has a cat.")
+    assert added.code == 0, added.err
