@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -188,13 +189,16 @@ class Options:
 def _once_free(opened: Callable[[], Memory]) -> Memory:
     """Opened as soon as the process that has it lets go: mostly another command, which soon
     ends."""
-    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
-
     from graphmem.wiring.places import HELD_ELSEWHERE
 
-    held = retry_if_exception(lambda error: HELD_ELSEWHERE in str(error))
-    again = Retrying(retry=held, stop=stop_after_delay(_WAIT_S), wait=wait_fixed(0.1), reraise=True)
-    return again(opened)
+    ends = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            return opened()
+        except Unavailable as error:
+            if HELD_ELSEWHERE not in str(error) or time.monotonic() > ends:
+                raise
+        time.sleep(0.1)
 
 
 def holds_store(folder: Path) -> bool:
