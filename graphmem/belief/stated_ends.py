@@ -242,31 +242,53 @@ def begin_after_rivals(
     evening "I moved to Berlin today". It stays as vague as it was."""
     if not behaviour.single_valued:
         return list(stated)
-    holding: dict[str, list[StatedInterval]] = {}
+    holding: dict[str, _Holding] = {}
     undated = (one for one in stated if one.start and not one.dated and one.end is None)
     for one in sorted(undated, key=lambda one: one.anchor):
         for entity in behaviour.endpoints(one.target):
-            holding.setdefault(entity, []).append(one)
+            holding.setdefault(entity, _Holding()).add(one)
     return [_after_rivals(one, holding, behaviour) for one in stated]
 
 
+class _Holding:
+    """What was said of one entity without a date, in order of time. A search for what conflicts
+    passes over repeats of one target at once."""
+
+    def __init__(self) -> None:
+        self._all: list[StatedInterval] = []
+        self._before: list[int] = []
+        """Where the last one of another target stands."""
+
+    def add(self, one: StatedInterval) -> None:
+        repeats = self._all and self._all[-1].target == one.target
+        self._before.append(self._before[-1] if repeats else len(self._all) - 1)
+        self._all.append(one)
+
+    def last_rival(
+        self, one: StatedInterval, before: datetime, behaviour: TypeBehaviour
+    ) -> datetime | None:
+        """When it was last said, within the date of ``one`` and ``before`` a moment, that something
+        holds which conflicts with it."""
+        place = bisect_left(self._all, before, key=lambda other: other.anchor) - 1
+        while place >= 0 and self._all[place].anchor >= one.anchor:
+            other = self._all[place]
+            if cannot_coexist(one, other, behaviour):
+                return other.anchor
+            place = self._before[place] if other.target == one.target else place - 1
+        return None
+
+
 def _after_rivals(
-    one: StatedInterval, holding: Mapping[str, Sequence[StatedInterval]], behaviour: TypeBehaviour
+    one: StatedInterval, holding: Mapping[str, _Holding], behaviour: TypeBehaviour
 ) -> StatedInterval:
     date = one.start_date
     by_edit = one.edit is not None and one.edit.valid_date is not None
     if date is None or by_edit or not one.dated or one.end is not None:
         return one
     last = min(date.end, one.statement.stated_at)
-    rivals = []
-    for entity in behaviour.endpoints(one.target):
-        own = holding.get(entity, ())
-        for place in range(bisect_left(own, last, key=lambda other: other.anchor) - 1, -1, -1):
-            if own[place].anchor < date.at:
-                break
-            if cannot_coexist(one, own[place], behaviour):
-                rivals.append(own[place].anchor)
-                break
+    beside = (holding[id] for id in behaviour.endpoints(one.target) if id in holding)
+    found = [own.last_rival(one, last, behaviour) for own in beside]
+    rivals = [moment for moment in found if moment is not None]
     if not rivals:
         return one
     first = max(rivals)
