@@ -26,7 +26,7 @@ from graphmem.extract.rules.notes.firms import (
     of_trade,
 )
 from graphmem.extract.rules.notes.groups import holders, of_topic, our_pet, pet_of, post_holder
-from graphmem.extract.rules.notes.keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work, listed_things
+from graphmem.extract.rules.notes.keys import BY_KEY, OF_PROJECTS, KeyRow, is_of_work, values_of
 from graphmem.extract.rules.notes.people import PeopleReader
 from graphmem.extract.rules.notes.person_facts import PLAIN_NAME
 from graphmem.extract.rules.notes.tables import NOT_GIVEN, TableReader
@@ -40,7 +40,7 @@ from graphmem.extract.rules.notes.topics import (
     persons_titled,
     topic_of,
 )
-from graphmem.extract.rules.word_lists import KIN_PLURAL, is_occupation, is_post
+from graphmem.extract.rules.word_lists import KIN_PLURAL
 from graphmem.ports.llm import CandidateFact
 from graphmem.text.outline import lines_above
 
@@ -64,8 +64,6 @@ _KEY_IS = re.compile(
 )
 """In "contractor is Brandt & Sons", the same as behind a colon."""
 _ROW = re.compile(r"\s*\|(?P<columns>.*)\|\s*$")
-_TECH = re.compile(r"[A-Za-z][\w.+#-]{1,30}")
-_BRACKETS = re.compile(r"\s*\([^()]*\)")
 _ARROW = re.compile(r"\s*(?:→|->|=>)\s*")
 """From what to what a value has changed."""
 _OF_NAMES = frozenset({"role", "things"})
@@ -76,9 +74,6 @@ _ENTRY_DATE = re.compile(
     r"^(?P<bullet>\s*(?:[-*+•]\s+)?)\d{1,2}[./]\d{1,2}(?:[./]\d{2,4})?\s*(?::|[-–—])\s+(?=[^\W\d_])"
 )
 """In "23/01 - Rang Ada", when it was written, which is no part of what is said."""
-_OF_WHAT = re.compile(r"^(?:(?:the|a|an)\s+|(?:[a-z]+\s+){1,3}(?:from|by|via|at)\s+)")
-"""In "labels from Vos", what is supplied."""
-_LISTED = re.compile(r"\s*(?:[,;/+]|\band\b|&)\s*")
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
 _KEY_OF = re.compile(
@@ -363,7 +358,9 @@ class NoteReader:
         if row.value == "role" and _ROLE_WHERE.search(value):
             yield from self.people.role_and_firm(topic, value)
             return
-        for name, kind, role in self._values(row, value):
+        for name, kind, role, alone in values_of(row, value, self.names):
+            if alone is not None:
+                self.person = name if alone else None
             if name == topic:
                 continue
             one, other = (name, topic) if row.swapped else (topic, name)
@@ -384,39 +381,3 @@ class NoteReader:
         if self.person is None or "@" not in value:
             return self.person is not None
         return self.person.split()[0].lower()[:4] in value.lower()
-
-    def _values(self, row: KeyRow, value: str) -> Iterator[tuple[str, str | None, str | None]]:
-        bracketed = re.search(r"\(([^()]*)\)", value)
-        plain = _BRACKETS.sub("", value).strip(" .[]*_")
-        if row.value in {"role", "post"}:
-            of_post = row.value == "role" or is_post(plain.lower()) or is_occupation(_last(plain))
-            named = re.fullmatch(r"[A-Za-z][A-Za-z &/'-]{1,60}", plain)
-            if of_post and named and len(plain.split()) <= 6:
-                role_name = plain if any(c.isupper() for c in plain[1:]) else plain.lower()
-                yield role_name, "thing", None
-            return
-        if row.value == "things":
-            yield from ((thing, "thing", None) for thing in listed_things(value))
-            return
-        parts = [plain] if row.value in {"place", "org"} else _LISTED.split(plain)
-        if row.value == "names" and PLAIN_NAME.fullmatch(plain) and " and " not in plain:
-            parts = [plain] if "," not in plain else parts
-        for given in parts:
-            part = _OF_WHAT.sub("", given.strip(" .[]"))
-            part = part.partition(",")[0] if row.value == "place" else part
-            kind = {"people": "person", "place": "place", "org": "organization"}.get(row.value)
-            tech = row.type in {"uses", "built_on"} and _TECH.fullmatch(part)
-            if not PLAIN_NAME.fullmatch(part) and not tech:
-                continue
-            if kind == "person" and not self.names.may_be_person(part):
-                continue
-            name = self.names.canonical_of(part) if kind == "person" else part
-            role = bracketed[1] if bracketed and kind == "person" and len(parts) == 1 else None
-            if kind == "person" and role is None and given is parts[0] and "," in plain:
-                role = plain.partition(",")[2]
-            self.person = name if kind == "person" and len(parts) == 1 else None
-            yield name, kind, role
-
-
-def _last(text: str) -> str:
-    return text.lower().split()[-1] if text else ""
