@@ -77,7 +77,8 @@ async def resolve(
     """
     wording = EpisodeWording(episode, extraction)
     candidates = wording.candidates
-    roles = Roles(ledger, episode.scope.tenant, episode.occurred_at)
+    then = FactQuery(episode.scope.tenant, current=episode.occurred_at, stated_only=True)
+    roles = Roles(ledger, then)
     work = _Resolver(episode, ledger, clock, chosen or {}, wording, roles)
     await work.look_up(candidates)
     # Fuller names first, so that "John" finds the John Smith of the same episode.

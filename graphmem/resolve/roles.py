@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from graphmem.model import Entity, Fact
@@ -41,8 +40,11 @@ _ROLE_STATED = re.compile(
     r"['’]s? (?:[\w-]+ ){0,2}?(?P<kin>[\w-]+)\.?$"
     r"|\bhas an? (?:[\w-]+ ){0,2}?(?P<pet>[\w-]+),? (?:named|called)\b"
 )
-_FROM_OWNER = ("has_pet", "managed_by", "parent_of")
-"""Relations whose subject is the owner of the role: who has the pet, the boss, the child."""
+_FROM_OWNER = ("has_pet", "managed_by", "parent_of", "married_to")
+"""Relations whose subject is the owner of the role: who has the pet, the boss, the child; or may
+be, as both who are married are."""
+_ONE_OF_A_COUPLE: tuple[str, ...] = ("husband", "wife", "spouse")
+"""The roles of somebody who is said to be married, without a word for which of them they are."""
 _MOST_READ = 200
 """Most relations that one query about an owner returns."""
 _MOST_OWNERS = 100
@@ -86,8 +88,8 @@ class Roles:
     """The known holders of roles, by owner; each owner is read from the ledger once."""
 
     ledger: EntityReads
-    tenant: str
-    at: datetime
+    seen: FactQuery
+    """The facts that count: a query without a way in."""
     read: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     """Owner's id -> role -> ids of those who have it."""
 
@@ -101,21 +103,22 @@ class Roles:
         ids = set().union(*(stated.get(word, ()) for word in _SAME.get(role, (role,))))
         if len(ids) != 1:
             return None
-        found = await self.ledger.entities(EntityQuery(self.tenant, ids=tuple(ids)))
+        found = await self.ledger.entities(EntityQuery(self.seen.tenant, ids=tuple(ids)))
         return found[0] if found else None
 
     async def _read(self, owner_id: str) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
         towards = [(owner_id, type, None) for type in _FROM_OWNER]
         for relation in ((None, None, owner_id), *towards):
-            query = FactQuery(
-                self.tenant, relation=relation, current=self.at, stated_only=True,
-                newest_first=True, limit=_MOST_READ,
-            )  # fmt: skip
+            query = replace(self.seen, relation=relation, newest_first=True, limit=_MOST_READ)
             for fact in await self.ledger.facts(query):
                 bearer = fact.object_id if fact.subject_id == owner_id else fact.subject_id
                 match = _ROLE_STATED.search(fact.text)
-                if match is not None and bearer is not None:
-                    role = (match["kin"] or match["pet"]).lower()
+                if bearer is None:
+                    continue
+                stated = _ONE_OF_A_COUPLE if fact.type == "married_to" else ()
+                if match is not None:
+                    stated = ((match["kin"] or match["pet"]).lower(),)
+                for role in stated:
                     found.setdefault(role, set()).add(bearer)
         return found

@@ -13,6 +13,7 @@ from graphmem.ports.embedder import WordVectors
 from graphmem.ports.ledger import LedgerView
 from graphmem.ports.reranker import Reranker
 from graphmem.ports.vectors import Scored, VectorStore
+from graphmem.resolve.roles import Roles
 from graphmem.retrieve.candidates.gather import (
     ArmHits,
     VectorCandidates,
@@ -35,6 +36,7 @@ from graphmem.retrieve.candidates.text_analysis import TextAnalyser
 from graphmem.retrieve.present.hits import make_hits, similarity_of
 from graphmem.retrieve.question.names_and_relations import RelationMatcher, find_seeds
 from graphmem.retrieve.question.parse import parse_question
+from graphmem.retrieve.question.spelled_out import spelled_out
 from graphmem.retrieve.rank.likelihood import LOOKED_AT, shipped_formula
 from graphmem.retrieve.rank.ranking import RankedCandidates, Weights, rank, rerank, shipped_weights
 from graphmem.retrieve.rank.replaced import replacement_boosts
@@ -121,7 +123,13 @@ class Retriever:
 
         question = parse_question(query.beginning, query.view.moment)
         seeds = await find_seeds(ledger, query, question)
-        relations = RelationMatcher(question, seeds, query.scope.user_name)
+        roles = Roles(ledger, query.view.query(query.scope, stated_only=True))
+        spelled = await spelled_out(query.beginning, roles, seeds, query.scope.user_name)
+        asked_of = question
+        if spelled != query.beginning:
+            asked_of = parse_question(spelled, query.view.moment)
+            seeds = await find_seeds(ledger, replace(query, text=spelled), asked_of)
+        relations = RelationMatcher(asked_of, seeds, query.scope.user_name)
 
         # The graph search is started first, so that it advances while the vector store is awaited.
         # Beside running Python code each of its steps would wait long for the interpreter.

@@ -118,8 +118,11 @@ _NAMES_OF_AN_EPISODE = 1 << 17
 def stem(word: str) -> str:
     """What the forms of an English word share, roughly: works, worked and working are ``work``."""
     word = _IRREGULAR.get(word, word)
-    for ending in ("ing", "ied", "ies", "ed", "es", "s", "y", "e"):
-        if word.endswith(ending) and len(word) > len(ending) + 2 and not word.endswith("ss"):
+    for ending in ("ying", "ing", "ied", "ies", "ed", "es", "s", "y", "e"):
+        if not word.endswith(ending) or len(word) <= len(ending) + 2 or word.endswith("ss"):
+            continue
+        # "study" and "studying" lose their y, as "studies" does; "play" and "playing" keep it
+        if ending[0] != "y" or word[-len(ending) - 1] not in "aeiou":
             return word.removesuffix(ending).removesuffix("e")
     return word
 

@@ -49,6 +49,11 @@ def test_the_pet_that_died_is_the_one_that_was_named(memory: Memory) -> None:
     assert _now(memory, "ann", "has_pet") == ["Tib"]
 
 
+def test_who_is_married_to_somebody_is_their_husband_or_wife(memory: Memory) -> None:
+    _add(memory, "I married Rui in May.", "My husband lives in Ghent.")
+    assert _now(memory, "Rui", "lives_in") == ["Ghent"]
+
+
 def test_who_is_named_at_last_was_meant_before(memory: Memory) -> None:
     _add(memory, "My mum lives in Oban.", "My mother's name is Moira.", "My mum moved to Ayr.")
     assert _now(memory, "Moira", "lives_in") == ["Ayr"]

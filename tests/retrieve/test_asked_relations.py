@@ -68,6 +68,68 @@ def test_where_none_is_asked_for_there_is_none(memory: Memory, question: str) ->
     assert all("relation" not in {signal.name for signal in hit.signals} for hit in hits)
 
 
+FAMILY = [
+    "My wife is Thandi. Thandi is a nurse. Thandi's brother Sipho lives in Durban.",
+    "My boss is Petra. Petra lives in Bergen with her husband Olav. Olav is a fisherman.",
+    "My sister Zoe is married to Rui. Rui plays the cello. Zoe is studying law.",
+    "Thandi is allergic to walnuts. I live in Oslo. I work at Acme. I was born in Hamar.",
+    "Ida is my cousin. Nils is my cousin. Ida lives in Moss.",
+]
+
+
+@pytest.fixture(scope="module")
+def family() -> Iterator[Memory]:
+    with Memory("memory://", user_id="u") as made:
+        for day, text in enumerate(FAMILY, start=1):
+            made.add(text, occurred_at=f"2024-09-{day:02}")
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "about"),
+    [
+        ("What does my wife do?", "Thandi is a nurse", "Thandi"),
+        ("Where does my wife's brother live?", "Sipho lives in Durban", "Sipho"),
+        ("Where does our boss live?", "Petra lives in Bergen", "Petra"),
+        ("What does my boss’s husband do for a living?", "Olav is a fisherman", "Olav"),
+        ("And what instrument does Zoe's husband play?", "Rui plays the cello", "Rui"),
+        ("What is my wife allergic to?", "Thandi is allergic to walnuts", "Thandi"),
+        ("What does my sister study?", "Zoe studies law", "Zoe"),
+        ("Who is my boss's husband?", "Olav is Petra's husband", "Petra"),
+        ("Who is my sister married to?", "Zoe is married to Rui", "u"),
+        ("Who is my wife?", "Thandi is u's wife", "u"),
+        ("What do I do?", "u works at Acme", "u"),
+        ("Where was I born?", "u was born in Hamar", "u"),
+    ],
+)
+def test_who_is_described_by_a_role_is_who_is_asked_about(
+    family: Memory, question: str, first: str, about: str
+) -> None:
+    found = family.search(question)
+    assert found.hits[0].text.startswith(first), [hit.text for hit in found.hits[:4]]
+    assert [seed.name for seed in found.seeds] == [about]
+
+
+def test_where_several_fit_a_description_none_is_meant(family: Memory) -> None:
+    assert [seed.name for seed in family.search("Where does my cousin live?").seeds] == ["u"]
+
+
+def test_who_fits_is_known_from_inside_the_scope() -> None:
+    with Memory("memory://", user_id="u") as memory:
+        memory.add("My wife is Thandi.", run_id="one", occurred_at="2024-09-01")
+        memory.add("Thandi lives in Oslo.", run_id="two", occurred_at="2024-09-02")
+        asked = "Where does my wife live?"
+        assert [s.name for s in memory.search(asked, run_id="two").seeds] == ["u"]
+        assert [s.name for s in memory.search(asked).seeds] == ["Thandi"]
+
+
+def test_a_question_of_nothing_but_descriptions_is_answered() -> None:
+    with Memory("memory://", user_id="u") as memory:
+        memory.add("My wife is Thandi. I'm happy.", occurred_at="2024-09-01")
+        assert memory.search("my wife's " * 800).hits
+        assert memory.search("what do my wife do " * 400).hits
+
+
 def test_what_more_is_asked_counts_against_it(memory: Memory) -> None:
     plain = memory.search("Where does Omar live?").hits[0]
     more = memory.search("Where does Omar live with his three green parrots?").hits

@@ -135,6 +135,14 @@ def test_what_another_person_has_changes_nothing(memory: Memory) -> None:
     assert first_turns(memory, "Who is my dentist?")[0] == "My dentist is Doctor Moss."
 
 
+def test_what_is_said_of_others_changes_nothing(memory: Memory) -> None:
+    texts = ["Petra lives in Bergen.", "I live in Oslo.", "Tom lives in Rome now."]
+    for month, text in enumerate(texts, start=1):
+        memory.add(text, occurred_at=f"2025-{month:02}-10")
+    for who, text in zip(("does Petra", "do I", "does Tom"), texts, strict=True):
+        assert first_turns(memory, f"Where {who} live?")[0] == text
+
+
 def test_whom_a_relative_married_changes_nothing(memory: Memory) -> None:
     lines = (ROOT / "examples" / "conversation.jsonl").read_text("utf-8").splitlines()
     for session in map(json.loads, lines):

@@ -133,7 +133,7 @@ _DAYS = re.compile(
     r"august|september|october|november|december|spring|summer|autumn|winter)\b"
 )
 _PROPER = re.compile(r"(?<=[\w,;] )(?!I\b)[^\W\d_a-z][\w&-]+")
-_SOMEBODY = re.compile(r"\b(?:i|me|my|we|us|our|he|him|his|she|her|they|them|their)\b")
+_SOMEBODY = re.compile(r"\b(?:we|us|our|he|him|his|she|her|they|them|their)\b")
 _BEGINNING = 2_000  # characters
 _OFTEN = 50
 """A text is personal if more than one word in so many is "I", "you" or the like. Prose has fewer,
@@ -241,7 +241,7 @@ class AnalysedText:
 
     @cached_property
     def somebody(self) -> bool:
-        """Whether it has a pronoun such as "I", "she" or "they"."""
+        """Whether it has a pronoun that may mean somebody other than the speaker: "she", "we"."""
         return _SOMEBODY.search(self.head.lower()) is not None
 
     @cached_property

@@ -207,19 +207,19 @@ class RelationMatcher:
     def scores(self, facts: Collection[Fact]) -> dict[str, float]:
         """How well facts answer, from 0 to 1, by fact id; facts that do not are left out."""
         asked = [fact for fact in facts if self.asks(fact.type)]
-        worded = {fact.type for fact in asked if self._has_noun(fact)}
-        with_whom = {type for fact in asked if (type := fact.type or "").endswith("_with")}
+        of_seeds = [fact for fact in asked if self._direction(fact) > 0]
+        worded = {fact.type for fact in of_seeds if self._has_noun(fact)}
+        with_whom = {type for fact in of_seeds if (type := fact.type or "").endswith("_with")}
         otherwise = {
             fact.id
-            for fact in asked
+            for fact in of_seeds
             if (fact.type in worded and not self._has_noun(fact))
             or (with_whom and (fact.type in with_whom) != self._says_with)
             or (self._says_where and (fact.type or "").endswith(_OF_PEOPLE))
         }
         direct = {
-            fact.id: score * (_OTHERWISE if fact.id in otherwise else 1.0)
-            for fact in asked
-            if (score := self._direction(fact)) > 0
+            fact.id: self._direction(fact) * (_OTHERWISE if fact.id in otherwise else 1.0)
+            for fact in of_seeds
         }
         bridges = [fact for fact in asked if fact.id in direct and self._nouns(fact)]
         further: dict[str, float] = {}

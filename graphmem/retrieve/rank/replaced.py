@@ -143,7 +143,9 @@ def compare_pairs(
         evidence[..., number] = values[name]
     possible = newer & ~_stays(inputs, best, turns, at)
     possible &= corrects | ~(
-        _about_unnamed_relative(inputs, texts) | _about_another_person(inputs, texts)
+        _about_unnamed_relative(inputs, texts)
+        | _about_another_person(inputs, texts)
+        | _states_it_of_others(inputs, turns)
     )
     if about is None:
         possible &= corrects
@@ -299,21 +301,33 @@ def _about_unnamed_relative(inputs: SignalInputs, texts: Sequence[AnalysedText])
     return found
 
 
+def _states_it_of_others(inputs: SignalInputs, turns: Sequence[Turn]) -> _Flags:
+    """Which turns state the relation that is asked for, and only of others than it is asked of."""
+    relations, seeds = inputs.relations, {seed.id for seed in inputs.seeds}
+    of_seeds: dict[str, bool] = {}
+    for fact in inputs.facts.values():
+        if relations is not None and relations.asks(fact.type):
+            of_one = not seeds.isdisjoint({fact.subject_id, fact.object_id})
+            for source in fact.sources:
+                if source.turn_id:
+                    of_seeds[source.turn_id] = of_seeds.get(source.turn_id, False) or of_one
+    return np.array([not of_seeds.get(turn.id, True) for turn in turns])
+
+
 def _about_another_person(inputs: SignalInputs, texts: Sequence[AnalysedText]) -> _Flags:
     """Whether the second is about somebody else: the first names a person of the question, and the
-    second neither names them, nor is said by them, nor has a pronoun such as "I" or "she"."""
+    second neither names them, nor is said by them, nor has a pronoun such as "we" or "she"."""
     beside = set(inputs.beside_people)
     named = {word for at, word in enumerate(inputs.words) if at not in beside}
     if not named:
         return np.zeros((len(texts), len(texts)), dtype=np.bool_)
     names = np.array([any(map(text.head.lower().count, named)) for text in texts])
-    may_be = np.array(
-        [
-            text.somebody
-            or (text.turn is not None and not named.isdisjoint(words(text.turn.speaker or "")))
-            for text in texts
-        ]
-    )
+    called = {word for seed in inputs.seeds for name in seed.aliases for word in words(name)}
+    by = [words(text.turn.speaker or "") if text.turn else [] for text in texts]
+    may_be = np.array([
+        text.somebody or not (named | called).isdisjoint(speaker)
+        for text, speaker in zip(texts, by, strict=True)
+    ])  # fmt: skip
     found: _Flags = names[:, None] & ~(names | may_be)[None, :]
     return found
 
