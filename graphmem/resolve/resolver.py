@@ -224,8 +224,9 @@ class _Resolver:
             (e for e in known if id in {name_key(name) for name in (e.name, *e.aliases)}), None
         )
 
-    def _is_own(self, name: str) -> bool:
-        return name_key(name) in self.wording.own_keys
+    def _only_whole(self, name: str) -> bool:
+        """Whether no part of a name means its bearer: a user id or the like, "Zoe's husband"."""
+        return name_key(name) in self.wording.own_keys or owner_and_role(name) is not None
 
     def _matches(self, candidate: CandidateEntity) -> list[Match]:
         """Known entities that the name, an alias or (for persons) a part of the name may mean."""
@@ -249,8 +250,8 @@ class _Resolver:
                 continue
             if exact:
                 matches.append(alike(entity, candidate))
-            elif self._is_own(entity.name) or self._is_own(candidate.name):
-                continue  # a user id or the like matches only as a whole
+            elif any(map(self._only_whole, (entity.name, candidate.name))):
+                continue
             elif written_as_name(entity.name) and (personal(entity.name, entity.kind) or person):
                 like = likeness(entity.name, candidate.name)
                 wording = self.wording

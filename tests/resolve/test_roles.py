@@ -50,8 +50,9 @@ def test_the_pet_that_died_is_the_one_that_was_named(memory: Memory) -> None:
 
 
 def test_who_is_married_to_somebody_is_their_husband_or_wife(memory: Memory) -> None:
-    _add(memory, "I married Rui in May.", "My husband lives in Ghent.")
+    _add(memory, "Zoe is married to Rui.", "Zoe's husband lives in Ghent.", "Rui's wife is a vet.")
     assert _now(memory, "Rui", "lives_in") == ["Ghent"]
+    assert _now(memory, "Zoe", "works_as") == ["vet"]
 
 
 def test_who_is_named_at_last_was_meant_before(memory: Memory) -> None:

@@ -147,7 +147,8 @@ def first_names(
     for canonical in known:
         parts = canonical.split()
         first = name_key(parts[0]) if parts else ""
-        if 2 <= len(parts) <= 3 and first not in _TITLES and names.may_be_person(canonical):
+        fuller = 2 <= len(parts) <= 3 and first not in _TITLES and not parts[0].endswith("'s")
+        if fuller and names.may_be_person(canonical):
             by_first.setdefault(first, set()).add(canonical)
     settled = set(fixed)
     result = dict(_with_initials(names, known))

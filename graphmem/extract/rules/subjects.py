@@ -25,7 +25,7 @@ _OUR_TWO = re.compile(r"(?:[Mm]e|[Uu]s|[Mm]yself)\s+(?:and|&|n)\s+(?=[^\W\d_a-z]
 _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
 _OR_ME = re.compile(r"(?:I|i|im|Im|me|myself)(?=['\s])")
 _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
-_MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
+_MY = re.compile(r"(?:my|our)\s+(?=\w)", re.IGNORECASE)
 _IT = re.compile(r"(?:[Ii]t|[Tt]hey)(?=['\s])")
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _HIS = re.compile(r"(?:his|her|their)\s+(?=[a-z])", re.IGNORECASE)
@@ -136,10 +136,11 @@ class TurnContext:
                 return self._we_two(parse, match.end())
             if match := _WE.match(text, position):
                 return Subject(self.speaker, match.end(), speaker=True, plural=True)
-            if match := _MY.match(text, position):
-                return self._my(parse, match)
+            if _MY.match(text, position):
+                at = parse.sentence.token_at(position)
+                return self._relative(parse, self.speaker, at + 1)
         if _HIS.match(text, position):
-            return self._kin_of(parse, parse.sentence.token_at(position) + 1)
+            return self._relative(parse, None, parse.sentence.token_at(position) + 1)
         if match := _HE.match(text, position):
             name = self.pronoun(parse, position, match["who"].lower())
             return self._with_other(parse, Subject(name, match.end())) if name else None
@@ -182,7 +183,8 @@ class TurnContext:
         names = self.people.names
         if not names.may_be_person(span.name) and names.kind(span.name) != "animal":
             return None
-        if span.owns and (relative := self._kin_of(parse, span.last + 1)):
+        owner = names.canonical_of(span.name)
+        if span.owns and (relative := self._relative(parse, owner, span.last + 1)):
             return relative
         end = span.name_end
         if from_ := _FROM.match(parse.sentence.text, end):
@@ -191,56 +193,37 @@ class TurnContext:
         subject = Subject(names.canonical_of(span.name), end, uncertain=uncertain)
         return self._with_other(parse, subject)
 
-    def _kin_of(self, parse: Parse, at: int) -> Subject | None:
-        """The Zoe of "Carla's sister Zoe"."""
+    def _relative(self, parse: Parse, owner: str | None, at: int) -> Subject | None:
+        """The relative of somebody whose "sister" stands at a token: whom it names ("Carla's sister
+        Zoe"), who was named before, or "Carla's sister". ``owner`` is None where unknown."""
         tokens = parse.sentence.tokens
         while at < len(tokens) and tokens[at].low in KIN_MODIFIERS:
             at += 1
         if at >= len(tokens) or tokens[at].low not in KIN:
             return None
-        span = parse.name_at(at + 1)
-        if span is None or tokens[at + 1].gap not in {" ", ", "}:
+        span, text = parse.name_at(at + 1), parse.sentence.text
+        name, owns, end = None, tokens[at].owns, tokens[at].name_end
+        if span is not None and not owns:
+            closed = text.startswith(",", span.end) and not span.owns
+            if tokens[at + 1].gap == " " or (tokens[at + 1].gap == ", " and closed):
+                name, owns = self.people.names.canonical_of(span.name), span.owns
+                end = span.name_end if tokens[at + 1].gap == " " else span.end + 1
+                at = span.last
+        if name is None and owner is not None:
+            name = self._relative_called(owner, tokens[at].low)
+        if name is None:
             return None
-        end = span.name_end
-        if tokens[at + 1].gap == ", ":
-            if span.owns or not parse.sentence.text.startswith(", ", span.end):
-                return None
-            end = span.end + 1
-        return Subject(self.people.names.canonical_of(span.name), end)
+        theirs = self._relative(parse, name, at + 1) if owns else None
+        return theirs or self._with_other(parse, Subject(name, end))
 
-    def _my(self, parse: Parse, match: re.Match[str]) -> Subject | None:
-        """ "My sister (Zoe)", with the name said here or earlier in the episode."""
-        parts = match["words"].lower().split()
-        for index, word in enumerate(parts):
-            if word in KIN and all(part in KIN_MODIFIERS for part in parts[:index]):
-                end = match.start("words") + len(" ".join(match["words"].split()[: index + 1]))
-                return self._kin_subject(parse, word, end)
-            if word not in KIN_MODIFIERS:
-                return None
-        return None
-
-    def _kin_subject(self, parse: Parse, word: str, end: int) -> Subject | None:
-        if self.speaker is None:
-            return None
-        sentence = parse.sentence
-        span = parse.name_at(sentence.token_at(end))
-        if span is not None:
-            gap = sentence.text[end : span.start]
-            closed = sentence.text[span.end :].lstrip(" ")[:1]
-            if gap == " " or (gap == ", " and closed == ","):
-                stop = span.name_end
-                if gap == ", ":
-                    stop = sentence.text.index(",", span.end) + 1
-                subject = Subject(self.people.names.canonical_of(span.name), stop)
-                return self._with_other(parse, subject)
-        name = self.people.the_kin(self.speaker, word)
-        if name is None and word in _ONE_OF_THEM and not self.people.kin.get((self.speaker, word)):
-            # "my mum lives in Oban", whatever she is called
-            self.relative = kin_called(self.speaker, word)
+    def _relative_called(self, owner: str, word: str) -> str | None:
+        """What the relative is called of whom no name stands here: "my mum lives in Oban"."""
+        name = self.people.the_kin(owner, word)
+        if name is None and word in _ONE_OF_THEM and not self.people.kin.get((owner, word)):
+            name = self.relative = kin_called(owner, word)
             if word in FEMALE_KIN or word in MALE_KIN:
-                self.people.gender[self.relative] = "she" if word in FEMALE_KIN else "he"
-            return self._with_other(parse, Subject(self.relative, end))
-        return Subject(name, end) if name else None
+                self.people.gender[name] = "she" if word in FEMALE_KIN else "he"
+        return name
 
     def _with_other(self, parse: Parse, subject: Subject) -> Subject:
         """ "Ada and Bob", "Ada and I"."""

@@ -273,3 +273,40 @@ def test_who_works_somewhere_with_somebody_is_a_colleague(text: str, wanted: set
 )
 def test_nobody_else_works_there(text: str) -> None:
     assert not [f for f in facts(text) if "works_with" in f or f.startswith(("Bob", "Python"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Zoe's brother lives in Ghent.", {"Zoe's brother lives_in Ghent"}),
+        (
+            "Zoe lives in Rome. Zoe's husband is a nurse.",
+            {"Zoe lives_in Rome", "Zoe's husband works_as nurse"},
+        ),
+        ("My sister's husband works at Shell.", {"Ada's sister's husband works_at Shell"}),
+        (
+            "My sister Zoe's husband works at Shell.",
+            {"Zoe sibling_of Ada", "Zoe's husband works_at Shell"},
+        ),
+        ("My sister's moved to Oslo.", {"Ada's sister lives_in Oslo"}),
+        ("Tom's sister Ida lives in Cork.", {"Ida sibling_of Tom", "Ida lives_in Cork"}),
+    ],
+)
+def test_whose_relative_is_meant_who_has_no_name(text: str, wanted: set[str]) -> None:
+    found = facts(text)
+    assert wanted <= found, found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Everyone's brother works at Shell.",
+        "Today's mother works at Shell.",
+        "My friend's sister lives in Leeds.",
+        "Does Zoe's brother live in Rome?",
+        "If Zoe's brother lives in Rome, call him.",
+        "Zoe's brother doesn't live in Rome.",
+    ],
+)
+def test_nobodys_relative_is_meant(text: str) -> None:
+    assert not {fact for fact in facts(text) if "lives_in" in fact or "works_at" in fact}
