@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import takewhile
 
+from graphmem.clock import Date
 from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
@@ -24,6 +26,7 @@ from graphmem.extract.rules.word_lists import (
     SENTENCE_BLOCKERS,
     word_set,
 )
+from graphmem.model import valid_from
 from graphmem.ports.llm import CandidateFact
 
 KIN_WORDS = PETS.union(PETS_PLURAL, KIN, KIN_PLURAL)
@@ -37,7 +40,10 @@ _HAVE = word_set("having")
 _CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|[,:]\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 _STILL = word_set("still_words")
-_AS_OF = re.compile(r"\b(?:as\s+(?:of|from)|from|starting)\s*(?:the\s+)?$")
+_AS_OF = re.compile(r"\b(?:as\s+(?:of|from)|from|starting)\s*(?:the\s+)?$", re.IGNORECASE)
+_SINCE, _SINCE_THEN = frozenset({"since", "from"}), frozenset({"", "as of", "as from"})
+_NAMED = re.compile(r"(?:\s+(?:is|are|called|named|now|as|of|[^\W\d_a-z][\w.'-]*))*[\s,.!)]*")
+"""All that stands behind "my boss", but for the time: "is Petra" and the like."""
 _NO_LONGER = frozenset({"no", "longer"})
 _LEFT = re.compile(
     r"\b(?:has\s+|'s\s+|just\s+|have\s+)*(?:(?:left|leaving|quit)(?=\s*(?:$|[,.;!]|the\s+(?:company|firm|team|business|job|place)|us\b|"
@@ -80,10 +86,29 @@ def relatives(parse: Parse, context: TurnContext) -> Iterator[CandidateFact]:
     for index, token in enumerate(sentence.tokens):
         word = KIN_PLURAL.get(token.low, token.low)
         pet = PETS_PLURAL.get(token.low, token.low)
+        found: Iterable[CandidateFact] = ()
         if word in KIN and not sentence.quoted(token.start):
-            yield from _kin(parse, context, index, word, plural=token.low in KIN_PLURAL)
+            found = _kin(parse, context, index, word, plural=token.low in KIN_PLURAL)
         elif pet in PETS:
-            yield from _pet(parse, context, index, pet)
+            found = _pet(parse, context, index, pet)
+        for fact in found:
+            since = None if fact.type is None or fact.retracts else _since(parse, token)
+            yield replace(fact, **valid_from(since)) if since is not None else fact
+
+
+def _since(parse: Parse, kin: WordToken) -> Date | None:
+    """From when "my boss is Petra since October" holds: the time opens or closes what is said."""
+    text = parse.sentence.text
+    for when in parse.dates:
+        before, after = text[: when.start], text[when.end :]
+        begun = when.lead in _SINCE or when.lasting or _AS_OF.search(before)
+        behind = when.start >= kin.end
+        opens = before.strip(" ,").lower() in _SINCE_THEN
+        if begun and not when.future and (opens or behind):
+            rest = text[kin.end : when.start] + after if behind else text[kin.end :]
+            if _NAMED.fullmatch(rest):
+                return when.date
+    return None
 
 
 def _kin(
@@ -317,9 +342,10 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     while at > 1 and tokens[at - 1].low in _STILL | _NO_LONGER and _plain(tokens[at - 1]):
         at -= 1
     verb = tokens[at - 1]
+    has_been = verb.low == "been" and at >= 3 and tokens[at - 2].low in {"has", "have"}
     being = {"is", "became"} if tokens[index].low in _FOR_A_WHILE else {"is", "was", "became"}
-    if verb.low in being and at >= 2 and _plain(verb) and _plain(tokens[at]):
-        span = _ending(parse, at - 2)
+    if (has_been or verb.low in being) and at >= 2 and _plain(verb) and _plain(tokens[at]):
+        span = _ending(parse, at - 2 - has_been)  # "Petra has been my boss"
     elif _right_after(parse, at, index) or (
         tokens[at].gap.strip() == "," and _ends_phrase(parse, index)
     ):

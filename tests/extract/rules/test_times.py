@@ -139,6 +139,32 @@ def test_an_end_retracts(text: str, invalid_at: datetime) -> None:
     assert (fact.valid_at, fact.invalid_at) == (None, invalid_at)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence", "valid_at"),
+    [
+        ("My boss is Petra since October.", "Petra is Ada's boss", "2023-10-01"),
+        ("Since October my boss is Petra.", "Petra is Ada's boss", "2023-10-01"),
+        ("As of March 2024 our dentist is Dr Kaur.", "Dr Kaur is Ada's dentist", "2024-03-01"),
+        ("Petra has been our manager for two years.", "Petra is Ada's manager", "2022-01-01"),
+        ("We've had our dog Rex since May 2020.", "Ada has a dog named Rex", "2020-05-01"),
+        (
+            "Zoe and Rui have been married since 2015.",
+            "Zoe is married to Rui since 2015",
+            "2015-01-01",
+        ),
+        ("My boss Petra is ill since Monday.", "Petra is Ada's boss", None),
+        ("Since May my sister Zoe lives in Rome.", "Zoe is Ada's sister", None),
+        ("My wife Thandi has been sick since Monday.", "Thandi is Ada's wife", None),
+        ("My boss Petra, here since 2010, left.", "Petra is Ada's boss", None),
+    ],
+)
+def test_since_when_somebody_is_who_they_are(
+    text: str, sentence: str, valid_at: str | None
+) -> None:
+    (fact,) = [f for f in ask(text).facts if f.text == sentence]
+    assert (fact.valid_at and fact.valid_at.date().isoformat()) == valid_at
+
+
 def test_a_past_state_is_closed_without_retracting() -> None:
     (fact,) = ask("I lived in Oslo from 2010 until 2015.").facts
     assert not fact.retracts
