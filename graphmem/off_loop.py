@@ -49,19 +49,29 @@ class _Call:
 
 
 async def to_its_end(
-    future: asyncio.Future[_T], on_cancelled: Callable[[], None] | None = None
+    future: asyncio.Future[_T],
+    on_cancelled: Callable[[], None] | None = None,
+    *,
+    patience_s: float | None = None,
 ) -> _T:
     """Wait for a future to end, even when the waiting call is cancelled. The cancellation is raised
-    after that, so that nothing of the work is still running."""
+    after that, so that nothing of the work is still running. With ``patience_s``, what has not
+    ended so long after the cancellation is cancelled, too."""
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         if on_cancelled is not None:
             on_cancelled()
+        now = asyncio.get_running_loop().time
+        until = None if patience_s is None else now() + patience_s
         while not future.done():
+            left = None if until is None else until - now()
+            if left is not None and left <= 0:
+                future.cancel()
+                break
             with suppress(asyncio.CancelledError):
-                await asyncio.wait([future])
-        if not future.cancelled():
+                await asyncio.wait([future], timeout=left)
+        if future.done() and not future.cancelled():
             future.exception()
         raise
 

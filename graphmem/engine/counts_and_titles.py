@@ -25,6 +25,7 @@ _log = logging.getLogger("graphmem")
 MOST_UNWRITTEN = 256
 """Facts whose counts are not in the ledger yet: what a killed process loses, at most."""
 LONGEST_UNWRITTEN_S = 5.0
+_PATIENCE_S = 10.0  # how long closing waits for a ledger that does not answer
 
 
 class UseCounter:
@@ -73,9 +74,9 @@ class UseCounter:
         writing = asyncio.ensure_future(self._book.add_uses(uses))
         try:
             # Cut short, nobody would know whether they are in the ledger.
-            await to_its_end(writing)
+            await to_its_end(writing, patience_s=_PATIENCE_S)
         finally:
-            if writing.cancelled() or writing.exception() is not None:
+            if not writing.done() or writing.cancelled() or writing.exception() is not None:
                 for id, (count, at) in counts.items():
                     more, last = self._counts.get(id, (0, at))
                     self._counts[id] = count + more, max(at, last)

@@ -21,7 +21,7 @@ from typing import Protocol, TypeAlias
 from graphmem.errors import BackendError, BudgetExceeded, Damaged, GraphmemError, Rejected
 from graphmem.model import Entity, Episode, Fact, Scope, SetAside, Source, Turn
 from graphmem.model.scope import is_forgotten
-from graphmem.off_loop import long_work, off_loop, run_off_loop
+from graphmem.off_loop import long_work, off_loop, run_off_loop, to_its_end
 from graphmem.ports.graph import Checkpoint
 from graphmem.ports.ledger import Event, Ledger
 from graphmem.ports.ledger.off_loop import ReadsOffLoop
@@ -312,7 +312,7 @@ class Projection:
             self.applied_seq, self._empty_first = 0, clear
             clearing = asyncio.ensure_future(clear())
             try:
-                await _to_its_end(clearing)
+                await to_its_end(clearing, patience_s=_PATIENCE_S)
             finally:
                 if clearing.done() and not clearing.cancelled() and clearing.exception() is None:
                     self._empty_first = None
@@ -330,7 +330,7 @@ class Projection:
         if self.damage is None:
             self.applied_seq, self._unsure = 0, True
         try:
-            await _to_its_end(asyncio.ensure_future(take_over()))
+            await to_its_end(asyncio.ensure_future(take_over()), patience_s=_PATIENCE_S)
             self.begin(await reread(), reread)
             self._unsure, self._empty_first = False, None
             await self._aside.replace(aside)
@@ -347,17 +347,6 @@ class Projection:
     async def _alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         async with self._lock, self._ledger.named_lock(f"project {self.name}") as still_alone:
             yield still_alone
-
-
-async def _to_its_end(begun: asyncio.Future[None]) -> None:
-    """Wait for work that goes on in a thread, after a cancellation for a limited time."""
-    try:
-        await asyncio.shield(begun)
-    except asyncio.CancelledError:
-        _, unanswered = await asyncio.wait([begun], timeout=_PATIENCE_S)
-        for one in unanswered:
-            one.cancel()
-        raise
 
 
 def _tenants(events: Sequence[Event]) -> Set[str] | None:

@@ -9,10 +9,15 @@ import threading
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from graphmem import Memory, open_memory
 from graphmem.adapters.ledger.sql.ledger import SqlLedger
 from graphmem.adapters.ledger.sqlite.database import SqliteDatabase
-from graphmem.engine.counts_and_titles import MOST_UNWRITTEN
+from graphmem.engine import counts_and_titles
+from graphmem.engine.counts_and_titles import MOST_UNWRITTEN, UseCounter
+from graphmem.errors import Unavailable
+from graphmem.testing.faults import Fault, faulty
 from tests.engine.helpers import child, child_environment
 
 READ = MOST_UNWRITTEN + 44
@@ -78,3 +83,25 @@ async def test_what_is_being_written_when_it_is_closed_counts_once(tmp_path: Pat
     async with await open_memory(tmp_path / "m", user_id="ada") as memory:
         counts = [(await memory.get(id)).access_count for id in ids]
     assert counts == [1] * MOST_UNWRITTEN
+
+
+async def test_a_ledger_that_never_answers_does_not_keep_it_from_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts_and_titles, "_PATIENCE_S", 0.1)
+    async with await open_memory(tmp_path / "m", user_id="ada") as memory:
+        await memory.add("Salt is white.", infer=False)
+        (fact,) = (await memory.get_all()).items
+        ledger, clock = memory._parts.ledger, memory._parts.clock
+        fault = Fault("never", 1, Unavailable("the ledger does not answer"))
+        counter = UseCounter(faulty(ledger, fault), clock, counting=True)
+        counter.note([fact.id])
+        fault.arm()
+        writing = asyncio.create_task(counter.flush())
+        await asyncio.sleep(0)
+        writing.cancel()
+        async with asyncio.timeout(10):
+            with pytest.raises(asyncio.CancelledError):
+                await writing
+            await counter.close()  # what could not be written was kept
+        assert (await memory.get(fact.id)).access_count == 1

@@ -457,8 +457,8 @@ def test_a_folder_that_is_gone_is_told_and_nothing_said_to_be_done(
     tmp_path: Path, *, moved: bool
 ) -> None:
     store, elsewhere = tmp_path / "m", tmp_path / "elsewhere"
-    # On closing, too, the vectors find no place for their checkpoint.
-    with contextlib.suppress(Unavailable), Memory(store, user_id="ada") as memory:
+    memory = Memory(store, user_id="ada")
+    try:
         memory.add("I live in Paris.")
         fact = memory.get_all()[0].id
         if moved:
@@ -477,9 +477,12 @@ def test_a_folder_that_is_gone_is_told_and_nothing_said_to_be_done(
         for call in calls:
             with pytest.raises(Unavailable, match=f"{store} was moved or removed"):
                 call()
-        told = len(calls)
-        assert memory.erasures() == []  # unless the ledger cannot be read any more, either
-    assert (told, store.exists()) == (7, False)
+        with contextlib.suppress(Unavailable):  # the ledger cannot be read any more, either
+            assert memory.erasures() == []
+    finally:
+        with contextlib.suppress(Unavailable):  # the vectors find no place for their checkpoint
+            memory.close()
+    assert not store.exists()
     if moved:
         with Memory(elsewhere, user_id="ada") as memory:
             assert memory.verify().ok
