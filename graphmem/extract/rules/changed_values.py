@@ -115,7 +115,7 @@ def changed_values(
         return
     if (match := _CHANGED.search(line)) is not None:
         about = match["owner"] or match["label"] or match["late"] or match["of"]
-        about = names.canonical_of(about) if about else topic
+        about = names.canonical_of(about.removesuffix("'s")) if about else topic
         what = match["what"].lower().removeprefix("new ")
         if _owned_by_none(match, line, stated_at) if about is None else not names.is_person(about):
             yield from _valued(about, what, match["value"], stated_at)

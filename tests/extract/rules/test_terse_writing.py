@@ -44,6 +44,7 @@ def _note(text: str) -> set[str]:
         ("so new phone new number, 210-555-0186", "Ada's phone number is 210-555-0186"),
         ("Our WhatsApp is on 98400 55512 since May.", "Ada's phone number is 98400 55512"),
         ("Ring me on 07700 900813 if it rains.", "Ada's phone number is 07700 900813"),
+        ("Falcon's budget is 400,000 euros.", "Falcon's budget is 400,000 euros"),
         ("The licence has to be renewed before 15 March.", "the licence's deadline is 15 March"),
         ("My passport expires on 3 June.", "the passport's deadline is 3 June"),
         ("The wedding is on 5 June.", "the wedding's date is 5 June"),
