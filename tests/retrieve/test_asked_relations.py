@@ -73,7 +73,8 @@ FAMILY = [
     "My boss is Petra. Petra lives in Bergen with her husband Olav. Olav is a fisherman.",
     "My sister Zoe is married to Rui. Rui plays the cello. Zoe is studying law.",
     "Thandi is allergic to walnuts. I live in Oslo. I work at Acme. I was born in Hamar.",
-    "Ida is my cousin. Nils is my cousin. Ida lives in Moss.",
+    "Tuva is my cousin. Nils is my cousin. Tuva lives in Moss.",
+    "Ada Berg is my friend. Ada Berg's mother is Ida. Ida is a pilot. Ida lives in Bodø.",
 ]
 
 
@@ -95,6 +96,8 @@ def family() -> Iterator[Memory]:
         ("And what instrument does Zoe's husband play?", "Rui plays the cello", "Rui"),
         ("What is my wife allergic to?", "Thandi is allergic to walnuts", "Thandi"),
         ("What does my sister study?", "Zoe studies law", "Zoe"),
+        ("What does Ada Berg's mother do?", "Ida is a pilot", "Ida"),
+        ("Where does Berg's mother live?", "Ida lives in Bodø", "Ida"),
         ("Who is my boss's husband?", "Olav is Petra's husband", "Petra"),
         ("Who is my sister married to?", "Zoe is married to Rui", "u"),
         ("Who is my wife?", "Thandi is u's wife", "u"),

@@ -24,6 +24,7 @@ _WHAT_THEY_DO = re.compile(
 _WHO_IS = re.compile(r"\bwho(?:['’]s| (?:is|are|was|were))\s*$", re.IGNORECASE)
 _LONGEST = 4
 """Roles in a row that are followed: "my wife's brother's son" are three."""
+_LONGEST_NAME = 4  # words
 _MOST = 8
 """Descriptions in one question that are looked up."""
 
@@ -36,34 +37,53 @@ async def spelled_out(text: str, roles: Roles, seeds: Sequence[Entity], user: st
     nothing but who is described ("Who is my wife's brother?") keeps the last role.
     """
     found = list(_WORD.finditer(text))
-    owners = {key.split()[-1]: seed for seed in seeds for key in _keys(seed)}
-    own = next((seed for seed in seeds if user and name_key(user) in _keys(seed)), None)
+    owners = _owners(seeds, user)
     parts: list[str] = []
     done = at = looked_up = 0
     while at < len(found) and looked_up < _MOST:
         chain: list[Entity] = []
-        if owner := _owner(found[at].group(), owners, own):
-            chain = await _holders(roles, owner, [m.group() for m in found[at + 1 :][:_LONGEST]])
+        first = _owner_begins(found, at, owners)
+        begin = found[at if first is None else first].start()
+        if first is not None:
+            following = [match.group() for match in found[at + 1 : at + 1 + _LONGEST]]
+            chain = await _holders(roles, owners[_key(found[first : at + 1])], following)
             looked_up += 1
-        if chain and not _asks_more(
-            text[: found[at].start()], text[found[at + len(chain)].end() :]
-        ):
+        if chain and not _asks_more(text[:begin], text[found[at + len(chain)].end() :]):
             chain.pop()
         if chain:
             last = found[at + len(chain)]
             of = _POSSESSIVE.search(last.group())
-            parts += [text[done : found[at].start()], chain[-1].name, of.group() if of else ""]
+            parts += [text[done:begin], chain[-1].name, of.group() if of else ""]
             done = last.end()
         at += len(chain) + 1
     named = "".join([*parts, text[done:]])
     return _WHAT_THEY_DO.sub(r"\g<who> have as job", named)
 
 
-def _owner(word: str, owners: Mapping[str, Entity], own: Entity | None) -> Entity | None:
-    if word.lower() in _OF_THE_USER:
-        return own
-    name = _POSSESSIVE.sub("", word)
-    return owners.get(name_key(name)) if name != word else None
+def _owners(seeds: Sequence[Entity], user: str | None) -> dict[str, Entity]:
+    """Whom each name, each word of a name, and "my" and "our" mean."""
+    owners = {key: seed for seed in seeds for key in _keys(seed)}
+    for seed in reversed(seeds):
+        owners = {word: seed for key in _keys(seed) for word in key.split()} | owners
+    if user and (own := owners.get(name_key(user))):
+        owners |= dict.fromkeys(_OF_THE_USER, own)
+    return owners
+
+
+def _owner_begins(
+    found: Sequence[re.Match[str]], at: int, owners: Mapping[str, Entity]
+) -> int | None:
+    """Where the owner begins ("my", "Ada Berg's") whose possessive ends at a word, if known."""
+    word = found[at].group()
+    if word.lower() not in _OF_THE_USER and _POSSESSIVE.search(word) is None:
+        return None
+    starts = range(max(0, at - _LONGEST_NAME + 1), at + 1)
+    return next((first for first in starts if _key(found[first : at + 1]) in owners), None)
+
+
+def _key(name: Sequence[re.Match[str]]) -> str:
+    """The key of a name of these words, without a possessive."""
+    return name_key(_POSSESSIVE.sub("", " ".join(match.group() for match in name)))
 
 
 async def _holders(roles: Roles, owner: Entity, following: Sequence[str]) -> list[Entity]:
