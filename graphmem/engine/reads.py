@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Unpack
 
-from graphmem.clock import LAST_MOMENT, parse_when_or_none
+from graphmem.clock import LAST_MOMENT
 from graphmem.engine.checks import (
     checked_flag,
     checked_hops,
@@ -46,7 +46,6 @@ from graphmem.retrieve.present.hits import (
     merged_tables,
     relation_begin,
 )
-from graphmem.retrieve.question.filters import span_of
 from graphmem.retrieve.relationships.queries import in_time
 from graphmem.retrieve.view import View, facts_in_scope, history_in_scope
 
@@ -234,7 +233,7 @@ class ViewReads(Searches, ReadAPI):
         **scope: Unpack[ReadArgs],
     ) -> list[Moment]:
         scopes = await self._current.scopes(scope)
-        after, before = self._edge(since, "since", 0), self._edge(until, "until", 1)
+        after, before = self._edges(since, until)
         if self._valid_at is not None and self._valid_at < LAST_MOMENT:
             # Moments before an end, which does not count itself: that of the view does.
             end = self._valid_at + timedelta(microseconds=1)
@@ -253,17 +252,6 @@ class ViewReads(Searches, ReadAPI):
 
         found = await read_each_scope(scopes, moments_of)
         return merged_lists(found, in_time, limit=most, offset=offset)
-
-    def _edge(self, value: When | None, name: str, side: Literal[0, 1]) -> datetime | None:
-        """A moment, or where a time in words ("last week") begins or ends."""
-        try:
-            return parse_when_or_none(value, name=name)
-        except UsageError:
-            words = value if isinstance(value, str) else ""
-            span = span_of(words, self._moment(View()))
-            if span is None or span[side] is None:
-                raise
-            return span[side]
 
     async def cypher(
         self,

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, Unpack
+from typing import Any, Literal, Protocol, TypeVar, Unpack
 
+from graphmem.clock import parse_when_or_none
 from graphmem.engine.calls import signed_as
 from graphmem.engine.checks import (
     checked_budget,
@@ -32,7 +33,7 @@ from graphmem.relation_types.types import RelationTypes, normal
 from graphmem.retrieve.pipeline import Retriever
 from graphmem.retrieve.present.context import NOTHING_KNOWN, write_context
 from graphmem.retrieve.present.hits import merged_newest, merged_search, unranked_hits
-from graphmem.retrieve.question.filters import resolved
+from graphmem.retrieve.question.filters import resolved, span_of
 from graphmem.retrieve.relationships.queries import Relate
 from graphmem.retrieve.view import SearchQuery, View, facts_in_scope
 
@@ -93,6 +94,26 @@ class Searches:
     def _moment(self, view: View) -> datetime:
         """The moment that relative times of a filter (``last week``) are counted from."""
         return view.moment or self._valid_at or self._known_at or self._current.parts.clock.now()
+
+    def _edges(
+        self, since: When | None, until: When | None
+    ) -> tuple[datetime | None, datetime | None]:
+        """The first and the last moment of a stretch of time; None where it is open."""
+        after, before = self._edge(since, "since", 0), self._edge(until, "until", 1)
+        if after is not None and before is not None and after > before:
+            raise UsageError(f"since ({since}) is after until ({until}): exchange them")
+        return after, before
+
+    def _edge(self, value: When | None, name: str, side: Literal[0, 1]) -> datetime | None:
+        """A moment, or where a time in words ("last week") begins or ends."""
+        try:
+            return parse_when_or_none(value, name=name)
+        except UsageError:
+            words = value if isinstance(value, str) else ""
+            span = span_of(words, self._moment(View()))
+            if span is None or span[side] is None:
+                raise
+            return span[side]
 
     def _with_archived(self, view: View, asked: object) -> View:
         """The view with archived facts, if asked for; a view of another moment always has them."""
@@ -272,6 +293,7 @@ class Searches:
         until: When | None = None,
         **options: Unpack[NarrowedArgs],
     ) -> SearchResult:
+        self._edges(since, until)
         ends = {"gte": since, "lte": until}
         span = {sign: end for sign, end in ends.items() if end is not None}
         if not span:

@@ -403,6 +403,8 @@ def test_a_timeline_shows_plans_and_ends(plain: Memory) -> None:
     assert lines(then.timeline(until="last year")) == [("2020", "began")]
     with pytest.raises(UsageError, match="since: 'some day' is not a date"):
         plain.timeline(since="some day")
+    with pytest.raises(UsageError, match=r"since \(2024-06\) is after until \(2024-05\)"):
+        plain.timeline(since="2024-06", until="2024-05")
 
 
 async def test_one_view_for_many_at_once() -> None:

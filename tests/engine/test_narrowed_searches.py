@@ -84,6 +84,7 @@ def test_a_view_narrows_too(memory: Memory) -> None:
     [
         ("temporal_search", {}, "since, until"),
         ("temporal_search", {"since": "soonish"}, "soonish"),
+        ("temporal_search", {"since": "2024-06", "until": "2024-05"}, "is after until"),
         ("temporal_search", {"query": "", "since": "2024"}, "query"),
         ("temporal_search", {"since": "2024", "min_score": 2}, "min_score"),
         ("search_by_tags", {"tags": "work"}, "tags are a list"),
