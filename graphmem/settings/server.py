@@ -60,7 +60,10 @@ class ServerSettings(BaseModel):
         True, description="show the explorer at the server's root, for whoever has a key"
     )
     server_max_body_bytes: int = Field(
-        32 * 1024 * 1024, ge=1024, description="the largest body of a request"
+        32 * 1024 * 1024,
+        ge=1024,
+        description="the largest body of a request; a batch makes no more reads once its results "
+        "are larger",
     )
     server_max_upload_bytes: int = Field(
         4 * 1024**3, ge=1024, description="the largest file that import takes"

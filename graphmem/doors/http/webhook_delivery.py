@@ -13,6 +13,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -110,7 +111,10 @@ class Deliverer:
             if hook.id not in self._under_way and self._pauses.get(hook.id, (0, 0))[1] <= now:
                 telling = asyncio.create_task(self._notified(hook))
                 self._under_way[hook.id] = telling
-                telling.add_done_callback(lambda _, id=hook.id: self._under_way.pop(id, None))
+                telling.add_done_callback(partial(self._ended, hook.id))
+
+    def _ended(self, hook: str, telling: asyncio.Task[None]) -> None:
+        del self._under_way[hook]
 
     async def _notified(self, hook: Webhook) -> None:
         with logged_failure(_log, f"webhook {hook.id} cannot be told"):
