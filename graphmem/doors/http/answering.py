@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,6 +29,7 @@ from graphmem.doors.http.calling import (
 from graphmem.doors.http.state import ServerState
 from graphmem.errors import (
     AccessRefused,
+    BackendError,
     Conflict,
     NotFound,
     UsageError,
@@ -92,8 +94,15 @@ async def answer(served: ServerState, call: Call, request: Request) -> Response:
             undone=lambda error: call.repeatable or made.undone(error),
         )
 
+    async def check_allowed() -> None:
+        key = middleware.given_key(request)
+        with contextlib.suppress(BackendError):  # who cannot be looked up now is at the next beat
+            principal = await served.access.authenticate(key, address=caller.address)
+            served.access.authorize(principal, call.name, [])
+
     if EVENTS in request.headers.get("accept", ""):
-        return StreamingResponse(_reported(done, request.url.path), media_type=EVENTS)
+        events = _reported(done, request.url.path, check_allowed)
+        return StreamingResponse(events, media_type=EVENTS)
     body, replayed = await ended_in_time(served, call, done(None))
     return Response(body, headers=made.headers | replayed, media_type=JSON_TYPE)
 
@@ -152,8 +161,11 @@ async def encoded(found: Any) -> bytes:
     return to_bytes(write_result(found))
 
 
-async def _reported(work: _Done, path: str) -> AsyncIterator[bytes]:
-    """Events: how far it is, that it is still at work, at last the result or the problem."""
+async def _reported(
+    work: _Done, path: str, check_allowed: Callable[[], Awaitable[None]]
+) -> AsyncIterator[bytes]:
+    """Events: how far it is, that it is still at work, at last the result or the problem. Work that
+    may take hours ends soon after its caller may do it no more."""
     steps: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -164,16 +176,21 @@ async def _reported(work: _Done, path: str) -> AsyncIterator[bytes]:
     task.add_done_callback(lambda _: steps.put_nowait(()))
     try:
         yield b": begun\n\n"
+        checked_at = loop.time()
         while True:
-            try:
+            step = None
+            with contextlib.suppress(TimeoutError):
                 step = await asyncio.wait_for(steps.get(), _BEAT_S)
-            except TimeoutError:
-                yield b": at work\n\n"
-                continue
-            if not step:
+            if step == ():
                 break
-            yield _event("progress", json.dumps(step).encode())
+            if loop.time() - checked_at >= _BEAT_S:
+                await check_allowed()
+                checked_at = loop.time()
+            said = None if step is None else json.dumps(step).encode()
+            yield b": at work\n\n" if said is None else _event("progress", said)
         yield _last(task, path)
+    except AccessRefused as error:
+        yield _event("problem", bytes(middleware.problem_response(error, path).body))
     finally:
         if not task.done():  # nobody listens any more
             task.cancel()

@@ -243,3 +243,26 @@ def test_where_a_store_is_only_an_administrator_is_told(
     assert "disk" not in str(told)
     assert told["request_id"] in told["detail"]
     assert any(told["request_id"] in one.getMessage() for one in caplog.records)
+
+
+def test_work_under_way_ends_with_the_key_that_began_it(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphmem.doors.http.answering._BEAT_S", 0.1)
+    made = ask(server, "acme owner", "POST", "keys", {"name": "leaked", "role": "writer"}).json()
+    contents = [f"My friend Bob{n} works at Co{n}." for n in range(5000)]
+    body = {"contents": contents, "user_id": "revoked"}
+    last = ""
+    with (
+        server.http(made["key"], accept="text/event-stream") as http,
+        http.stream("POST", "/v1/add_many", json=body) as answer,
+    ):
+        for line in answer.iter_lines():
+            if not last:
+                assert ask(server, "acme owner", "DELETE", f"keys/{made['id']}").status_code == 200
+            last = line or last
+    assert '"error": "Unauthenticated"' in last
+    with server.http(server.prepared["acme reader"]) as http:
+        stored = [http.post("/v1/stats", json={"user_id": "revoked"}).json() for _ in range(2)]
+    assert stored[0]["episodes"] < len(contents)
+    assert stored[0] == stored[1]
