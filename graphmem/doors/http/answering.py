@@ -23,6 +23,7 @@ from graphmem.doors.http.calling import (
     Caller,
     ended_in_time,
     in_own_names,
+    naming_no_place,
     perform,
     scope_asked,
 )
@@ -50,7 +51,8 @@ async def identified(served: ServerState, request: Request) -> Caller:
     with a signature that is not.
     """
     address = _address_of(request)
-    principal = await served.access.authenticate(middleware.given_key(request), address=address)
+    with naming_no_place(middleware.request_id.get(), administrator=False):  # nobody, so far
+        principal = await served.access.authenticate(middleware.given_key(request), address=address)
     secret = served.settings.server_signature_secret
     user_id, signature = (_as_sent(request, name) for name in ("x-user-context", "x-signature"))
     if secret is not None and (user_id is not None or signature is not None):

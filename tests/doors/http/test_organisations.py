@@ -12,12 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from graphmem import Memory
+from graphmem import Memory, Settings
 from graphmem.access import METHODS, Administration, Limits
 from graphmem.adapters import disk_space
 from graphmem.doors.http.organisations import _ROUTES
 from graphmem.errors import LimitExceeded, UsageError
 from tests.doors.http.running import RunningServer, serving
+from tests.servers import PostgresServer
+from tests.servers.base import running
 
 PATHS = [
     (r.method, r.verb, r.path.format(key="abc", name="Grace", webhook="w-1"), r.body)
@@ -243,6 +245,27 @@ def test_where_a_store_is_only_an_administrator_is_told(
     assert "disk" not in str(told)
     assert told["request_id"] in told["detail"]
     assert any(told["request_id"] in one.getMessage() for one in caplog.records)
+
+
+def test_where_a_database_is_that_went_away_nobody_is_told_without_a_good_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whether a key is good is read there."""
+    with running(PostgresServer) as database:
+        parts = {"graph": "memory://", "vectors": "memory://"}
+        settings = Settings.load({}, ledger=f"{database.uri}?patience_s=1", **parts)
+        with serving(settings=settings, prepare=_prepare) as server:
+            database.stop()
+            for key in (None, "gm_of-nobody", server.prepared["acme owner"]):
+                with server.http(key) as http:
+                    add = http.post("/v1/add", json={"content": "Tea.", "user_id": "ada"})
+                    keys = http.get("/v1/access/keys")
+                for answer in (add, keys):
+                    told = answer.json()
+                    assert (answer.status_code, told["error"]) == (503, "Unavailable")
+                    assert "postgres" not in answer.text
+                    assert told["request_id"] in told["detail"]
+    assert "postgresql://" in caplog.text
 
 
 def test_work_under_way_ends_with_the_key_that_began_it(
