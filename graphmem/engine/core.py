@@ -200,13 +200,13 @@ class Core(ViewReads):
         background = self._background
         waited_for = lag > _WAITED_FOR * most and background is not None and self._following
         if waited_for and lag <= _BY_ALL * most and by is not None:
-            waited_for = await self._told_much(applied, by)
+            waited_for = await self._brought_much(applied, by)
         if background is not None and waited_for:
             await asyncio.shield(background)
         if not loading:
             self._keep_indexed()
 
-    async def _told_much(self, seq: int, tenant: str) -> bool:
+    async def _brought_much(self, seq: int, tenant: str) -> bool:
         """Whether more than a few of the events that wait are this tenant's."""
         ledger = self._parts.ledger
         return len(await ledger.events(seq, _FEW, tenant=tenant, until=LAST_MOMENT)) == _FEW

@@ -188,8 +188,8 @@ async def _reported(
             if loop.time() - checked_at >= _BEAT_S:
                 await check_allowed()
                 checked_at = loop.time()
-            said = None if step is None else json.dumps(step).encode()
-            yield b": at work\n\n" if said is None else _event("progress", said)
+            how_far = None if step is None else json.dumps(step).encode()
+            yield b": at work\n\n" if how_far is None else _event("progress", how_far)
         yield _last(task, path)
     except AccessRefused as error:
         yield _event("problem", bytes(middleware.problem_response(error, path).body))
