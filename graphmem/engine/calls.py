@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _MANY = 100
-"""Decisions of a receipt, from which users are named in it beside the event loop."""
+"""Hits, or decisions of a receipt, from which users are named in it beside the event loop."""
 _actor: contextvars.ContextVar[str | None] = contextvars.ContextVar("graphmem_actor", default=None)
 """In whose name the call is made that runs: "" where it does not say, None where none runs."""
 
@@ -71,7 +71,8 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
             return found
         memory: Any = args[0]
         revealed: Callable[[], _T] = partial(memory._current.revealed, found)
-        if isinstance(found, Receipt) and len(found.decisions) > _MANY:
+        parts = found.decisions if isinstance(found, Receipt) else found
+        if isinstance(parts, Sized) and len(parts) > _MANY:
             return await off_loop(revealed)
         return revealed()
 

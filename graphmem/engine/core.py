@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Unpack
 
+from graphmem.clock import LAST_MOMENT
 from graphmem.engine.calls import current_actor
 from graphmem.engine.checks import checked_flag
 from graphmem.engine.counts_and_titles import Titles, UseCounter
@@ -27,6 +28,9 @@ from graphmem.projection.fill import Filled, Report
 
 _log = logging.getLogger("graphmem")
 _INDEX_EVERY = 5_000  # events: fewer are searched as fast one by one
+_WAITED_FOR = 4  # times the events that may wait: then whoever told many of them waits,
+_BY_ALL = 40  # and here whoever writes
+_FEW = 100
 
 
 class Core(ViewReads):
@@ -179,22 +183,33 @@ class Core(ViewReads):
             followed = True
         self._following = followed
 
-    async def _keep_lag_bounded(self, *, loading: bool = False) -> None:
+    async def _keep_lag_bounded(self, *, loading: bool = False, by: str | None = None) -> None:
         """Start catching up in the background when many events are waiting; one task at a time.
+        When very many are, it is waited for: of a single addition, ``by`` which tenant, only where
+        that tenant has told much of what waits, so that one's load is not waited for by all.
 
         ``loading`` postpones the indexing of vectors until the load ends, because what is added
         meanwhile would have to be indexed again.
         """
-        head = await self._parts.ledger.head()
-        lag = head - min(self._graph.applied_seq, self._vectors.applied_seq)
+        applied = min(self._graph.applied_seq, self._vectors.applied_seq)
+        lag = await self._parts.ledger.head() - applied
         most = self._parts.settings.max_lag
         if lag > most and (self._background is None or self._background.done()):
             self._background = asyncio.create_task(self._try_to_follow())
         # A store or an embedder that is down must not hold up what needs neither.
-        if lag > 4 * most and self._background is not None and self._following:
-            await asyncio.shield(self._background)
+        background = self._background
+        waited_for = lag > _WAITED_FOR * most and background is not None and self._following
+        if waited_for and lag <= _BY_ALL * most and by is not None:
+            waited_for = await self._brought_much(applied, by)
+        if background is not None and waited_for:
+            await asyncio.shield(background)
         if not loading:
             self._keep_indexed()
+
+    async def _brought_much(self, seq: int, tenant: str) -> bool:
+        """Whether more than a few of the events that wait are this tenant's."""
+        ledger = self._parts.ledger
+        return len(await ledger.events(seq, _FEW, tenant=tenant, until=LAST_MOMENT)) == _FEW
 
     def _keep_indexed(self) -> None:
         """Index the vectors in the background once about half of them are new since the last

@@ -109,13 +109,14 @@ class Relating(Writes):
     async def _add_given(self, stated: GivenRelation, options: Mapping[str, Any]) -> Receipt:
         self._parts.check_folder()
         (stated, options), redacted = await self._parts.redaction.apply((stated, options))
-        (receipt,) = await self._ingest.add([await self._given_episode(stated, options)])
+        episode = await self._given_episode(stated, options)
+        (receipt,) = await self._ingest.add([episode])
         undated = options.get("occurred_at") is None and options.get("idempotency_key") is None
         if receipt.status == "duplicate" and undated and await self._contradicted(stated, options):
             # Stated before today, taken back since, and stated again: that is news, not a repeat.
             now = {**options, "occurred_at": stamp(self._parts.clock.now())}
             (receipt,) = await self._ingest.add([await self._given_episode(stated, now)])
-        await self._keep_lag_bounded()
+        await self._keep_lag_bounded(by=episode.scope.tenant)
         return replace(receipt, redacted=dict(redacted)) if redacted else receipt
 
     async def _contradicted(self, stated: GivenRelation, options: Mapping[str, Any]) -> bool:

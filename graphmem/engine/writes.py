@@ -47,7 +47,7 @@ class Writes(Retaining):
         (content, given), redacted = await self._parts.redaction.apply((content, dict(options)))
         episode = await self._episode(content, given)
         (receipt,) = await self._journalled([episode], wait=wait)
-        await self._keep_lag_bounded()
+        await self._keep_lag_bounded(by=episode.scope.tenant)
         return replace(receipt, redacted=dict(redacted)) if redacted else receipt
 
     async def _episode(self, content: Content, options: Mapping[str, Any]) -> Episode:

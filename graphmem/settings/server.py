@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -12,6 +13,16 @@ NameList = Annotated[
     AfterValidator(lambda given: tuple(name.strip() for name in given if name.strip())),
 ]
 """Text with commas, or a list."""
+
+
+def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for one in origins:
+        if one != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", one):
+            raise ValueError(
+                f"{one!r} is no origin, which no page would have: write https://HOST or "
+                "http://HOST:PORT, with nothing behind it"
+            )
+    return origins
 
 
 class ServerSettings(BaseModel):
@@ -41,7 +52,7 @@ class ServerSettings(BaseModel):
     server_log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what a server writes to its log: debug, info, warning or error"
     )
-    server_cors: NameList = Field(
+    server_cors: Annotated[NameList, AfterValidator(_checked_origins)] = Field(
         (), description="origins whose pages may ask from a browser, with commas between them"
     )
     webhook_hosts: NameList = Field(
@@ -60,7 +71,10 @@ class ServerSettings(BaseModel):
         True, description="show the explorer at the server's root, for whoever has a key"
     )
     server_max_body_bytes: int = Field(
-        32 * 1024 * 1024, ge=1024, description="the largest body of a request"
+        32 * 1024 * 1024,
+        ge=1024,
+        description="the largest body of a request; a batch makes no more reads once its results "
+        "are larger",
     )
     server_max_upload_bytes: int = Field(
         4 * 1024**3, ge=1024, description="the largest file that import takes"

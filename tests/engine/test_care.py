@@ -385,6 +385,25 @@ async def test_lag_is_bounded_and_shown(tmp_path: Path) -> None:
         assert (await memory.verify()).ok
 
 
+async def test_what_one_user_told_is_waited_for_by_no_other(tmp_path: Path) -> None:
+    settings = Settings.load({}, max_lag=100)
+    much = " ".join(f"My friend Bob{n} works at Co{n}." for n in range(600))
+    async with await open_memory(tmp_path / "store", settings=settings) as memory:
+        await memory.add("I live in Rome.", user_id="ada")
+        await memory.search("Rome", user_id="ada")
+        telling = asyncio.create_task(memory.add(much, user_id="bob"))
+        while memory._background is None:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.005)
+        await memory.add("I work at Acme.", user_id="ada")
+        await memory.relate("Ada", "knows", "Grace", user_id="ada")
+        assert not telling.done()
+        assert not memory._background.done()
+        await telling
+        assert memory._background.done()
+        found = await memory.search("Where do I work?", user_id="ada")
+        assert found[0].text == "ada works at Acme"
+
+
 def test_facts_of_every_write_are_there_in_order(tmp_path: Path) -> None:
     with Memory(tmp_path / "store", user_id="ada") as memory:
         memory.add_many((f"Note {n}." for n in range(150)), infer=False)

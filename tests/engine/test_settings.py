@@ -167,6 +167,9 @@ class TestNames:
             ("MAX_LAG", "0"),
             ("MAX_LAG", "2.5"),
             ("REEMBED", "perhaps"),
+            ("SERVER_CORS", "app.example"),
+            ("SERVER_CORS", "https://app.example/"),
+            ("SERVER_CORS", "http://localhost:3000,https://app.example/page"),
         ],
     )
     def test_bad_values_name_the_variable(self, name: str, value: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,12 +23,14 @@ from graphmem.doors.http.calling import (
     Caller,
     ended_in_time,
     in_own_names,
+    naming_no_place,
     perform,
     scope_asked,
 )
 from graphmem.doors.http.state import ServerState
 from graphmem.errors import (
     AccessRefused,
+    BackendError,
     Conflict,
     NotFound,
     UsageError,
@@ -48,7 +51,8 @@ async def identified(served: ServerState, request: Request) -> Caller:
     with a signature that is not.
     """
     address = _address_of(request)
-    principal = await served.access.authenticate(middleware.given_key(request), address=address)
+    with naming_no_place(middleware.request_id.get(), administrator=False):  # nobody, so far
+        principal = await served.access.authenticate(middleware.given_key(request), address=address)
     secret = served.settings.server_signature_secret
     user_id, signature = (_as_sent(request, name) for name in ("x-user-context", "x-signature"))
     if secret is not None and (user_id is not None or signature is not None):
@@ -92,8 +96,15 @@ async def answer(served: ServerState, call: Call, request: Request) -> Response:
             undone=lambda error: call.repeatable or made.undone(error),
         )
 
+    async def check_allowed() -> None:
+        key = middleware.given_key(request)
+        with contextlib.suppress(BackendError):  # who cannot be looked up now is at the next beat
+            principal = await served.access.authenticate(key, address=caller.address)
+            served.access.authorize(principal, call.name, [])
+
     if EVENTS in request.headers.get("accept", ""):
-        return StreamingResponse(_reported(done, request.url.path), media_type=EVENTS)
+        events = _reported(done, request.url.path, check_allowed)
+        return StreamingResponse(events, media_type=EVENTS)
     body, replayed = await ended_in_time(served, call, done(None))
     return Response(body, headers=made.headers | replayed, media_type=JSON_TYPE)
 
@@ -152,8 +163,11 @@ async def encoded(found: Any) -> bytes:
     return to_bytes(write_result(found))
 
 
-async def _reported(work: _Done, path: str) -> AsyncIterator[bytes]:
-    """Events: how far it is, that it is still at work, at last the result or the problem."""
+async def _reported(
+    work: _Done, path: str, check_allowed: Callable[[], Awaitable[None]]
+) -> AsyncIterator[bytes]:
+    """Events: how far it is, that it is still at work, at last the result or the problem. Work that
+    may take hours ends soon after its caller may do it no more."""
     steps: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -164,16 +178,21 @@ async def _reported(work: _Done, path: str) -> AsyncIterator[bytes]:
     task.add_done_callback(lambda _: steps.put_nowait(()))
     try:
         yield b": begun\n\n"
+        checked_at = loop.time()
         while True:
-            try:
+            step = None
+            with contextlib.suppress(TimeoutError):
                 step = await asyncio.wait_for(steps.get(), _BEAT_S)
-            except TimeoutError:
-                yield b": at work\n\n"
-                continue
-            if not step:
+            if step == ():
                 break
-            yield _event("progress", json.dumps(step).encode())
+            if loop.time() - checked_at >= _BEAT_S:
+                await check_allowed()
+                checked_at = loop.time()
+            how_far = None if step is None else json.dumps(step).encode()
+            yield b": at work\n\n" if how_far is None else _event("progress", how_far)
         yield _last(task, path)
+    except AccessRefused as error:
+        yield _event("problem", bytes(middleware.problem_response(error, path).body))
     finally:
         if not task.done():  # nobody listens any more
             task.cancel()

@@ -9,17 +9,19 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from graphmem.client.calls import CALLS, FILES
-from graphmem.client.codec import json_body, read_request, to_bytes, write_result
+from graphmem.client.codec import json_body, read_request, to_bytes
 from graphmem.client.problems import problem_of
-from graphmem.doors.http.answering import JSON_TYPE, identified
+from graphmem.doors.http.answering import JSON_TYPE, encoded, identified
 from graphmem.doors.http.calling import Caller, ended_in_time, in_own_names, perform
 from graphmem.doors.http.idempotency import once
 from graphmem.doors.http.state import ServerState
-from graphmem.errors import GraphmemError, UsageError, shown
+from graphmem.errors import GraphmemError, RequestTooLarge, UsageError, shown
+from graphmem.off_loop import off_loop
 
 MOST_CALLS: Final = 1000
-_AT_ONCE = 16
-"""Calls that only read, at one time; what changes something is done alone, in its order."""
+_AT_ONCE = 4
+"""Calls that only read, at one time; what changes something is done alone, in its order. Whoever
+else asks meanwhile waits for as many."""
 _ITEM: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["method"],
@@ -40,8 +42,10 @@ def add_batch_route(app: FastAPI, served: ServerState) -> None:
         calls = _calls(await request.body())
 
         async def work() -> bytes:
-            results = await _all(served, caller, calls)
-            return in_own_names(to_bytes({"results": results}), caller)
+            results = await _Batch(served, caller, calls).made()
+            return await off_loop(
+                lambda: in_own_names(b'{"results": [' + b", ".join(results) + b"]}", caller)
+            )
 
         key = request.headers.get("idempotency-key")
         whole = ("batch", await request.body())
@@ -76,49 +80,70 @@ def _calls(raw: bytes) -> list[Any]:
     return calls
 
 
-async def _all(served: ServerState, caller: Caller, calls: list[Any]) -> list[Any]:
-    results: list[Any] = [None] * len(calls)
-    reads: list[int] = []
+class _Batch:
+    """The calls of one request, and as JSON what comes of each."""
 
-    async def one(n: int) -> None:
-        results[n] = await _result(served, caller, calls[n], f"{caller.request_id}/{n}")
+    def __init__(self, served: ServerState, caller: Caller, calls: list[Any]) -> None:
+        self._served = served
+        self._caller = caller
+        self._calls = calls
+        self._results = [b""] * len(calls)
+        self._size = 0
+        self._reads: list[int] = []
 
-    async def finish_reads() -> None:
-        for first in range(0, len(reads), _AT_ONCE):
-            await asyncio.gather(*(one(n) for n in reads[first : first + _AT_ONCE]))
-        reads.clear()
+    async def made(self) -> list[bytes]:
+        """Make them all."""
+        for n, item in enumerate(self._calls):
+            if _only_reads(item):
+                self._reads.append(n)  # what was asked for before a change is answered without it
+                continue
+            await self._finish_reads()
+            await self._make(n)
+        await self._finish_reads()
+        return self._results
 
-    for n, item in enumerate(calls):
-        method = item.get("method") if isinstance(item, dict) else None
-        if isinstance(method, str) and method in CALLS and CALLS[method].read:
-            reads.append(n)  # what was asked for before a change is answered without it
-            continue
-        await finish_reads()
-        await one(n)
-    await finish_reads()
-    return results
+    async def _finish_reads(self) -> None:
+        for first in range(0, len(self._reads), _AT_ONCE):
+            await asyncio.gather(*(self._make(n) for n in self._reads[first : first + _AT_ONCE]))
+        self._reads.clear()
+
+    async def _make(self, n: int) -> None:
+        try:
+            result = b'{"status": 200, "result": ' + await self._called(self._calls[n]) + b"}"
+        except GraphmemError as error:
+            request_id = f"{self._caller.request_id}/{n}"
+            problem = problem_of(error, request_id=request_id, path="/v1/batch")
+            result = to_bytes({"status": problem["status"], "problem": problem})
+        self._results[n] = result
+        self._size += len(result)
+
+    async def _called(self, item: Any) -> bytes:
+        if not isinstance(item, dict) or not item.keys() <= {"method", "arguments"}:
+            raise UsageError("a call is an object with a method and its arguments")
+        method, arguments = item.get("method"), item.get("arguments", {})
+        if not isinstance(method, str) or method not in CALLS or method in FILES:
+            raise UsageError(f"{shown(method)} is no method that can be called so")
+        if not isinstance(arguments, dict):
+            raise UsageError("arguments are an object")
+        call = CALLS[method]
+        if call.read:
+            self._check_room()
+        values = read_request(call, to_bytes(arguments))
+        work = perform(self._served, self._caller, call, values)
+        # What has no JSON is this call's own mistake.
+        return await encoded(await ended_in_time(self._served, call, work))
+
+    def _check_room(self) -> None:
+        """A thousand small questions can have answers of any size, which are held until the last
+        of them is there."""
+        most = self._served.settings.server_max_body_bytes
+        if self._size > most:
+            raise RequestTooLarge(
+                f"the results before this one have more than {most:,} bytes: ask for it in another "
+                "request, or for less in each (limit)"
+            )
 
 
-async def _result(
-    served: ServerState, caller: Caller, item: Any, request_id: str
-) -> dict[str, Any]:
-    try:
-        return {"status": 200, "result": await _called(served, caller, item)}
-    except GraphmemError as error:
-        problem = problem_of(error, request_id=request_id, path="/v1/batch")
-        return {"status": problem["status"], "problem": problem}
-
-
-async def _called(served: ServerState, caller: Caller, item: Any) -> Any:
-    if not isinstance(item, dict) or not item.keys() <= {"method", "arguments"}:
-        raise UsageError("a call is an object with a method and its arguments")
-    method, arguments = item.get("method"), item.get("arguments", {})
-    if not isinstance(method, str) or method not in CALLS or method in FILES:
-        raise UsageError(f"{shown(method)} is no method that can be called so")
-    if not isinstance(arguments, dict):
-        raise UsageError("arguments are an object")
-    call = CALLS[method]
-    work = perform(served, caller, call, read_request(call, to_bytes(arguments)))
-    found = write_result(await ended_in_time(served, call, work))
-    to_bytes(found)  # what has no JSON is this call's own mistake
-    return found
+def _only_reads(item: Any) -> bool:
+    method = item.get("method") if isinstance(item, dict) else None
+    return isinstance(method, str) and method in CALLS and CALLS[method].read

@@ -172,6 +172,19 @@ async def perform(
 ) -> Any:
     """Make a call as the caller may, and note it, whatever becomes of it. ``allowed`` is told what
     is left to the caller, and the arguments that the call is made with."""
+    with naming_no_place(caller.request_id, administrator=caller.principal.administrator):
+        return await _performed(served, caller, call, given, progress=progress, allowed=allowed)
+
+
+async def _performed(
+    served: ServerState,
+    caller: Caller,
+    call: Call,
+    given: dict[str, Any],
+    *,
+    progress: Callable[..., None] | None,
+    allowed: Callable[[Allowance, dict[str, Any]], None] | None,
+) -> Any:
     outcome, found, scope, reserved = "done", None, given, 0
     target = next((str(given[name]) for name in _TARGETS if given.get(name) is not None), None)
     try:
@@ -184,11 +197,10 @@ async def perform(
         asked = served.of_moment(values) if call.read else served.memory
         if progress is not None and call.reports:
             values["progress"] = progress
-        with _naming_no_place(caller):
-            if call.name == "projects" and not caller.principal.administrator:
-                found = await _own_projects(served, caller.principal, values)
-            else:
-                found = await getattr(asked, call.name)(**values)
+        if call.name == "projects" and not caller.principal.administrator:
+            found = await _own_projects(served, caller.principal, values)
+        else:
+            found = await getattr(asked, call.name)(**values)
     except BaseException as error:
         outcome = type(error).__name__
         raise
@@ -209,15 +221,15 @@ async def perform(
 
 
 @contextmanager
-def _naming_no_place(caller: Caller) -> Iterator[None]:
+def naming_no_place(request_id: str, *, administrator: bool) -> Iterator[None]:
     """What a store says of itself names hosts and files: an administrator is told it, anybody else
     where to look."""
     try:
         yield
     except BackendError as error:
-        if not caller.principal.administrator and not isinstance(error, Conflict):
-            _log.error("request %s failed: %s", caller.request_id, error)
-            where = f"the server's log has {caller.request_id}"
+        if not administrator and not isinstance(error, Conflict):
+            _log.error("request %s failed: %s", request_id, error)
+            where = f"the server's log has {request_id}"
             again = ": try again in a moment" if error.retryable else ""
             error.args = (f"the server's store failed{again} ({where})",)
         raise

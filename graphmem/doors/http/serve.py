@@ -15,12 +15,13 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphmem.access import Administration
 from graphmem.doors.http.app import make_app
 from graphmem.doors.http.head_timeout import HeadTimeoutProtocol
 from graphmem.engine import AsyncMemory
-from graphmem.errors import Unavailable, UsageError
+from graphmem.errors import GraphmemError, Unavailable, UsageError
 from graphmem.settings import PREFIX, Settings
 from graphmem.wiring import open_memory
 from graphmem.wiring.access import administration_of
@@ -71,7 +72,10 @@ def serve(
             if welcome is not None and opening.key is not None:
                 welcome(sign_in_address(url, app.state.served.codes.add(opening.key)))
 
-        _serve_one(app, settings, listening, ready)
+        _serve_one(opening.without_traceback(app), settings, listening, ready)
+    except SystemExit:  # uvicorn's, of a server that could not begin
+        if opening.failed is None:
+            raise
     finally:
         opening.forget_note()
     if opening.failed is not None:
@@ -176,6 +180,21 @@ class _Opening:
             raise
         return memory
 
+    def without_traceback(self, app: ASGIApp) -> ASGIApp:
+        """The same application. Why the memory could not be opened is for whoever opens it to say,
+        where somebody foresaw it; uvicorn would write where in the program it was raised."""
+
+        async def around(scope: Scope, receive: Receive, send: Send) -> None:
+            async def sent(message: Message) -> None:
+                foreseen = isinstance(self.failed, GraphmemError)
+                if foreseen and message["type"] == "lifespan.startup.failed":
+                    message = {"type": message["type"]}
+                await send(message)
+
+            await app(scope, receive, sent if scope["type"] == "lifespan" else send)
+
+        return around
+
     async def _announce(self, administration: Administration) -> None:
         self._report(f"graphmem answers at {self._url}")
         if self._place is None and self._folder is None:
@@ -262,7 +281,7 @@ class _Server(uvicorn.Server):
 
 
 def _serve_one(
-    app: FastAPI, settings: Settings, listening: socket.socket, ready: Callable[[], None]
+    app: ASGIApp, settings: Settings, listening: socket.socket, ready: Callable[[], None]
 ) -> None:
     server = _Server(_config(app, settings, http=HeadTimeoutProtocol), ready)
     before = signal.signal(signal.SIGTERM, lambda *_: None)  # it is raised again at the end

@@ -13,6 +13,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -56,6 +57,8 @@ class Deliverer:
         self._resolve = resolve
         self._pauses: dict[str, tuple[float, float]] = {}
         """By webhook how long it waits after a delivery that failed, and until when."""
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        """By webhook, what it is being told: whoever answers slowly keeps no other waiting."""
         self._work: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -75,20 +78,47 @@ class Deliverer:
 
     async def _deliver_while_held(self) -> None:
         async with self._ledger.named_lock("webhooks") as held:
-            while True:
-                await held()
-                await self.deliver()
-                await asyncio.sleep(_PAUSE_S)
+            try:
+                while True:
+                    await held()
+                    await self.begin()
+                    await asyncio.sleep(_PAUSE_S)
+            finally:  # another process tells them now, or nobody
+                for one in self._under_way.values():
+                    one.cancel()
+                await self.finish()
 
     async def deliver(self) -> None:
         """Tell each webhook once what it has not been told yet, if its time has come."""
+        await self.begin()
+        await self.finish()
+
+    async def finish(self) -> None:
+        """Wait until every delivery that was begun has ended."""
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def begin(self) -> None:
+        """Begin to tell each webhook, whose time has come, what it has not been told yet."""
         grants = await self._ledger.grants("webhook")
         hooks = [Webhook.of(one) for one in grants]
-        self._pauses = {
-            id: pause for id, pause in self._pauses.items() if id in {one.id for one in hooks}
-        }
-        due = [one for one in hooks if self._pauses.get(one.id, (0, 0))[1] <= time.monotonic()]
-        await asyncio.gather(*(self._notify(hook) for hook in due))
+        known = {one.id for one in hooks}
+        self._pauses = {id: pause for id, pause in self._pauses.items() if id in known}
+        for id, telling in self._under_way.items():
+            if id not in known:  # removed meanwhile: whoever is behind it is told no more
+                telling.cancel()
+        now = time.monotonic()
+        for hook in hooks:
+            if hook.id not in self._under_way and self._pauses.get(hook.id, (0, 0))[1] <= now:
+                telling = asyncio.create_task(self._notified(hook))
+                self._under_way[hook.id] = telling
+                telling.add_done_callback(partial(self._ended, hook.id))
+
+    def _ended(self, hook: str, telling: asyncio.Task[None]) -> None:
+        del self._under_way[hook]
+
+    async def _notified(self, hook: Webhook) -> None:
+        with logged_failure(_log, f"webhook {hook.id} cannot be told"):
+            await self._notify(hook)
 
     async def _notify(self, hook: Webhook) -> None:
         place = f"webhook {hook.id}"

@@ -25,6 +25,7 @@ from graphmem.model import (
     Table,
     Turn,
 )
+from graphmem.off_loop import off_loop
 from graphmem.ports.ledger import EntityQuery, LedgerView
 from graphmem.retrieve.candidates.gather import first_source
 from graphmem.retrieve.rank.likelihood import Likelihood
@@ -35,14 +36,25 @@ from graphmem.retrieve.view import View, fact_in_scope, facts_in_scope, history_
 from graphmem.text import beginning
 
 _BEGINNING = 60
+_MANY = 200  # hits, from which they are made beside the event loop
 
 
 async def make_hits(
     ledger: LedgerView, ranked: RankedCandidates, places: Sequence[int], likelihood: Likelihood
 ) -> tuple[Hit, ...]:
     """The candidates at these places as hits, in this order."""
-    inputs, ranking = ranked.inputs, ranked.ranking
     paths = await _paths(ledger, ranked, places)
+    make = partial(_hits, ranked, places, likelihood, paths)
+    return await off_loop(make) if len(places) > _MANY else make()
+
+
+def _hits(
+    ranked: RankedCandidates,
+    places: Sequence[int],
+    likelihood: Likelihood,
+    paths: Mapping[int, str],
+) -> tuple[Hit, ...]:
+    inputs, ranking = ranked.inputs, ranked.ranking
     outdated = outdated_turns(inputs.ended)
     hits: list[Hit] = []
     totals = ranking.totals[list(places)].tolist()

@@ -4,6 +4,7 @@ crash Kuzu 0.11.3, past the guard, and with some that would take all memory or a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import AsyncIterator
@@ -41,9 +42,12 @@ async def graph(tmp_path: Path) -> AsyncIterator[KuzuGraph]:
     await graph.close()
 
 
-async def _ask(graph: KuzuGraph, text: str, *, timeout_s: float = 20, **given: object) -> Table:
+async def _ask(
+    graph: KuzuGraph, text: str, *, timeout_s: float = 20, tenant: str = "", **given: object
+) -> Table:
     """Past the guard, which refuses some of what these tests need."""
-    return await graph._console.ask(text, given, max_rows=100, timeout_s=timeout_s)
+    console = graph._console
+    return await console.ask(text, given, tenant=tenant, max_rows=100, timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize(("query", "given"), CRASHING)
@@ -169,6 +173,29 @@ async def test_two_queries_at_a_time_and_a_cancelled_one(graph: KuzuGraph) -> No
     with pytest.raises(UsageError, match=r"did not finish within 0\.3 s"):
         await ask(timeout_s=0.3)
     assert (await _ask(graph, "RETURN 1")).rows == ((1,),)
+
+
+async def test_whoever_asks_for_much_keeps_nobody_else_waiting(graph: KuzuGraph) -> None:
+    """Of another organisation, nor another user of the same one, be there ever so many."""
+    await graph.apply(MANY, 2)
+    slow, ended = "MATCH (a)-[*1..30]-(b) RETURN count(*)", list[str]()
+
+    async def ask(tenant: str) -> None:
+        with contextlib.suppress(UsageError):
+            await _ask(graph, slow, tenant=tenant, timeout_s=0.1)
+        ended.append(tenant)
+
+    much, other, theirs = "acme%2Fdefault/user:a", "acme%2Fnew/user:b", "bolt%2Fdefault/user:a"
+    users = [f"acme%2Fdefault/user:{n}" for n in range(6)]
+    asked = [asyncio.ensure_future(ask(one)) for one in [*[much] * 12, *users, other, theirs]]
+    asked[3].cancel()
+    await asyncio.wait(asked)
+    assert len(ended) == len(asked) - 1
+    assert ended.index(theirs) < 8, ended
+    assert ended.index(other) < 2 * (len(users) + 2) + 3, ended
+    assert ended[-3:] == [much] * 3
+    await graph.clear()  # which needs every place
+    assert (await _ask(graph, "MATCH (a:Entity) RETURN count(*)")).rows == ((0,),)
 
 
 async def test_the_process_knows_no_key(graph: KuzuGraph, monkeypatch: pytest.MonkeyPatch) -> None:

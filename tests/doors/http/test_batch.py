@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from graphmem import Settings
 from graphmem.access import Administration, Limits
 from tests.doors.http.running import RunningServer, serving
 
@@ -92,3 +94,21 @@ def test_each_call_is_let_in_by_itself(server: RunningServer) -> None:
     assert sorted(one["status"] for one in limited) == [200, 200, 200, 429, 429]
     (theirs,) = batch(server, "theirs", [search])
     assert theirs["result"]["hits"] == []
+
+
+def test_results_are_bounded_however_short_the_questions_are() -> None:
+    """Changes are made all the same, and what is left out says so in its place."""
+    settings = Settings.load({}, server_max_body_bytes=20_000)
+    ada = {"user_id": "ada"}
+    search = {"method": "search", "arguments": {"query": "tea", **ada}}
+    add = {"method": "add", "arguments": {"content": "I live in Rome.", **ada}}
+    with serving(prepare=_prepare, settings=settings) as small:
+        told = {"content": "I like tea. " + "It rains. " * 400, **ada}
+        batch(small, "writer", [{"method": "add", "arguments": told}])
+        results = batch(small, "writer", [*[search] * 40, add])
+    statuses = [one["status"] for one in results]
+    assert statuses[:4] == [200] * 4
+    assert statuses[-2:] == [413, 200]
+    assert results[-1]["result"]["status"] == "done"
+    assert "another request" in results[-2]["problem"]["detail"]
+    assert len(json.dumps(results)) < 100_000

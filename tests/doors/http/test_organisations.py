@@ -12,12 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from graphmem import Memory
+from graphmem import Memory, Settings
 from graphmem.access import METHODS, Administration, Limits
 from graphmem.adapters import disk_space
 from graphmem.doors.http.organisations import _ROUTES
 from graphmem.errors import LimitExceeded, UsageError
 from tests.doors.http.running import RunningServer, serving
+from tests.servers import PostgresServer
+from tests.servers.base import running
 
 PATHS = [
     (r.method, r.verb, r.path.format(key="abc", name="Grace", webhook="w-1"), r.body)
@@ -243,3 +245,47 @@ def test_where_a_store_is_only_an_administrator_is_told(
     assert "disk" not in str(told)
     assert told["request_id"] in told["detail"]
     assert any(told["request_id"] in one.getMessage() for one in caplog.records)
+
+
+def test_where_a_database_is_that_went_away_nobody_is_told_without_a_good_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whether a key is good is read there."""
+    with running(PostgresServer) as database:
+        parts = {"graph": "memory://", "vectors": "memory://"}
+        settings = Settings.load({}, ledger=f"{database.uri}?patience_s=1", **parts)
+        with serving(settings=settings, prepare=_prepare) as server:
+            database.stop()
+            for key in (None, "gm_of-nobody", server.prepared["acme owner"]):
+                with server.http(key) as http:
+                    add = http.post("/v1/add", json={"content": "Tea.", "user_id": "ada"})
+                    keys = http.get("/v1/access/keys")
+                for answer in (add, keys):
+                    told = answer.json()
+                    assert (answer.status_code, told["error"]) == (503, "Unavailable")
+                    assert "postgres" not in answer.text
+                    assert told["request_id"] in told["detail"]
+    assert "postgresql://" in caplog.text
+
+
+def test_work_under_way_ends_with_the_key_that_began_it(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphmem.doors.http.answering._BEAT_S", 0.1)
+    made = ask(server, "acme owner", "POST", "keys", {"name": "leaked", "role": "writer"}).json()
+    contents = [f"My friend Bob{n} works at Co{n}." for n in range(5000)]
+    body = {"contents": contents, "user_id": "revoked"}
+    last = ""
+    with (
+        server.http(made["key"], accept="text/event-stream") as http,
+        http.stream("POST", "/v1/add_many", json=body) as answer,
+    ):
+        for line in answer.iter_lines():
+            if not last:
+                assert ask(server, "acme owner", "DELETE", f"keys/{made['id']}").status_code == 200
+            last = line or last
+    assert '"error": "Unauthenticated"' in last
+    with server.http(server.prepared["acme reader"]) as http:
+        stored = [http.post("/v1/stats", json={"user_id": "revoked"}).json() for _ in range(2)]
+    assert stored[0]["episodes"] < len(contents)
+    assert stored[0] == stored[1]

@@ -138,3 +138,27 @@ def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path) -> None:
 def test_a_host_that_is_none_is_refused(host: str) -> None:
     with pytest.raises(UsageError, match="nothing can listen on"):
         listen_at(Settings.load({"GRAPHMEM_SERVER_HOST": host}))
+
+
+@pytest.mark.parametrize(
+    ("folder", "environ", "says", "code"),
+    [
+        ("a-file", {}, "it is a file", 2),
+        ("held", {}, "is open in another process", 75),
+        ("new", {"GRAPHMEM_LEDGER": "mysql://u@127.0.0.1/db"}, "known are: memory", 2),
+        ("new", {"GRAPHMEM_LEDGER": "postgresql://u@127.0.0.1:1/db"}, "cannot be reached", 75),
+        ("new", {"GRAPHMEM_GRAPH": "bolt://127.0.0.1:1"}, "cannot be reached", 75),
+        ("new", {"GRAPHMEM_VECTORS": "http://127.0.0.1:1"}, "cannot be reached", 75),
+    ],
+)
+def test_a_store_that_cannot_be_opened_is_one_line_and_an_exit_code(
+    tmp_path: Path, folder: str, environ: dict[str, str], says: str, code: int
+) -> None:
+    (tmp_path / "a-file").touch()
+    with Memory(tmp_path / "held", user_id="ada"):
+        tried = _cli("--store", str(tmp_path / folder), "serve", "--port", "0", **environ)
+    assert tried.returncode == code, tried.stderr
+    *log, last = tried.stderr.splitlines()
+    assert last.startswith("error: ")
+    assert says in last
+    assert not [line for line in log if not line[:4].isdigit()], "a traceback"

@@ -24,7 +24,7 @@ from graphmem.access import Administration
 from graphmem.access.webhooks import SIGNATURE, Webhook, is_public, webhook_host
 from graphmem.adapters.ledger.sqlite.ledger import SqliteLedger
 from graphmem.clock import SystemClock
-from graphmem.doors.http.webhook_delivery import Deliverer
+from graphmem.doors.http.webhook_delivery import _TIMEOUT_S, Deliverer
 from graphmem.errors import UsageError
 from graphmem.migration.store import ledger_of
 from graphmem.wiring.access import administration_at, administration_of
@@ -41,6 +41,8 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.url = f"http://127.0.0.1:{self.server_address[1]}/hook?x=1"
 
     @property
@@ -62,6 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         status = self.server.answers.pop(0) if self.server.answers else 200
         self.server.got.append((dict(self.headers.items()), body))
+        self.server.may_answer.wait(60)
         self.send_response(status)
         self.send_header("location", self.server.url)
         self.end_headers()
@@ -131,6 +134,32 @@ def test_news_is_signed_and_about_the_own_organisation(monkeypatch: pytest.Monke
             assert http.post("/v1/access/webhooks", json={"url": bad}).status_code == 400
         with server.http(server.prepared["globex"]) as other:
             assert other.get("/v1/access/webhooks").json() == []
+
+
+def test_who_answers_slowly_keeps_no_other_organisation_waiting() -> None:
+    """Nor goes on being told once it was removed."""
+    with (
+        receiving() as slow,
+        receiving() as receiver,
+        serving(settings=Settings.load({}, webhook_hosts=LOCAL), prepare=_prepare) as server,
+        server.http(server.prepared["acme"]) as acme,
+        server.http(server.prepared["globex"]) as globex,
+    ):
+        slow.may_answer.clear()
+        hook = acme.post("/v1/access/webhooks", json={"url": slow.url}).json()["id"]
+        globex.post("/v1/access/webhooks", json={"url": receiver.url})
+        add = {"content": "I live in Rome.", "user_id": "ada"}
+        acme.post("/v1/add", json=add)
+        slow.wait_for(1)
+        held_since = time.monotonic()
+        globex.post("/v1/add", json=add)
+        receiver.wait_for(2)
+        assert time.monotonic() - held_since < _TIMEOUT_S - 2, "it waited for acme's to be given up"
+        acme.delete(f"/v1/access/webhooks/{hook}")
+        globex.post("/v1/add", json={**add, "content": "I work at Acme."})
+        receiver.wait_for(4)
+        slow.may_answer.set()
+        assert len(slow.got) == 1
 
 
 def test_at_least_once_whatever_is_answered_and_restarted(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +35,7 @@ from graphmem.adapters.graph.kuzu.console_program import (
     send,
 )
 from graphmem.adapters.graph.kuzu.pool import Pool, remove_copy
+from graphmem.adapters.graph.kuzu.turns import Turns
 from graphmem.errors import Unavailable, UsageError
 from graphmem.model import Table
 
@@ -59,21 +59,27 @@ class Console:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._idle: list[_Process] = []
-        self._free = asyncio.Semaphore(_AT_ONCE)
+        self._turns = Turns(_AT_ONCE)
         self._threads: ThreadPoolExecutor | None = None
 
     async def ask(
-        self, text: str, parameters: Mapping[str, Any], *, max_rows: int, timeout_s: float
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        *,
+        tenant: str,
+        max_rows: int,
+        timeout_s: float,
     ) -> Table:
-        """The rows of a query. UsageError when it fails, takes too long or too much memory, or
-        crashes the engine; cancelling ends its process."""
+        """The rows of a query, once it is its tenant's turn. UsageError when it fails, takes too
+        long or too much memory, or crashes the engine; cancelling ends its process."""
         order = {
             "text": text,
             "parameters": dict(parameters),
             "max_rows": max_rows,
             "timeout_s": timeout_s,
         }
-        async with self._free:
+        async with self._turns.one(tenant):
             process = self._idle.pop() if self._idle else None
             if process is not None and process.is_stale:
                 process.end()
@@ -103,9 +109,7 @@ class Console:
 
     async def close(self) -> None:
         """Wait for running queries, and end all processes."""
-        async with AsyncExitStack() as stack:
-            for _ in range(_AT_ONCE):
-                await stack.enter_async_context(self._free)
+        async with self._turns.all():
             while self._idle:
                 self._idle.pop().end()
             if self._threads is not None:

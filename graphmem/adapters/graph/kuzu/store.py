@@ -282,7 +282,11 @@ class KuzuGraph:
         )
         await self._settle()
         return await self._console.ask(
-            guarded.text, guarded.parameters, max_rows=max_rows, timeout_s=timeout_s
+            guarded.text,
+            guarded.parameters,
+            tenant=tenant or "",
+            max_rows=max_rows,
+            timeout_s=timeout_s,
         )
 
     async def dump(self, tenant: str | None = None) -> GraphDump:
