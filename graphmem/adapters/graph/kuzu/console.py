@@ -35,7 +35,7 @@ from graphmem.adapters.graph.kuzu.console_program import (
     send,
 )
 from graphmem.adapters.graph.kuzu.pool import Pool, remove_copy
-from graphmem.adapters.graph.kuzu.turns import Turns
+from graphmem.adapters.graph.kuzu.fair_queue import FairQueue
 from graphmem.errors import Unavailable, UsageError
 from graphmem.model import Table
 
@@ -59,7 +59,7 @@ class Console:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._idle: list[_Process] = []
-        self._turns = Turns(_AT_ONCE)
+        self._turns = FairQueue(_AT_ONCE)
         self._threads: ThreadPoolExecutor | None = None
 
     async def ask(

@@ -1,4 +1,4 @@
-"""A few places, taken in turn."""
+"""A few places, given to those who wait by turns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Turns:
+class FairQueue:
     """Places that many want, at once fewer than come. One that is free goes to the organisation
     that has waited since longest for a turn, and in it to the owner who has: whoever asks for a
     hundred at once waits for them, and nobody else does."""
