@@ -34,8 +34,8 @@ from graphmem.adapters.graph.kuzu.console_program import (
     receive,
     send,
 )
-from graphmem.adapters.graph.kuzu.pool import Pool, remove_copy
 from graphmem.adapters.graph.kuzu.fair_queue import FairQueue
+from graphmem.adapters.graph.kuzu.pool import Pool, remove_copy
 from graphmem.errors import Unavailable, UsageError
 from graphmem.model import Table
 
