@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from graphmem.extract.rules.names import FIRST_NAMES
+from graphmem.extract.rules.plain_speech import plainly
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, after, without_opening
 from graphmem.extract.rules.unsaid_subjects import with_subject
@@ -139,7 +140,7 @@ def _as_stated(match: re.Match[str]) -> str:
 
 def spelt(text: str) -> str:
     """A text with the letters that people leave out: "im from Grimsby", "got a job w/ Delta"."""
-    text = corrected(text)
+    text = plainly(corrected(text))
     text = _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
     text = _TURNS_OUT.sub("", text) if "urns out" in text else text
     text = _FOUND_DEAD.sub("died", text) if "found dead" in text else text

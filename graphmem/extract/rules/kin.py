@@ -49,6 +49,7 @@ _FOR_A_WHILE = word_set("kin_for_a_while")
 _AFTER_KIN = word_set("after_kin")
 # Kin that not everybody has.
 _NOT_EVERYBODY_HAS = word_set("kin_not_everybody_has")
+_BEHIND = frozenset({"in", "from", "at", "near", "to"})
 _ADDRESSED = frozenset(
     {*KIN, "masi", "bhai", "bro", "guys", "all", "everyone", "folks", "lads", "dear", "lol", "haha"}
 )
@@ -199,7 +200,9 @@ def _owner(  # noqa: PLR0911 - one return for each way of saying whose
         return _named_owner(parse, context, at)
     if token.low in {"his", "her"}:
         return context.pronoun(parse, token.start, "he" if token.low == "his" else "she")
-    several = token.low in _HAVE and tokens[at + 1].low in {"two", "three", "four"}
+    several = token.low in _HAVE and (
+        tokens[at + 1].low in {"two", "three", "four"} or tokens[index].low in KIN_PLURAL
+    )
     if several and _CALLED.match(parse.sentence.text, tokens[index].end):
         return _haver(parse, context, at)
     if token.low in {"a", "an", "one", "two", "three", "four", "another"} and at:
@@ -335,20 +338,22 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     called = context.people.speakers and tokens[at].low == "your" and parse.name_at(index + 1)
     if not (_ends_phrase(parse, index) or called or _right_after(parse, at, index)):
         return None
-    if _is_somewhere(parse, context, span):
+    if stands_for_place(parse, context, span):
         return None
     # "Ada, Bob is my brother" is about Bob alone, "the dog of Bob is …" about neither
     joined = span.first > 0 and tokens[span.first - 1].low in {"of", "with", "and", "like"}
     return None if joined else span
 
 
-def _is_somewhere(parse: Parse, context: TurnContext, span: NameSpan) -> bool:
+def stands_for_place(
+    parse: Parse, context: TurnContext, span: NameSpan, behind: frozenset[str] = _BEHIND
+) -> bool:
     """Whether a name of which nothing is known stands behind "in": "I'm writing from Usk, my
     landlord there …" names where, and not who."""
     names = context.people.names
     known = names.is_person(span.name) or span.name.lower().split()[0] in FIRST_NAMES
     before = parse.sentence.tokens[span.first - 1].low if span.first else ""
-    return not known and before in {"in", "from", "at", "near", "to"}
+    return not known and before in behind
 
 
 def _right_after(parse: Parse, at: int, index: int) -> bool:

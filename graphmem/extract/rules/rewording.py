@@ -64,6 +64,7 @@ _NO_POST = word_set("posts_of_the_moment")
 _DEMONYMS = word_table("demonyms")
 _ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
 _FORMER = ("old ", "former ", "previous ", "ex-", "retired ")
+_FORMERLY = re.compile(r"\b(?:old|former|previous|ex|retired|late)[\s-]$", re.IGNORECASE)
 _GOODS = word_set("goods")
 _COUNTED = re.compile(
     r"(?:chapter|season|series|episode|level|page|plan|round|day|stage|step)\s+"
@@ -122,7 +123,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
             yield plain.format(
                 before=before,
                 after=after,
-                a="an" if slots.get("role", "")[:1].lower() in set("aeiou") else "a",
+                a="an" if _is_open(slots.get("role") or slots.get("trades", "")) else "a",
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
                 it=context.thing_before or "",
@@ -130,6 +131,10 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
                 subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
                 **slots,
             )
+
+
+def _is_open(word: str) -> bool:
+    return word[:1].lower() in {"a", "e", "i", "o", "u"}
 
 
 _NO_LONGER = re.compile(r"[Nn]o\s+(?:longer|more)\b|[Nn]ot\b(?=[^.;:!?]{1,40}\bany\s?more\b)")
@@ -156,6 +161,8 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
         if slot in _WORDED:
             value = _WORDED[slot](value)
         if (value or slot in _WORDED) and not _fits(slot, value, names):
+            return None
+        if slot == "role" and _FORMERLY.search(match.string, match.start(), match.start(slot)):
             return None
         if slot in {"who", "other", "owner", "friend", "pet"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
@@ -196,8 +203,16 @@ def _worker(craft: str) -> str:
     return next((form for form in forms if is_occupation(form)), "")
 
 
+def _one_of(trades: str) -> str:
+    """What each of several is: nurses, coaches, firemen."""
+    low = trades.lower()
+    forms = (low.removesuffix("s"), low.removesuffix("es"), f"{low.removesuffix('men')}man")
+    return next((form for form in forms if form != low and is_occupation(form)), "")
+
+
 _WORDED: dict[str, Callable[[str], str]] = {
     "craft": _worker,
+    "trades": _one_of,
     "demonym": lambda value: _DEMONYMS.get(value.lower(), ""),
     "i": lambda value: "I" if value else "",
 }
@@ -231,6 +246,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "software": low in SOFTWARE,
         "craft": bool(value),
         "demonym": bool(value),
+        "trades": bool(value),
         "kin": last in KIN,
         "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
         "pet": kind == "animal",

@@ -145,7 +145,7 @@ class SentenceReader:
 
     def _clauses(self, parse: Parse) -> Iterator[CandidateFact]:
         rules = rules_for(parse.sentence.lows)
-        paired = not parse.sentence.lows.isdisjoint({"and", "we"})
+        paired = " & " in parse.sentence.text or not parse.sentence.lows.isdisjoint({"and", "we"})
         if not rules and not paired:
             return
         text = parse.sentence.text

@@ -87,6 +87,14 @@ _OF_PEOPLE = frozenset({"people", "family", "friends", "colleagues", "neighbours
 """Headings below which others name people."""
 _LISTED_KIN = frozenset({"friend", "colleague", "neighbour", "neighbor", "cousin", "flatmate"})
 _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
+_THEIR_KEY = re.compile(r"(?:[Tt]heir|[Hh]is|[Hh]er) (?P<key>[a-z ]+)")
+_OF_ANYBODY = frozenset({"boss", "wife", "husband", "spouse", "girlfriend", "boyfriend", "partner"})
+"""Who stands behind one of these is the writer's, where a note is about nobody."""
+_LABELLED = re.compile(
+    r"\s*(?:[-*+•]\s+)?[A-Z][a-z-]+(?: [a-z]+)?: "
+    r"(?P<rest>[^\W\d_a-z][\w'-]+(?: [^\W\d_a-z][\w'-]+){1,2}(?:, (?=[a-z\d])| \(| [-–—] ).+)$"
+)
+"""In "First floor: Ada Park, dentist", what is told of whom."""
 _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
 _FIRMS = frozenset({"supplier_of", "client_of"})
@@ -222,6 +230,9 @@ class NoteReader:
         if self.errands or (own := self.people.of_known(self.topic, line)) is not None:
             return None if self.errands else own
         if (found := self.people.line(line, self.topic)) is None:
+            labelled = _LABELLED.match(line)
+            found = self.people.line(labelled["rest"], self.topic) if labelled else None
+        if found is None:
             return None
         self.person, facts, texts = found
         if self.listed_kin and self.speaker and self.topic in {None, self.speaker}:
@@ -243,6 +254,11 @@ class NoteReader:
         if holder := post_holder(line):
             return list(holders(self.names, self.topic, *holder)) or None
         if match := _KEY_LINE.match(line):
+            theirs = _THEIR_KEY.match(match["key"]) if self.person else None
+            if theirs and theirs["key"].lower() in BY_KEY:
+                return self._keyed(self.person, theirs["key"], match["value"])
+            if self.topic is None and match["key"].lower() in _OF_ANYBODY:
+                return None
             topic, key = self._of_what(match["key"])
             return self._keyed(topic, key, match["value"])
         match = _KEY_IS.match(line)
