@@ -9,7 +9,7 @@ from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.plain_speech import plainly
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, after, without_opening
-from graphmem.extract.rules.unsaid_subjects import with_subject
+from graphmem.extract.rules.unsaid_subjects import with_copula, with_subject
 from graphmem.extract.rules.word_lists import KIN, PETS, word_set, word_table
 
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
@@ -61,7 +61,7 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
     sentence: Sentence, context: TurnContext
 ) -> Sentence:
     """A fragment with the subject that it lacks: "Sold the Corsa", "Speaks Dutch"."""
-    sentence = without_opening(sentence)
+    sentence = with_copula(without_opening(sentence), context)
     first = sentence.tokens[0].low
     second = sentence.tokens[1].low if len(sentence.tokens) > 1 else ""
     if context.topic is not None and first in _WITHOUT_NAME:

@@ -347,7 +347,7 @@ def _goes_on(parse: Parse, index: int) -> bool:
     )
 
 
-_ASIDE = frozenset({"btw", "lol", "atm", "tho", "though", "haha", "fyi"})
+_ASIDE = frozenset({"these", "nowadays", "btw", "lol", "atm", "tho", "though", "haha", "fyi"})
 
 
 def closes(parse: Parse, end: int) -> bool:

@@ -44,10 +44,11 @@ _CALLED = (
     r"(?:an?|this|some)\s(?:[a-z]+\s){1,2}(?:called|named)|(?:he|she|who)(?:'s|\sis)\s(?:called|named)"
     r"|(?:his|her|its|dog's|cat's|puppy's|kitten's)\sname(?:'s|\sis)"
 )
+_WHO_IS_CALLED = word_line("somebody_called")
 _SOMEBODY = "|".join(sorted({*KIN, "ex-husband", "ex-wife"}))
 _EVIDENT = re.compile(
     rf"(?P<before>\b(?:(?:(?:my|our|his|her)\s(?:[a-z]+\s)?(?:{_SOMEBODY})"
-    rf"|(?:this|some)\s(?:{word_line('somebody_called')})),?|(?P<called>{_CALLED}))\s)"
+    rf"|(?:this|some)\s(?:{_WHO_IS_CALLED})),?|(?P<called>{_CALLED}))\s)"
     r"(?P<name>[a-z]{3,})(?=(?P<goes>(?:\s+(?:and\s(?:me|i)|he's|she's|he|she|who|who's|works|lives|is|was"
     r"|has|got)\b)|'s\s(?:an?|at|in|my)\b)?(?P<end>\s*$)?)"
 )
@@ -135,7 +136,8 @@ def before_pronoun(text: str) -> str:
 def _as_name(match: re.Match[str]) -> str:
     name = match["name"]
     named = match["called"] or match["goes"] or (match["end"] is not None and name in FIRST_NAMES)
-    word = name in _NO_EVIDENT_NAMES or name.endswith(("ing", "ly", "ed"))
+    no_names = _NO_EVIDENT_NAMES - _ALSO_WORDS if match["called"] else _NO_EVIDENT_NAMES
+    word = name in no_names or name.endswith(("ing", "ly", "ed"))
     if not named or (word or name.endswith("s")) and name not in FIRST_NAMES:
         return match.group()
     return f"{match['before']}{name.capitalize()}"

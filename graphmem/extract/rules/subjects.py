@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,7 @@ _ME = re.compile(r"(?:I|i|im|Im)(?=['\s])")
 _OR_ME = re.compile(r"(?:I|i|im|Im|me|myself)(?=['\s])")
 _WE = re.compile(r"we(?=['\s])", re.IGNORECASE)
 _MY = re.compile(r"(?:my|our)\s+(?P<words>(?:[\w-]+\s+){0,3}[\w-]+)(?=['\s])", re.IGNORECASE)
+_THEY = re.compile(r"they(?=['\s])", re.IGNORECASE)
 _IT = re.compile(r"(?:[Ii]t|[Tt]hey)(?=['\s])")
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _HIS = re.compile(r"(?:his|her|their)\s+(?=[a-z])", re.IGNORECASE)
@@ -86,6 +88,8 @@ class TurnContext:
     referent: str | None = None
     recent: frozenset[str] = frozenset()
     """Who was named last, where that was more than one."""
+    two: tuple[str, str] | None = None
+    """The two whom the sentence before named, and nobody else: they are "they"."""
     proposed_to: str | None = None
     """Whom the speaker has just asked to marry."""
     it: str | None = None
@@ -138,6 +142,8 @@ class TurnContext:
                 return Subject(self.speaker, match.end(), speaker=True, plural=True)
             if match := _MY.match(text, position):
                 return self._my(parse, match)
+        if self.two is not None and (match := _THEY.match(text, position)):
+            return Subject(self.two[0], match.end(), self.two[1])
         if _HIS.match(text, position):
             return self._kin_of(parse, parse.sentence.token_at(position) + 1)
         if match := _HE.match(text, position):
@@ -387,6 +393,14 @@ class TurnContext:
             return False
         return any(t.low in _SOMEBODY for t in parse.sentence.tokens if t.start < before)
 
+    @staticmethod
+    def _joined(parse: Parse) -> bool:
+        """Whether two names stand beside each other: "Ada and Bob"."""
+        return any(
+            _AND.fullmatch(parse.sentence.text, one.end, other.start)
+            for one, other in itertools.pairwise(parse.names)
+        )
+
     def _settle_titled(self, parse: Parse) -> None:
         """Mr Lund is a person, and a "he"."""
         names = self.people.names
@@ -438,6 +452,14 @@ class TurnContext:
             self.about = self.referent or self.about
         elif lows & _FIRST_PERSON:
             self.about = self.speaker
+        several = len(persons) == 2 and not self._somebody(parse, end)
+        both = several and lows.isdisjoint(_I) and self._joined(parse)
+        lasts = not persons and "they" in lows and not self._somebody(parse, end)
+        if both:
+            one, other = sorted(persons)
+            self.two = (one, other)
+        elif not lasts:
+            self.two = None
         if persons:
             self.recent = frozenset(persons)
         elif self._somebody(parse, end):

@@ -194,6 +194,9 @@ class PeopleReader(PersonFacts):
         who = match["who"].removesuffix("'s")
         known = self.names.is_person(who) or who.lower() in FIRST_NAMES
         alone = " " not in who and not known
+        post, _, first = who.lower().partition(" ")
+        if is_occupation(post) and first in FIRST_NAMES:
+            return None  # "Secretary Brian, 0113 496 0000"
         if (
             not self._may_be(who)
             or (match["sep"] in {":", "="} and alone)

@@ -91,6 +91,7 @@ _A_DATE = 20
 _AT_FIRMS = frozenset({"partner", "associate", "principal", "intern", "trainee"})
 """Posts, where a firm is named behind them."""
 _PET_ASIDE = re.compile(rf"\b(?P<pet>{'|'.join(sorted(PETS))}) \((?P<name>{CAPITALISED})\)")
+_B_DOT = re.compile(r"\bb\.\s(?=\d)")
 _BORN_IN = re.compile(
     rf"(?:b\.?|born)\s(?:(?:on\s)?[\w ]{{0,12}}\d{{4}},?\s)?in\s(?P<place>{CAPITALISED}(?:\s{CAPITALISED})?)$"
 )
@@ -109,7 +110,7 @@ class PersonFacts:
         facts: list[CandidateFact] = []
         sentences: list[str] = []
         firm: str | None = None
-        rest = _PET_ASIDE.sub(r"\g<pet> \g<name>", rest)
+        rest = _B_DOT.sub("born ", _PET_ASIDE.sub(r"\g<pet> \g<name>", rest))
         if children := _CHILDREN.search(rest):
             for child in re.split(r", (?:and )?| and | & ", children["names"]):
                 facts += self._kin(name, "child", child)

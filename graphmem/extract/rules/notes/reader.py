@@ -76,6 +76,11 @@ _ENTRY_DATE = re.compile(
 """In "23/01 - Rang Ada", when it was written, which is no part of what is said."""
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
+_WHICH = re.compile(
+    r"(?:(?:our|the|first|new|newest|latest|biggest|main|paying|current)\s+)+"
+    r"(?=(?:client|customer|supplier|vendor|contact|address|phone|e-?mail)s?$)",
+    re.IGNORECASE,
+)
 _KEY_OF = re.compile(
     r"(?P<key>[A-Za-z ]+?)\s+(?:of|for)\s+(?:the\s+|our\s+)?(?P<what>\S.*?)"
     r"(?:\s+(?:project|app|team))?"
@@ -316,7 +321,7 @@ class NoteReader:
 
     def _keyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
         """The facts of "key: value" about a topic; None when the key is not known."""
-        key = _FOR_WHAT.sub("", key)
+        key = _FOR_WHAT.sub("", _WHICH.sub("", key))
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
             return self._unkeyed(topic, key, value)
