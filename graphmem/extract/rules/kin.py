@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from graphmem.extract.rules.names import FIRST_NAMES
+from graphmem.extract.rules.people import kin_called
 from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence
@@ -44,6 +45,7 @@ _LEFT = re.compile(
     r"last\b|this\b|on\s|yesterday|today))|resigned|retired|(?:got|was|been)\s+(?:fired|sacked|laid\s+off)|moved\s+(?:on|out))\b",
     re.IGNORECASE,
 )
+_ONE_EACH, _PARENTS = word_set("kin_without_name"), word_set("parents_by_name")
 _FOR_A_WHILE = word_set("kin_for_a_while")
 """What somebody was, they need not be any more."""
 _AFTER_KIN = word_set("after_kin")
@@ -197,7 +199,7 @@ def _owner(  # noqa: PLR0911 - one return for each way of saying whose
     if token.low == "your":
         return context.people.addressed(context.speaker, parse, index)
     if token.owns:
-        return _named_owner(parse, context, at)
+        return _named_owner(parse, context, at) or _own_relative(parse, context, at)
     if token.low in {"his", "her"}:
         return context.pronoun(parse, token.start, "he" if token.low == "his" else "she")
     several = token.low in _HAVE and (
@@ -244,6 +246,16 @@ def _named_owner(parse: Parse, context: TurnContext, at: int) -> str | None:
     if span is None:
         return None
     return names.canonical_of(span.name) if names.may_be_person(span.name) else None
+
+
+def _own_relative(parse: Parse, context: TurnContext, at: int) -> str | None:
+    """The speaker's sister, in "my sister's husband Tom"."""
+    tokens = parse.sentence.tokens
+    word = tokens[at].low
+    mine = at and tokens[at - 1].low in {"my", "our"}
+    if context.speaker is None or word not in _ONE_EACH or not (mine or word in _PARENTS):
+        return None
+    return context.people.the_kin(context.speaker, word) or kin_called(context.speaker, word)
 
 
 def _persons(

@@ -61,6 +61,7 @@ _WORKPLACE = re.compile(r"\s+the\s+(?P<name>(?:[a-z]+\s+)?[a-z']+)(?=\W|$)")
 _NUMBERED = re.compile(r"\s+\d{1,3}(?!\d)")
 """Unit 4, Room 12: no place that is called so."""
 _MOVED = frozenset({"lives_in", "moved_from"})
+_LEFT = re.compile(r"\bfrom\s$")
 _ME = re.compile(r"\s+(?:me|us)(?=\W|$)")
 _OF_WORK = re.compile(
     r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
@@ -134,6 +135,11 @@ class NamedSlots:
             has_inner_capital(span.name) or span.name.lower() in SOFTWARE for span in parse.names
         ):
             return []
+        if rule.type in _MOVED and any(
+            self.names.kind(span.name) == "organization" and _LEFT.search(sentence.text, 0, span.start)
+            for span in parse.names
+        ):
+            return []  # "moved from Acme to Alder"
         if _OF_WORK.match(sentence.text, phrase.end) or _NUMBERED.match(sentence.text, phrase.end):
             return []
         if rule.pattern.endswith("~left") and kind != "place":

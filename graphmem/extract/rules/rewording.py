@@ -123,7 +123,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
             yield plain.format(
                 before=before,
                 after=after,
-                a="an" if _is_open(slots.get("role") or slots.get("trades", "")) else "a",
+                a="an" if _is_open(slots.get("role") or slots.get("trades") or slots.get("holds", "")) else "a",
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
                 it=context.thing_before or "",
@@ -203,6 +203,17 @@ def _worker(craft: str) -> str:
     return next((form for form in forms if is_occupation(form)), "")
 
 
+_POST_OF = {
+    "chairs": "chair",
+    "captains": "captain",
+    "skippers": "captain",
+    "coaches": "coach",
+    "conducts": "conductor",
+    "edits": "editor",
+}
+"""What somebody is who does it."""
+
+
 def _one_of(trades: str) -> str:
     """What each of several is: nurses, coaches, firemen."""
     low = trades.lower()
@@ -213,6 +224,7 @@ def _one_of(trades: str) -> str:
 _WORDED: dict[str, Callable[[str], str]] = {
     "craft": _worker,
     "trades": _one_of,
+    "holds": lambda value: _POST_OF[value],
     "demonym": lambda value: _DEMONYMS.get(value.lower(), ""),
     "i": lambda value: "I" if value else "",
 }
@@ -233,6 +245,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         and not _COUNTED.fullmatch(low)
         and kind not in {"person", "animal", "place"}
         and (low not in FIRST_NAMES or value.isupper()),
+        "employer": kind == "organization",
         "buyer": named and kind not in {"person", "animal", "place"},
         "town": kind == "place",
         "place": (named or low in PLACES | _ALSO_TOWNS) and kind not in {"person", "animal"},

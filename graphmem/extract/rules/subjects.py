@@ -32,6 +32,9 @@ _IT = re.compile(r"(?:[Ii]t|[Tt]hey)(?=['\s])")
 _HE = re.compile(r"(?P<who>he|she)(?=['\s])", re.IGNORECASE)
 _HIS = re.compile(r"(?:his|her|their)\s+(?=[a-z])", re.IGNORECASE)
 _AND = re.compile(r"\s+(?:and|&)\s+")
+_OF_TWO = re.compile(
+    r"\s+(?:and|&|(?:is|was|got)\s+(?:engaged|married)\s+to|married|is\s+(?:dating|seeing))\s+"
+)
 _AND_THEIR = re.compile(r"\s+(?:and|&)\s+(?:his|her|their)\s+(?P<kin>[\w-]+)\s+(?=[^\W\d_a-z])")
 _VERB_NEXT = re.compile(r"(?:'ve|'re)?\s+(?:all\s+|both\s+)?[a-z]+")
 _BEFORE_PEOPLE = word_set("before_people")
@@ -46,6 +49,7 @@ _FIRST_PERSON = word_set("first_person")
 _I = frozenset({"i", "i'm", "i've", "i'll", "we", "we're", "we've", "we'll"})
 _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _RELATIVES = "|".join(sorted({*KIN, *PETS}))
+_THEIR_KIN = re.compile(rf"'s\s(?:(?!an?\s|the\s|my\s)[\w-]+\s){{0,2}}(?:{_RELATIVES})\b")
 _BY_KIN = re.compile(rf"\b(?:[Hh]is|[Hh]er)\s+(?:[a-z]+\s+)?(?:{_RELATIVES})\b")
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "mdm"})
 _GENDERED = {"mr": "he", "mrs": "she", "ms": "she", "miss": "she"}
@@ -220,6 +224,9 @@ class TurnContext:
         for index, word in enumerate(parts):
             if word in KIN and all(part in KIN_MODIFIERS for part in parts[:index]):
                 end = match.start("words") + len(" ".join(match["words"].split()[: index + 1]))
+                if _THEIR_KIN.match(parse.sentence.text, end):
+                    # "my dad's best friend (Len)"
+                    return self._kin_of(parse, parse.sentence.token_at(end + 2))
                 return self._kin_subject(parse, word, end)
             if word not in KIN_MODIFIERS:
                 return None
@@ -395,9 +402,9 @@ class TurnContext:
 
     @staticmethod
     def _joined(parse: Parse) -> bool:
-        """Whether two names stand beside each other: "Ada and Bob"."""
+        """Whether two names stand beside each other: "Ada and Bob", "Ada is married to Bob"."""
         return any(
-            _AND.fullmatch(parse.sentence.text, one.end, other.start)
+            _OF_TWO.fullmatch(parse.sentence.text, one.end, other.start)
             for one, other in itertools.pairwise(parse.names)
         )
 
