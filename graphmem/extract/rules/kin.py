@@ -45,6 +45,10 @@ _LEFT = re.compile(
     r"last\b|this\b|on\s|yesterday|today))|resigned|retired|(?:got|was|been)\s+(?:fired|sacked|laid\s+off)|moved\s+(?:on|out))\b",
     re.IGNORECASE,
 )
+_ALSO_ADJECTIVES = frozenset({"eldest", "oldest", "youngest"})
+_LIST_OF_NAMES = re.compile(
+    r"\s*(?:,?\s+(?:named|called)\s|[,:]\s)(?:[^\W\d_a-z][\w'-]*(?:,\s+(?:and\s+)?|\s+(?:and|&)\s+)?){2,6}\s*(?:$|[.,;!?)])"
+)
 _ONE_EACH, _PARENTS = word_set("kin_without_name"), word_set("parents_by_name")
 _FOR_A_WHILE = word_set("kin_for_a_while")
 """What somebody was, they need not be any more."""
@@ -203,7 +207,8 @@ def _owner(  # noqa: PLR0911 - one return for each way of saying whose
     if token.low in {"his", "her"}:
         return context.pronoun(parse, token.start, "he" if token.low == "his" else "she")
     several = token.low in _HAVE and (
-        tokens[at + 1].low in {"two", "three", "four"} or tokens[index].low in KIN_PLURAL
+        tokens[at + 1].low in {"two", "three", "four"}
+        or _LIST_OF_NAMES.match(parse.sentence.text, tokens[index].end)
     )
     if several and _CALLED.match(parse.sentence.text, tokens[index].end):
         return _haver(parse, context, at)
@@ -287,6 +292,8 @@ def _after(
     if match is None:
         return []
     how = match.group().strip()
+    if how == "" and token.low in _ALSO_ADJECTIVES:
+        return []  # "my oldest Tom Waits record"
     at = match.end() + (1 if text[match.end() : match.end() + 1] == " " else 0)
     found = name_list(parse, at, owning=True)
     if not found or found[0].start > at + 1:

@@ -203,7 +203,8 @@ class NamedSlots:
                 return [self._named(parse, phrase, kind)]  # whose university is called as it is
             if rule.pattern.endswith("~joined") and phrase.name.lower() in FIRST_NAMES:
                 sure = kind == "organization"  # "joined Anna in Rome"
-            if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
+            by = parse.sentence.text[:at].endswith(" by") and phrase.name.lower() in FIRST_NAMES
+            if by or not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(parse, phrase, "organization")]
         if rule.type in _OF_WORKPLACES and (place := _workplace(parse, at)) is not None:

@@ -19,13 +19,13 @@ from graphmem.extract.rules.word_lists import (
     word_set,
 )
 
-_SAID_BEFORE, _OFTEN = word_line("to_whom_it_is_said"), word_line("how_often")
+_ASKS_TO_NOTE, _OFTEN = word_line("to_whom_it_is_said"), word_line("how_often")
 _KINDS, _WHO_IS_CALLED = word_line("kinds_of_firms"), word_line("somebody_called")
 _NAME = r"[^\W\d_a-z][\w'-]*"
 _TO_WHOM = re.compile(
     r"(?:^|(?<=[.!?;\n]\s)|(?<=\n)|(?<=[-*]\s))(?:(?:also|and|so|ok|okay|hey|hi|oh|please|pls|just|but),?\s)?"
     r"(?:(?:please|pls)\s)?"
-    rf"(?:{_SAID_BEFORE})(?:\s+(?:that\b|everyone\b|all\b)|\s*[:,–—-])?\s+"
+    rf"(?:{_ASKS_TO_NOTE})(?:\s+(?:that\b|everyone\b|all\b)|\s*[:,–—-])?\s+"
     rf"(?=(?:I|i|I'?m|i'?m|I've|i've|[Mm]y|[Ww]e|[Ww]e're|[Ww]e've|[Oo]ur|{_NAME}(?:\s{_NAME})?(?:'s|\sis|\s[a-z]+s))\b)",
     re.IGNORECASE | re.MULTILINE,
 )

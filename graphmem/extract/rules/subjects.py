@@ -400,11 +400,12 @@ class TurnContext:
             return False
         return any(t.low in _SOMEBODY for t in parse.sentence.tokens if t.start < before)
 
-    @staticmethod
-    def _joined(parse: Parse) -> bool:
+    def _joined(self, parse: Parse, two: set[str]) -> bool:
         """Whether two names stand beside each other: "Ada and Bob", "Ada is married to Bob"."""
+        name = self.people.names.canonical_of
         return any(
             _OF_TWO.fullmatch(parse.sentence.text, one.end, other.start)
+            and {name(one.name), name(other.name)} == two
             for one, other in itertools.pairwise(parse.names)
         )
 
@@ -460,7 +461,7 @@ class TurnContext:
         elif lows & _FIRST_PERSON:
             self.about = self.speaker
         several = len(persons) == 2 and not self._somebody(parse, end)
-        both = several and lows.isdisjoint(_I) and self._joined(parse)
+        both = several and lows.isdisjoint(_I) and self._joined(parse, persons)
         lasts = not persons and "they" in lows and not self._somebody(parse, end)
         if both:
             one, other = sorted(persons)
