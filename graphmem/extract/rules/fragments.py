@@ -39,6 +39,11 @@ _OPENINGS_WITHOUT_I = frozenset(
     }
     | {("don't", "work"), ("don't", "play"), ("don't", "live"), ("don't", "use")}
 )
+_LISTED_KIN = frozenset(
+    {"brother-in-law", "sister-in-law", "mother-in-law", "father-in-law", "cousin", "neighbour"}
+)
+"""One's own, where a name follows: "Cousin Bella has moved"."""
+_ORIGINS = frozenset({("born", "in"), ("born", "and")})
 _OF_ANYBODY = frozenset(
     {("allergic", "to"), ("fluent", "in"), ("can't", "stand"), ("cannot", "stand")}
 )
@@ -57,7 +62,7 @@ _NOW_ING = re.compile(
 )
 
 
-def completed(  # noqa: PLR0911 - one return for each kind of fragment
+def completed(  # noqa: PLR0911, PLR0912 - one return for each kind of fragment
     sentence: Sentence, context: TurnContext
 ) -> Sentence:
     """A fragment with the subject that it lacks: "Sold the Corsa", "Speaks Dutch"."""
@@ -85,6 +90,8 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
         return after("My ", sentence)
     if sentence.tokens[0].owns:
         return sentence
+    if first in _LISTED_KIN and sentence.tokens[1].capital and sentence.tokens[1].gap == " ":
+        return after("My ", sentence)
     begun = second if first in _ADVERBS else first
     if begun in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
         return after("I ", sentence)
@@ -93,6 +100,8 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
         return after("I ", sentence)
     if (first, second) in _OPENINGS_WITHOUT_I_AM and not doubtful:
         return after("I'm ", sentence)
+    if (first, second) in _ORIGINS and context.about in {None, context.speaker}:
+        return after("I was ", sentence)
     if first == "been" and second in {"at", "with", "working", "living", "in"}:
         return after("I've ", sentence)
     doing = first.endswith("ing") and len(first) > _SHORTEST_ING and second in _AFTER_ING

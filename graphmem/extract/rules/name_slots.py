@@ -136,7 +136,8 @@ class NamedSlots:
         ):
             return []
         if rule.type in _MOVED and any(
-            self.names.kind(span.name) == "organization" and _LEFT.search(sentence.text, 0, span.start)
+            self.names.kind(span.name) == "organization"
+            and _LEFT.search(sentence.text, 0, span.start)
             for span in parse.names
         ):
             return []  # "moved from Acme to Alder"

@@ -32,9 +32,12 @@ _TO_WHOM = re.compile(
 """Words that ask to note what follows, and say nothing of it."""
 _HOW_OFTEN = re.compile(
     r"\b(?P<verb>(?:work|teach|volunteer|stud(?:y|i)|train|help)(?:s|es|ing|ed)?(?:\sout)?)\s"
-    rf"(?:(?:{_OFTEN}),?\s){{1,2}}(?=(?:at|for|in|with|as)\s)"
+    rf"(?:(?:{_OFTEN}),?\s){{1,2}}(?=(?:at|for|in|with|as)\s)",
+    re.IGNORECASE,
 )
-_SO_CALLED = re.compile(r"\b(?:by|of|with) the name(?:s)? of (?=[^\W\d_a-z])|\bwho goes by (?=[^\W\d_a-z])")
+_SO_CALLED = re.compile(
+    r"\b(?:by|of|with) the name(?:s)? of (?=[^\W\d_a-z])|\bwho goes by (?=[^\W\d_a-z])"
+)
 _OF_A_KIND = re.compile(
     r"\b(?P<by>at|for|with|from|by|joined|left|quit|in)\s"
     rf"(?:the|(?:my|our|his|her|their)(?:\s[a-z]+'s)?|{_NAME}'s)\s(?:[a-z]+\s)?"
@@ -44,12 +47,11 @@ _OF_A_KIND = re.compile(
 )
 """In "works for his dad's firm Peel", what it is is said beside what it is called."""
 _CALLED_THE = re.compile(r"\b(?P<called>called|named) the (?=[^\W\d_a-z])")
-_THIS_GUY = re.compile(
-    rf"\b(?:this|some)\s(?:{_WHO_IS_CALLED}),?\s(?=[^\W\d_a-z]\w+(?!'))"
-)
+_THIS_GUY = re.compile(rf"\b(?:this|some)\s(?:{_WHO_IS_CALLED}),?\s(?=[^\W\d_a-z]\w+(?!'))")
 """In "she's seeing this guy Elliot", what tells nothing."""
 _AND_SAYS = re.compile(
-    r"(?<=\w),? (?=(?:and|but) (?:(?:he|she|[Ii]|they|we) )?(?:says?|said|asked|asks|claims|claimed|wondered|wishes)\b(?! (?:yes|no)\b))"
+    r"(?<=\w),? (?=(?:and|but) (?:(?:he|she|[Ii]|they|we) )?(?:says?|said|asks|asked"
+    r"|claims|claimed|wondered|wishes)\b(?! (?:yes|no)\b))"
 )
 """Where what is told by another begins, and what was stated is over."""
 _NOT_BACK = re.compile(

@@ -32,6 +32,7 @@ from graphmem.extract.rules.word_lists import (
     SPORTS,
     is_occupation,
     is_post,
+    word_line,
     word_set,
     word_table,
 )
@@ -65,6 +66,7 @@ _DEMONYMS = word_table("demonyms")
 _ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
 _FORMER = ("old ", "former ", "previous ", "ex-", "retired ")
 _FORMERLY = re.compile(r"\b(?:old|former|previous|ex|retired|late)[\s-]$", re.IGNORECASE)
+_KINDS_OF_FIRMS = frozenset(word_line("kinds_of_firms").split("|"))
 _GOODS = word_set("goods")
 _COUNTED = re.compile(
     r"(?:chapter|season|series|episode|level|page|plan|round|day|stage|step)\s+"
@@ -123,7 +125,9 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
             yield plain.format(
                 before=before,
                 after=after,
-                a="an" if _is_open(slots.get("role") or slots.get("trades") or slots.get("holds", "")) else "a",
+                a="an"
+                if _is_open(slots.get("role") or slots.get("trades") or slots.get("holds", ""))
+                else "a",
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
                 it=context.thing_before or "",
@@ -162,6 +166,9 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
             value = _WORDED[slot](value)
         if (value or slot in _WORDED) and not _fits(slot, value, names):
             return None
+        firm = slot == "noun" and value in _KINDS_OF_FIRMS
+        if firm and match.string.endswith("from ", 0, match.start()):
+            return None  # nobody's home
         if slot == "role" and _FORMERLY.search(match.string, match.start(), match.start(slot)):
             return None
         if slot in {"who", "other", "owner", "friend", "pet"} and value:

@@ -138,7 +138,7 @@ def _as_name(match: re.Match[str]) -> str:
     named = match["called"] or match["goes"] or (match["end"] is not None and name in FIRST_NAMES)
     no_names = _NO_EVIDENT_NAMES - _ALSO_WORDS if match["called"] else _NO_EVIDENT_NAMES
     word = name in no_names or name.endswith(("ing", "ly", "ed"))
-    if not named or (word or name.endswith("s")) and name not in FIRST_NAMES:
+    if not named or ((word or name.endswith("s")) and name not in FIRST_NAMES):
         return match.group()
     return f"{match['before']}{name.capitalize()}"
 

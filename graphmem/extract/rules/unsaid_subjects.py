@@ -89,10 +89,11 @@ _WENT = re.compile(r"[Ww]ent (?:off |over |back )?to (?=work\s)")
 
 
 _WITHOUT_VERB = re.compile(
-    r" (?:(?P<has>gone (?:to|back)|been (?:at|with|in))|(?:(?:now|still|also|currently|back) )?(?:(?:working|living"
-    r"|studying|training|teaching|driving|based|engaged|married|allergic|intolerant|pregnant|vegan|vegetarian"
-    r"|coeliac|diabetic|leaving|moving|retiring|joining|starting|dating|taking) ?(?:\W|[a-z@])|(?:at|in|with) (?=[^\W\d_a-z]))"
-    r")"
+    r" (?:(?P<has>gone (?:to|back)|been (?:at|with|in))"
+    r"|(?:(?:now|still|also|currently|back) )?(?:(?:working|living|studying|training|teaching"
+    r"|driving|based|engaged|married|allergic|intolerant|pregnant|vegan|vegetarian|coeliac"
+    r"|diabetic|leaving|moving|retiring|joining|starting|dating|taking) ?(?:\W|[a-z@])"
+    r"|(?:at|in|with) (?=[^\W\d_a-z])))"
 )
 """In "Ana allergic to nuts", "Ben now at Acme", what stands without its verb."""
 

@@ -48,7 +48,7 @@ _ROLE_LINE = re.compile(
 )
 _AT_FIRM = re.compile(
     r"\s*(?P<bullet>(?:[-*+•]|\d{1,2}[.)])\s+)?(?P<who>[^\W\d_a-z][\w'-]+(?:\s[^\W\d_a-z][\w'-]+){1,2})\s"
-    rf"(?P<by>at|@|with)\s(?:the\s)?(?P<org>{NAME})(?P<rest>\s*(?:[,;.(]|\s[-–—]\s).*)?$"
+    rf"(?P<by>at|@|with)\s(?:the\s)?(?P<org>{NAME.replace('.', '')})(?P<rest>\s*(?:[,;.(]|\s[-–—]\s).*)?$"
 )
 _ASSIGNEE = re.compile(
     r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]"

@@ -93,7 +93,8 @@ _AT_FIRMS = frozenset({"partner", "associate", "principal", "intern", "trainee"}
 _PET_ASIDE = re.compile(rf"\b(?P<pet>{'|'.join(sorted(PETS))}) \((?P<name>{CAPITALISED})\)")
 _B_DOT = re.compile(r"\bb\.\s(?=\d)")
 _BORN_IN = re.compile(
-    rf"(?:b\.?|born)\s(?:(?:on\s)?[\w ]{{0,12}}\d{{4}},?\s)?in\s(?P<place>{CAPITALISED}(?:\s{CAPITALISED})?)$"
+    rf"(?:b\.?|born)\s(?:(?:on\s)?[\w ]{{0,12}}\d{{4}},?\s)?in\s"
+    rf"(?P<place>{CAPITALISED}(?:\s{CAPITALISED})?)$"
 )
 _WEIGHT = 0.7
 
@@ -141,12 +142,16 @@ class PersonFacts:
                 sentences.append(f"{who} {verb}{part.replace(' + ', ' and ')}")
         return facts, sentences
 
-    def _part(self, name: str, part: str) -> Iterator[CandidateFact]:
+    def _part(  # noqa: PLR0912 - one branch for each kind of piece
+        self, name: str, part: str
+    ) -> Iterator[CandidateFact]:
         low = part.lower()
         if valued := value_forms(part):
             yield _valued(name, *valued)
         elif (found := self._by_itself(name, part)) is not None:
             yield found
+        elif low in KIN and is_occupation(low):
+            yield from self.roles(name, low, None)  # "Kate, teacher" may teach anybody
         elif low.removeprefix("my ") in KIN and self.speaker is not None:
             yield from self._kin(self.speaker, low.removeprefix("my "), name)
         elif (pet := _PET.match(part)) and pet["pet"].lower() in PETS:
@@ -211,11 +216,13 @@ class PersonFacts:
             return
         head = words[-1] if words else ""
         post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)
-        at_firm = org is not None and role.lower() in _AT_FIRMS
-        post = post or at_firm
+        low = role.lower()
+        sure = (org is not None and low in _AT_FIRMS) or (
+            is_occupation(low) and KIN.get(low, ("",))[0] != "manages"
+        )
         if org and self._is_field(role, org):
             yield from self.at(who, org)
-        if not post or (_is_kin(role) and not at_firm):
+        if not sure and (not post or _is_kin(role)):
             return
         role = role if any(c.isupper() for c in role[1:]) else role.lower()
         where = f" at {org}" if org else ""
