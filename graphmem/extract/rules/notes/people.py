@@ -47,8 +47,9 @@ _ROLE_LINE = re.compile(
     r"[^\W\d_a-z][\w'-]+){0,3})\s*(?P<rest>(?:[,;.(+\d]|\s[-–—]\s|→).*)?$"
 )
 _AT_FIRM = re.compile(
-    r"\s*(?P<bullet>(?:[-*+•]|\d{1,2}[.)])\s+)?(?P<who>[^\W\d_a-z][\w'-]+(?:\s[^\W\d_a-z][\w'-]+){1,2})\s"
-    rf"(?P<by>at|@|with)\s(?:the\s)?(?P<org>{NAME.replace('.', '')})(?P<rest>\s*(?:[,;.(]|\s[-–—]\s).*)?$"
+    r"\s*(?P<bullet>(?:[-*+•]|\d{1,2}[.)])\s+)?(?P<who>[^\W\d_a-z][\w'-]+(?:\s[^\W\d_a-z][\w'-]+){1,2})"
+    rf"\s(?P<by>at|@|with)\s(?:the\s)?(?P<org>{NAME.replace('.', '')})"
+    r"(?P<rest>\s*(?:[,;.(]|\s[-–—]\s).*)?$"
 )
 _ASSIGNEE = re.compile(
     r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]"
