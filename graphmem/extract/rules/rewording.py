@@ -66,6 +66,9 @@ _DEMONYMS = word_table("demonyms")
 _ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
 _FORMER = ("old ", "former ", "previous ", "ex-", "retired ")
 _FORMERLY = re.compile(r"\b(?:old|former|previous|ex|retired|late)[\s-]$", re.IGNORECASE)
+_PREDICATE = re.compile(
+    r"(?:'s|\b(?:is|was|are|am|became))\s+(?:now\s+)?(?:the|an?|our|their)\s+(?:[a-z-]+\s+)?$"
+)
 _KINDS_OF_FIRMS = frozenset(word_line("kinds_of_firms").split("|"))
 _GOODS = word_set("goods")
 _COUNTED = re.compile(
@@ -125,9 +128,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
             yield plain.format(
                 before=before,
                 after=after,
-                a="an"
-                if _is_open(slots.get("role") or slots.get("trades") or slots.get("holds", ""))
-                else "a",
+                a=_article(slots),
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
                 it=context.thing_before or "",
@@ -137,8 +138,13 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
             )
 
 
-def _is_open(word: str) -> bool:
-    return word[:1].lower() in {"a", "e", "i", "o", "u"}
+def _article(slots: dict[str, str]) -> str:
+    """Of what somebody is."""
+    post = next((slots[slot] for slot in _WITH_ARTICLE if slots.get(slot)), "")
+    return "an" if post[:1].lower() in {"a", "e", "i", "o", "u"} else "a"
+
+
+_WITH_ARTICLE = ("role", "trades", "holds", "beside")
 
 
 _NO_LONGER = re.compile(r"[Nn]o\s+(?:longer|more)\b|[Nn]ot\b(?=[^.;:!?]{1,40}\bany\s?more\b)")
@@ -166,10 +172,7 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
             value = _WORDED[slot](value)
         if (value or slot in _WORDED) and not _fits(slot, value, names):
             return None
-        firm = slot == "noun" and value in _KINDS_OF_FIRMS
-        if firm and match.string.endswith("from ", 0, match.start()):
-            return None  # nobody's home
-        if slot == "role" and _FORMERLY.search(match.string, match.start(), match.start(slot)):
+        if _is_belied(slot, value, match):
             return None
         if slot in {"who", "other", "owner", "friend", "pet"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
@@ -238,6 +241,21 @@ _WORDED: dict[str, Callable[[str], str]] = {
 """What a slot holds in other words; nothing where there are none."""
 
 
+def _is_belied(slot: str, value: str, match: re.Match[str]) -> bool:
+    """Whether the words before it say that it is otherwise: a retired nurse, where somebody is
+    sent from, and "Ada is the new dentist, Dr Lund has left"."""
+    text, start = match.string, match.start(slot)
+    if slot == "noun":
+        return value in _KINDS_OF_FIRMS and text.endswith("from ", 0, match.start())
+    if slot == "beside":
+        return _PREDICATE.search(text, 0, start) is not None
+    return slot == "role" and _FORMERLY.search(text, match.start(), start) is not None
+
+
+_ALIKE = {"other": "who", "sport": "game", "buyer": "org", "beside": "role"}
+"""Slots that may hold what another may."""
+
+
 def _fits(slot: str, value: str, names: NameRegistry) -> bool:
     low = value.lower()
     last = low.rpartition(" ")[2]
@@ -274,7 +292,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "goods": low in _GOODS,
         "noun": last not in PETS and last not in KIN,
     }
-    return fits.get({"other": "who", "sport": "game", "buyer": "org"}.get(slot, slot), True)
+    return fits.get(_ALIKE.get(slot, slot), True)
 
 
 def _subject(match: re.Match[str], parse: Parse, context: TurnContext) -> str | None:
