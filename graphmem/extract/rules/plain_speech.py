@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from graphmem.extract.rules.names import FIRST_NAMES
 from graphmem.extract.rules.small_letters import before_pronoun
 from graphmem.extract.rules.word_lists import (
     HEDGES,
@@ -54,6 +55,12 @@ _AND_SAYS = re.compile(
     r"|claims|claimed|wondered|wishes)\b(?! (?:yes|no)\b))"
 )
 """Where what is told by another begins, and what was stated is over."""
+_BOTH = re.compile(
+    rf"(?:^|(?<=[.!?]\s))(?P<one>(?:[-*]\s)?{_NAME}) & (?P<other>{_NAME})"
+    r"(?=\s(?P<verb>[a-z]+))",
+    re.MULTILINE,
+)
+_OF_COUPLES = frozenset({"engaged", "married", "split", "separated", "dating", "expecting"})
 _NOT_BACK = re.compile(
     r",?(?: and| but)?(?: (?:he|she|it))? (?:hasn't|hasn’t|has not|never|didn't|didn’t) "
     r"(?:come|came|been|return|returned)(?: back| home| found| seen)(?: since| yet)?\b"
@@ -82,6 +89,7 @@ def plainly(text: str) -> str:
     text = _TO_WHOM.sub("", text)
     if "called the" in text or "named the" in text:
         text = _CALLED_THE.sub(r"\g<called> ", text)
+    text = _BOTH.sub(_two_people, text) if " & " in text else text
     text = _AND_SAYS.sub(". ", _THIS_GUY.sub("", text))
     text = _children(text) if _CHILDREN_AGED.search(text) else text
     if " away" in text or " off" in text or " missing" in text:
@@ -101,6 +109,14 @@ _CHILDREN_AGED = re.compile(
     rf"{_AGED}(?:(?:, and |, | and | & ){_AGED}){{1,5}})\)?"
 )
 _CHILD = re.compile(rf"(?P<name>{_NAME})(?:\D{{1,8}}(?P<age>\d{{1,2}}))?")
+
+
+def _two_people(match: re.Match[str]) -> str:
+    """ "Ann & Bob live in Rye": no firm."""
+    names = {match["one"].lstrip("-* ").lower(), match["other"].lower()}
+    if match["verb"] in _OF_COUPLES or names <= FIRST_NAMES:
+        return f"{match['one']} and {match['other']}"
+    return match.group()
 
 
 def _children(text: str) -> str:

@@ -99,6 +99,8 @@ def test_names_in_small_letters_show_by_what_stands_beside_them(text: str, wante
         ("It was Nadia who founded the Lewes Singers.", {"Nadia founded Lewes Singers"}),
         ("Ann and Bob got married. They live in Leeds.", {"Ann lives_in Leeds"}),
         ("Len works at Ford. Len has moved from Ford to Fiat.", {"Len works_at Fiat"}),
+        ("Ann & Bob live in Leeds.", {"Ann lives_in Leeds", "Bob lives_in Leeds"}),
+        ("I work at Marks & Spencer.", {"Ada works_at Marks & Spencer"}),
         ("Acme belongs to his nephew Dylan.", {"Dylan owns Acme"}),
         ("Rosie is doing a PhD in physics at Durham.", {"Rosie studies_at Durham"}),
         ("Renate has been poached by Siemens.", {"Renate works_at Siemens"}),
