@@ -26,6 +26,7 @@ HALVES = (
     "seventh",
     "eighth",
     "ninth",
+    "tenth",
 )
 
 

@@ -43,7 +43,8 @@ _END = (
     r"these\s+days|at\s+the\s+moment)\b|\s&\s))"
 )
 _STATED = re.compile(
-    rf"(?:{_WHOSE}\s+|(?<![\w-])(?=(?i:gate|door|alarm|entry|wi-?fi)\s(?i:code|password)\s))(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
+    rf"(?:{_WHOSE}\s+|(?<![\w-])(?=(?i:gate|door|alarm|entry|wi-?fi)\s(?i:code|password)\s)"
+    rf"|^\s?(?=[Nn]ew\s(?:address|number|mobile|phone|e-?mail)\b))(?:(?i:new|current|own|actual)\s+)?(?:(?P<place>(?i:{_PLACE}))\s+)?"
     rf"(?P<what>(?i:{'|'.join(row.called for row in _ROWS)}))"
     rf"(?:(?:'s|\s+has(?:\s+been)?|\s+was)?\s+changed(?:\s+(?:btw|too|now|again))?[,.:;]?\s*(?:it(?:'?s|\s+is)|to|now|use|(?:the\s+)?new\s+(?:one|number)(?:'s|\s+is)?:?)?|\s+changed\s+to|\s+is|'s|:)(?:\s+(?:now|currently|still|actually|also))*:?\s+{_VALUE}{_END}"
 )

@@ -86,7 +86,7 @@ _GONE_FOR_GOOD = re.compile(r"\s*(?:$|[,.;:)\u2014-]|to\s|because\b|and\b|when\b
 # With one of these in its sentence, a death may not have happened, or a runaway came back.
 _UNCERTAIN = (SENTENCE_BLOCKERS | NEGATIONS | word_set("uncertain_death")) - {"no"}
 _OVER_BY_DEATH = (
-    "works_at", "works_as", "lives_in", "lives_with", "member_of",
+    "works_at", "works_as", "lives_in", "lives_with", "member_of", "takes_medication",
     "married_to", "engaged_to", "dating", "partner_of", "friend_of", "manages",
 )  # fmt: skip
 _ONE_OF_THEM = word_set("kin_without_name")

@@ -18,7 +18,13 @@ from graphmem.extract.rules.attributes import ATTRIBUTE_CUES, attributes
 from graphmem.extract.rules.deaths_and_partings import Departures
 from graphmem.extract.rules.episode_facts import EpisodeFacts
 from graphmem.extract.rules.fragments import spelt
-from graphmem.extract.rules.framing import Framing, is_joke, own_words, without_quotes
+from graphmem.extract.rules.framing import (
+    Framing,
+    is_joke,
+    own_words,
+    was_a_joke,
+    without_quotes,
+)
 from graphmem.extract.rules.kin import pet_names
 from graphmem.extract.rules.names import NameRegistry, vocatives
 from graphmem.extract.rules.notes.reader import NoteReader
@@ -189,9 +195,12 @@ class _Episode:
         self.framing = Framing(frozenset(name_key(name) for name in known))
         if self.notes is not None:
             self.notes.titles(self.document, self.title, self.episode.content)
-        for turn, parts in self.turns:
+        for at, (turn, parts) in enumerate(self.turns):
             stop_if_given_up()
-            self._read(turn, parts, people, departures)
+            after = self.turns[at + 1][0] if at + 1 < len(self.turns) else None
+            own = after is not None and self.speakers[after.ordinal] == self.speakers[turn.ordinal]
+            if not (own and after is not None and was_a_joke(after.text)):
+                self._read(turn, parts, people, departures)
 
     def _register_speakers(self) -> None:
         scope = self.episode.scope
@@ -352,6 +361,8 @@ class _Episode:
             context.topic = notes.topic
             for fact in facts:
                 self._add_fact(fact, turn)
+            if facts and notes.person:
+                context.referent = notes.person
             for text in texts:
                 yield from split_sentences(spelt(text))
 

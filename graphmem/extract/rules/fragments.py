@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 
 from graphmem.extract.rules.names import FIRST_NAMES
+from graphmem.extract.rules.plain_speech import plainly
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence, after, without_opening
-from graphmem.extract.rules.unsaid_subjects import with_subject
+from graphmem.extract.rules.unsaid_subjects import with_copula, with_subject
 from graphmem.extract.rules.word_lists import KIN, PETS, word_set, word_table
 
 _WITHOUT_I, _WITHOUT_I_AM = word_set("without_i"), word_set("without_i_am")
@@ -38,6 +39,11 @@ _OPENINGS_WITHOUT_I = frozenset(
     }
     | {("don't", "work"), ("don't", "play"), ("don't", "live"), ("don't", "use")}
 )
+_LISTED_KIN = frozenset(
+    {"brother-in-law", "sister-in-law", "mother-in-law", "father-in-law", "cousin", "neighbour"}
+)
+"""One's own, where a name follows: "Cousin Bella has moved"."""
+_ORIGINS = frozenset({("born", "in"), ("born", "and")})
 _OF_ANYBODY = frozenset(
     {("allergic", "to"), ("fluent", "in"), ("can't", "stand"), ("cannot", "stand")}
 )
@@ -56,11 +62,11 @@ _NOW_ING = re.compile(
 )
 
 
-def completed(  # noqa: PLR0911 - one return for each kind of fragment
+def completed(  # noqa: PLR0911, PLR0912 - one return for each kind of fragment
     sentence: Sentence, context: TurnContext
 ) -> Sentence:
     """A fragment with the subject that it lacks: "Sold the Corsa", "Speaks Dutch"."""
-    sentence = without_opening(sentence)
+    sentence = with_copula(without_opening(sentence), context)
     first = sentence.tokens[0].low
     second = sentence.tokens[1].low if len(sentence.tokens) > 1 else ""
     if context.topic is not None and first in _WITHOUT_NAME:
@@ -84,6 +90,8 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
         return after("My ", sentence)
     if sentence.tokens[0].owns:
         return sentence
+    if first in _LISTED_KIN and sentence.tokens[1].capital and sentence.tokens[1].gap == " ":
+        return after("My ", sentence)
     begun = second if first in _ADVERBS else first
     if begun in _WITHOUT_I or (first == "work" and second in {"at", "for"}):
         return after("I ", sentence)
@@ -92,6 +100,8 @@ def completed(  # noqa: PLR0911 - one return for each kind of fragment
         return after("I ", sentence)
     if (first, second) in _OPENINGS_WITHOUT_I_AM and not doubtful:
         return after("I'm ", sentence)
+    if (first, second) in _ORIGINS and context.about in {None, context.speaker}:
+        return after("I was ", sentence)
     if first == "been" and second in {"at", "with", "working", "living", "in"}:
         return after("I've ", sentence)
     doing = first.endswith("ing") and len(first) > _SHORTEST_ING and second in _AFTER_ING
@@ -139,7 +149,7 @@ def _as_stated(match: re.Match[str]) -> str:
 
 def spelt(text: str) -> str:
     """A text with the letters that people leave out: "im from Grimsby", "got a job w/ Delta"."""
-    text = corrected(text)
+    text = plainly(corrected(text))
     text = _SOMEBODY.sub("is ", _BY_THE_WAY.sub("", _CASUAL.sub(_in_full, text)))
     text = _TURNS_OUT.sub("", text) if "urns out" in text else text
     text = _FOUND_DEAD.sub("died", text) if "found dead" in text else text

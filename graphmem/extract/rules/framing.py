@@ -105,6 +105,12 @@ _KIDDING = re.compile(
     r"^april\s+fools?\b|\b(?:(?:just|only)\s+(?:kidding|joking)|jk|april\s+fools?)\W*$",
     re.IGNORECASE,
 )
+_WAS_A_JOKE = re.compile(
+    r"\W*(?:(?:haha|lol|no|ok|okay|relax|sorry),?\s+)?(?:(?:that|this|it)(?:'s|\s+was|\s+is)\s+(?:just\s+|only\s+)?(?:a|my)\s+joke"
+    r"|(?:i'?m|i\s+am|i\s+was|was)?\s*(?:just\s+|only\s+|totally\s+)?(?:kidding|joking)|jk|just\s+messing|not\s+really)"
+    r"(?:\s+(?:guys|obviously|lol|haha|of\s+course|everyone|btw))?\W*$",
+    re.IGNORECASE,
+)
 _SHORT = 200
 """Characters of a turn of which all is a joke where it says so."""
 _GONE = " \u2026 "
@@ -144,6 +150,11 @@ _NEXT_PART = re.compile(r"[ \t]*(?:#{1,6}\s.*|-{3,}\s*)")
 def is_joke(text: str) -> bool:
     """Whether a turn takes back what it says: "I got the job! Just kidding"."""
     return len(text) <= _SHORT and _KIDDING.search(text) is not None
+
+
+def was_a_joke(text: str) -> bool:
+    """Whether a turn takes back what its speaker said in the one before: "That was a joke"."""
+    return len(text) <= _SHORT and _WAS_A_JOKE.match(text) is not None
 
 
 def without_quotes(text: str) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from graphmem.extract.rules.kin import stands_for_place
 from graphmem.extract.rules.name_slots import Filler
 from graphmem.extract.rules.phrases import Parse, name_slot, named_thing
 from graphmem.extract.rules.relation_rows import RelationRule, TimeClass
@@ -81,6 +82,7 @@ _ASIDE_AT_START = re.compile(
 )
 _IS_NEW = re.compile(r"\bnew\b", re.IGNORECASE)
 _MINE = re.compile(r"(?:My|my)\s")
+_IN = frozenset({"in", "at", "near"})
 _CLUBS = word_set("clubs")
 _WEIGHT = 0.8
 _AT: dict[bool, dict[str, tuple[str, str]]] = {
@@ -154,7 +156,9 @@ def _professions(parse: Parse, context: TurnContext) -> Iterator[JobRelation]:
         aside = _ASIDE.match(text, span.end)
         if aside is None and span.first == 0:
             aside = _ASIDE_AT_START.match(text, span.end)
-        if aside is not None and not span.owns and names.may_be_person(span.name):
+        if aside is None or span.owns or stands_for_place(parse, context, span, _IN):
+            continue
+        if names.may_be_person(span.name):
             who = Subject(names.canonical_of(span.name), span.end)
             found.append((aside["post"], who, span.start, "state"))
     for post, who, start, time in found:

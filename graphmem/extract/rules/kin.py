@@ -13,6 +13,7 @@ from graphmem.extract.rules.phrases import Parse, Phrase, name_list
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokenizer import Sentence
 from graphmem.extract.rules.tokens import NameSpan, WordToken
+from graphmem.extract.rules.whose import follows_at_once, owner_of
 from graphmem.extract.rules.word_lists import (
     FAVOURITE,
     FEMALE_KIN,
@@ -36,8 +37,6 @@ _IS_NAMED = re.compile(
     r"\s*,?\s+named|\s*,?\s+called|\s+is\s+now\b|\s+is\b|\s+are\b)|,|:|\s+\(|\s+-)?(?=\s|[A-Z]|\()",
     re.IGNORECASE,
 )
-_HAVE = word_set("having")
-_CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|[,:]\s[A-Z]")
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
 _STILL = word_set("still_words")
 _AS_OF = re.compile(r"\b(?:as\s+(?:of|from)|from|starting)\s*(?:the\s+)?$", re.IGNORECASE)
@@ -50,11 +49,13 @@ _LEFT = re.compile(
     r"last\b|this\b|on\s|yesterday|today))|resigned|retired|(?:got|was|been)\s+(?:fired|sacked|laid\s+off)|moved\s+(?:on|out))\b",
     re.IGNORECASE,
 )
+_ALSO_ADJECTIVES = frozenset({"eldest", "oldest", "youngest"})
 _FOR_A_WHILE = word_set("kin_for_a_while")
 """What somebody was, they need not be any more."""
 _AFTER_KIN = word_set("after_kin")
 # Kin that not everybody has.
 _NOT_EVERYBODY_HAS = word_set("kin_not_everybody_has")
+_BEHIND = frozenset({"in", "from", "at", "near", "to"})
 _ADDRESSED = frozenset(
     {*KIN, "masi", "bhai", "bro", "guys", "all", "everyone", "folks", "lads", "dear", "lol", "haha"}
 )
@@ -114,7 +115,7 @@ def _since(parse: Parse, kin: WordToken) -> Date | None:
 def _kin(
     parse: Parse, context: TurnContext, index: int, word: str, *, plural: bool
 ) -> Iterator[CandidateFact]:
-    owner = _owner(parse, context, index, KIN_MODIFIERS)
+    owner = owner_of(parse, context, index, KIN_MODIFIERS)
     if owner is None:
         _note_gender(parse, context, index, word)
         return
@@ -205,69 +206,6 @@ def _label(parse: Parse, index: int, word: str) -> str:
     return f"new {word}" if before == "new" or _IS_NOW.match(parse.sentence.text, end) else word
 
 
-def _owner(  # noqa: PLR0911 - one return for each way of saying whose
-    parse: Parse, context: TurnContext, index: int, modifiers: frozenset[str]
-) -> str | None:
-    """Whose sister: "my", "our", "Ada's", a certain "her"; "I have a sister named …" is mine."""
-    tokens = parse.sentence.tokens
-    at = index - 1
-    while at >= 0 and index - at <= 4 and tokens[at].low in modifiers and _plain(tokens[at + 1]):
-        at -= 1
-    if at < 0 or not _plain(tokens[at + 1]):
-        return None
-    token = tokens[at]
-    if token.low in {"my", "our"}:
-        return context.speaker
-    if token.low == "your":
-        return context.people.addressed(context.speaker, parse, index)
-    if token.owns:
-        return _named_owner(parse, context, at)
-    if token.low in {"his", "her"}:
-        return context.pronoun(parse, token.start, "he" if token.low == "his" else "she")
-    several = token.low in _HAVE and tokens[at + 1].low in {"two", "three", "four"}
-    if several and _CALLED.match(parse.sentence.text, tokens[index].end):
-        return _haver(parse, context, at)
-    if token.low in {"a", "an", "one", "two", "three", "four", "another"} and at:
-        named = _CALLED.match(parse.sentence.text, tokens[index].end)
-        having = at - 1 if tokens[at - 1].low in _HAVE else _had_before(tokens, at - 1)
-        mine = tokens[at - 1].low == "with" and tokens[0].low in {"i", "i'm"}
-        if named and having is None and mine:
-            return context.speaker  # "I live in Morpeth with a cat named Admiral"
-        return _haver(parse, context, having) if named and having is not None else None
-    return None
-
-
-def _had_before(tokens: list[WordToken], at: int) -> int | None:
-    """The "has" of "has a daughter, Odile, and a cat named Bo"."""
-    if tokens[at].low != "and":
-        return None
-    return next((n for n in range(at - 1, max(-1, at - 12), -1) if tokens[n].low in _HAVE), None)
-
-
-def _haver(parse: Parse, context: TurnContext, at: int) -> str | None:
-    """Who has: the "I" or the name before a "have"."""
-    tokens = parse.sentence.tokens
-    if context.speaker is not None and any(
-        t.low in {"i", "we", "i've", "we've"} for t in tokens[max(0, at - 2) : at + 1]
-    ):
-        return context.speaker
-    if at and tokens[at - 1].low in {"she", "he"}:
-        return context.pronoun(parse, tokens[at - 1].start, tokens[at - 1].low)
-    return _named_owner(parse, context, at - 1) if at and _plain(tokens[at]) else None
-
-
-def _plain(token: WordToken) -> bool:
-    return not token.gap.strip(" -")
-
-
-def _named_owner(parse: Parse, context: TurnContext, at: int) -> str | None:
-    names = context.people.names
-    span = next((s for s in parse.names if s.first <= at <= s.last), None)
-    if span is None:
-        return None
-    return names.canonical_of(span.name) if names.may_be_person(span.name) else None
-
-
 def _persons(
     parse: Parse, context: TurnContext, index: int, owner: str, *, plural: bool
 ) -> list[str]:
@@ -299,7 +237,8 @@ def _after(
     how = match.group().strip()
     at = match.end() + (1 if text[match.end() : match.end() + 1] == " " else 0)
     found = name_list(parse, at, owning=True)
-    if not found or found[0].start > at + 1:
+    # "my oldest Tom Waits record"
+    if not found or found[0].start > at + 1 or (how == "" and token.low in _ALSO_ADJECTIVES):
         return []
     if how == "," and not _set_off(parse, found[0], speakers):
         return []
@@ -339,12 +278,13 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     if at == 0:
         return None
     span = None
-    while at > 1 and tokens[at - 1].low in _STILL | _NO_LONGER and _plain(tokens[at - 1]):
+    while at > 1 and tokens[at - 1].low in _STILL | _NO_LONGER and follows_at_once(tokens[at - 1]):
         at -= 1
     verb = tokens[at - 1]
     has_been = verb.low == "been" and at >= 3 and tokens[at - 2].low in {"has", "have"}
     being = {"is", "became"} if tokens[index].low in _FOR_A_WHILE else {"is", "was", "became"}
-    if (has_been or verb.low in being) and at >= 2 and _plain(verb) and _plain(tokens[at]):
+    said_at_once = at >= 2 and follows_at_once(verb) and follows_at_once(tokens[at])
+    if (has_been or verb.low in being) and said_at_once:
         span = _ending(parse, at - 2 - has_been)  # "Petra has been my boss"
     elif _right_after(parse, at, index) or (
         tokens[at].gap.strip() == "," and _ends_phrase(parse, index)
@@ -361,20 +301,22 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     called = context.people.speakers and tokens[at].low == "your" and parse.name_at(index + 1)
     if not (_ends_phrase(parse, index) or called or _right_after(parse, at, index)):
         return None
-    if _is_somewhere(parse, context, span):
+    if stands_for_place(parse, context, span):
         return None
     # "Ada, Bob is my brother" is about Bob alone, "the dog of Bob is …" about neither
     joined = span.first > 0 and tokens[span.first - 1].low in {"of", "with", "and", "like"}
     return None if joined else span
 
 
-def _is_somewhere(parse: Parse, context: TurnContext, span: NameSpan) -> bool:
+def stands_for_place(
+    parse: Parse, context: TurnContext, span: NameSpan, behind: frozenset[str] = _BEHIND
+) -> bool:
     """Whether a name of which nothing is known stands behind "in": "I'm writing from Usk, my
     landlord there …" names where, and not who."""
     names = context.people.names
     known = names.is_person(span.name) or span.name.lower().split()[0] in FIRST_NAMES
     before = parse.sentence.tokens[span.first - 1].low if span.first else ""
-    return not known and before in {"in", "from", "at", "near", "to"}
+    return not known and before in behind
 
 
 def _right_after(parse: Parse, at: int, index: int) -> bool:
@@ -404,7 +346,7 @@ def _ends_phrase(parse: Parse, index: int) -> bool:
 
 
 def _pet(parse: Parse, context: TurnContext, index: int, pet: str) -> Iterator[CandidateFact]:
-    owner = _owner(parse, context, index, _PET_MODIFIERS | PETS)
+    owner = owner_of(parse, context, index, _PET_MODIFIERS | PETS)
     names = context.people.names
     token = parse.sentence.tokens[index]
     near = {before.low for before in parse.sentence.tokens[max(0, index - 3) : index]}
@@ -440,5 +382,5 @@ def pet_names(sentence: Sentence, found: Iterable[NameSpan]) -> Iterator[str]:
             t.low in {"my", "our"} or (named and t.low in {"a", "an"})
             for t in tokens[max(0, pet - 3) : pet]
         )
-        if whose and _plain(tokens[span.first]):
+        if whose and follows_at_once(tokens[span.first]):
             yield span.name

@@ -61,6 +61,7 @@ _WORKPLACE = re.compile(r"\s+the\s+(?P<name>(?:[a-z]+\s+)?[a-z']+)(?=\W|$)")
 _NUMBERED = re.compile(r"\s+\d{1,3}(?!\d)")
 """Unit 4, Room 12: no place that is called so."""
 _MOVED = frozenset({"lives_in", "moved_from"})
+_LEFT = re.compile(r"\bfrom\s$")
 _ME = re.compile(r"\s+(?:me|us)(?=\W|$)")
 _OF_WORK = re.compile(
     r"\s+(?:team|office|branch|campus|department|site|group|division|desk|project|squad|plant|factory|"
@@ -134,6 +135,12 @@ class NamedSlots:
             has_inner_capital(span.name) or span.name.lower() in SOFTWARE for span in parse.names
         ):
             return []
+        if rule.type in _MOVED and any(
+            self.names.kind(span.name) == "organization"
+            and _LEFT.search(sentence.text, 0, span.start)
+            for span in parse.names
+        ):
+            return []  # "moved from Acme to Alder"
         if _OF_WORK.match(sentence.text, phrase.end) or _NUMBERED.match(sentence.text, phrase.end):
             return []
         if rule.pattern.endswith("~left") and kind != "place":
@@ -197,7 +204,8 @@ class NamedSlots:
                 return [self._named(parse, phrase, kind)]  # whose university is called as it is
             if rule.pattern.endswith("~joined") and phrase.name.lower() in FIRST_NAMES:
                 sure = kind == "organization"  # "joined Anna in Rome"
-            if not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
+            by = parse.sentence.text[:at].endswith(" by") and phrase.name.lower() in FIRST_NAMES
+            if by or not sure or kind in {"person", "place"} or phrase.name.lower() in LANGUAGES:
                 return []
             return [self._named(parse, phrase, "organization")]
         if rule.type in _OF_WORKPLACES and (place := _workplace(parse, at)) is not None:
@@ -347,7 +355,7 @@ def _goes_on(parse: Parse, index: int) -> bool:
     )
 
 
-_ASIDE = frozenset({"btw", "lol", "atm", "tho", "though", "haha", "fyi"})
+_ASIDE = frozenset({"these", "nowadays", "btw", "lol", "atm", "tho", "though", "haha", "fyi"})
 
 
 def closes(parse: Parse, end: int) -> bool:

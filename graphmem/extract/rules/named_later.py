@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from graphmem.extract.rules.people import kin_called
 from graphmem.extract.rules.phrases import Parse, does_something, name_list
-from graphmem.extract.rules.subjects import BEFORE_THIS_TURN, TurnContext
+from graphmem.extract.rules.referents import BEFORE_THIS_TURN
+from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokens import WordToken
 from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,

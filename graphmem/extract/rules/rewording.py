@@ -32,6 +32,7 @@ from graphmem.extract.rules.word_lists import (
     SPORTS,
     is_occupation,
     is_post,
+    word_line,
     word_set,
     word_table,
 )
@@ -64,6 +65,11 @@ _NO_POST = word_set("posts_of_the_moment")
 _DEMONYMS = word_table("demonyms")
 _ALSO_TOWNS = frozenset({"reading", "bath", "deal", "battle", "rugby", "sandwich", "ware"})
 _FORMER = ("old ", "former ", "previous ", "ex-", "retired ")
+_FORMERLY = re.compile(r"\b(?:old|former|previous|ex|retired|late)[\s-]$", re.IGNORECASE)
+_PREDICATE = re.compile(
+    r"(?:'s|\b(?:is|was|are|am|became))\s+(?:now\s+)?(?:the|an?|our|their)\s+(?:[a-z-]+\s+)?$"
+)
+_KINDS_OF_FIRMS = frozenset(word_line("kinds_of_firms").split("|"))
 _GOODS = word_set("goods")
 _COUNTED = re.compile(
     r"(?:chapter|season|series|episode|level|page|plan|round|day|stage|step)\s+"
@@ -122,7 +128,7 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
             yield plain.format(
                 before=before,
                 after=after,
-                a="an" if slots.get("role", "")[:1].lower() in set("aeiou") else "a",
+                a=_article(slots),
                 be="am" if slots.get("sub") == "I" else "is",
                 me=context.speaker or "",
                 it=context.thing_before or "",
@@ -130,6 +136,15 @@ def reworded(parse: Parse, context: TurnContext) -> Iterator[str]:
                 subs="My" if slots.get("sub") == "I" else f"{slots.get('sub')}'s",
                 **slots,
             )
+
+
+def _article(slots: dict[str, str]) -> str:
+    """Of what somebody is."""
+    post = next((slots[slot] for slot in _WITH_ARTICLE if slots.get(slot)), "")
+    return "an" if post[:1].lower() in {"a", "e", "i", "o", "u"} else "a"
+
+
+_WITH_ARTICLE = ("role", "trades", "holds", "beside")
 
 
 _NO_LONGER = re.compile(r"[Nn]o\s+(?:longer|more)\b|[Nn]ot\b(?=[^.;:!?]{1,40}\bany\s?more\b)")
@@ -156,6 +171,8 @@ def _filled(match: re.Match[str], parse: Parse, context: TurnContext) -> dict[st
         if slot in _WORDED:
             value = _WORDED[slot](value)
         if (value or slot in _WORDED) and not _fits(slot, value, names):
+            return None
+        if _is_belied(slot, value, match):
             return None
         if slot in {"who", "other", "owner", "friend", "pet"} and value:
             value = names.canonical_of(_TITLED.sub("", value))
@@ -196,12 +213,47 @@ def _worker(craft: str) -> str:
     return next((form for form in forms if is_occupation(form)), "")
 
 
+_POST_OF = {
+    "chairs": "chair",
+    "captains": "captain",
+    "skippers": "captain",
+    "coaches": "coach",
+    "conducts": "conductor",
+    "edits": "editor",
+}
+"""What somebody is who does it."""
+
+
+def _one_of(trades: str) -> str:
+    """What each of several is: nurses, coaches, firemen."""
+    low = trades.lower()
+    forms = (low.removesuffix("s"), low.removesuffix("es"), f"{low.removesuffix('men')}man")
+    return next((form for form in forms if form != low and is_occupation(form)), "")
+
+
 _WORDED: dict[str, Callable[[str], str]] = {
     "craft": _worker,
+    "trades": _one_of,
+    "holds": lambda value: _POST_OF[value],
     "demonym": lambda value: _DEMONYMS.get(value.lower(), ""),
     "i": lambda value: "I" if value else "",
 }
 """What a slot holds in other words; nothing where there are none."""
+
+
+def _is_belied(slot: str, value: str, match: re.Match[str]) -> bool:
+    """Whether the words before it say that it is otherwise: a retired nurse, where somebody is
+    sent from, and "Ada is the new dentist, Dr Lund has left"."""
+    text, start = match.string, match.start(slot)
+    if slot == "noun":
+        return value in _KINDS_OF_FIRMS and text.endswith("from ", 0, match.start())
+    if slot == "beside":
+        return _PREDICATE.search(text, 0, start) is not None
+    return slot == "role" and _FORMERLY.search(text, match.start(), start) is not None
+
+
+_ALIKE = {"other": "who", "sport": "game", "buyer": "org", "beside": "role"}
+"""Slots that may hold what another may."""
 
 
 def _fits(slot: str, value: str, names: NameRegistry) -> bool:
@@ -218,6 +270,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         and not _COUNTED.fullmatch(low)
         and kind not in {"person", "animal", "place"}
         and (low not in FIRST_NAMES or value.isupper()),
+        "employer": kind == "organization",
         "buyer": named and kind not in {"person", "animal", "place"},
         "town": kind == "place",
         "place": (named or low in PLACES | _ALSO_TOWNS) and kind not in {"person", "animal"},
@@ -231,6 +284,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "software": low in SOFTWARE,
         "craft": bool(value),
         "demonym": bool(value),
+        "trades": bool(value),
         "kin": last in KIN,
         "work": is_occupation(last) or (last in KIN and KIN[last][0] in _WORK_KIN),
         "pet": kind == "animal",
@@ -238,7 +292,7 @@ def _fits(slot: str, value: str, names: NameRegistry) -> bool:
         "goods": low in _GOODS,
         "noun": last not in PETS and last not in KIN,
     }
-    return fits.get({"other": "who", "sport": "game", "buyer": "org"}.get(slot, slot), True)
+    return fits.get(_ALIKE.get(slot, slot), True)
 
 
 def _subject(match: re.Match[str], parse: Parse, context: TurnContext) -> str | None:

@@ -54,6 +54,8 @@ _FIRM = re.compile(r"\b(?:starts?|starting|begins?|joins|joining|moves|moving)\b
 _EXTRA_ROLE = re.compile(r"\s+as(?=\s+an?\s)", re.IGNORECASE)
 _EXTRA_WORK = re.compile(r"\s+(?:working\s+)?(?:at|for|with)(?=\s)", re.IGNORECASE)
 _EXTRA_HOME = re.compile(r",?\s+(?:living|based)\s+in(?=\s)", re.IGNORECASE)
+_OF_ANOTHER = re.compile(r"(?!was\b)[a-z]+[^s\W]s\s")
+"""A verb that is not of an "I": in "Tom, I think, lives in Rome"."""
 _WHO = re.compile(r",?\s+who(?=\s)", re.IGNORECASE)
 _OF_US = frozenset({"dating", "married_to", "engaged_to"})
 _PAST_TIMES = frozenset({"change", "event", "past", "end", "taste"})
@@ -145,7 +147,7 @@ class SentenceReader:
 
     def _clauses(self, parse: Parse) -> Iterator[CandidateFact]:
         rules = rules_for(parse.sentence.lows)
-        paired = not parse.sentence.lows.isdisjoint({"and", "we"})
+        paired = " & " in parse.sentence.text or not parse.sentence.lows.isdisjoint({"and", "we"})
         if not rules and not paired:
             return
         text = parse.sentence.text
@@ -162,7 +164,8 @@ class SentenceReader:
                 self.context.it = None if kind in {"person", "animal"} else subject.name
             if subject is None:
                 joined = text[start:at].strip() in {"", "and", "but"} and after_and(text, at)
-                elided = last if joined else None
+                own = last is not None and last.speaker
+                elided = last if joined and not (own and _OF_ANOTHER.match(text, at)) else None
                 found = self._elided(rules, parse, elided, at, steady=steady) if elided else []
             else:
                 done.add(at)

@@ -12,7 +12,15 @@ from functools import partial
 from graphmem.extract.rules.names import FIRST_NAMES, NameRegistry
 from graphmem.extract.rules.tokenizer import Sentence
 from graphmem.extract.rules.tokens import WordToken
-from graphmem.extract.rules.word_lists import KIN, NOT_NAMES, word_set
+from graphmem.extract.rules.word_lists import (
+    HEDGES,
+    KIN,
+    NEGATIONS,
+    NOT_NAMES,
+    PETS,
+    word_line,
+    word_set,
+)
 
 _AFTER_THESE = word_set("before_common_nouns")
 _ALSO_WORDS, _PERSON_VERBS = word_set("also_words"), word_set("person_verbs")
@@ -32,6 +40,20 @@ _INSTITUTION = re.compile(
     rf"(?P<name>(?:[a-z]{{4,}}\s){{1,2}}(?:{_INSTITUTIONS}))\b"
 )
 _LONGEST_NAME = 4
+_CALLED = (
+    r"(?:an?|this|some)\s(?:[a-z]+\s){1,2}(?:called|named)|(?:he|she|who)(?:'s|\sis)\s(?:called|named)"
+    r"|(?:his|her|its|dog's|cat's|puppy's|kitten's)\sname(?:'s|\sis)"
+)
+_WHO_IS_CALLED = word_line("somebody_called")
+_SOMEBODY = "|".join(sorted({*KIN, "ex-husband", "ex-wife"}))
+_EVIDENT = re.compile(
+    rf"(?P<before>\b(?:(?:(?:my|our|his|her)\s(?:[a-z]+\s)?(?:{_SOMEBODY})"
+    rf"|(?:this|some)\s(?:{_WHO_IS_CALLED})),?|(?P<called>{_CALLED}))\s)"
+    r"(?P<name>[a-z]{3,})(?=(?P<goes>(?:\s+(?:and\s(?:me|i)|he's|she's|he|she|who|who's|works|lives|is|was"
+    r"|has|got)\b)|'s\s(?:an?|at|in|my)\b)?(?P<end>\s*$)?)"
+)
+"""Who is somebody's daughter, or is called something, has a name: "my daughter cassie works"."""
+_NO_EVIDENT_NAMES = _NO_SURNAMES.union(word_set("no_small_names"), KIN, PETS, NEGATIONS, HEDGES)
 
 
 def capitalised(sentence: Sentence, names: NameRegistry) -> Sentence:
@@ -102,8 +124,23 @@ def _model(tokens: list[WordToken], index: int) -> str:
 def _with_evident_names(text: str) -> str:
     """A sentence without any capital, with those of names that the words beside them tell: "dr
     lund", "at hillside hospital"."""
-    text = _TITLED.sub(partial(_capital_name, _AFTER_TITLES), text)
+    text = _EVIDENT.sub(_as_name, _TITLED.sub(partial(_capital_name, _AFTER_TITLES), text))
     return _INSTITUTION.sub(partial(_capital_name, _BEFORE_INSTITUTIONS), text)
+
+
+def before_pronoun(text: str) -> str:
+    """A clause that somebody goes on from with "she": "had lunch with my niece cassie"."""
+    return _EVIDENT.sub(_as_name, f"{text} she")[: -len(" she")]
+
+
+def _as_name(match: re.Match[str]) -> str:
+    name = match["name"]
+    named = match["called"] or match["goes"] or (match["end"] is not None and name in FIRST_NAMES)
+    no_names = _NO_EVIDENT_NAMES - _ALSO_WORDS if match["called"] else _NO_EVIDENT_NAMES
+    word = name in no_names or name.endswith(("ing", "ly", "ed"))
+    if not named or ((word or name.endswith("s")) and name not in FIRST_NAMES):
+        return match.group()
+    return f"{match['before']}{name.capitalize()}"
 
 
 def _capital_name(no_names: frozenset[str], match: re.Match[str]) -> str:

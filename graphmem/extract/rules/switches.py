@@ -71,7 +71,7 @@ _GIVES_NOTICE = re.compile(
 )
 _ONE_OF_THOSE = re.compile(r"\bredundan\w+\b.*\bI(?:'m|\s+am)\s+one\b|\bmaking\s+me\s+redundant\b")
 _MADE = re.compile(
-    r"(?:\b(?:made|appointed|named)\s+me\s+(?:the\s+)?|\bpromoted\s+(?:me\s+)?to\s+(?:an?\s+|the\s+)?)(?P<role>[a-z]+(?:\s+[a-z]+){0,2}?)"
+    r"(?:\b(?:made|appointed|named)\s+me\s+(?:the\s+)?|\bpromoted\s+(?:me\s+)?to\s+(?:an?\s+|the\s+)?)(?P<role>(?:deputy\s+)?(?:head|director)\s+of\s+[a-z]+(?:\s+[a-z]+)?|[a-z]+(?:\s+[a-z]+){0,2}?)"
     r"(?=\s*(?:$|[.,;:!)]|[^\w\s]|last\b|today|yesterday|this\b|now\b|and\b|at\b|of\b))"
 )
 _UNSURE = re.compile(
@@ -371,7 +371,8 @@ def _begun(parse: Parse, context: TurnContext, stated_at: datetime) -> Iterator[
     made = _MADE.search(text)
     if made is not None and me is not None:
         role = made["role"]
-        if is_occupation(role.split()[-1]) or "promoted" in made.group():
+        post = is_occupation(role.split()[-1]) or " of " in role
+        if post or "promoted" in made.group():
             whom = me if " me " in made.group() else _promoted(parse, context, made.start())
             if whom is not None:
                 yield CandidateFact(

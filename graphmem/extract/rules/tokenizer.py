@@ -250,7 +250,7 @@ def _after_fillers(text: str, start: int) -> Iterator[tuple[int, int, bool]]:
 
 
 _OF_THIRD = re.compile(
-    r"(?:bought|sold|moved|joined|started|adopted|works|lives|plays|speaks|studies|teaches|reports|owns|runs|uses|depends|leads|drives)\s"
+    r"(?:bought|sold|moved|joined|started|adopted|works|lives|plays|speaks|studies|teaches|reports|owns|runs|uses|depends|leads|drives|loves|likes|hates|collects|sings|volunteers)\s"
 )
 
 

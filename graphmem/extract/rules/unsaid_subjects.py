@@ -67,6 +67,7 @@ _SOMEWHERE = re.compile(
     r"\b(?P<by>in|to|for|at|from|left"
     r"|joined) (?:the )?(?P<name>[^\W\d_a-z][\w'&-]*(?: [^\W\d_a-z][\w'&-]*){0,3})"
 )
+_HAS_A_VERB = word_set("after_gerund_subject")
 _SENT = re.compile(
     r"\b(?:offers?|e-?mails?|mails?|letters?|calls?|messages?|texts?|news|money|gifts?|presents?"
     r"|invoices?|parcels?|quotes?|repl(?:y|ies)|loans?|invitations?|heard|back) $"
@@ -85,6 +86,33 @@ _GONE = re.compile(
 )
 _FINISH = re.compile(r"[Ff]inish(?:es|ing)? (?:up )?(?:on|at) (?=the\s|\d|[A-Z])")
 _WENT = re.compile(r"[Ww]ent (?:off |over |back )?to (?=work\s)")
+
+
+_WITHOUT_VERB = re.compile(
+    r" (?:(?P<has>gone (?:to|back)|been (?:at|with|in))"
+    r"|(?:(?:now|still|also|currently|back) )?(?:(?:working|living|studying|training|teaching"
+    r"|driving|based|engaged|married|allergic|intolerant|pregnant|vegan|vegetarian|coeliac"
+    r"|diabetic|leaving|moving|retiring|joining|starting|dating|taking) ?(?:\W|[a-z@])"
+    r"|(?:at|in|with) (?=[^\W\d_a-z])))"
+)
+"""In "Ana allergic to nuts", "Ben now at Acme", what stands without its verb."""
+
+
+def with_copula(sentence: Sentence, context: TurnContext) -> Sentence:
+    """ "Ana is allergic to nuts" for "Ana allergic to nuts"."""
+    spans = sentence.name_spans
+    if not spans or spans[0].start or spans[0].owns or sentence.question:
+        return sentence
+    span, names = spans[0], context.people.names
+    match = _WITHOUT_VERB.match(sentence.text, span.end)
+    if match is None or match.group() in {" at ", " in ", " with "}:
+        return sentence
+    known = names.is_person(span.name) or span.name.lower().split()[0] in FIRST_NAMES
+    if not (known and names.may_be_person(span.name)) or sentence.lows & _HAS_A_VERB:
+        return sentence
+    verb = "has" if match["has"] else "is"
+    text = f"{sentence.text[: span.end]} {verb}{sentence.text[span.end :]}"
+    return replace(sentence, text=text, quotes=())
 
 
 def with_subject(  # noqa: PLR0911 - one return for each kind of sentence

@@ -100,7 +100,7 @@ def test_is_not_believed(text: str) -> None:
 
 def test_after_somebody_s_relative_nobody_is_meant_for_sure() -> None:
     text = "Met Bob. His wife Jean passed away in 2019. Takes ramipril."
-    assert not any("takes_medication" in fact for fact in facts(text))
+    assert not any("ramipril" in fact for fact in facts(text))
     assert "Pauline child_of Jean" not in facts("His wife Jean died. He has a daughter, Pauline.")
 
 

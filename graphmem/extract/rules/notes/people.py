@@ -36,15 +36,20 @@ from graphmem.ports.llm import CandidateFact
 
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _PERSON_LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
+    r"\s*(?:(?:[-*+•]|\d{1,2}[.)])\s+)?[*_]{0,2}(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
     r"[^\W\d_a-z][\w'-]+){0,3})[*_]{0,2}\s*(?P<sep>,|\(|:|=|→|->|\s[-–—])\s*(?P<rest>.+)$"
 )
 _ROLE_LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?(?:[Nn]ew\s+)?"
+    r"\s*(?:(?:[-*+•]|\d{1,2}[.)])\s+)?[*_]{0,2}(?:(?:[Tt]he|[Oo]ur|[Mm]y)\s+)?(?:[Nn]ew\s+)?"
     r"(?P<role>(?:[Hh]ead|[Dd]irector|VP|[Cc]hief) of [A-Za-z]+|[A-Za-z]+(?:[ -][a-z]+){0,3})"
     r"[*_]{0,2}\s*"
     r"(?P<sep>:|=|→|->|\s[-–—]|\s(?=[A-Z]))[*_\s]*(?P<who>[^\W\d_a-z][\w'-]+(?:\s+(?:(?:de|van|von|der|den|al|el|da)\s+)?"
-    r"[^\W\d_a-z][\w'-]+){0,3})\s*(?P<rest>(?:[,;.(]|\s[-–—]\s|→).*)?$"
+    r"[^\W\d_a-z][\w'-]+){0,3})\s*(?P<rest>(?:[,;.(+\d]|\s[-–—]\s|→).*)?$"
+)
+_AT_FIRM = re.compile(
+    r"\s*(?P<bullet>(?:[-*+•]|\d{1,2}[.)])\s+)?(?P<who>[^\W\d_a-z][\w'-]+(?:\s[^\W\d_a-z][\w'-]+){1,2})"
+    rf"\s(?P<by>at|@|with)\s(?:the\s)?(?P<org>{NAME.replace('.', '')})"
+    r"(?P<rest>\s*(?:[,;.(]|\s[-–—]\s).*)?$"
 )
 _ASSIGNEE = re.compile(
     r"@?(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\s*(?::|\s[-–—]"
@@ -56,7 +61,7 @@ _TITLES = re.compile(
     r"|(?:Father|Sister|Pastor|Imam|Rabbi|Madam)\s+(?=[^\W\d_a-z]\w+\s[^\W\d_a-z]))"
 )
 _KIN_LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}"
+    r"\s*(?:(?:[-*+•]|\d{1,2}[.)])\s+)?[*_]{0,2}(?:[Mm]y\s+)?(?:[Nn]ew\s+)?(?P<kin>[A-Za-z-]+)[*_]{0,2}"
     r"(?P<sep>\s*(?::|=|\s[-–—])[*_\s]*|\s\(?)"
     r"(?P<who>[^\W\d_a-z][\w'-]+(?:\s+[^\W\d_a-z][\w'-]+){0,2})\)?"
     r"(?P<rest>\s*(?:(?:[,;.(]|[-–—]\s).*)?)$"
@@ -92,7 +97,19 @@ class PeopleReader(PersonFacts):
             return relative
         match = _PERSON_LINE.match(line)
         found = self._named(match) if match is not None else None
-        return found or self._of_role(line)
+        return found or self._at_firm(line) or self._of_role(line)
+
+    def _at_firm(self, line: str) -> tuple[str, list[CandidateFact], list[str]] | None:
+        """ "- Ada Park at Acme, Oslo", "Ada Park @ Acme"."""
+        match = _AT_FIRM.match(line)
+        if match is None or not (match["bullet"] or match["by"] == "@"):
+            return None
+        org = match["org"].rstrip(".")
+        if not self._may_be(match["who"]) or not self._is_firm(org):
+            return None
+        name = self.names.register(self.names.canonical_of(match["who"]), "person")
+        more, sentences = self.parts(name, match["who"], match["rest"] or "")
+        return name, [*self.at(name, org), *more], sentences
 
     def task(self, text: str, stated_at: datetime) -> list[CandidateFact]:
         """A task that somebody is to do."""
@@ -178,6 +195,9 @@ class PeopleReader(PersonFacts):
         who = match["who"].removesuffix("'s")
         known = self.names.is_person(who) or who.lower() in FIRST_NAMES
         alone = " " not in who and not known
+        post, _, first = who.lower().partition(" ")
+        if is_occupation(post) and first in FIRST_NAMES:
+            return None  # "Secretary Brian, 0113 496 0000"
         if (
             not self._may_be(who)
             or (match["sep"] in {":", "="} and alone)
@@ -288,7 +308,8 @@ class PeopleReader(PersonFacts):
             return None
         if _BASED.search(line) or is_doubtful(match["rest"] or ""):
             return None  # a firm, or perhaps nobody
-        if match["sep"].isspace() and (" " not in who or match["role"] != role):
+        short = who.lower() in FIRST_NAMES and (match["rest"] or "").startswith((",", "("))
+        if match["sep"].isspace() and not short and (" " not in who or match["role"] != role):
             return None
         name = self.names.register(self.names.canonical_of(who), "person")
         if starts := _STARTS.search(match["rest"] or ""):

@@ -32,7 +32,7 @@ ROLE_AT = re.compile(
     rf"(?P<role>(?:[A-Za-z&/'-]+\s+){{0,4}}?[A-Za-z-]+(?:\s+of\s+[A-Za-z]+(?:\s+and\s+[A-Za-z]+)?)?)(?:\s+(?:at|of|@|for)\s+(?:the\s+)?(?P<org>{NAME}))?$"
 )
 _POSTS = re.compile(
-    r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder)$",
+    r"(?:C[ETFOIMP]O|CISO|VP|PM|PO|MD|HR|GP|head|director|lead|owner|chair\w*|founder|co-founder|(?:vice-)?captain|secretary|treasurer)$",
     re.IGNORECASE,
 )
 _EX = re.compile(
@@ -62,14 +62,16 @@ _CHILDREN = re.compile(
 _LATELY = re.compile(
     r"^(?:now|currently|also) (?=(?:has|runs|owns|lives|works|teaches|studies|leads) )"
 )
-_WED = re.compile(rf"(?:got )?married (?:to )?(?P<who>{NAME})(?=$| (?:in|on|from|last|this)\b)")
-_OF_SOMEBODY = re.compile(rf"(?:{CAPITALISED}'s|our)\s+[a-z-]+$")
+_WED = re.compile(rf"(?:got )?[Mm]arried (?:to )?(?P<who>{NAME})(?=$| (?:in|on|from|last|this)\b)")
+_OF_SOMEBODY = re.compile(
+    rf"(?:{CAPITALISED}'s|our)\s+(?:(?:little|big|older|younger|elder|twin|best|old|new)\s+)?[a-z-]+$"
+)
 _DIED = re.compile(rf"{CAPITALISED}\s+(?:has\s+)?(?:died|passed\s+away)\b")
 _NOW_AT = re.compile(
     rf"(?i:(?:now|also)\s+(?:at|with)|now\s+works\s+(?:at|for))\s+(?P<org>{NAME})$"
 )
 _PET = re.compile(
-    rf"(?:(?:a|his|her|their|the)\s+)?(?P<pet>[A-Za-z]+)(?:\s+(?:called|named))?\s+(?P<name>{CAPITALISED})$"
+    rf"(?:(?:a|his|her|their|the|1|one)\s+)?(?P<pet>[A-Za-z]+)(?:\s+(?:called|named))?\s+(?P<name>{CAPITALISED})$"
 )
 _FIELD = re.compile(
     r"(?:still )?(?:in |on the )?(?:accounts|sales|marketing|finance|hr|it|legal|procurement|admin"
@@ -78,7 +80,7 @@ _FIELD = re.compile(
 )
 """In "accounts side at Lim & Gopal", what somebody does there."""
 _IN_PLACE = re.compile(
-    rf"\s+(?:in\s+{NAME}|since\s.*|(?:as of|from)\s+(?:today|now|\d.*|{NAME}.*)|now)$"
+    rf"\s+(?:in\s+{NAME}|since\s.*|(?:as of|from)\s+(?:today|now|\d.*|{NAME}.*)|now|by\s+trade)$"
 )
 _WAS = re.compile(
     r"(?:was|formerly|previously|until now)\s+(?:the\s+)?(?P<role>(?:[a-z]+ )*(?P<head>[a-z]+))$"
@@ -86,6 +88,14 @@ _WAS = re.compile(
 """What somebody was, who is something else now."""
 _BORN = frozenset({"birthday", "bday", "b-day", "born", "dob", "b."})
 _A_DATE = 20
+_AT_FIRMS = frozenset({"partner", "associate", "principal", "intern", "trainee"})
+"""Posts, where a firm is named behind them."""
+_PET_ASIDE = re.compile(rf"\b(?P<pet>{'|'.join(sorted(PETS))}) \((?P<name>{CAPITALISED})\)")
+_B_DOT = re.compile(r"\bb\.\s(?=\d)")
+_BORN_IN = re.compile(
+    rf"(?:b\.?|born)\s(?:(?:on\s)?[\w ]{{0,12}}\d{{4}},?\s)?in\s"
+    rf"(?P<place>{CAPITALISED}(?:\s{CAPITALISED})?)$"
+)
 _WEIGHT = 0.7
 
 
@@ -101,6 +111,7 @@ class PersonFacts:
         facts: list[CandidateFact] = []
         sentences: list[str] = []
         firm: str | None = None
+        rest = _B_DOT.sub("born ", _PET_ASIDE.sub(r"\g<pet> \g<name>", rest))
         if children := _CHILDREN.search(rest):
             for child in re.split(r", (?:and )?| and | & ", children["names"]):
                 facts += self._kin(name, "child", child)
@@ -131,12 +142,16 @@ class PersonFacts:
                 sentences.append(f"{who} {verb}{part.replace(' + ', ' and ')}")
         return facts, sentences
 
-    def _part(self, name: str, part: str) -> Iterator[CandidateFact]:
+    def _part(  # noqa: PLR0912 - one branch for each kind of piece
+        self, name: str, part: str
+    ) -> Iterator[CandidateFact]:
         low = part.lower()
         if valued := value_forms(part):
             yield _valued(name, *valued)
         elif (found := self._by_itself(name, part)) is not None:
             yield found
+        elif low in KIN and is_occupation(low):
+            yield from self.roles(name, low, None)  # "Kate, teacher" may teach anybody
         elif low.removeprefix("my ") in KIN and self.speaker is not None:
             yield from self._kin(self.speaker, low.removeprefix("my "), name)
         elif (pet := _PET.match(part)) and pet["pet"].lower() in PETS:
@@ -147,6 +162,9 @@ class PersonFacts:
         elif (was := _WAS.match(part)) and (is_post(was["role"]) or is_occupation(was["head"])):
             says = f"{name} is no {was['role']} any more"
             yield replace(_fact(says, name, "works_as", was["role"]), retracts=True)
+        elif born := _BORN_IN.match(part):
+            place = self.names.register(born["place"], "place")
+            yield _fact(f"{name} was born in {place}", name, "born_in", place)
         elif ex := _EX.match(part):
             self.names.register(ex["org"], "organization")
             yield _past_job(name, ex["org"])
@@ -198,9 +216,13 @@ class PersonFacts:
             return
         head = words[-1] if words else ""
         post = is_post(role.lower()) or is_occupation(head.lower()) or _POSTS.match(head)
+        low = role.lower()
+        sure = (org is not None and low in _AT_FIRMS) or (
+            is_occupation(low) and KIN.get(low, ("",))[0] != "manages"
+        )
         if org and self._is_field(role, org):
             yield from self.at(who, org)
-        if not post or _is_kin(role):
+        if not sure and (not post or _is_kin(role)):
             return
         role = role if any(c.isupper() for c in role[1:]) else role.lower()
         where = f" at {org}" if org else ""

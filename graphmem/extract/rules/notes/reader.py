@@ -76,6 +76,11 @@ _ENTRY_DATE = re.compile(
 """In "23/01 - Rang Ada", when it was written, which is no part of what is said."""
 _OF_WORK = frozenset({"has_owner", "managed_by", "deadline", "budget", "client_of", "supplier_of"})
 _FOR_WHAT = re.compile(r"(?<=\w)\s+for\s+(?:the\s+)?[a-z]+(?:\s+[a-z]+)?$")
+_WHICH = re.compile(
+    r"(?:(?:our|the|first|new|newest|latest|biggest|main|paying|current)\s+)+"
+    r"(?=(?:client|customer|supplier|vendor|contact|address|phone|e-?mail)s?$)",
+    re.IGNORECASE,
+)
 _KEY_OF = re.compile(
     r"(?P<key>[A-Za-z ]+?)\s+(?:of|for)\s+(?:the\s+|our\s+)?(?P<what>\S.*?)"
     r"(?:\s+(?:project|app|team))?"
@@ -87,6 +92,14 @@ _OF_PEOPLE = frozenset({"people", "family", "friends", "colleagues", "neighbours
 """Headings below which others name people."""
 _LISTED_KIN = frozenset({"friend", "colleague", "neighbour", "neighbor", "cousin", "flatmate"})
 _NAMED_AS = {"due": "due date", "due on": "due date", "finish by": "finish date"}
+_THEIR_KEY = re.compile(r"(?:[Tt]heir|[Hh]is|[Hh]er) (?P<key>[a-z ]+)")
+_OF_ANYBODY = frozenset({"boss", "wife", "husband", "spouse", "girlfriend", "boyfriend", "partner"})
+"""Who stands behind one of these is the writer's, where a note is about nobody."""
+_LABELLED = re.compile(
+    r"\s*(?:[-*+•]\s+)?[A-Z][a-z-]+(?: [a-z]+)?: "
+    r"(?P<rest>[^\W\d_a-z][\w'-]+(?: [^\W\d_a-z][\w'-]+){1,2}(?:, (?=[a-z\d])| \(| [-–—] ).+)$"
+)
+"""In "First floor: Ada Park, dentist", what is told of whom."""
 _OF_WRITER = frozenset({"customer_of", "supplier_of", "client_of"})
 """What a note that is about nothing in particular says of who writes it: "Bank: Monzo"."""
 _FIRMS = frozenset({"supplier_of", "client_of"})
@@ -222,6 +235,9 @@ class NoteReader:
         if self.errands or (own := self.people.of_known(self.topic, line)) is not None:
             return None if self.errands else own
         if (found := self.people.line(line, self.topic)) is None:
+            labelled = _LABELLED.match(line)
+            found = self.people.line(labelled["rest"], self.topic) if labelled else None
+        if found is None:
             return None
         self.person, facts, texts = found
         if self.listed_kin and self.speaker and self.topic in {None, self.speaker}:
@@ -243,6 +259,11 @@ class NoteReader:
         if holder := post_holder(line):
             return list(holders(self.names, self.topic, *holder)) or None
         if match := _KEY_LINE.match(line):
+            theirs = _THEIR_KEY.match(match["key"]) if self.person else None
+            if theirs and theirs["key"].lower() in BY_KEY:
+                return self._keyed(self.person, theirs["key"], match["value"])
+            if self.topic is None and match["key"].lower() in _OF_ANYBODY:
+                return None
             topic, key = self._of_what(match["key"])
             return self._keyed(topic, key, match["value"])
         match = _KEY_IS.match(line)
@@ -300,7 +321,7 @@ class NoteReader:
 
     def _keyed(self, topic: str | None, key: str, value: str) -> list[CandidateFact] | None:
         """The facts of "key: value" about a topic; None when the key is not known."""
-        key = _FOR_WHAT.sub("", key)
+        key = _FOR_WHAT.sub("", _WHICH.sub("", key))
         rows = BY_KEY.get(" ".join(key.lower().split()))
         if rows is None:
             return self._unkeyed(topic, key, value)
