@@ -62,7 +62,7 @@ class Referents:
     """Sentences since then, or since the turn began."""
     unnamed_several: bool = False
     relative: str | None = None
-    """The speaker's relative who was just spoken of, and has no name."""
+    """Somebody's relative who was just spoken of, and has no name."""
     leaver: str | None = None
     """Who was just said to leave a job."""
     thing_before: str | None = None
@@ -232,6 +232,8 @@ class Referents:
         named = _INTRODUCED.search(parse.sentence.text)
         if named and (who := self.people.names.canonical_of(named["who"])) in persons:
             persons = {who}
+        if self.relative is not None:  # "Tom's mother works at Shell. She …"
+            persons = {one for one in persons if not self.relative.startswith(f"{one}'s ")}
         if len(persons) == 1:
             self.referent = next(iter(persons))
         elif persons or self._somebody(parse, end) or self._unsure(parse):
