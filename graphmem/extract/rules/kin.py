@@ -283,8 +283,8 @@ def _before(parse: Parse, context: TurnContext, index: int) -> NameSpan | None:
     verb = tokens[at - 1]
     has_been = verb.low == "been" and at >= 3 and tokens[at - 2].low in {"has", "have"}
     being = {"is", "became"} if tokens[index].low in _FOR_A_WHILE else {"is", "was", "became"}
-    said_at_once = at >= 2 and follows_at_once(verb) and follows_at_once(tokens[at])
-    if (has_been or verb.low in being) and said_at_once:
+    at_once = at >= 2 and follows_at_once(verb) and follows_at_once(tokens[at])
+    if (has_been or verb.low in being) and at_once:
         span = _ending(parse, at - 2 - has_been)  # "Petra has been my boss"
     elif _right_after(parse, at, index) or (
         tokens[at].gap.strip() == "," and _ends_phrase(parse, index)
