@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from graphmem.embedding import CachedEmbedder, fact_text, turn_text
 from graphmem.model import Entity, Fact, SearchResult
@@ -34,15 +34,28 @@ from graphmem.retrieve.candidates.graph import (
 )
 from graphmem.retrieve.candidates.text_analysis import TextAnalyser
 from graphmem.retrieve.present.hits import make_hits, similarity_of
+from graphmem.retrieve.question.descriptions import as_question_for_job, name_described
 from graphmem.retrieve.question.names_and_relations import RelationMatcher, find_seeds
-from graphmem.retrieve.question.parse import parse_question
-from graphmem.retrieve.question.spelled_out import spelled_out
+from graphmem.retrieve.question.parse import ParsedQuestion, parse_question
 from graphmem.retrieve.rank.likelihood import LOOKED_AT, shipped_formula
 from graphmem.retrieve.rank.ranking import RankedCandidates, Weights, rank, rerank, shipped_weights
 from graphmem.retrieve.rank.replaced import replacement_boosts
 from graphmem.retrieve.signals.inputs import SignalInputs, kind_shares, passages_among
 from graphmem.retrieve.signals.registry import measure_signals
 from graphmem.retrieve.view import SearchQuery
+from graphmem.text import words
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question understood: parsed, with the names of whom it describes."""
+
+    question: ParsedQuestion
+    seeds: Sequence[Entity]
+    relations: RelationMatcher
+    by_words: SearchQuery
+    by_meaning: str
+    """What is embedded of it."""
 
 
 class Retriever:
@@ -121,28 +134,27 @@ class Retriever:
             self.forget()
         texts, ledger = self._texts, self._ledger
 
-        question = parse_question(query.beginning, query.view.moment)
-        seeds = await find_seeds(ledger, query, question)
-        roles = Roles(ledger, query.view.query(query.scope, stated_only=True))
-        spelled = await spelled_out(query.beginning, roles, seeds, query.scope.user_name)
-        asked_of = question
-        if spelled != query.beginning:
-            asked_of = parse_question(spelled, query.view.moment)
-            seeds = await find_seeds(ledger, replace(query, text=spelled), asked_of)
-        relations = RelationMatcher(asked_of, seeds, query.scope.user_name)
+        asked = await self._understand(query)
+        question, seeds, relations = asked.question, asked.seeds, asked.relations
 
         # The graph search is started first, so that it advances while the vector store is awaited.
         # Beside running Python code each of its steps would wait long for the interpreter.
         reached, found = await asyncio.gather(
             self._find_by_graph(query, seeds, relations),
-            find_by_vectors(self._vectors, self._embedder, query, left_out=self.weights.left_out),
+            find_by_vectors(
+                self._vectors,
+                self._embedder,
+                asked.by_words,
+                asked.by_meaning,
+                left_out=self.weights.left_out,
+            ),
         )
         facts = await load_facts(ledger, query, found.ids["fact"], reached, relations)
         stating = filter(None, [stating_turn(fact, query.scope) for fact in facts.values()])
         wanted = [*found.ids["turn"], *stating]
         await texts.read(query.scope.tenant, wanted, asked=question.sequence)
-        asked = relations.asked_of_seeds() if question.asks_of_past else []
-        ended, replacing = await find_superseded(ledger, query, found.ended, asked)
+        of_seeds = relations.asked_of_seeds() if question.asks_of_past else []
+        ended, replacing = await find_superseded(ledger, query, found.ended, of_seeds)
         facts |= {fact.id: fact for fact, _ in replacing}
         if question.asks_of_past and "fact" in query.kinds and query.view.at is None:
             then = [f for f, _ in ended if question.held_then(f.valid_at, f.invalid_at)]
@@ -180,6 +192,23 @@ class Retriever:
             boosts = replacement_boosts(inputs, ranking, kinds, query.view.at)
             ranking = ranking.with_boosts("replaces", boosts, weights["replaces"])
         return RankedCandidates(query, inputs, ranking, kinds, found.reason)
+
+    async def _understand(self, query: SearchQuery) -> _Asked:
+        """What a question is about, and for which relation it asks."""
+        ledger, user, now = self._ledger, query.scope.user_name, query.view.moment
+        question = parse_question(query.beginning, now)
+        seeds = await find_seeds(ledger, query, question)
+        roles = Roles(ledger, query.view.query(query.scope, stated_only=True))
+        named, by_words = await name_described(query.beginning, roles, seeds, user), query
+        if named != query.beginning:
+            # The words of the question as well: many texts say "my boss" and not her name.
+            names = set(words(named)).difference(question.words)
+            by_words = replace(query, text=" ".join([query.beginning, *sorted(names)]))
+            question = parse_question(named, now)
+            seeds = await find_seeds(ledger, replace(query, text=named), question)
+        for_job = as_question_for_job(named)
+        wanted = question if for_job == named else parse_question(for_job, now)
+        return _Asked(question, seeds, RelationMatcher(wanted, seeds, user), by_words, named)
 
     async def _shown_though_ended(
         self, query: SearchQuery, ended: Sequence[Fact]

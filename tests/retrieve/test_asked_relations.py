@@ -113,6 +113,25 @@ def test_who_is_described_by_a_role_is_who_is_asked_about(
     assert [seed.name for seed in found.seeds] == [about]
 
 
+def test_what_is_told_of_who_is_described_is_found_by_name_and_by_role() -> None:
+    texts = [
+        "My wife is Thandi.",
+        "Thandi spends every weekend painting seascapes.",
+        "My wife is off to Kimberley in May.",
+        "I saw a film about painters.",
+        "My cousin is off to Bergen.",
+    ]
+    with Memory("memory://", user_id="u") as memory:
+        for day, text in enumerate(texts, start=1):
+            memory.add(text, occurred_at=f"2024-09-{day:02}")
+
+        def turns(question: str) -> list[str]:
+            return [hit.text for hit in memory.search(question, kinds=["turn"])]
+
+        assert turns("What does my wife do at the weekend?")[0] == texts[1]
+        assert turns("Where is my wife off to?")[0] == texts[2]
+
+
 def test_where_several_fit_a_description_none_is_meant(family: Memory) -> None:
     assert [seed.name for seed in family.search("Where does my cousin live?").seeds] == ["u"]
 

@@ -65,13 +65,18 @@ class VectorCandidates:
 
 
 async def find_by_vectors(
-    vectors: VectorStore, embedder: CachedEmbedder, query: SearchQuery, *, left_out: Set[str]
+    vectors: VectorStore,
+    embedder: CachedEmbedder,
+    query: SearchQuery,
+    meant: str,
+    *,
+    left_out: Set[str],
 ) -> VectorCandidates:
     """Query the vector store, in one call, for facts and turns by vector and by words, turns with
     their neighbours' words, whole sessions, and the best facts that have ended, which show what the
-    question would have found before a change."""
+    question would have found before a change. ``meant`` is the text that is compared by vector."""
     depth = _depth(query)
-    dense, reason = await _embed(embedder, query)
+    dense, reason = await _embed(embedder, meant)
     queries = _queries(query, depth, dense)
     answers = dict(zip(queries, await vectors.search(list(queries.values())), strict=True))
     ended = _among_the_best(answers.get("past", []), answers["fact words"])
@@ -100,10 +105,10 @@ async def find_by_vectors(
     )
 
 
-async def _embed(embedder: CachedEmbedder, query: SearchQuery) -> tuple[Vector | None, str | None]:
+async def _embed(embedder: CachedEmbedder, text: str) -> tuple[Vector | None, str | None]:
     """The question's vector; or None and the reason, when the budget for it is spent."""
     try:
-        return await embedder.query(query.beginning), None
+        return await embedder.query(text), None
     except BudgetExceeded as error:
         _log.warning("searched by words alone: %s", error)
         return None, f"{error}; searched by words alone"

@@ -29,9 +29,8 @@ _MOST = 8
 """Descriptions in one question that are looked up."""
 
 
-async def spelled_out(text: str, roles: Roles, seeds: Sequence[Entity], user: str | None) -> str:
-    """The question with the name of the one entity that each description is known to fit, and with
-    "What does Ada do?" as a question for her job.
+async def name_described(text: str, roles: Roles, seeds: Sequence[Entity], user: str | None) -> str:
+    """The question with the name of the one entity that each description is known to fit.
 
     ``seeds`` are whom the question names, ``user`` is the name of "my". A question that asks for
     nothing but who is described ("Who is my wife's brother?") keeps the last role.
@@ -56,8 +55,12 @@ async def spelled_out(text: str, roles: Roles, seeds: Sequence[Entity], user: st
             parts += [text[done:begin], chain[-1].name, of.group() if of else ""]
             done = last.end()
         at += len(chain) + 1
-    named = "".join([*parts, text[done:]])
-    return _WHAT_THEY_DO.sub(r"\g<who> have as job", named)
+    return "".join([*parts, text[done:]])
+
+
+def as_question_for_job(text: str) -> str:
+    """ "What does Ada do (for a living)?" in words that name the relation; any other as it is."""
+    return _WHAT_THEY_DO.sub(r"\g<who> have as job", text)
 
 
 def _owners(seeds: Sequence[Entity], user: str | None) -> dict[str, Entity]:
