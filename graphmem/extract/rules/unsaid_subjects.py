@@ -91,7 +91,7 @@ _WENT = re.compile(r"[Ww]ent (?:off |over |back )?to (?=work\s)")
 _WITHOUT_VERB = re.compile(
     r" (?:(?P<has>gone (?:to|back)|been (?:at|with|in))"
     r"|(?:(?:now|still|also|currently|back) )?(?:(?:working|living|studying|training|teaching"
-    r"|driving|based|engaged|married|allergic|intolerant|pregnant|vegan|vegetarian|coeliac"
+    r"|driving|based|engaged|married(?= to\b)|allergic|intolerant|pregnant|vegan|vegetarian|coeliac"
     r"|diabetic|leaving|moving|retiring|joining|starting|dating|taking) ?(?:\W|[a-z@])"
     r"|(?:at|in|with) (?=[^\W\d_a-z])))"
 )

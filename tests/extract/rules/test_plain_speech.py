@@ -43,6 +43,8 @@ def ended(text: str) -> set[str]:
         ("Bo works for the charity Mind.", "Bo works_at Mind"),
         ("Bo is from an agency by the name of Lark Care.", "Bo works_at Lark Care"),
         ("Zoe is seeing this guy Elliot.", "Zoe dating Elliot"),
+        ("Zoe married to Elliot.", "Zoe married_to Elliot"),
+        ("Zoe married Elliot in 1987.", "Zoe married_to Elliot"),
         ("My doctor put me on lisinopril and says it is fine.", "Ada takes_medication lisinopril"),
         ("We've got two kids, Rohan who's 9 and Diya, 6.", "Diya child_of Ada"),
         ("Fiona Strachan (née Roe) is my second cousin.", "Fiona Strachan cousin_of Ada"),
