@@ -100,6 +100,7 @@ def family() -> Iterator[Memory]:
         ("Where does Berg's mother live?", "Ida lives in Bodø", "Ida"),
         ("Who is my boss's husband?", "Olav is Petra's husband", "Petra"),
         ("Who is my sister married to?", "Zoe is married to Rui", "u"),
+        ("Is Petra my boss?", "Petra is u's boss", "Petra, u"),
         ("Who is my wife?", "Thandi is u's wife", "u"),
         ("What do I do?", "u works at Acme", "u"),
         ("Where was I born?", "u was born in Hamar", "u"),
@@ -110,7 +111,7 @@ def test_who_is_described_by_a_role_is_who_is_asked_about(
 ) -> None:
     found = family.search(question)
     assert found.hits[0].text.startswith(first), [hit.text for hit in found.hits[:4]]
-    assert [seed.name for seed in found.seeds] == [about]
+    assert ", ".join(sorted(seed.name for seed in found.seeds)) == about
 
 
 def test_what_is_told_of_who_is_described_is_found_by_name_and_by_role() -> None:

@@ -21,7 +21,11 @@ _WHAT_THEY_DO = re.compile(
     r"\A(?P<who>(?:\w+\W+){0,3}what (?:do|does|did)\b.*) do(?: for (?:a living|work))?\W*\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_WHO_IS = re.compile(r"\bwho(?:['’]s| (?:is|are|was|were))\s*$", re.IGNORECASE)
+_WHO_IS = re.compile(
+    r"\b[Ww]ho(?:['’]s| (?:is|are|was|were))\s*$"
+    r"|\A\W*(?:[Ii]s|[Aa]re|[Ww]as|[Ww]ere)n?['’]?t? (?:[^\W\d_a-z][\w'’-]* )+$"
+)
+"""Before a description, that asks who it fits: "Who was", "Was Ada Berg"."""
 _LONGEST = 4
 """Roles in a row that are followed: "my wife's brother's son" are three."""
 _LONGEST_NAME = 4  # words
@@ -105,7 +109,7 @@ async def _holders(roles: Roles, owner: Entity, following: Sequence[str]) -> lis
 
 def _asks_more(before: str, after: str) -> bool:
     """Whether a question asks for more than who is described between these parts of it."""
-    if _WHO_IS.search(before):  # "Who was my boss in 2020?"
+    if _WHO_IS.search(before):
         return False
     rest = f"{before} {after}"
     return not _WHO_IS_IT.issuperset(words(rest)) or bool(_WHAT_THEY_DO.match(rest))
