@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sized
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from graphmem.errors import GraphmemError, UsageError, among
+from graphmem.errors import GraphmemError, Unavailable, UsageError, among
 from graphmem.files import check_failed_call
 from graphmem.ingest.make_episode import checked_name
 from graphmem.model import Receipt
@@ -64,12 +64,15 @@ def api_method(method: Callable[_P, Awaitable[_T]], *, named: bool) -> Callable[
             found = await method(*args, **kwargs)
         except (OSError, GraphmemError) as error:
             check_failed_call(error)
+            if isinstance(error, Unavailable):
+                memory: Any = args[0]  # whose folder is gone has parts that cannot be opened
+                memory._current.parts.check_folder()
             raise
         finally:
             _actor.reset(token)
         if around is not None:
             return found
-        memory: Any = args[0]
+        memory = args[0]
         revealed: Callable[[], _T] = partial(memory._current.revealed, found)
         parts = found.decisions if isinstance(found, Receipt) else found
         if isinstance(parts, Sized) and len(parts) > _MANY:
