@@ -19,6 +19,7 @@ from graphmem.extract.rules.tokens import NameSpan
 from graphmem.extract.rules.word_lists import (
     KIN,
     KIN_PLURAL,
+    KIN_WITHOUT_NAME,
     NEGATIONS,
     PETS,
     PETS_PLURAL,
@@ -89,7 +90,6 @@ _OVER_BY_DEATH = (
     "works_at", "works_as", "lives_in", "lives_with", "member_of", "takes_medication",
     "married_to", "engaged_to", "dating", "partner_of", "friend_of", "manages",
 )  # fmt: skip
-_ONE_OF_THEM = word_set("kin_without_name")
 _BODILY = frozenset({"ran away", "run away", "flew away", "went missing", "has gone missing"})
 
 
@@ -194,7 +194,7 @@ def _without_name(
         if match["owner"]:
             owner = names.canonical_of(match["owner"]) if names.is_person(match["owner"]) else None
         pet = word in PETS
-        if owner is None or not (pet or word in _ONE_OF_THEM):
+        if owner is None or not (pet or word in KIN_WITHOUT_NAME):
             continue
         how = _gone(parse, match, pet=pet)
         if how is None:

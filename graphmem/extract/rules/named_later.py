@@ -15,17 +15,16 @@ from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
     KIN,
     KIN_MODIFIERS,
+    KIN_WITHOUT_NAME,
     MALE_KIN,
     NEGATIONS,
     PETS,
     PETS_PLURAL,
     SENTENCE_BLOCKERS,
-    word_set,
 )
 from graphmem.ports.llm import CandidateFact
 
 _DOUBTFUL = SENTENCE_BLOCKERS | NEGATIONS
-_ONE_OF_THEM = word_set("kin_without_name")
 _FIRST = frozenset({"i", "we", "i've", "we've", "i'm"})
 NAMED_LATER_CUES = re.compile(r"\b(?:had|gave|name|called|say|meet)", re.IGNORECASE)
 UNNAMED_WORDS = PETS.union(PETS_PLURAL, KIN, ("someone",))
@@ -120,7 +119,7 @@ def _as_named(
         word = "girlfriend" if pronoun.lower().startswith("her") else word
     if type:
         context.people.name_kin(owner, word, name)
-        if word in _ONE_OF_THEM:
+        if word in KIN_WITHOUT_NAME:
             names.add_alias(kin_called(owner, word), name)
         text = f"{name} is {owner}'s {word}"
         yield CandidateFact(text, name, type, owner, (name, owner), importance=weight)
@@ -207,7 +206,7 @@ def _one_of_ones_own(tokens: Sequence[WordToken], index: int) -> bool:
         at -= 1
     mine = at >= 0 and tokens[at].low in {"my", "our"}
     new = any(token.low == "new" for token in tokens[at + 1 : index])
-    return mine and (new or (at == index - 1 and tokens[index].low in _ONE_OF_THEM))
+    return mine and (new or (at == index - 1 and tokens[index].low in KIN_WITHOUT_NAME))
 
 
 def _has(parse: Parse, context: TurnContext, index: int) -> str | None:

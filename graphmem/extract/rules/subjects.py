@@ -15,8 +15,8 @@ from graphmem.extract.rules.word_lists import (
     FEMALE_KIN,
     KIN,
     KIN_MODIFIERS,
+    KIN_WITHOUT_NAME,
     MALE_KIN,
-    word_set,
 )
 
 _OUR_TWO = re.compile(r"(?:[Mm]e|[Uu]s|[Mm]yself)\s+(?:and|&|n)\s+(?=[^\W\d_a-z])")
@@ -35,7 +35,6 @@ _PLAINLY_THING = re.compile(r"\d|\s[a-z]+$")
 """Sensor v2, River Watch app: no name of a person."""
 _FROM = re.compile(r"\s+from\s+(?:the\s+|my\s+|our\s+)?[a-z][\w-]*(?=\s+[a-z])")
 _KIN = KIN_MODIFIERS.union(KIN)
-_ONE_OF_THEM = word_set("kin_without_name")
 _THE = re.compile(r"(?:the|our|my)\s+", re.IGNORECASE)
 
 
@@ -157,7 +156,7 @@ class TurnContext(Referents):
     def _relative_called(self, owner: str, word: str) -> str | None:
         """What the relative is called of whom no name stands here: "my mum lives in Oban"."""
         name = self.people.the_kin(owner, word)
-        if name is None and word in _ONE_OF_THEM and not self.people.kin.get((owner, word)):
+        if name is None and word in KIN_WITHOUT_NAME and not self.people.kin.get((owner, word)):
             name = self.relative = kin_called(owner, word)
             if word in FEMALE_KIN or word in MALE_KIN:
                 self.people.gender[name] = "she" if word in FEMALE_KIN else "he"

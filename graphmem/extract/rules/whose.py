@@ -8,14 +8,14 @@ from graphmem.extract.rules.people import kin_called
 from graphmem.extract.rules.phrases import Parse
 from graphmem.extract.rules.subjects import TurnContext
 from graphmem.extract.rules.tokens import WordToken
-from graphmem.extract.rules.word_lists import word_set
+from graphmem.extract.rules.word_lists import KIN_WITHOUT_NAME, word_set
 
 _HAVE = word_set("having")
 _CALLED = re.compile(r"\s*,?\s+(?:named|called)\s|[,:]\s[A-Z]")
 _LIST_OF_NAMES = re.compile(
     r"\s*(?:,?\s+(?:named|called)\s|[,:]\s)(?:[^\W\d_a-z][\w'-]*(?:,\s+(?:and\s+)?|\s+(?:and|&)\s+)?){2,6}\s*(?:$|[.,;!?)])"
 )
-_ONE_EACH, _PARENTS = word_set("kin_without_name"), word_set("parents_by_name")
+_PARENTS = word_set("parents_by_name")
 
 
 def owner_of(  # noqa: PLR0911 - one return for each way of saying whose
@@ -94,6 +94,6 @@ def _own_relative(parse: Parse, context: TurnContext, at: int) -> str | None:
     tokens = parse.sentence.tokens
     word = tokens[at].low
     mine = at and tokens[at - 1].low in {"my", "our"}
-    if context.speaker is None or word not in _ONE_EACH or not (mine or word in _PARENTS):
+    if context.speaker is None or word not in KIN_WITHOUT_NAME or not (mine or word in _PARENTS):
         return None
     return context.people.the_kin(context.speaker, word) or kin_called(context.speaker, word)

@@ -42,6 +42,8 @@ KIN: dict[str, tuple[str, float]] = {
 """Word -> (relation from the named person to the other, importance)."""
 KIN_PLURAL: dict[str, str] = _KIN_DATA["kin_plural"]
 KIN_MODIFIERS = word_set("kin_modifiers")
+KIN_WITHOUT_NAME = word_set("kin_without_name")
+"""Of which somebody has one as a rule: "my mum" is somebody without a name, too."""
 FEMALE_KIN = word_set("female_kin")
 MALE_KIN = word_set("male_kin")
 OCCUPATIONS = word_set("occupations")

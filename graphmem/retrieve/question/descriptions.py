@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from graphmem.model import Entity
 from graphmem.resolve.roles import Roles
+from graphmem.retrieve.question.names_and_relations import entity_keys
 from graphmem.retrieve.question.parse import STOP_WORDS
 from graphmem.text import name_key, words
 
@@ -69,9 +70,9 @@ def as_question_for_job(text: str) -> str:
 
 def _owners(seeds: Sequence[Entity], user: str | None) -> dict[str, Entity]:
     """Whom each name, each word of a name, and "my" and "our" mean."""
-    owners = {key: seed for seed in seeds for key in _keys(seed)}
+    owners = {key: seed for seed in seeds for key in entity_keys(seed)}
     for seed in reversed(seeds):
-        owners = {word: seed for key in _keys(seed) for word in key.split()} | owners
+        owners = {word: seed for key in entity_keys(seed) for word in key.split()} | owners
     if user and (own := owners.get(name_key(user))):
         owners |= dict.fromkeys(_OF_THE_USER, own)
     return owners
@@ -113,7 +114,3 @@ def _asks_more(before: str, after: str) -> bool:
         return False
     rest = f"{before} {after}"
     return not _WHO_IS_IT.issuperset(words(rest)) or bool(_WHAT_THEY_DO.match(rest))
-
-
-def _keys(entity: Entity) -> list[str]:
-    return [key for name in (entity.name, *entity.aliases) if (key := name_key(name))]
