@@ -30,6 +30,7 @@ _SPOKEN = re.compile(
     r"(?::[*_]{0,2}(?=\s|$)|：[*_]{0,2})[ \t]*(?P<text>.*)",
     re.DOTALL,
 )
+_BULLETED = re.compile(r"\s*[-*•][ \t]")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?(?:\.\d+)?(?:[ ]?([AaPp])\.?[Mm]\.?)?$")
 _SENT_AT = re.compile(
     r"[ \t]*(?P<at>(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{1,2}, \d{4})"
@@ -118,7 +119,9 @@ def _is_talk(line: re.Match[str]) -> bool:
     text = line["text"].strip()
     if line["before"] or line["after"] or _who(line["name"]).keys() == {"role"}:
         return True
-    return not text or text[-1] in ".!?…" or len(text.split()) >= _FEW_WORDS
+    # "- Rent: 950 a month" is of a list
+    long = len(text.split()) >= _FEW_WORDS and not _BULLETED.match(line.group())
+    return not text or text[-1] in ".!?…" or long
 
 
 def read_transcript(text: str, name: str, at: datetime | None) -> Iterator[Item]:

@@ -255,6 +255,7 @@ def test_a_conversation_on_several_days(tmp_path: Path) -> None:
         "Attendees: Anna, Bo\nDate: today\nAction Items: I call Bo\nNext Steps: none\n",
         "Monday: I ran.\nTuesday: I swam.\n",
         "Colour: red\nEngine: petrol\nWheels: four\n",
+        "# Flat\n\nSeen it.\n- Rent: 950 a month\n- Landlord: Mr Okoro\n",
         "https://a.org: x\nhttps://b.org: y\n",
         "what he said: no\nwhat she said: yes\n",
         "w" * 1_000_000 + ": x\n" + "W: " * 100_000,
